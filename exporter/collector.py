@@ -1,0 +1,57 @@
+"""What every provider's collector is: feeds that can be fetched while a session is open."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from exporter.rows import Reading
+from exporter.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One kind of data, read on its own schedule.
+
+    Times are seconds: ``interval`` between refreshes, ``timeout`` for one refresh, and
+    ``stale_after`` until figures that were not refreshed leave the page.
+    """
+
+    name: str
+    tables: Sequence[Table]
+    interval: float
+    timeout: float
+    stale_after: float
+    raw: bool = False
+
+
+class Collector(ABC):
+    """One account at one provider.
+
+    It lives as long as the account; what it learns of budgets survives a session. It never
+    sleeps, retries or decides when: the schedule does.
+    """
+
+    feeds: Sequence[Feed]
+
+    @abstractmethod
+    def open(self) -> "AbstractAsyncContextManager[None, None]":
+        """Sign in; leaving the context signs out, best-effort.
+
+        Raises ``Unauthorized`` where the credentials are rejected, else ``ProviderError``.
+        """
+
+    @abstractmethod
+    async def fetch(self, feed: str) -> Reading:
+        """Read one feed. Raises ``ProviderError``; ``SessionLost`` where a new sign-in helps."""
+
+    def wait(self, feed: str) -> float:  # noqa: ARG002 - for those that have a budget
+        """Return the seconds until the platform's budget allows to fetch ``feed``; 0 is now."""
+        return 0.0
+
+    async def listen(self, seconds: float) -> Mapping[str, Reading] | None:  # noqa: ARG002
+        """Use idle time, up to ``seconds``, to hear of changes; return readings by feed.
+
+        ``None`` means that there is nothing to listen to for now. Raises ``ProviderError``.
+        """
+        return None

@@ -1,0 +1,418 @@
+"""The configuration: what did the user ask for, and where exactly is it wrong?
+
+Shape first (pydantic models), then meaning (plain functions that yield faults); all faults are
+reported at once, each with file, line and path, and none shows the value of a secret.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Annotated, Any, ClassVar, get_args, get_origin
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+
+from exporter.errors import ConfigError
+from exporter.families import BASE_LABELS, FAMILIES
+from exporter.located import Located, Path, read, suggest
+from exporter.scope import AgentMode, Scope
+from exporter.transport import Tls
+
+Fault = tuple[Path, str]
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+_UNITS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_SHORTEST_STALE = 30.0
+_STALE_INTERVALS = 3
+_TAKEN_LABELS = {*BASE_LABELS, *(label for each in FAMILIES.values() for label in each.labels)}
+
+
+def duration(value: object) -> float:
+    """Read ``15s``, ``2m`` or ``1h30m`` as seconds; a bare 0 is zero."""
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if match is None:
+        raise ValueError("a duration such as 15s, 2m or 1h30m is wanted")
+    parts = zip(match.groups(), _UNITS, strict=True)
+    return sum(int(part) * unit for part, unit in parts if part)
+
+
+Duration = Annotated[float, BeforeValidator(duration)]
+
+
+class Model(BaseModel):
+    """Shape of a part of the file: no unknown keys, and errors that hide what was written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class FeedConfig(Model):
+    """How one feed is read; times in seconds, ``None`` where the default holds."""
+
+    interval: Annotated[Duration, Field(ge=1, le=86_400)] | None = None
+    timeout: Annotated[Duration, Field(ge=1, le=600)] | None = None
+    stale_after: Annotated[Duration, Field(ge=1, le=604_800)] | None = None
+    raw: bool = False
+
+
+def _feed_or_off(value: object) -> object:
+    """Read ``false`` as no feed, and nothing as a feed with its defaults."""
+    if value is False:
+        return None
+    return {} if value is None else value
+
+
+MaybeFeed = Annotated[FeedConfig | None, BeforeValidator(_feed_or_off)]
+
+
+class Patterns(Model):
+    """Shell patterns by kind of object."""
+
+    queues: list[str] = []
+    agents: list[str] = []
+    campaigns: list[str] = []
+
+
+class TlsConfig(Model):
+    """How to trust the platform and show who we are."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    insecure_skip_verify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTimes:
+    """A feed's settings with every default filled in; seconds."""
+
+    interval: float
+    timeout: float
+    stale_after: float
+    raw: bool
+
+
+class AccountConfig(Model):
+    """What every account can have; a provider's model adds its own keys.
+
+    ``INTERVALS`` maps the provider's feeds, in order of importance, to the default time between
+    two refreshes in seconds. ``AGENT_FEEDS`` are those whose rows are persons. ``SHARED_LOGIN``
+    says why two accounts may not have one ``login``. ``PLACEHOLDER`` stands in for required keys
+    that are missing, while other faults are looked for.
+    """
+
+    INTERVALS: ClassVar[Mapping[str, float]] = {}
+    AGENT_FEEDS: ClassVar[frozenset[str]] = frozenset()
+    SHARED_LOGIN: ClassVar[str] = ""
+    PLACEHOLDER: ClassVar[Mapping[str, Any]] = {"name": "-", "provider": "-"}
+
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    provider: str
+    base_url: str | None = None
+    insecure_http: bool = False
+    feeds: dict[str, MaybeFeed] = {}
+    stale_after: Annotated[Duration, Field(ge=1, le=604_800)] | None = None
+    timeout: Annotated[Duration, Field(ge=1, le=600)] = 30.0
+    auth_retry: Annotated[Duration, Field(ge=60, le=604_800)] = 900.0
+    agents: AgentMode = "aggregate"
+    agents_key: SecretStr | None = None
+    include: Patterns = Patterns()
+    exclude: Patterns = Patterns()
+    max_series: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    labels: dict[str, str] = {}
+    tls: TlsConfig = TlsConfig()
+    proxy_url: SecretStr | None = None
+
+    @property
+    def login(self) -> object:
+        """What no two accounts may share, or ``None``."""
+        return None
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is wrong beyond the shape, with the path inside this account."""
+        yield from self._feed_faults()
+        yield from self._label_faults()
+        yield from self._url_faults()
+        if self.agents == "hashed" and not self.agents_key:
+            yield ("agents",), "'hashed' needs agents_key or agents_key_file"
+        if bool(self.tls.cert_file) != bool(self.tls.key_file):
+            yield ("tls",), "cert_file and key_file belong together"
+
+    def _feed_faults(self) -> Iterator[Fault]:
+        for name, feed in self.feeds.items():
+            if name not in self.INTERVALS:
+                hint = suggest(name, list(self.INTERVALS))
+                yield ("feeds", name), f"{self.provider} has no such feed{hint}"
+            elif feed and feed.raw and name in self.AGENT_FEEDS and self.agents == "aggregate":
+                yield ("feeds", name, "raw"), "its rows are persons: needs agents: hashed, id or name"
+        if self.INTERVALS and not self.wanted_feeds():
+            yield ("feeds",), "every feed is switched off"
+
+    def _label_faults(self) -> Iterator[Fault]:
+        for label in self.labels:
+            if not _LABEL.fullmatch(label) or label.startswith("__"):
+                yield ("labels", label), "is no label name"
+            elif label in _TAKEN_LABELS or label in ("job", "instance", "le"):
+                yield ("labels", label), "is a label that has a meaning already"
+
+    def _url_faults(self) -> Iterator[Fault]:
+        if self.base_url is None:
+            return
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            yield ("base_url",), "an address such as https://host is wanted"
+        elif parts.username or parts.password:
+            yield ("base_url",), "must not hold credentials"
+        elif parts.query or parts.fragment:
+            yield ("base_url",), "must not hold a query or fragment"
+        elif parts.scheme == "http" and not self.insecure_http and not _is_loopback(parts.hostname):
+            yield (
+                ("base_url",),
+                "http:// would send credentials in clear; use https or insecure_http: true",
+            )
+
+    def wanted_feeds(self) -> dict[str, FeedTimes]:
+        """Return the feeds to read, in order of importance, with their times."""
+        wanted = {}
+        for name, default in self.INTERVALS.items():
+            feed = self.feeds.get(name, FeedConfig())
+            if feed is None:
+                continue
+            interval = feed.interval or default
+            stale_after = feed.stale_after or self.stale_after
+            stale_after = stale_after or max(_SHORTEST_STALE, _STALE_INTERVALS * interval)
+            timeout = feed.timeout or self.timeout
+            wanted[name] = FeedTimes(interval, timeout, stale_after, feed.raw)
+        return wanted
+
+    def scope(self) -> Scope:
+        """Return what this account may show."""
+        return Scope(
+            base={"provider": self.provider, "account": self.name, **self.labels},
+            agents=self.agents,
+            agents_key=(self.agents_key.get_secret_value() if self.agents_key else "").encode(),
+            include=_by_subject(self.include),
+            exclude=_by_subject(self.exclude),
+        )
+
+    def transport_tls(self, directory: FilePath) -> Tls:
+        """Return the TLS settings, relative paths taken from the configuration's folder."""
+
+        def resolve(name: str | None) -> str | None:
+            return str(directory / name) if name else None
+
+        tls = self.tls
+        files = (resolve(tls.ca_file), resolve(tls.cert_file), resolve(tls.key_file))
+        return Tls(*files, insecure_skip_verify=tls.insecure_skip_verify)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in _LOOPBACK or host.startswith("127.")
+
+
+def _by_subject(patterns: Patterns) -> dict[Any, list[str]]:
+    return {
+        "queue": patterns.queues,
+        "agent": patterns.agents,
+        "campaign": patterns.campaigns,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration without faults; ``directory`` is where relative paths start."""
+
+    accounts: tuple[AccountConfig, ...]
+    directory: FilePath
+
+
+def load(
+    file: FilePath, environment: Mapping[str, str], models: Mapping[str, type[AccountConfig]]
+) -> Config:
+    """Read a configuration file; ``models`` maps each provider's name to its account model.
+
+    Raises ``ConfigError`` with every fault found.
+    """
+    located = read(file, environment)
+    loader = _Load(located, models)
+    accounts = loader.accounts()
+    if loader.faults:
+        raise ConfigError(list(dict.fromkeys(loader.faults)))
+    return Config(tuple(accounts), file.parent)
+
+
+class _Load:
+    def __init__(self, located: Located, models: Mapping[str, type[AccountConfig]]) -> None:
+        self.located = located
+        self.models = models
+        self.faults: list[str] = []
+
+    def accounts(self) -> list[AccountConfig]:
+        top = self.located.value
+        if not isinstance(top, dict):
+            self._fault((), "a mapping with accounts: is wanted")
+            return []
+        known = ["accounts", "defaults"]
+        for key in top:
+            if key not in known:
+                self._fault((key,), f"unknown key{suggest(key, known)}")
+        items = top.get("accounts")
+        if not isinstance(items, list) or not items:
+            self._fault(("accounts",), "a list of at least one account is wanted")
+            return []
+        if not isinstance(top.get("defaults", {}), dict):
+            self._fault(("defaults",), "a mapping is wanted")
+            return []
+        accounts = [self._account(at) for at in range(len(items))]
+        self._check_together(accounts)
+        return [account for account in accounts if account is not None]
+
+    def _account(self, at: int) -> AccountConfig | None:
+        path: Path = ("accounts", at)
+        data = self.located.value["accounts"][at]
+        if not isinstance(data, dict):
+            self._fault(path, "a mapping is wanted")
+            return None
+        if "defaults" in self.located.value:
+            self.located.merge(("defaults",), path)
+        provider = data.get("provider")
+        model = self.models.get(provider) if isinstance(provider, str) else None
+        if model is None:
+            known = sorted(self.models)
+            hint = suggest(str(provider), known)
+            message = f"one of {', '.join(known)} is wanted{hint}"
+            self._fault((*path, "provider"), message)
+            return None
+        self._read_secret_files(data, model, path)
+        return self._validate(data, model, path)
+
+    def _read_secret_files(
+        self, data: dict[str, Any], model: type[AccountConfig], path: Path
+    ) -> None:
+        """Replace ``x_file`` by the secret ``x`` in it, a trailing line break removed."""
+        for name, info in model.model_fields.items():
+            key = f"{name}_file"
+            if SecretStr not in (info.annotation, *get_args(info.annotation)) or key not in data:
+                continue
+            where = data.pop(key)
+            if data.get(name) is not None:
+                self._fault((*path, key), f"{name} is given as well; only one of them is wanted")
+            try:
+                text = (self.located.file.parent / str(where)).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                problem = getattr(error, "strerror", None) or "is not UTF-8"
+                self._fault((*path, key), f"cannot be read: {problem}")
+                data[name] = "unread"
+                continue
+            data[name] = text.removesuffix("\n").removesuffix("\r")
+            if not data[name]:
+                self._fault((*path, key), "the file is empty")
+
+    def _validate(
+        self, data: dict[str, Any], model: type[AccountConfig], path: Path
+    ) -> AccountConfig | None:
+        try:
+            account = model.model_validate(data)
+        except ValidationError as error:
+            account = None
+            for each in error.errors(include_input=False, include_url=False):
+                inner = _clean(each["loc"], data)
+                if each["type"] == "missing":
+                    inner = (*inner, each["loc"][-1])
+                self._fault((*path, *inner), _say(dict(each), model, inner))
+                _prune(data, inner)
+        for inner, message in (account or _salvage(model, data)).faults():
+            self._fault((*path, *inner), message)
+        return account
+
+    def _check_together(self, accounts: list[AccountConfig | None]) -> None:
+        """Report names that are there twice, and logins that would disturb each other."""
+        names: dict[str, int] = {}
+        logins: dict[object, str] = {}
+        for at, account in enumerate(accounts):
+            if account is None:
+                continue
+            first = names.setdefault(account.name, at)
+            if first != at:
+                self._fault(("accounts", at, "name"), f"is the name of accounts[{first}] too")
+            login = account.login
+            if login is not None and logins.setdefault(login, account.name) != account.name:
+                message = f"has the same host and user as {logins[login]!r}: {account.SHARED_LOGIN}"
+                self._fault(("accounts", at), message)
+
+    def _fault(self, path: Path, message: str) -> None:
+        self.faults.append(self.located.fault(path, message))
+
+
+def _clean(loc: tuple[int | str, ...], data: Any) -> Path:
+    """Keep of pydantic's path what is in the file; it also names the branches of unions."""
+    path: list[int | str] = []
+    for step in loc:
+        in_mapping = isinstance(data, dict) and step in data
+        in_list = isinstance(data, list) and isinstance(step, int) and step < len(data)
+        if in_mapping or in_list:
+            data = data[step]
+            path.append(step)
+    return tuple(path)
+
+
+def _prune(data: Any, path: Path) -> None:
+    """Take out what has the wrong shape, so that the rest can still be checked for its meaning."""
+    for step in path[:-1]:
+        data = data[step]
+    if isinstance(data, dict):
+        data.pop(path[-1], None)
+
+
+def _salvage(model: type[AccountConfig], data: dict[str, Any]) -> AccountConfig:
+    """Return an account of what has the right shape, or an empty one; only to look for faults."""
+    try:
+        return model.model_validate({**model.PLACEHOLDER, **data})
+    except ValidationError:
+        return AccountConfig(name="-", provider="-")
+
+
+def _say(error: dict[str, Any], model: type[BaseModel], path: Path) -> str:
+    """Put a pydantic error into our words."""
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key{suggest(str(path[-1]), _keys_at(model, path[:-1]))}"
+    if kind == "missing":
+        return "is required"
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    """Return the keys that the model knows at a path."""
+    here: Any = model
+    for step in path:
+        inner = _inner_types(here)
+        grid = next((each for each in inner if get_origin(each) in (dict, list)), None)
+        owner = next((each for each in inner if _is_model(each)), None)
+        if grid is not None and not _is_model(here):
+            here = get_args(grid)[-1]
+        elif owner is not None and step in owner.model_fields:
+            here = owner.model_fields[step].annotation
+        else:
+            return []
+    found = next((each for each in _inner_types(here) if _is_model(each)), None)
+    return list(found.model_fields) if found else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _inner_types(kind: Any) -> list[Any]:
+    """Return a type and all types inside it: ``dict[str, A | B]`` holds A and B."""
+    return [kind, *(inner for arg in get_args(kind) for inner in _inner_types(arg))]

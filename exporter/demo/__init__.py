@@ -1,0 +1,1 @@
+"""The simulated contact centre, and the demo built on it."""

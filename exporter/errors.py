@@ -1,0 +1,94 @@
+"""What can go wrong, as a tree: which failure is it, and how far does it reach?
+
+::
+
+    ExporterError
+    ├── ConfigError            the configuration cannot be used: every fault, each with its place
+    └── ProviderError          a platform did not give what was asked; the feed is tried again
+        ├── Unreachable        no connection: refused, reset, name or TLS failure
+        ├── TimedOut           no answer in time
+        ├── ServerTrouble      the platform answered that it is broken (5xx, a proxy's page)
+        ├── Throttled          too many requests; carries how long to wait
+        ├── InvalidAnswer      an answer that cannot be read
+        ├── Refused            the platform understood and declined this request
+        ├── SessionLost        the session is gone: sign in anew
+        └── Unauthorized       the credentials were rejected: stop, or the account gets locked
+
+``reason`` is the short word of a class in logs and in the label ``outcome``.
+"""
+
+from typing import ClassVar
+
+
+class ExporterError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class ConfigError(ExporterError):
+    """The configuration cannot be used; ``faults`` holds one line for each mistake."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class ProviderError(ExporterError):
+    """A platform did not give what was asked for.
+
+    ``retry_after`` is the shortest time in seconds before the next try, where the platform or its
+    budget names one.
+    """
+
+    reason: ClassVar[str] = "provider"
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unreachable(ProviderError):
+    """No connection could be made or kept."""
+
+    reason = "network"
+
+
+class TimedOut(ProviderError):
+    """No answer came in time."""
+
+    reason = "timeout"
+
+
+class ServerTrouble(ProviderError):
+    """The platform, or a proxy before it, says that it is broken."""
+
+    reason = "server"
+
+
+class Throttled(ProviderError):
+    """The platform, or the budget that keeps us from meeting its limits, says: later."""
+
+    reason = "throttled"
+
+
+class InvalidAnswer(ProviderError):
+    """The answer cannot be read, or contradicts itself."""
+
+    reason = "invalid"
+
+
+class Refused(ProviderError):
+    """The platform understood the request and declined it."""
+
+    reason = "fault"
+
+
+class SessionLost(ProviderError):
+    """The session has ended; only a new sign-in helps."""
+
+    reason = "session"
+
+
+class Unauthorized(ProviderError):
+    """The credentials were rejected. Not tried again soon: repeated failures lock accounts."""
+
+    reason = "auth"

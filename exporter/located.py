@@ -1,0 +1,175 @@
+"""YAML with places: reads a file into plain values and remembers the line of each."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from exporter.errors import ConfigError
+
+Path = tuple[str | int, ...]
+_MAX_DEPTH = 32
+_MAX_NODES = 100_000  # aliases that multiply are refused before they fill the memory
+_VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's idea of plain scalars: ``12:30`` is text, and so are ``yes``, ``on`` and dates."""
+
+
+
+_Loader.yaml_implicit_resolvers = {}
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]{1,18}", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+class Located:
+    """A file's content: plain values, and the line of every key and item."""
+
+    def __init__(self, file: FilePath, value: Any, lines: dict[Path, int]) -> None:
+        self.file = file
+        self.value = value
+        self._lines = lines
+        self._origins: dict[Path, Path] = {}
+
+    def line(self, path: Path) -> int:
+        """Return the line of a path, or of the nearest thing around it."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+    def fault(self, path: Path, message: str) -> str:
+        """Write a fault with its place: ``exporter.yml:12: accounts[0].region: …``."""
+        for length in range(len(path), 0, -1):
+            origin = self._origins.get(path[:length])
+            if origin:
+                path = (*origin, *path[length:])
+                break
+        where = f"{show(path)}: " if path else ""
+        return f"{self.file}:{self.line(path)}: {where}{message}"
+
+    def merge(self, source: Path, target: Path) -> None:
+        """Give the mapping at ``target`` the keys of the one at ``source`` that it lacks."""
+        values, into = self._at(source), self._at(target)
+        for key, value in values.items():
+            if key not in into:
+                into[key] = value
+                self._origins[*target, key] = (*source, key)
+
+    def _at(self, path: Path) -> Any:
+        value = self.value
+        for step in path:
+            value = value[step]
+        return value
+
+
+def show(path: Path) -> str:
+    """Write a path as a person would: ``accounts[2].feeds.ACDStatus``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def suggest(word: str, known: Iterator[str] | list[str]) -> str:
+    """Return a hint such as ``; did you mean 'feeds'?`` for a near miss, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def read(file: FilePath, environment: Mapping[str, str]) -> Located:
+    """Read a YAML file and expand ``${NAME}`` in its texts; ``$$`` is a dollar.
+
+    Raises ``ConfigError`` with every fault: the file cannot be read, is no YAML, has a key twice,
+    or names a variable that is not set.
+    """
+    try:
+        with file.open(encoding="utf-8") as stream:
+            node = yaml.compose(stream, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{file}: is not UTF-8 at byte {error.start}"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{file}:{_mark(error)}"]) from error
+    builder = _Builder(file, environment)
+    value = builder.build(node, ())
+    if builder.faults:
+        raise ConfigError(builder.faults)
+    return Located(file, value, builder.lines)
+
+
+def _mark(error: yaml.YAMLError) -> str:
+    """Return the line and problem of a YAML error, without quoting the file's content."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "is not YAML"
+    return f"{mark.line + 1 if mark else 1}: {problem}"
+
+
+class _Builder:
+    def __init__(self, file: FilePath, environment: Mapping[str, str]) -> None:
+        self.file = file
+        self.environment = environment
+        self.lines: dict[Path, int] = {}
+        self.faults: list[str] = []
+        self._loader = _Loader("")
+        self._nodes = 0
+
+    def build(self, node: yaml.Node | None, path: Path) -> Any:
+        if node is None:
+            return None
+        self._nodes += 1
+        if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
+            raise ConfigError([f"{self.file}: has more or deeper values than any configuration"])
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, at)) for at, item in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            inner = (*path, key)
+            if key in values:
+                self._fault(key_node, inner, "is here twice")
+            self.lines[inner] = key_node.start_mark.line + 1
+            values[key] = self.build(value_node, inner)
+        return values
+
+    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+        construct: dict[str, Callable[[Any], Any]] = {
+            "tag:yaml.org,2002:null": lambda _: None,
+            "tag:yaml.org,2002:bool": self._loader.construct_yaml_bool,
+            "tag:yaml.org,2002:int": lambda each: int(each.value),
+            "tag:yaml.org,2002:float": lambda each: float(each.value),
+            "tag:yaml.org,2002:str": lambda each: self._expand(each, path),
+        }
+        if node.tag not in construct:
+            self._fault(node, path, f"the tag {node.tag!r} is not known here")
+            return None
+        return construct[node.tag](node)
+
+    def _expand(self, node: yaml.Node, path: Path) -> str:
+        def replacement(match: re.Match[str]) -> str:
+            name = match[1]
+            if name is None:
+                return "$"
+            if name not in self.environment:
+                self._fault(node, path, f"the environment variable {name!r} is not set")
+            return self.environment.get(name, "")
+
+        return _VARIABLE.sub(replacement, node.value)
+
+    def _fault(self, node: yaml.Node, path: Path, message: str) -> None:
+        self.faults.append(f"{self.file}:{node.start_mark.line + 1}: {show(path)}: {message}")

@@ -1,0 +1,201 @@
+"""The exposition: blocks of bytes that are already there, in order. What does a scrape get?
+
+A page is a list of ready buffers, made once per change and shared by every scrape. Sample lines
+are the same bytes in text 0.0.4 and OpenMetrics 1.0; only headers differ. gzip is one member,
+stitched from segments that were each compressed and fully flushed on their own, so a refresh
+compresses what it changed; several members would be cut short by curl, requests and httpx.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
+from types import ModuleType
+
+from exporter.families import Family
+from exporter.snapshot import Block
+
+deflate: ModuleType
+try:
+    from isal import isal_zlib as deflate
+except ImportError:  # no wheel for this machine: the same format, about four times slower
+    deflate = zlib
+
+_LEVEL = 1
+_GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_EMPTY_LAST_BLOCK = b"\x03\x00"
+_SEGMENT_SERIES = 128  # cut by series, not bytes: a longer number must not move the cuts
+_BUFFER = 64 * 1024  # smaller pieces are joined up to this, so that a scrape is few writes
+
+
+class Format(Enum):
+    """An exposition format; the value is its media type."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Bytes of the page, plain and as fully flushed deflate."""
+
+    plain: bytes
+    packed: bytes
+
+
+def _segment(plain: bytes) -> Segment:
+    packer = deflate.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return Segment(plain, packer.compress(plain) + packer.flush(zlib.Z_FULL_FLUSH))
+
+
+@lru_cache(maxsize=4096)
+def _header(family: Family, form: Format) -> Segment:
+    name = family.name
+    if form is Format.OPENMETRICS:
+        name = name.removesuffix("_total")
+    return _segment(f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n".encode())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chapter:
+    """One family on the page: its header in each format, then its lines."""
+
+    name: str
+    headers: Mapping[Format, Segment]
+    segments: Sequence[Segment]
+
+
+class Page:
+    """One generation of the exposition; never changed, replaced by one assignment.
+
+    ``valid_until`` is the instant (epoch seconds) at which the first of its figures gets too old.
+    """
+
+    def __init__(
+        self, chapters: Sequence[Chapter], valid_until: float, packed: "Packed | None" = None
+    ) -> None:
+        self.chapters = chapters
+        self.valid_until = valid_until
+        self.packed = packed or Packed()
+        self._bodies: dict[tuple[Format, bool], tuple[list[bytes], int]] = {}
+
+    def body(self, form: Format, *, gzip: bool) -> tuple[list[bytes], int]:
+        """Return the buffers of the whole page and their summed length."""
+        key = (form, gzip)
+        if key not in self._bodies:
+            pieces = list(self._pieces(form))
+            buffers = _join(_gzip(pieces) if gzip else (piece.plain for piece in pieces))
+            self._bodies[key] = (buffers, sum(map(len, buffers)))
+        return self._bodies[key]
+
+    def only(self, names: set[str]) -> "Page":
+        """Return the page of the families that hold any of the sample names."""
+        suffixes = ("", "_total", "_bucket", "_count", "_sum")
+        chapters = [
+            chapter
+            for chapter in self.chapters
+            if any(chapter.name.removesuffix("_total") + suffix in names for suffix in suffixes)
+        ]
+        return Page(chapters, self.valid_until)
+
+    def _pieces(self, form: Format) -> Iterable[Segment]:
+        for chapter in self.chapters:
+            yield chapter.headers[form]
+            yield from chapter.segments
+        if form is Format.OPENMETRICS:
+            yield _EOF
+
+
+_EOF = _segment(b"# EOF\n")
+
+
+@dataclass(slots=True)
+class Packed:
+    """The segments of one generation by the blocks they hold, for the next to take over."""
+
+    segments: dict[tuple[Block, ...], Segment] = field(default_factory=dict)
+
+
+def assemble(
+    blocks: Mapping[Family, Sequence[Block]],
+    extra: Sequence[Chapter],
+    valid_until: float,
+    before: Page | None = None,
+) -> Page:
+    """Make a page of blocks by family, then ``extra`` chapters.
+
+    Whatever ``before`` had compressed already, and which did not change, is taken from there.
+    """
+    old = before.packed.segments if before else {}
+    packed = Packed()
+    chapters = []
+    for family in sorted(blocks, key=lambda family: family.name):
+        segments = []
+        for group in _groups(blocks[family]):
+            segment = old.get(group) or _segment(b"".join(block.text for block in group))
+            packed.segments[group] = segment
+            segments.append(segment)
+        headers = {form: _header(family, form) for form in Format}
+        chapters.append(Chapter(family.name, headers, segments))
+    return Page([*chapters, *extra], valid_until, packed)
+
+
+def _groups(blocks: Sequence[Block]) -> Iterable[tuple[Block, ...]]:
+    group: list[Block] = []
+    series = 0
+    for block in blocks:
+        group.append(block)
+        series += len(block.labels)
+        if series >= _SEGMENT_SERIES:
+            yield tuple(group)
+            group, series = [], 0
+    if group:
+        yield tuple(group)
+
+
+def chapters_of(text: str) -> list[Chapter]:
+    """Cut an exposition in text 0.0.4 into chapters, with headers for both formats."""
+    chapters = []
+    for part in ("\n" + text).split("\n# HELP ")[1:]:
+        name, _, rest = part.partition(" ")
+        summary, types, lines = rest.split("\n", 2)
+        kind = types.rsplit(" ", 1)[1]
+        short = name.removesuffix("_total") if kind == "counter" else name
+        headers = {
+            form: _segment(f"# HELP {shown} {summary}\n# TYPE {shown} {kind}\n".encode())
+            for form, shown in ((Format.TEXT, name), (Format.OPENMETRICS, short))
+        }
+        body = [_segment(f"{lines.rstrip()}\n".encode())] if lines.strip() else []
+        chapters.append(Chapter(name, headers, body))
+    return chapters
+
+
+def _gzip(pieces: Sequence[Segment]) -> Iterable[bytes]:
+    checksum = size = 0
+    yield _GZIP_HEAD
+    for piece in pieces:
+        checksum = deflate.crc32(piece.plain, checksum)
+        size += len(piece.plain)
+        yield piece.packed
+    yield _EMPTY_LAST_BLOCK + struct.pack("<LL", checksum, size & 0xFFFFFFFF)
+
+
+def _join(pieces: Iterable[bytes]) -> list[bytes]:
+    """Join small neighbours; leave what is large enough as it is."""
+    buffers: list[bytes] = []
+    small: list[bytes] = []
+    held = 0
+    for piece in pieces:
+        if len(piece) >= _BUFFER // 2:
+            buffers += [b"".join(small), piece]
+            small, held = [], 0
+            continue
+        small.append(piece)
+        held += len(piece)
+        if held >= _BUFFER:
+            buffers.append(b"".join(small))
+            small, held = [], 0
+    buffers.append(b"".join(small))
+    return [buffer for buffer in buffers if buffer]

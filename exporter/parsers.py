@@ -1,0 +1,134 @@
+"""From a cell to a number: what does this text say?
+
+Every parser takes one cell that is neither null nor empty and returns an ``int`` or a finite
+``float`` in base units, or raises ``ValueError``. None of them guesses.
+"""
+
+import math
+import re
+from collections.abc import Callable
+
+Cell = str | int | float | None
+Number = int | float
+Parser = Callable[[Cell], Number]
+
+_DECIMAL = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
+_CLOCK = re.compile(r"(\d{1,6}):([0-5]\d):([0-5]\d)(\.\d+)?", re.ASCII)
+_PAIR = re.compile(r"(\d{1,18})\s*\(\s*(\d{1,18})\s*\)", re.ASCII)
+_COUNT_SHARE = re.compile(r"(\d{1,18})(\s*\(\s*\d+(\.\d+)?\s*%\s*\))?", re.ASCII)
+_EXACT = 2**53  # above it, a float holds no longer every integer
+
+
+def number(cell: Cell) -> Number:
+    """Read a decimal number; integers stay integers."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        if text.isascii() and text.isdigit() and len(text) < 16:  # noqa: PLR2004 - below 2**53
+            return int(text)
+        if not _DECIMAL.fullmatch(text):
+            raise ValueError(f"not a number: {len(text)} characters")
+        value = float(text)
+    elif isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise ValueError(f"not a number: {type(cell).__name__}")
+    else:
+        value = float(cell)
+    if not math.isfinite(value):
+        raise ValueError("not finite")
+    return int(value) if value.is_integer() and abs(value) < _EXACT else value
+
+
+def seconds(cell: Cell) -> Number:
+    """Read a duration given in seconds; a negative one is refused."""
+    value = number(cell)
+    if value < 0:
+        raise ValueError("a duration cannot be negative")
+    return value
+
+
+def milliseconds(cell: Cell) -> Number:
+    """Read a duration given in milliseconds."""
+    return seconds(cell) / 1000
+
+
+def epoch_milliseconds(cell: Cell) -> Number:
+    """Read an instant given in milliseconds since the epoch."""
+    return seconds(cell) / 1000
+
+
+def count(cell: Cell) -> Number:
+    """Read a count; a negative one is refused."""
+    value = number(cell)
+    if value < 0:
+        raise ValueError("a count cannot be negative")
+    return value
+
+
+def fraction(cell: Cell) -> Number:
+    """Read a ratio given as 0..1."""
+    return count(cell)
+
+
+def percent(cell: Cell) -> Number:
+    """Read a ratio given as 0..100, with or without the sign: ``93`` and ``93%`` are 0.93."""
+    if isinstance(cell, str):
+        cell = cell.strip().removesuffix("%")
+    return count(cell) / 100
+
+
+def signed_percent(cell: Cell) -> Number:
+    """Read a ratio whose scale the vendor does not document: only ``93%`` and zero are certain."""
+    if isinstance(cell, str) and cell.strip().endswith("%"):
+        return percent(cell)
+    if count(cell) == 0:
+        return 0
+    raise ValueError("a share without a percent sign: its scale is not documented")
+
+
+def clock(cell: Cell) -> Number:
+    """Read a duration given as ``HH:MM:SS``."""
+    match = _CLOCK.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is None:
+        raise ValueError("not a duration HH:MM:SS")
+    hours, minutes, secs, part = match.groups()
+    whole = int(hours) * 3600 + int(minutes) * 60 + int(secs)
+    return whole + float(part) if part else whole
+
+
+def _pair(cell: Cell, group: int) -> Number:
+    match = _PAIR.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is None:
+        raise ValueError("not a pair N (M)")
+    return int(match[group])
+
+
+def pair(cell: Cell) -> Number:
+    """Read the first of two counts: ``7 (6)`` is 7."""
+    return _pair(cell, 1)
+
+
+def pair_second(cell: Cell) -> Number:
+    """Read the second of two counts: ``7 (6)`` is 6."""
+    return _pair(cell, 2)
+
+
+def count_share(cell: Cell) -> Number:
+    """Read a count that may carry its share: ``12`` and ``12 (8%)`` are 12."""
+    if isinstance(cell, str):
+        match = _COUNT_SHARE.fullmatch(cell.strip())
+        if match is None:
+            raise ValueError("not a count with its share")
+        return int(match[1])
+    return count(cell)
+
+
+NAMED: dict[str, Parser] = {
+    "number": number,
+    "percent": percent,
+    "fraction": fraction,
+    "seconds": seconds,
+    "milliseconds": milliseconds,
+    "clock": clock,
+    "pair": pair,
+    "pair_second": pair_second,
+    "epoch_milliseconds": epoch_milliseconds,
+}

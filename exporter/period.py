@@ -1,0 +1,53 @@
+"""The period a figure covers: does it restart at a known instant, and when did it last?"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+SLACK = 300.0  # seconds: the platform's clock and ours may differ around a boundary
+_LONGEST = {"day": 1, "shift": 1, "week": 7, "month": 31}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a period figure covers.
+
+    ``window`` is the value of the label of that name. A period of the unit ``day``, ``shift``,
+    ``week`` or ``month`` restarts at ``times`` (wall times in ``zone``); ``lifetime`` never
+    restarts; every other window slides. Several times, and both Sunday and Monday for a week,
+    are named where the vendor does not say which it is: a reset may then be seen at any of them.
+    """
+
+    window: str
+    zone: ZoneInfo = ZoneInfo("UTC")
+    times: tuple[time, ...] = (time(),)
+
+    @property
+    def slides(self) -> bool:
+        """Whether figures of this period fall at any time, so that no counter can be made."""
+        return self.window not in _LONGEST and self.window != "lifetime"
+
+    def restarted(self, last: float, now: float) -> bool:
+        """Tell whether a boundary lies between two readings (epoch seconds), give or take SLACK."""
+        boundary = self._last_boundary(now + SLACK)
+        return boundary is not None and boundary > last - SLACK
+
+    def _last_boundary(self, at: float) -> float | None:
+        """Return the latest boundary not after the instant ``at``, in epoch seconds."""
+        reach = _LONGEST.get(self.window)
+        if reach is None:
+            return None
+        today = datetime.fromtimestamp(at, self.zone).date()
+        days = (today - timedelta(days=back) for back in range(reach + 1))
+        instants = (
+            datetime.combine(day, moment, self.zone).timestamp()
+            for day in days
+            if self._starts(day)
+            for moment in self.times
+        )
+        return max((instant for instant in instants if instant <= at), default=None)
+
+    def _starts(self, day: date) -> bool:
+        if self.window == "week":
+            return day.isoweekday() in (1, 7)
+        return self.window != "month" or day.day == 1

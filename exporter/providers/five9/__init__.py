@@ -1,0 +1,1 @@
+"""Five9 Statistics Web Services (SOAP)."""

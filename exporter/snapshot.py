@@ -1,0 +1,113 @@
+"""One refresh of one feed: its series, settled and rendered once. What was read, and until when?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from exporter.families import Family
+from exporter.fold import Folded
+from exporter.ledger import Ledger
+from exporter.parsers import Number
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """All lines of one family from one feed: the same bytes in both exposition formats."""
+
+    family: Family
+    labels: Sequence[bytes]
+    values: Sequence[Number]
+    text: bytes
+
+    @classmethod
+    def of(cls, family: Family, labels: Sequence[bytes], values: Sequence[Number]) -> "Block":
+        """Render series; ``labels`` are complete label sets with the blank behind them."""
+        return cls(family, labels, values, _render(family.name.encode(), labels, values))
+
+    def without(self, taken: set[bytes]) -> "Block":
+        """Return the block less the series whose label sets are ``taken``."""
+        kept = [(x, y) for x, y in zip(self.labels, self.values, strict=True) if x not in taken]
+        return Block.of(self.family, [x for x, _ in kept], [y for _, y in kept])
+
+    def head(self, series: int) -> "Block":
+        """Return the block's first series in the order of their labels."""
+        kept = sorted(zip(self.labels, self.values, strict=True))[:series]
+        return Block.of(self.family, [x for x, _ in kept], [y for _, y in kept])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """Everything one refresh produced; never changed after.
+
+    Times are epoch seconds: ``taken_at`` by our clock, ``source_at`` by the platform's (if it
+    tells), ``expires_at`` when the figures are too old to be shown. ``corrections`` counts falls
+    of counters that were held, ``duplicates`` the series that came twice.
+    """
+
+    account: str
+    feed: str
+    blocks: Mapping[str, Block]
+    taken_at: float
+    source_at: float | None
+    expires_at: float
+    corrections: int = 0
+    duplicates: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of series."""
+        return sum(len(block.labels) for block in self.blocks.values())
+
+
+def take(
+    account: str,
+    feed: str,
+    folded: Folded,
+    ledger: Ledger,
+    *,
+    taken_at: float,
+    source_at: float | None,
+    expires_at: float,
+    before: Snapshot | None = None,
+) -> Snapshot:
+    """Make a snapshot of folded series.
+
+    A block that equals the one in ``before`` is that same object, so the page can tell by
+    identity what has changed.
+    """
+    blocks: dict[str, Block] = {}
+    corrections = 0
+    for family, (labels, values, period) in folded.series.items():
+        if not labels:
+            continue
+        settled: Sequence[Number] = values
+        if family.kind == "counter":
+            at = taken_at if source_at is None else source_at
+            settled, held = ledger.settle(family.name, labels, values, period, at)
+            corrections += held
+        old = before.blocks.get(family.name) if before else None
+        same = old is not None and old.labels == labels and old.values == settled
+        blocks[family.name] = old if old and same else Block.of(family, labels, settled)
+    return Snapshot(
+        account,
+        feed,
+        blocks,
+        taken_at,
+        source_at,
+        expires_at,
+        corrections,
+        folded.duplicates,
+    )
+
+
+def _render(name: bytes, labels: Sequence[bytes], values: Sequence[Number]) -> bytes:
+    """Write ``name{labels} value`` lines; numbers are formatted in bulk, which is what is fast."""
+    if not labels:
+        return b""
+    parts = [b"\n" + name] * (3 * len(labels))
+    parts[0] = name
+    parts[1::3] = labels
+    parts[2::3] = orjson.dumps(values)[1:-1].split(b",")
+    parts.append(b"\n")
+    return b"".join(parts)

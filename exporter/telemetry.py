@@ -1,0 +1,147 @@
+"""The exporter's own metrics: how well does it do its work?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import prometheus_client as prom
+
+from exporter import __version__, families
+from exporter.families import BASE_LABELS, PROCESS_WIDE, Family
+from exporter.fold import Schema
+from exporter.page import Chapter, chapters_of
+from exporter.snapshot import Snapshot
+
+_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Telemetry:
+    """One registry with every family of the exporter itself, made once per process."""
+
+    def __init__(self) -> None:
+        prom.disable_created_metrics()  # type: ignore[no-untyped-call]  # noisy twins
+        self.registry = prom.CollectorRegistry()
+        for collector in (prom.ProcessCollector, prom.PlatformCollector, prom.GCCollector):
+            collector(registry=self.registry)
+        gauge, counter = self._gauge, self._counter
+        self.up = gauge(families.UP)
+        self.feed_up = gauge(families.FEED_UP)
+        self.feed_interval = gauge(families.FEED_INTERVAL)
+        self.feed_duration = gauge(families.FEED_DURATION)
+        self.feed_samples = gauge(families.FEED_SAMPLES)
+        self.feed_last_success = gauge(families.FEED_LAST_SUCCESS)
+        self.feed_source_time = gauge(families.FEED_SOURCE_TIME)
+        self.feed_refreshes = counter(families.FEED_REFRESHES)
+        self.session_signins = counter(families.SESSION_SIGNINS)
+        self.api_requests = counter(families.API_REQUESTS)
+        self.api_quota_limit = gauge(families.API_QUOTA_LIMIT)
+        self.api_quota_used = gauge(families.API_QUOTA_USED)
+        self.schema_unmapped = gauge(families.SCHEMA_UNMAPPED)
+        self.schema_rejected = counter(families.SCHEMA_REJECTED)
+        self.schema_missing = gauge(families.SCHEMA_MISSING)
+        self.corrections = counter(families.CORRECTIONS)
+        self.duplicates = counter(families.DUPLICATES)
+        self.series_dropped = gauge(families.SERIES_DROPPED)
+        self.http_requests = counter(families.HTTP_REQUESTS)
+        self.reload_successful = gauge(families.RELOAD_SUCCESSFUL)
+        self.reload_time = gauge(families.RELOAD_TIME)
+        self.api_request_duration = prom.Histogram(
+            families.API_REQUEST_DURATION.name,
+            families.API_REQUEST_DURATION.help,
+            _labels(families.API_REQUEST_DURATION),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        gauge(families.BUILD_INFO).labels(__version__).set(1)
+
+    def _gauge(self, family: Family) -> prom.Gauge:
+        return prom.Gauge(family.name, family.help, _labels(family), registry=self.registry)
+
+    def _counter(self, family: Family) -> prom.Counter:
+        return prom.Counter(family.name, family.help, _labels(family), registry=self.registry)
+
+    def chapters(self) -> list[Chapter]:
+        """Render everything as it is now."""
+        return chapters_of(prom.generate_latest(self.registry).decode())
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTelemetry:
+    """The telemetry of one account: everything here carries its ``provider`` and ``account``."""
+
+    telemetry: Telemetry
+    provider: str
+    account: str
+
+    def starting(self, intervals: Mapping[str, float]) -> None:
+        """Show the account and its feeds (name → seconds) as not yet answering."""
+        own = self._own
+        self.telemetry.up.labels(*own).set(0)
+        for feed, interval in intervals.items():
+            self.telemetry.feed_up.labels(*own, feed).set(0)
+            self.telemetry.feed_interval.labels(*own, feed).set(interval)
+            self.telemetry.feed_refreshes.labels(*own, feed, "ok")
+            self.telemetry.corrections.labels(*own, feed)
+            self.telemetry.duplicates.labels(*own, feed)
+        self.telemetry.session_signins.labels(*own, "ok")
+
+    def up(self, *, answering: bool) -> None:
+        """Show whether the platform answers this account."""
+        self.telemetry.up.labels(*self._own).set(answering)
+
+    def signed_in(self, outcome: str) -> None:
+        """Count a sign-in."""
+        self.telemetry.session_signins.labels(*self._own, outcome).inc()
+
+    def requested(self, operation: str, outcome: str, seconds: float) -> None:
+        """Count a request to the platform and its duration."""
+        self.telemetry.api_requests.labels(*self._own, operation, outcome).inc()
+        self.telemetry.api_request_duration.labels(*self._own, operation).observe(seconds)
+
+    def quota(self, operation: str, window: str, limit: float, used: float) -> None:
+        """Show what the platform says of a request limit."""
+        self.telemetry.api_quota_limit.labels(*self._own, operation, window).set(limit)
+        self.telemetry.api_quota_used.labels(*self._own, operation, window).set(used)
+
+    def refreshed(self, snapshot: Snapshot, seconds: float) -> None:
+        """Record a refresh that succeeded."""
+        own, feed = self._own, snapshot.feed
+        self.telemetry.feed_up.labels(*own, feed).set(1)
+        self.telemetry.feed_duration.labels(*own, feed).set(seconds)
+        self.telemetry.feed_samples.labels(*own, feed).set(snapshot.size)
+        self.telemetry.feed_last_success.labels(*own, feed).set(snapshot.taken_at)
+        if snapshot.source_at is not None:
+            self.telemetry.feed_source_time.labels(*own, feed).set(snapshot.source_at)
+        self.telemetry.feed_refreshes.labels(*own, feed, "ok").inc()
+        self.telemetry.corrections.labels(*own, feed).inc(snapshot.corrections)
+        self.telemetry.duplicates.labels(*own, feed).inc(snapshot.duplicates)
+
+    def failed(self, feed: str, reason: str, seconds: float) -> None:
+        """Record a refresh that failed."""
+        self.telemetry.feed_up.labels(*self._own, feed).set(0)
+        self.telemetry.feed_duration.labels(*self._own, feed).set(seconds)
+        self.telemetry.feed_refreshes.labels(*self._own, feed, reason).inc()
+
+    def skipped(self, feed: str, ticks: int) -> None:
+        """Count refreshes that were due and left out because the account was busy."""
+        self.telemetry.feed_refreshes.labels(*self._own, feed, "skipped").inc(ticks)
+
+    def down(self, feed: str) -> None:
+        """Show that a feed is not being read: the session is gone."""
+        self.telemetry.feed_up.labels(*self._own, feed).set(0)
+
+    def fitted(self, table: str, schema: Schema) -> None:
+        """Show how a table fitted the platform's answer."""
+        own = self._own
+        for kind, words in schema.unmapped.items():
+            self.telemetry.schema_unmapped.labels(*own, table, kind).set(len(words))
+        self.telemetry.schema_missing.labels(*own, table).set(len(schema.missing))
+        rejected = sum(schema.rejected.values())
+        self.telemetry.schema_rejected.labels(*own, table).inc(rejected)
+
+    @property
+    def _own(self) -> tuple[str, str]:
+        return self.provider, self.account
+
+
+def _labels(family: Family) -> tuple[str, ...]:
+    return family.labels if family in PROCESS_WIDE else (*BASE_LABELS, *family.labels)

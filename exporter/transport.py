@@ -1,0 +1,161 @@
+"""HTTP to a platform: sends, counts, and turns whatever goes wrong into one of our errors."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+
+from exporter import __version__
+from exporter.clock import Clock
+from exporter.errors import (
+    InvalidAnswer,
+    ProviderError,
+    Refused,
+    ServerTrouble,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from exporter.telemetry import AccountTelemetry
+
+T = TypeVar("T")
+MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
+_CONNECT_TIMEOUT = 10.0
+_MAX_RETRY_AFTER = 24 * 3600.0
+_OUTCOMES = {"throttled", "auth", "server", "timeout", "network", "fault", "invalid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How to trust a platform and how to show who we are (paths of PEM files)."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    insecure_skip_verify: bool = False
+
+
+def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
+    """Return a client that follows no redirects and reads nothing from the environment.
+
+    Raises ``OSError`` or ``ssl.SSLError`` where a certificate file cannot be used.
+    """
+    context = httpx.create_ssl_context() if not tls.ca_file else _context(tls.ca_file)
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return httpx.AsyncClient(
+        verify=context,
+        proxy=proxy,
+        trust_env=False,
+        follow_redirects=False,
+        headers={"User-Agent": f"contactcenter-exporter/{__version__}"},
+    )
+
+
+def _context(ca_file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
+
+
+class Http:
+    """One account's way to its platform."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, telemetry: AccountTelemetry, clock: Clock
+    ) -> None:
+        self.client = client
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def send(
+        self,
+        request: httpx.Request,
+        operation: str,
+        read: Callable[[httpx.Response], Awaitable[T]],
+        timeout: float,  # noqa: ASYNC109 - a deadline for the whole exchange, not for the caller
+    ) -> T:
+        """Send a request and return what ``read`` makes of the answer.
+
+        ``read`` judges the status itself (``check_status`` does the usual). ``timeout`` in
+        seconds bounds the whole exchange, so that a trickling answer ends too. Every request is
+        counted under ``operation`` with its outcome. Raises ``ProviderError``.
+        """
+        started = self._clock.monotonic()
+        outcome = "timeout"  # what it is if the caller gives up on us
+        try:
+            answer = await self._exchange(request, timeout)
+            result = await read(answer)
+            outcome = "ok"
+        except ProviderError as error:
+            outcome = error.reason if error.reason in _OUTCOMES else "fault"
+            raise
+        finally:
+            elapsed = self._clock.monotonic() - started
+            self._telemetry.requested(operation, outcome, max(elapsed, 0.0))
+        return result
+
+    async def _exchange(self, request: httpx.Request, limit: float) -> httpx.Response:
+        request.extensions["timeout"] = httpx.Timeout(limit, connect=_CONNECT_TIMEOUT).as_dict()
+        try:
+            async with asyncio.timeout(limit):
+                response = await self.client.send(request, stream=True)
+                try:
+                    await _read_capped(response)
+                finally:
+                    await response.aclose()
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise TimedOut(f"no answer within {limit:g} s") from error
+        except httpx.DecodingError as error:
+            raise InvalidAnswer("the answer's content encoding is broken") from error
+        except (httpx.TransportError, OSError) as error:
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+        return response
+
+
+async def _read_capped(response: httpx.Response) -> None:
+    """Read the body into the response, up to MAX_BODY."""
+    chunks = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise InvalidAnswer(f"the answer is larger than {MAX_BODY} bytes")
+        chunks.append(chunk)
+    response._content = b"".join(chunks)  # noqa: SLF001 - what aread() does, but bounded
+
+
+def check_status(response: httpx.Response) -> None:
+    """Raise the error that an HTTP status stands for; return on success."""
+    status = response.status_code
+    if response.is_success:
+        return
+    said = f"HTTP {status}"
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise Unauthorized(said)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        raise Throttled(said, retry_after=retry_after(response))
+    if response.is_server_error:
+        raise ServerTrouble(said, retry_after=retry_after(response))
+    if response.is_redirect:
+        raise InvalidAnswer(f"{said}: redirects are not followed")
+    raise Refused(said)
+
+
+def retry_after(response: httpx.Response) -> float:
+    """Return the seconds that a ``Retry-After`` header asks for; 0 where there is none."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), _MAX_RETRY_AFTER)
+    with contextlib.suppress(ValueError, TypeError):
+        until = parsedate_to_datetime(text)
+        since = parsedate_to_datetime(response.headers.get("date", ""))
+        return min(max((until - since).total_seconds(), 0.0), _MAX_RETRY_AFTER)
+    return 0.0
