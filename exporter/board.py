@@ -139,9 +139,7 @@ class Board:
         trims[key] = trim
         return trim
 
-    def _headed(
-        self, block: Block, series: int, trims: dict[tuple[Block, ...], Block]
-    ) -> Block:
+    def _headed(self, block: Block, series: int, trims: dict[tuple[Block, ...], Block]) -> Block:
         """Keep the first series of a block; the same ones as long as the block is the same."""
         trim = self._trims.get((block,))
         if trim is None or len(trim.labels) != series:

@@ -35,7 +35,7 @@ class Collector(ABC):
     feeds: Sequence[Feed]
 
     @abstractmethod
-    def open(self) -> "AbstractAsyncContextManager[None, None]":
+    def open(self) -> AbstractAsyncContextManager[None]:
         """Sign in; leaving the context signs out, best-effort.
 
         Raises ``Unauthorized`` where the credentials are rejected, else ``ProviderError``.

@@ -154,7 +154,10 @@ class AccountConfig(Model):
                 hint = suggest(name, list(self.INTERVALS))
                 yield ("feeds", name), f"{self.provider} has no such feed{hint}"
             elif feed and feed.raw and name in self.AGENT_FEEDS and self.agents == "aggregate":
-                yield ("feeds", name, "raw"), "its rows are persons: needs agents: hashed, id or name"
+                yield (
+                    ("feeds", name, "raw"),
+                    "its rows are persons: needs agents: hashed, id or name",
+                )
         if self.INTERVALS and not self.wanted_feeds():
             yield ("feeds",), "every feed is switched off"
 

@@ -95,9 +95,7 @@ def custom(name: str, labels: tuple[str, ...]) -> Family:
 
 # Queues -----------------------------------------------------------------------------------------
 _Q = ("queue", "media")
-QUEUE_CONTACTS_WAITING = _gauge(
-    "queue_contacts_waiting", "Contacts waiting for an agent now.", *_Q
-)
+QUEUE_CONTACTS_WAITING = _gauge("queue_contacts_waiting", "Contacts waiting for an agent now.", *_Q)
 QUEUE_LONGEST_WAIT = _gauge(
     "queue_longest_wait_seconds", "Time the oldest waiting contact has waited.", *_Q
 )
@@ -252,9 +250,7 @@ ACCOUNT_PERMISSION = _gauge(
 )
 
 # Escape hatch -----------------------------------------------------------------------------------
-RAW_VALUE = _gauge(
-    "raw_value", "A numeric column that no table maps.", "table", "object", "column"
-)
+RAW_VALUE = _gauge("raw_value", "A numeric column that no table maps.", "table", "object", "column")
 
 # The exporter itself ------------------------------------------------------------------------------
 UP = _own("up", "1 while the platform answers: signed in, and a feed's last refresh succeeded.")
@@ -271,9 +267,7 @@ FEED_SOURCE_TIME = _own(
 FEED_REFRESHES = _own(
     "feed_refreshes_total", "Refreshes by outcome.", "feed", "outcome", kind="counter"
 )
-SESSION_SIGNINS = _own(
-    "session_signins_total", "Sign-ins by outcome.", "outcome", kind="counter"
-)
+SESSION_SIGNINS = _own("session_signins_total", "Sign-ins by outcome.", "outcome", kind="counter")
 API_REQUESTS = _own(
     "api_requests_total",
     "Requests to the platform by outcome.",

@@ -390,6 +390,4 @@ def _text(cell: Cell) -> str:
 
 def _add(left: list[Number | None], right: list[Number | None]) -> list[Number | None]:
     """Add two columns cell by cell; a cell is null only where both are."""
-    return [
-        b if a is None else a if b is None else a + b for a, b in zip(left, right, strict=True)
-    ]
+    return [b if a is None else a if b is None else a + b for a, b in zip(left, right, strict=True)]

@@ -20,7 +20,6 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2's idea of plain scalars: ``12:30`` is text, and so are ``yes``, ``on`` and dates."""
 
 
-
 _Loader.yaml_implicit_resolvers = {}
 
 
@@ -30,7 +29,9 @@ for _tag, _pattern, _first in (
     ("int", r"[-+]?[0-9]{1,18}", list("-+0123456789")),
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
+    )
 
 
 class Located:
@@ -93,7 +94,7 @@ def read(file: FilePath, environment: Mapping[str, str]) -> Located:
     """
     try:
         with file.open(encoding="utf-8") as stream:
-            node = yaml.compose(stream, Loader=_Loader)  # noqa: S506 - a SafeLoader
+            node = yaml.compose(stream, Loader=_Loader)
     except OSError as error:
         raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:

@@ -160,7 +160,7 @@ def chapters_of(text: str) -> list[Chapter]:
     chapters = []
     for part in ("\n" + text).split("\n# HELP ")[1:]:
         name, _, rest = part.partition(" ")
-        summary, types, lines = rest.split("\n", 2)
+        summary, types, lines = f"{rest}\n".split("\n", 2)
         kind = types.rsplit(" ", 1)[1]
         short = name.removesuffix("_total") if kind == "counter" else name
         headers = {

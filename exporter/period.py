@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+_UTC = ZoneInfo("UTC")
 SLACK = 300.0  # seconds: the platform's clock and ours may differ around a boundary
 _LONGEST = {"day": 1, "shift": 1, "week": 7, "month": 31}
 
@@ -19,7 +20,7 @@ class Period:
     """
 
     window: str
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: ZoneInfo = _UTC
     times: tuple[time, ...] = (time(),)
 
     @property

@@ -17,7 +17,7 @@ from exporter.collector import Collector, Feed
 from exporter.errors import ProviderError, SessionLost, TimedOut, Unauthorized
 from exporter.fold import Folded, fold
 from exporter.ledger import Ledger
-from exporter.logs import Log, get_log
+from exporter.logs import get_log
 from exporter.rows import Reading
 from exporter.scope import Scope
 from exporter.snapshot import Snapshot, take
@@ -32,13 +32,14 @@ _FIRST_SESSION_BACKOFF = 2.0
 _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are spread
 _SHORTEST_LISTEN = 1.0
 _MANY_CELLS = 20_000  # from here on, folding would hold up the event loop
+_MOST_WORDS = 10_000  # strange names remembered as logged
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
 
 
 def backoff(failures: int, first: float, cap: float, roll: Roll) -> float:
     """Return the seconds to wait after that many failures in a row (1 or more).
 
-    ``first × 2^(failures-1)``, at most ``cap``, less up to a tenth so that accounts that failed
+    ``first * 2^(failures-1)``, at most ``cap``, less up to a tenth so that accounts that failed
     together do not come back together.
     """
     doubled = first * 2.0 ** min(failures - 1, 30)
@@ -84,9 +85,7 @@ class Refresher:
         self._clock = clock or SystemClock()
         self._roll = roll
         self._log = get_log(__name__).bind(provider=telemetry.provider, account=account)
-        self._states = {
-            feed.name: _State(feed, rank) for rank, feed in enumerate(collector.feeds)
-        }
+        self._states = {feed.name: _State(feed, rank) for rank, feed in enumerate(collector.feeds)}
         self._failures = 0  # sessions in a row that ended before any feed succeeded
         self._no_listening_before = float("-inf")
         self._seen_words: set[tuple[str, str, str]] = set()
@@ -116,16 +115,15 @@ class Refresher:
             if not signed_in:
                 self._telemetry.signed_in(error.reason)
             return self._session_ended(error, signed_in=signed_in)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the boundary of a session: no bug ends the schedule
             self._log.exception("session broke", reason="internal")
             if not signed_in:
                 self._telemetry.signed_in("internal")
             self._failures += 1
-            return backoff(
-                self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll
-            )
+            return backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
         finally:
             self._all_down()
+        raise AssertionError("a session ends by an error only")
 
     def _session_ended(self, error: ProviderError, *, signed_in: bool) -> float:
         """Log the end of a session; return the seconds to wait."""
@@ -137,9 +135,7 @@ class Refresher:
         elif signed_in and self._failures == 1:
             pause = error.retry_after  # it worked until now: sign in again at once
         else:
-            pause = backoff(
-                self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll
-            )
+            pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
             pause = max(pause, error.retry_after)
         message = "session ended" if signed_in else "sign-in failed"
         say = self._log.warning if self._failures == 1 or refused else self._log.debug
@@ -228,7 +224,7 @@ class Refresher:
             message = f"took longer than {feed.timeout:g} s"
             self._failed(state, TimedOut.reason, message, started)
             self._wait_out(state, 0.0)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the boundary of a refresh
             self._log.exception("refresh broke", feed=feed.name, reason="internal")
             self._failed(state, "internal", type(error).__name__, started)
             self._wait_out(state, 0.0)
@@ -298,7 +294,9 @@ class Refresher:
             strange += [("missing column", header) for header in schema.missing]
             strange += [("unreadable cells in column", header) for header in schema.rejected]
             for kind, word in sorted(strange):
-                if (table, kind, word) not in self._seen_words and len(self._seen_words) < 10_000:
+                if (table, kind, word) not in self._seen_words and len(
+                    self._seen_words
+                ) < _MOST_WORDS:
                     self._seen_words.add((table, kind, word))
                     self._log.info("answer did not fit", table=table, kind=kind, name=word)
 

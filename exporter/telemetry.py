@@ -138,6 +138,14 @@ class AccountTelemetry:
         rejected = sum(schema.rejected.values())
         self.telemetry.schema_rejected.labels(*own, table).inc(rejected)
 
+    def dropped(self, feed: str, series: int) -> None:
+        """Show how many series of a feed are over the account's cap."""
+        self.telemetry.series_dropped.labels(*self._own, feed).set(series)
+
+    def doubled(self, feed: str, series: int) -> None:
+        """Count series that another feed of the account shows already."""
+        self.telemetry.duplicates.labels(*self._own, feed).inc(series)
+
     @property
     def _own(self) -> tuple[str, str]:
         return self.provider, self.account

@@ -1,1 +1,32 @@
-"""The platforms: one folder each, with the same doors."""
+"""The platforms: one folder each, with the same doors. The only place that names them all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.clock import Clock
+from exporter.collector import Collector
+from exporter.config import AccountConfig
+from exporter.providers.five9.collector import Five9Collector
+from exporter.providers.five9.config import Five9Config
+from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
+from exporter.tables import Table
+from exporter.telemetry import AccountTelemetry
+from exporter.transport import Http
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What the rest of the exporter needs of a platform."""
+
+    model: type[AccountConfig]
+    collector: Callable[[Any, Http, AccountTelemetry, Clock], Collector]
+    tables: tuple[Table, ...]
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "five9": Provider(Five9Config, Five9Collector, (*STATISTICS.values(), LICENSES, PERMISSIONS)),
+}
+MODELS: Mapping[str, type[AccountConfig]] = {
+    name: provider.model for name, provider in PROVIDERS.items()
+}

@@ -1,0 +1,67 @@
+"""The catalogue of metrics: every family, and which vendor figure feeds it."""
+
+import json
+from collections.abc import Iterator
+
+from exporter.families import FAMILIES, PROCESS_WIDE, Family
+from exporter.providers import PROVIDERS
+from exporter.tables import Reasons, Spread, Table, Tally
+
+
+def _sources(family: Family) -> Iterator[str]:
+    """Yield the vendor figures that feed a family, or the one whose twin it is."""
+    for provider, known in PROVIDERS.items():
+        for table in known.tables:
+            for header in _headers(table, family):
+                yield f"{provider} {table.name}: {header}"
+
+
+def _headers(table: Table, family: Family) -> Iterator[str]:
+    for figure in table.figures:
+        if family not in (figure.family, figure.family.sliding):
+            continue
+        if isinstance(figure, Spread):
+            yield f"the columns named by its {figure.names}"
+            continue
+        count = "rows by " if isinstance(figure, Tally | Reasons) else ""
+        guess = "" if figure.certain else " (spelling not documented)"
+        yield f"{count}{figure.header}{guess}"
+
+
+def entries() -> list[dict[str, object]]:
+    """Return every family as plain values, by name."""
+    return [
+        {
+            "name": family.name,
+            "type": family.kind,
+            "unit": family.unit,
+            "labels": [
+                *([] if family in PROCESS_WIDE else ["provider", "account"]),
+                *family.labels,
+            ],
+            "help": family.help,
+            "sources": list(_sources(family)),
+        }
+        for _, family in sorted(FAMILIES.items())
+    ]
+
+
+def markdown() -> str:
+    """Return the catalogue as a table in Markdown."""
+    lines = [
+        "| metric | type | unit | labels | meaning | fed by |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in entries():
+        labels = ", ".join(f"`{label}`" for label in entry["labels"])  # type: ignore[attr-defined]
+        sources = "<br>".join(entry["sources"]).replace("|", "\\|")  # type: ignore[arg-type]
+        lines.append(
+            f"| `{entry['name']}` | {entry['type']} | {entry['unit']} | {labels} "
+            f"| {entry['help']} | {sources} |"
+        )
+    return "\n".join(lines)
+
+
+def as_json() -> str:
+    """Return the catalogue as JSON."""
+    return json.dumps(entries(), indent=2)

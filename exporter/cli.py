@@ -1,0 +1,210 @@
+"""The command line: what is to be done?
+
+Exit codes: 0 done, 1 a failure while running, 2 wrong usage or configuration.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter import __version__, catalogue
+from exporter.app import App
+from exporter.clock import SystemClock
+from exporter.config import Config, load
+from exporter.errors import ConfigError
+from exporter.logs import LEVELS, get_log, set_up
+from exporter.providers import MODELS
+from exporter.web import Address, Server
+
+if TYPE_CHECKING:
+    from exporter.demo.centre import Size
+
+_OK, _FAILED, _USAGE = 0, 1, 2
+
+_log = get_log(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the process's exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "run")
+    options = _parser().parse_args(words)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for a person, as it stands
+        return _USAGE
+    except OSError as error:
+        print(f"contactcenter-exporter: {error}", file=sys.stderr)  # noqa: T201 - same
+        return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="contactcenter-exporter",
+        description="Prometheus exporter for contact-centre platforms.",
+        epilog="Without a command, 'run' is meant.",
+    )
+    build = f"contactcenter-exporter {__version__} (python {platform.python_version()})"
+    parser.add_argument("--version", action="version", version=build)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="read the accounts of a configuration and serve /metrics")
+    _add_config(run)
+    _add_web(run)
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser("demo", help="simulated platforms, and the exporter reading them")
+    _add_size(demo)
+    _add_web(demo)
+    demo.set_defaults(command=_demo)
+
+    simulate = commands.add_parser("simulate", help="only the simulated platforms, for any client")
+    simulate.add_argument("--listen", type=_address, default=Address("127.0.0.1", 10078))
+    _add_size(simulate)
+    _add_log(simulate)
+    simulate.set_defaults(command=_simulate)
+
+    check = commands.add_parser("check", help="report every mistake in a configuration")
+    _add_config(check)
+    check.set_defaults(command=_check)
+
+    metrics = commands.add_parser("metrics", help="print the catalogue of metrics")
+    metrics.add_argument("--format", choices=("markdown", "json"), default="markdown")
+    metrics.set_defaults(command=_metrics)
+    return parser
+
+
+def _address(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config.file", dest="config", type=Path, default=Path("exporter.yml"))
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log.level", dest="log_level", choices=tuple(LEVELS), default="info")
+    parser.add_argument(
+        "--log.format", dest="log_format", choices=("logfmt", "json"), default="logfmt"
+    )
+
+
+def _add_web(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        type=_address,
+        default=Address("", 10077),
+        metavar="HOST:PORT",
+    )
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="print one page when every feed has answered or failed, and end",
+    )
+    _add_log(parser)
+
+
+def _add_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--agents", type=int, default=60)
+    parser.add_argument("--queues", type=int, default=12)
+    parser.add_argument("--campaigns", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--time-lapse", type=float, default=1.0, help="simulated seconds in one real second"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = load(options.config, os.environ, MODELS)
+    set_up(options.log_level, options.log_format)
+    return _serve(config, options)
+
+
+def _serve(config: Config, options: argparse.Namespace) -> int:
+    async def work() -> None:
+        app = App(config)
+        if options.once:
+            sys.stdout.buffer.write(await app.once())
+            return
+        await app.serve(options.listen, _stop_event())
+
+    asyncio.run(work())
+    return _OK
+
+
+def _stop_event() -> asyncio.Event:
+    """Return what is set when the process is asked to end."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from exporter.demo.centre import Centre  # noqa: PLC0415 - production loads no simulator
+
+    set_up(options.log_level, options.log_format)
+    centre = Centre(_size(options), SystemClock())
+    server = Server(centre.app, Address("127.0.0.1", 0), "simulators")
+    server.start()
+    try:
+        return _serve(centre.config(f"http://{server.address}"), options)
+    finally:
+        server.stop()
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from exporter.demo.centre import Centre  # noqa: PLC0415 - production loads no simulator
+
+    set_up(options.log_level, options.log_format)
+    centre = Centre(_size(options), SystemClock())
+    server = Server(centre.app, options.listen, "simulators")
+    server.start()
+    url = f"http://{server.address}"
+    _log.info("simulating", provider="five9", base_url=url, username=centre.five9.username)
+
+    async def wait() -> None:
+        await _stop_event().wait()
+
+    try:
+        asyncio.run(wait())
+    finally:
+        server.stop()
+    return _OK
+
+
+def _size(options: argparse.Namespace) -> "Size":
+    from exporter.demo.centre import Size  # noqa: PLC0415 - production loads no simulator
+
+    return Size(options.agents, options.queues, options.campaigns, options.seed, options.time_lapse)
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = load(options.config, os.environ, MODELS)
+    for account in config.accounts:
+        feeds = ", ".join(
+            f"{name} {times.interval:g}s" for name, times in account.wanted_feeds().items()
+        )
+        print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
+    print(f"{options.config}: no mistakes found")  # noqa: T201 - same
+    return _OK
+
+
+def _metrics(options: argparse.Namespace) -> int:
+    text = catalogue.markdown() if options.format == "markdown" else catalogue.as_json()
+    print(text)  # noqa: T201 - the command's result
+    return _OK

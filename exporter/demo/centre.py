@@ -1,0 +1,80 @@
+"""The demo's world: one floor, the simulators that show it, and a configuration to read them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from exporter.clock import Clock
+from exporter.config import Config
+from exporter.demo.floor import Floor
+from exporter.providers import MODELS
+from exporter.providers.five9.simulator import Five9Simulator
+
+_DAY = 86_400.0
+_LATE_MORNING = 11  # o'clock: the lunch-time peak is near, whenever the demo is started
+_EARLIEST, _LATEST = -12, 14  # hours from UTC
+# A domain whose limits Five9's support has raised, so that every feed shows within seconds.
+_LIMITS = {
+    "QueryStatistics": {60: 60, 3600: 600, 86_400: 6_000},
+    "QueryChangedStatistics": {60: 120, 3600: 4_800, 86_400: 96_000},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large the simulated centre is, and how fast its time goes by."""
+
+    agents: int = 60
+    queues: int = 12
+    campaigns: int = 6
+    seed: int = 1
+    time_lapse: float = 1.0
+
+
+class Centre:
+    """A simulated contact centre whose local time is late morning when it opens."""
+
+    def __init__(self, size: Size, clock: Clock) -> None:
+        opened = clock.time()
+        self.zone = _zone_of_late_morning(opened)
+        midnight = opened - opened % 3600 - _LATE_MORNING * 3600
+        self.floor = Floor(
+            agents=size.agents,
+            queues=size.queues,
+            campaigns=size.campaigns,
+            seed=size.seed,
+            start=midnight,
+            time_zone=self.zone,
+        )
+        self.floor.advance(opened)
+
+        def tick() -> None:
+            self.floor.advance(opened + (clock.time() - opened) * size.time_lapse)
+
+        self.five9 = Five9Simulator(self.floor, clock, tick=tick, limits=_LIMITS)
+        self.app: Callable[..., object] = self.five9.app
+
+    def config(self, url: str) -> Config:
+        """Return the configuration that reads the simulators at ``url``."""
+        accounts = [
+            {
+                "name": "demo-five9",
+                "provider": "five9",
+                "base_url": url,
+                "username": self.five9.username,
+                "password": self.five9.password,
+                "view": {"time_zone": self.zone},
+            }
+        ]
+        return Config(
+            tuple(MODELS[str(each["provider"])].model_validate(each) for each in accounts), Path()
+        )
+
+
+def _zone_of_late_morning(now: float) -> str:
+    """Return an IANA zone where it is late morning now; their signs are the wrong way round."""
+    hour = datetime.fromtimestamp(now, UTC).hour
+    offset = _LATE_MORNING - hour
+    assert _EARLIEST <= offset <= _LATEST
+    return f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
