@@ -55,7 +55,6 @@ class App:
             for account in config.accounts
         }
         self.board = Board(
-            self.telemetry.chapters,
             dropped=lambda account, feed, series: self._views[account].dropped(feed, series),
             doubled=lambda account, feed, series: self._views[account].doubled(feed, series),
         )
@@ -64,7 +63,7 @@ class App:
             self._refresher(account, client)
             for account, client in zip(config.accounts, self._clients, strict=True)
         ]
-        self.publisher = Publisher(self.board, self._clock.monotonic)
+        self.publisher = Publisher(self.board, self.telemetry.chapters, self._clock.monotonic)
         self.site = Site(self.publisher, self.telemetry, self._ready)
 
     def _refresher(self, account: AccountConfig, client: httpx.AsyncClient) -> Refresher:
@@ -83,7 +82,7 @@ class App:
         )
 
     def _ready(self) -> bool:
-        return all(refresher.tried.is_set() for refresher in self.refreshers)
+        return all(refresher.begun.is_set() for refresher in self.refreshers)
 
     async def serve(self, address: Address, stop: asyncio.Event) -> None:
         """Serve the page until ``stop`` is set, then sign out everywhere.
@@ -110,7 +109,7 @@ class App:
             tried = (refresher.tried.wait() for refresher in self.refreshers)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*tried), _ONCE_TIMEOUT)
-            page = self.board.page(self._clock.monotonic())
+            page = self.board.page(self._clock.monotonic(), self.telemetry.chapters())
         return b"".join(page.body(Format.TEXT, gzip=False)[0])
 
     @asynccontextmanager

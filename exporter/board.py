@@ -27,22 +27,19 @@ class Board:
     """Where refreshers put snapshots and the web takes pages.
 
     Snapshots come from the event loop, pages are made in another thread; what both touch is
-    guarded by one lock that is never held while bytes are made. ``extra`` renders chapters that
-    come after the figures; ``dropped`` and ``doubled`` are told what was left out of a page.
+    guarded by one lock that is never held while bytes are made. ``dropped`` and ``doubled`` are
+    told what was left out of a page.
     """
 
     def __init__(
         self,
-        extra: Callable[[], list[Chapter]] = list,
         dropped: Report = lambda *_: None,
         doubled: Report = lambda *_: None,
     ) -> None:
         self._places: dict[str, Place] = {}
         self._lock = threading.Lock()
-        self._extra = extra
         self._dropped = dropped
         self._doubled = doubled
-        self._own: tuple[float, list[Chapter]] = (float("-inf"), [])
         self._trims: dict[tuple[Block, ...], Block] = {}
         self.changed = threading.Event()
 
@@ -67,8 +64,11 @@ class Board:
             self._places[account].snapshots = {}
         self.changed.set()
 
-    def page(self, now: float, before: Page | None = None) -> Page:
-        """Make the page of what is fresh at ``now`` (epoch seconds); ``before`` saves work."""
+    def page(self, now: float, extra: Sequence[Chapter] = (), before: Page | None = None) -> Page:
+        """Make the page of what is fresh at ``now`` (monotonic seconds), and ``extra`` chapters.
+
+        ``before`` is an earlier page whose work is taken over where nothing has changed.
+        """
         with self._lock:
             places = {
                 account: (
@@ -86,14 +86,7 @@ class Board:
             for block in self._fit(account, fresh, limit, trims):
                 blocks.setdefault(block.family, []).append(block)
         self._trims = trims
-        return assemble(blocks, self._own_chapters(now), valid_until, before)
-
-    def _own_chapters(self, now: float) -> list[Chapter]:
-        made, chapters = self._own
-        if not made <= now < made + _OWN_METRICS_EVERY:
-            chapters = self._extra()
-            self._own = (now, chapters)
-        return chapters
+        return assemble(blocks, extra, valid_until, before)
 
     def _fit(
         self,
@@ -108,7 +101,8 @@ class Board:
         left = limit
         for snapshot in snapshots:
             over = 0
-            for name, found in sorted(snapshot.blocks.items()):
+            for found in sorted(snapshot.blocks.values(), key=lambda block: block.family.name):
+                name = found.family.name
                 block = self._undoubled(found, seen.get(name, []), snapshot, trims)
                 if len(block.labels) > left:
                     over += len(block.labels) - left
@@ -151,18 +145,27 @@ class Board:
 class Publisher:
     """Keeps one finished page at hand, in a thread of its own.
 
+    ``own`` renders the exporter's own metrics, at most once a second.
     ``page`` is an instance attribute replaced by one assignment: CPython 3.11 has been seen to
     crash where threads share an object through a class attribute.
     """
 
-    def __init__(self, board: Board, now: Callable[[], float], pause: float = 0.1) -> None:
+    def __init__(
+        self,
+        board: Board,
+        own: Callable[[], list[Chapter]],
+        now: Callable[[], float],
+        pause: float = 0.1,
+    ) -> None:
         self._board = board
+        self._render_own = own
+        self._own: tuple[float, list[Chapter]] = (float("-inf"), [])
         self._now = now
         self._pause = pause
         self._making = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-        self.page = board.page(now())
+        self.page = board.page(now(), self._own_chapters(now()))
 
     def start(self) -> None:
         """Start making pages."""
@@ -183,7 +186,15 @@ class Publisher:
 
     def _publish(self) -> None:
         with self._making:
-            self.page = self._board.page(self._now(), self.page)
+            now = self._now()
+            self.page = self._board.page(now, self._own_chapters(now), self.page)
+
+    def _own_chapters(self, now: float) -> list[Chapter]:
+        made, chapters = self._own
+        if not made <= now < made + _OWN_METRICS_EVERY:
+            chapters = self._render_own()
+            self._own = (now, chapters)
+        return chapters
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -1,17 +1,18 @@
 """The catalogue of metrics: every family, and which vendor figure feeds it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from exporter.families import FAMILIES, PROCESS_WIDE, Family
-from exporter.providers import PROVIDERS
 from exporter.tables import Reasons, Spread, Table, Tally
 
+Tables = Mapping[str, Sequence[Table]]
 
-def _sources(family: Family) -> Iterator[str]:
+
+def _sources(family: Family, tables: Tables) -> Iterator[str]:
     """Yield the vendor figures that feed a family, or the one whose twin it is."""
-    for provider, known in PROVIDERS.items():
-        for table in known.tables:
+    for provider, known in tables.items():
+        for table in known:
             for header in _headers(table, family):
                 yield f"{provider} {table.name}: {header}"
 
@@ -28,8 +29,8 @@ def _headers(table: Table, family: Family) -> Iterator[str]:
         yield f"{count}{figure.header}{guess}"
 
 
-def entries() -> list[dict[str, object]]:
-    """Return every family as plain values, by name."""
+def entries(tables: Tables) -> list[dict[str, object]]:
+    """Return every family as plain values, by name; ``tables`` are those of each provider."""
     return [
         {
             "name": family.name,
@@ -40,19 +41,19 @@ def entries() -> list[dict[str, object]]:
                 *family.labels,
             ],
             "help": family.help,
-            "sources": list(_sources(family)),
+            "sources": list(_sources(family, tables)),
         }
         for _, family in sorted(FAMILIES.items())
     ]
 
 
-def markdown() -> str:
+def markdown(tables: Tables) -> str:
     """Return the catalogue as a table in Markdown."""
     lines = [
         "| metric | type | unit | labels | meaning | fed by |",
         "|---|---|---|---|---|---|",
     ]
-    for entry in entries():
+    for entry in entries(tables):
         labels = ", ".join(f"`{label}`" for label in entry["labels"])  # type: ignore[attr-defined]
         sources = "<br>".join(entry["sources"]).replace("|", "\\|")  # type: ignore[arg-type]
         lines.append(
@@ -62,6 +63,6 @@ def markdown() -> str:
     return "\n".join(lines)
 
 
-def as_json() -> str:
+def as_json(tables: Tables) -> str:
     """Return the catalogue as JSON."""
-    return json.dumps(entries(), indent=2)
+    return json.dumps(entries(tables), indent=2)

@@ -19,7 +19,7 @@ from exporter.clock import SystemClock
 from exporter.config import Config, load
 from exporter.errors import ConfigError
 from exporter.logs import LEVELS, get_log, set_up
-from exporter.providers import MODELS
+from exporter.providers import MODELS, PROVIDERS
 from exporter.web import Address, Server
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         return _serve(centre.config(f"http://{server.address}"), options)
     finally:
-        server.stop()
+        server.stop(at_once=True)
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -175,7 +175,8 @@ def _simulate(options: argparse.Namespace) -> int:
     server = Server(centre.app, options.listen, "simulators")
     server.start()
     url = f"http://{server.address}"
-    _log.info("simulating", provider="five9", base_url=url, username=centre.five9.username)
+    user = centre.five9
+    _log.info("simulating", base_url=url, username=user.username, password=user.password)
 
     async def wait() -> None:
         await _stop_event().wait()
@@ -183,7 +184,7 @@ def _simulate(options: argparse.Namespace) -> int:
     try:
         asyncio.run(wait())
     finally:
-        server.stop()
+        server.stop(at_once=True)
     return _OK
 
 
@@ -205,6 +206,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _metrics(options: argparse.Namespace) -> int:
-    text = catalogue.markdown() if options.format == "markdown" else catalogue.as_json()
+    tables = {name: provider.tables for name, provider in PROVIDERS.items()}
+    write = catalogue.markdown if options.format == "markdown" else catalogue.as_json
+    text = write(tables)
     print(text)  # noqa: T201 - the command's result
     return _OK

@@ -7,6 +7,7 @@ reported at once, each with file, line and path, and none shows the value of a s
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 from urllib.parse import urlsplit
@@ -30,7 +31,6 @@ Fault = tuple[Path, str]
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SHORTEST_STALE = 30.0
 _STALE_INTERVALS = 3
 _TAKEN_LABELS = {*BASE_LABELS, *(label for each in FAMILIES.values() for label in each.labels)}
@@ -171,8 +171,14 @@ class AccountConfig(Model):
     def _url_faults(self) -> Iterator[Fault]:
         if self.base_url is None:
             return
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.base_url)
+            port_fits = parts.port is None or parts.port > 0
+        except ValueError:
+            port_fits = False
+        if not port_fits:
+            yield ("base_url",), "has a host or port that is none"
+        elif parts.scheme not in ("http", "https") or not parts.hostname:
             yield ("base_url",), "an address such as https://host is wanted"
         elif parts.username or parts.password:
             yield ("base_url",), "must not hold credentials"
@@ -220,7 +226,10 @@ class AccountConfig(Model):
 
 
 def _is_loopback(host: str) -> bool:
-    return host in _LOOPBACK or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _by_subject(patterns: Patterns) -> dict[Any, list[str]]:
@@ -248,6 +257,7 @@ def load(
     """
     located = read(file, environment)
     loader = _Load(located, models)
+    loader.faults += located.faults
     accounts = loader.accounts()
     if loader.faults:
         raise ConfigError(list(dict.fromkeys(loader.faults)))
@@ -287,7 +297,9 @@ class _Load:
             self._fault(path, "a mapping is wanted")
             return None
         if "defaults" in self.located.value:
-            self.located.merge(("defaults",), path)
+            own = {*data, *(f"{key}_file" for key in data)}
+            own |= {str(key).removesuffix("_file") for key in data}
+            self.located.merge(("defaults",), path, own)
         provider = data.get("provider")
         model = self.models.get(provider) if isinstance(provider, str) else None
         if model is None:
@@ -312,8 +324,8 @@ class _Load:
                 self._fault((*path, key), f"{name} is given as well; only one of them is wanted")
             try:
                 text = (self.located.file.parent / str(where)).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                problem = getattr(error, "strerror", None) or "is not UTF-8"
+            except (OSError, ValueError) as error:
+                problem = getattr(error, "strerror", None) or "no path, or not UTF-8"
                 self._fault((*path, key), f"cannot be read: {problem}")
                 data[name] = "unread"
                 continue
@@ -328,27 +340,31 @@ class _Load:
             account = model.model_validate(data)
         except ValidationError as error:
             account = None
-            for each in error.errors(include_input=False, include_url=False):
-                inner = _clean(each["loc"], data)
-                if each["type"] == "missing":
-                    inner = (*inner, each["loc"][-1])
+            found = error.errors(include_input=False, include_url=False)
+            places = [_place(dict(each), data) for each in found]
+            for each, inner in zip(found, places, strict=True):
                 self._fault((*path, *inner), _say(dict(each), model, inner))
+            for inner in places:
                 _prune(data, inner)
+        sound = account
         for inner, message in (account or _salvage(model, data)).faults():
             self._fault((*path, *inner), message)
-        return account
+            sound = None
+        return sound
 
     def _check_together(self, accounts: list[AccountConfig | None]) -> None:
         """Report names that are there twice, and logins that would disturb each other."""
-        names: dict[str, int] = {}
+        names: dict[object, int] = {}
         logins: dict[object, str] = {}
-        for at, account in enumerate(accounts):
-            if account is None:
-                continue
-            first = names.setdefault(account.name, at)
+        for at, item in enumerate(self.located.value["accounts"]):
+            name = item.get("name") if isinstance(item, dict) else None
+            first = names.setdefault(name, at) if isinstance(name, str) else at
             if first != at:
                 self._fault(("accounts", at, "name"), f"is the name of accounts[{first}] too")
-            login = account.login
+            account = accounts[at]
+            login = account.login if account else None
+            if account is None:
+                continue
             if login is not None and logins.setdefault(login, account.name) != account.name:
                 message = f"has the same host and user as {logins[login]!r}: {account.SHARED_LOGIN}"
                 self._fault(("accounts", at), message)
@@ -369,12 +385,27 @@ def _clean(loc: tuple[int | str, ...], data: Any) -> Path:
     return tuple(path)
 
 
+def _place(error: dict[str, Any], data: Any) -> Path:
+    """Return where in the account a pydantic error is; a missing key is named all the same."""
+    path = _clean(error["loc"], data)
+    return (*path, error["loc"][-1]) if error["type"] == "missing" else path
+
+
 def _prune(data: Any, path: Path) -> None:
-    """Take out what has the wrong shape, so that the rest can still be checked for its meaning."""
-    for step in path[:-1]:
+    """Take out what has the wrong shape, so that the rest can still be checked for its meaning.
+
+    Of a list, that is the whole list.
+    """
+    owner: Any = data
+    key: str | int | None = next(iter(path), None)
+    for step in path:
+        if isinstance(data, dict):
+            owner, key = data, step
+            if step not in data:
+                break
         data = data[step]
-    if isinstance(data, dict):
-        data.pop(path[-1], None)
+    if isinstance(owner, dict):
+        owner.pop(key, None)
 
 
 def _salvage(model: type[AccountConfig], data: dict[str, Any]) -> AccountConfig:

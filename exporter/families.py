@@ -81,15 +81,21 @@ def _total(name: str, text: str, *labels: str) -> Family:
     return Family(f"{PREFIX}{name}_total", text, "counter", labels, sliding)
 
 
+def _time_total(name: str, text: str, *labels: str) -> Family:
+    """Declare a period total of seconds; the name without ``_total`` means an average."""
+    text += " Restarts at zero with the platform's period. Refreshed on a schedule."
+    return Family(f"{PREFIX}{name}_total", text, "counter", labels)
+
+
 def _own(name: str, text: str, *labels: str, kind: Kind = "gauge") -> Family:
     """Declare a family of the exporter itself, up to date at every scrape."""
     return Family(PREFIX + name, text, kind, labels)
 
 
 def custom(name: str, labels: tuple[str, ...]) -> Family:
-    """Return the gauge family of a figure that the user maps to no family of ours."""
+    """Return the gauge family ``name`` of a figure that the user maps to no family of ours."""
     return Family(
-        PREFIX + name, "A figure mapped in exporter.yml. Refreshed on a schedule.", "gauge", labels
+        name, "A figure mapped in exporter.yml. Refreshed on a schedule.", "gauge", labels
     )
 
 
@@ -119,6 +125,89 @@ QUEUE_AGENTS_VOICEMAIL_READY = _gauge(
 QUEUE_LONGEST_WAIT_WINDOW = _gauge(
     "queue_longest_wait_window_seconds", "Longest wait in the window.", *_Q, "window"
 )
+QUEUE_CONTACTS_ACTIVE = _gauge("queue_contacts_active", "Contacts being handled now.", *_Q)
+QUEUE_ESTIMATED_WAIT = _gauge(
+    "queue_estimated_wait_seconds", "Wait that the platform predicts.", *_Q
+)
+QUEUE_CHANNEL_AGENTS = _gauge(
+    "queue_channel_agents",
+    "Agents serving the queue, by their state on one kind of media.",
+    *_Q,
+    "state",
+)
+QUEUE_AGENTS_ASSIGNED = _gauge(
+    "queue_agents_assigned", "Agents assigned to the queue, logged in or not.", "queue"
+)
+QUEUE_WAITING_CAPACITY = _gauge(
+    "queue_contacts_waiting_capacity", "Contacts that may wait before more are rejected.", *_Q
+)
+QUEUE_OFFERED = _total("queue_contacts_offered", "Contacts that reached the queue.", *_Q)
+QUEUE_ANSWERED = _total("queue_contacts_answered", "Contacts that an agent answered.", *_Q)
+QUEUE_ABANDONED = _total(
+    "queue_contacts_abandoned", "Contacts that left before an agent answered.", *_Q
+)
+QUEUE_REJECTED = _total(
+    "queue_contacts_rejected", "Contacts that the platform did not let wait.", *_Q
+)
+QUEUE_HANDLED = _total("queue_contacts_handled", "Contacts whose handling has ended.", *_Q)
+QUEUE_ANSWERED_WITHIN = _total(
+    "queue_contacts_answered_within_threshold", "Contacts answered within the threshold.", *_Q
+)
+QUEUE_THRESHOLD = _gauge(
+    "queue_service_level_threshold_seconds", "The time of answered within threshold.", *_Q
+)
+QUEUE_WAIT_TIME = _time_total(
+    "queue_wait_seconds", "Time all contacts waited, answered or not.", *_Q
+)
+QUEUE_ANSWER_WAIT_TIME = _time_total(
+    "queue_answer_wait_seconds", "Time the answered contacts waited.", *_Q
+)
+QUEUE_ABANDONED_WAIT_TIME = _time_total(
+    "queue_abandoned_wait_seconds", "Time the abandoned contacts waited.", *_Q
+)
+QUEUE_HANDLE_TIME = _time_total(
+    "queue_handle_seconds", "Time of conversations and the work after them.", *_Q
+)
+QUEUE_TALK_TIME = _time_total("queue_talk_seconds", "Time of conversations.", *_Q)
+QUEUE_INFO = _gauge("queue_info", "Always 1; the platform's id of the queue.", "queue", "id")
+QUEUE_QUEUED = _total("queue_contacts_queued", "Contacts that had to wait in the queue.", *_Q)
+QUEUE_SHORT_ABANDONED = _total(
+    "queue_contacts_short_abandoned", "Contacts that left within the threshold.", *_Q
+)
+QUEUE_LATE_ABANDONED = _total(
+    "queue_contacts_late_abandoned", "Contacts that left the queue after the threshold.", *_Q
+)
+QUEUE_OUTBOUND_ANSWERED = _total(
+    "queue_outbound_answered", "Outbound attempts of the queue that were answered.", *_Q
+)
+QUEUE_OUTBOUND_HANDLED = _total(
+    "queue_outbound_handled", "Outbound contacts of the queue that agents handled.", *_Q
+)
+QUEUE_DISPOSITIONS = _total(
+    "queue_dispositions", "Contacts of the queue by disposition.", "queue", "disposition"
+)
+QUEUE_AGENTS_BUSY = _gauge(
+    "queue_agents_busy",
+    "Agents of the queue with a contact of any queue, or with the work after it.",
+    "queue",
+)
+QUEUE_SERVICE_LEVEL_TARGET = _gauge(
+    "queue_service_level_target_ratio", "Service level that the platform is set to aim at.", *_Q
+)
+_QW = (*_Q, "window")
+QUEUE_SERVICE_LEVEL = _gauge(
+    "queue_service_level_ratio", "Share of contacts answered within the threshold.", *_QW
+)
+QUEUE_ABANDONED_RATIO = _gauge(
+    "queue_abandoned_ratio", "Share of contacts abandoned, as the platform gives it.", *_QW
+)
+QUEUE_SHORT_ABANDONED_RATIO = _gauge(
+    "queue_short_abandoned_ratio", "Share of contacts abandoned within the threshold.", *_QW
+)
+QUEUE_LATE_ABANDONED_RATIO = _gauge(
+    "queue_late_abandoned_ratio", "Share of contacts abandoned after the threshold.", *_QW
+)
+QUEUE_ANSWER_AVERAGE = _gauge("queue_answer_seconds", "Mean speed of answer.", *_QW)
 
 # Agents -----------------------------------------------------------------------------------------
 AGENTS = _gauge("agents", "Agents by state.", "state")
@@ -126,6 +215,26 @@ AGENTS_NOT_READY = _gauge("agents_not_ready", "Agents not ready, by reason.", "r
 AGENTS_CONTACTS_HANDLED = _total(
     "agents_contacts_handled", "Contacts handled by all agents together."
 )
+AGENTS_CONTACTS_ANSWERED = _total(
+    "agents_contacts_answered", "Contacts answered by all agents together."
+)
+AGENTS_CONTACTS_UNANSWERED = _total(
+    "agents_contacts_unanswered", "Contacts offered to an agent and not answered, all agents."
+)
+AGENTS_RING_TIME = _time_total(
+    "agents_ring_seconds", "Time contacts rang at agents before the answer, all agents."
+)
+AGENTS_TALK_TIME = _time_total("agents_talk_seconds", "Time of conversations, all agents.")
+AGENTS_HANDLE_TIME = _time_total(
+    "agents_handle_seconds", "Time of conversations and the work after them, all agents."
+)
+AGENTS_WORK_TIME = _time_total(
+    "agents_after_contact_work_seconds", "Time of the work after contacts, all agents."
+)
+AGENTS_STATE_TIME = _time_total(
+    "agents_state_seconds", "Time all agents together spent in a state.", "state"
+)
+AGENTS_STATE_ENTRIES = _total("agents_state_entries", "Times agents entered a state.", "state")
 AGENT_STATE = _gauge("agent_state", "Always 1; the label is the agent's state.", "agent", "state")
 AGENT_STATE_SINCE = _gauge(
     "agent_state_since_timestamp_seconds", "When the agent entered the present state.", "agent"
@@ -139,9 +248,42 @@ AGENT_STATE_SECONDS = _gauge(
 AGENT_REASON_SECONDS = _gauge(
     "agent_reason_seconds", "Time the agent has had the present not-ready reason.", "agent"
 )
+AGENTS_BREAK_TIME = _time_total("agents_break_seconds", "Time on a break, all agents together.")
+AGENT_BREAK_TIME = _time_total("agent_break_seconds", "Time the agent was on a break.", "agent")
+AGENT_NEXT_STATE = _gauge(
+    "agent_next_state",
+    "Always 1; the label is the state the agent asked for after the present contact.",
+    "agent",
+    "state",
+)
+AGENT_SESSION = _gauge("agent_session_seconds", "Time since the agent logged in.", "agent")
+AGENT_CONTACTS_ACTIVE = _gauge(
+    "agent_contacts_active", "1 for the medium of the agent's present contact.", "agent", "media"
+)
+TEAM_INFO = _gauge("team_info", "Always 1; a team whose agents are seen.", "team", "id")
 AGENT_PARKED_CALLS = _gauge("agent_parked_calls", "Calls the agent has parked.", "agent")
 _AM = ("agent", "media")
 AGENT_CONTACTS_HANDLED = _total("agent_contacts_handled", "Contacts the agent handled.", *_AM)
+AGENT_CONTACTS_ANSWERED = _total("agent_contacts_answered", "Contacts the agent answered.", *_AM)
+AGENT_CONTACTS_UNANSWERED = _total(
+    "agent_contacts_unanswered", "Contacts offered to the agent and not answered.", *_AM
+)
+AGENT_RING_TIME = _time_total(
+    "agent_ring_seconds", "Time contacts rang at the agent before the answer.", *_AM
+)
+AGENT_TALK_TIME = _time_total("agent_talk_seconds", "Time the agent talked.", *_AM)
+AGENT_HANDLE_TIME = _time_total(
+    "agent_handle_seconds", "Time the agent talked or worked after contacts.", *_AM
+)
+AGENT_WORK_TIME = _time_total(
+    "agent_after_contact_work_seconds", "Time the agent worked after contacts.", *_AM
+)
+AGENT_STATE_TIME = _time_total(
+    "agent_state_time_seconds", "Time the agent spent in a state.", "agent", "state"
+)
+AGENT_STATE_ENTRIES = _total(
+    "agent_state_entries", "Times the agent entered a state.", "agent", "state"
+)
 AGENT_CALLS = _total("agent_calls", "Calls of the agent, by direction.", "agent", "direction")
 AGENT_RESOLUTIONS = _total(
     "agent_first_contact_resolutions", "Contacts the agent resolved at the first try.", "agent"
@@ -247,6 +389,18 @@ CAMPAIGN_LONGEST_WAIT = _gauge("campaign_longest_wait_seconds", "Longest wait.",
 ACCOUNT_LICENSES = _gauge("account_licenses", "Licences, used and limit.", "kind", "state")
 ACCOUNT_PERMISSION = _gauge(
     "account_permission", "What the exporter's user may see; 0 hides rows.", "permission"
+)
+ACCOUNT_BALANCE = _gauge("account_balance", "Money on the account.", "currency")
+ACCOUNT_BALANCE_NOTICE = _gauge(
+    "account_balance_notice", "Balance below which the platform warns its customer.", "currency"
+)
+ACCOUNT_CREDIT_LIMIT = _gauge(
+    "account_credit_limit", "Money the account may owe, in its own currency."
+)
+ACCOUNT_ACTIVE = _gauge("account_active", "1 while the platform has the account active.")
+ACCOUNT_FROZEN = _gauge("account_frozen", "1 while the platform has the account frozen.")
+ACCOUNT_CLOCK_SKEW = _gauge(
+    "account_clock_skew_seconds", "The platform's clock less the exporter's."
 )
 
 # Escape hatch -----------------------------------------------------------------------------------

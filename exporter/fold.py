@@ -97,6 +97,7 @@ class _TableFold:
         self.schema = folded.schemas.setdefault(table.name, Schema())
         self.base = b"{" + label_pairs(scope.base)
         self.at: dict[str, int] = {}
+        self.exact = {header: at for at, header in reversed([*enumerate(rows.headers)])}
         for position, header in enumerate(rows.headers):
             self.at.setdefault(normalise(header), position)
         self.cells = self._wanted(rows.cells)
@@ -266,7 +267,7 @@ class _TableFold:
         totals: dict[str, list[Number | None]] = {}
         for rank, header in enumerate(found):
             name = header if rank < figure.cap else "other"
-            column = self._read(self.at[normalise(header)], figure.parse)
+            column = self._read(self.exact[header], figure.parse)
             totals[name] = _add(totals[name], column) if name in totals else column
         series = self._series(figure.family)
         for name, column in totals.items():
@@ -280,7 +281,7 @@ class _TableFold:
         series = self._series(RAW_VALUE)
         left = RAW_CAP
         for header in headers:
-            position = self.at[normalise(header)]
+            position = self.exact[header]
             for name, row in zip(self.shown, self.cells, strict=True):
                 try:
                     value = number(row[position])

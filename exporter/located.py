@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -35,10 +35,13 @@ for _tag, _pattern, _first in (
 
 
 class Located:
-    """A file's content: plain values, and the line of every key and item."""
+    """A file's content: plain values, the line of every key and item, and faults so far."""
 
-    def __init__(self, file: FilePath, value: Any, lines: dict[Path, int]) -> None:
+    def __init__(
+        self, file: FilePath, value: Any, lines: dict[Path, int], faults: list[str]
+    ) -> None:
         self.file = file
+        self.faults = faults
         self.value = value
         self._lines = lines
         self._origins: dict[Path, Path] = {}
@@ -59,11 +62,11 @@ class Located:
         where = f"{show(path)}: " if path else ""
         return f"{self.file}:{self.line(path)}: {where}{message}"
 
-    def merge(self, source: Path, target: Path) -> None:
-        """Give the mapping at ``target`` the keys of the one at ``source`` that it lacks."""
+    def merge(self, source: Path, target: Path, own: Collection[str]) -> None:
+        """Give the mapping at ``target`` the keys of the one at ``source``, less its ``own``."""
         values, into = self._at(source), self._at(target)
         for key, value in values.items():
-            if key not in into:
+            if key not in own:
                 into[key] = value
                 self._origins[*target, key] = (*source, key)
 
@@ -89,8 +92,8 @@ def suggest(word: str, known: Iterator[str] | list[str]) -> str:
 def read(file: FilePath, environment: Mapping[str, str]) -> Located:
     """Read a YAML file and expand ``${NAME}`` in its texts; ``$$`` is a dollar.
 
-    Raises ``ConfigError`` with every fault: the file cannot be read, is no YAML, has a key twice,
-    or names a variable that is not set.
+    Raises ``ConfigError`` where the file cannot be read or is no YAML. A key that is there twice
+    and a variable that is not set are in ``faults``, so that more can be looked for.
     """
     try:
         with file.open(encoding="utf-8") as stream:
@@ -100,18 +103,21 @@ def read(file: FilePath, environment: Mapping[str, str]) -> Located:
     except UnicodeDecodeError as error:
         raise ConfigError([f"{file}: is not UTF-8 at byte {error.start}"]) from error
     except yaml.YAMLError as error:
-        raise ConfigError([f"{file}:{_mark(error)}"]) from error
+        raise ConfigError([f"{file}:{_mark(error)}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{file}: has deeper values than any configuration"]) from None
     builder = _Builder(file, environment)
     value = builder.build(node, ())
-    if builder.faults:
-        raise ConfigError(builder.faults)
-    return Located(file, value, builder.lines)
+    return Located(file, value, builder.lines, builder.faults)
 
 
 def _mark(error: yaml.YAMLError) -> str:
     """Return the line and problem of a YAML error, without quoting the file's content."""
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "is not YAML"
+    problem = str(getattr(error, "problem", None) or "is not YAML")
+    for word in ("alias", "tag handle", "anchor"):
+        if word in problem:
+            problem = f"has an unknown or doubled {word}; quote text that begins with ! or * or &"
     return f"{mark.line + 1 if mark else 1}: {problem}"
 
 
@@ -157,9 +163,13 @@ class _Builder:
             "tag:yaml.org,2002:str": lambda each: self._expand(each, path),
         }
         if node.tag not in construct:
-            self._fault(node, path, f"the tag {node.tag!r} is not known here")
+            self._fault(node, path, "has a tag, which is not known here; quote what begins with !")
             return None
-        return construct[node.tag](node)
+        try:
+            return construct[node.tag](node)
+        except (ValueError, KeyError):
+            self._fault(node, path, "is not what its tag says")
+            return None
 
     def _expand(self, node: yaml.Node, path: Path) -> str:
         def replacement(match: re.Match[str]) -> str:

@@ -69,7 +69,7 @@ class Json(logging.Formatter):
 def _word(value: object) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     plain = text and not any(ch in ' ="\\' or not ch.isprintable() for ch in text)
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def set_up(level: str, form: LogFormat, stream: TextIO = sys.stderr) -> None:

@@ -52,6 +52,9 @@ def _family(metric: str, labels: tuple[str, ...]) -> Family:
     if name.startswith(_CUSTOM):
         return custom(name, labels)
     if name not in FAMILIES:
-        hint = suggest(name, list(FAMILIES)) or "; a name of your own starts with custom_"
+        known = [each.removeprefix(PREFIX) for each in FAMILIES]
+        hint = (
+            suggest(name.removeprefix(PREFIX), known) or "; a name of your own starts with custom_"
+        )
         raise ValueError(f"unknown metric {metric!r}{hint}")
     return FAMILIES[name]

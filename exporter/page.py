@@ -51,18 +51,27 @@ def _segment(plain: bytes) -> Segment:
 
 
 @lru_cache(maxsize=4096)
-def _header(family: Family, form: Format) -> Segment:
-    name = family.name
-    if form is Format.OPENMETRICS:
-        name = name.removesuffix("_total")
-    return _segment(f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n".encode())
+def _header(family: Family, form: Format, *, shadowed: bool) -> Segment:
+    """Write HELP and TYPE.
+
+    OpenMetrics names a counter's family without ``_total``. Where that name is ``shadowed`` by a
+    gauge on the same page (a total beside its sliding twin), it has to be of unknown type.
+    """
+    name, kind = family.name, str(family.kind)
+    if form is Format.OPENMETRICS and kind == "counter":
+        name, kind = (name, "unknown") if shadowed else (name.removesuffix("_total"), kind)
+    return _segment(f"# HELP {name} {family.help}\n# TYPE {name} {kind}\n".encode())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chapter:
-    """One family on the page: its header in each format, then its lines."""
+    """One family on the page: its header in each format, then its lines.
+
+    ``samples`` are the names its lines can have.
+    """
 
     name: str
+    samples: frozenset[str]
     headers: Mapping[Format, Segment]
     segments: Sequence[Segment]
 
@@ -70,7 +79,7 @@ class Chapter:
 class Page:
     """One generation of the exposition; never changed, replaced by one assignment.
 
-    ``valid_until`` is the instant (epoch seconds) at which the first of its figures gets too old.
+    ``valid_until`` is when (monotonic seconds) the first of its figures gets too old.
     """
 
     def __init__(
@@ -92,12 +101,7 @@ class Page:
 
     def only(self, names: set[str]) -> "Page":
         """Return the page of the families that hold any of the sample names."""
-        suffixes = ("", "_total", "_bucket", "_count", "_sum")
-        chapters = [
-            chapter
-            for chapter in self.chapters
-            if any(chapter.name.removesuffix("_total") + suffix in names for suffix in suffixes)
-        ]
+        chapters = [chapter for chapter in self.chapters if names & chapter.samples]
         return Page(chapters, self.valid_until)
 
     def _pieces(self, form: Format) -> Iterable[Segment]:
@@ -131,14 +135,18 @@ def assemble(
     old = before.packed.segments if before else {}
     packed = Packed()
     chapters = []
-    for family in sorted(blocks, key=lambda family: family.name):
+    by_name: dict[str, list[Block]] = {}
+    for family in sorted(blocks, key=lambda family: (family.name, family.labels)):
+        by_name.setdefault(family.name, []).extend(blocks[family])
+    for name, found in by_name.items():
         segments = []
-        for group in _groups(blocks[family]):
+        for group in _groups(found):
             segment = old.get(group) or _segment(b"".join(block.text for block in group))
             packed.segments[group] = segment
             segments.append(segment)
-        headers = {form: _header(family, form) for form in Format}
-        chapters.append(Chapter(family.name, headers, segments))
+        shadowed = name.removesuffix("_total") in by_name
+        headers = {form: _header(found[0].family, form, shadowed=shadowed) for form in Format}
+        chapters.append(Chapter(name, frozenset([name]), headers, segments))
     return Page([*chapters, *extra], valid_until, packed)
 
 
@@ -168,7 +176,9 @@ def chapters_of(text: str) -> list[Chapter]:
             for form, shown in ((Format.TEXT, name), (Format.OPENMETRICS, short))
         }
         body = [_segment(f"{lines.rstrip()}\n".encode())] if lines.strip() else []
-        chapters.append(Chapter(name, headers, body))
+        ends = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
+        samples = frozenset(name + end for end in ends)
+        chapters.append(Chapter(name, samples, headers, body))
     return chapters
 
 

@@ -16,6 +16,7 @@ _DECIMAL = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,6}):([0-5]\d):([0-5]\d)(\.\d+)?", re.ASCII)
 _PAIR = re.compile(r"(\d{1,18})\s*\(\s*(\d{1,18})\s*\)", re.ASCII)
 _COUNT_SHARE = re.compile(r"(\d{1,18})(\s*\(\s*\d+(\.\d+)?\s*%\s*\))?", re.ASCII)
+_LARGEST = 1e200  # sums of such numbers are finite too
 _EXACT = 2**53  # above it, a float holds no longer every integer
 
 
@@ -31,9 +32,9 @@ def number(cell: Cell) -> Number:
     elif isinstance(cell, bool) or not isinstance(cell, int | float):
         raise ValueError(f"not a number: {type(cell).__name__}")
     else:
-        value = float(cell)
-    if not math.isfinite(value):
-        raise ValueError("not finite")
+        value = float(cell) if abs(cell) <= _LARGEST else math.inf
+    if not abs(value) <= _LARGEST:
+        raise ValueError("not finite, or too large for any figure")
     return int(value) if value.is_integer() and abs(value) < _EXACT else value
 
 

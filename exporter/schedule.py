@@ -89,7 +89,8 @@ class Refresher:
         self._failures = 0  # sessions in a row that ended before any feed succeeded
         self._no_listening_before = float("-inf")
         self._seen_words: set[tuple[str, str, str]] = set()
-        self.tried = asyncio.Event()
+        self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
+        self.tried = asyncio.Event()  # every feed has
         board.reserve(account, list(self._states), max_series)
         telemetry.starting({feed.name: feed.interval for feed in collector.feeds})
 
@@ -98,6 +99,7 @@ class Refresher:
         await self._clock.sleep(self._roll() * _SPREAD)
         while True:
             pause = await self._session()
+            self.begun.set()
             self.tried.set()
             await self._clock.sleep(pause)
 
@@ -164,7 +166,8 @@ class Refresher:
                 self._check_tried()
 
     def _check_tried(self) -> None:
-        """Tell who waits for the first page that every feed has answered or failed."""
+        """Tell who waits for figures that a feed, or every feed, has answered or failed."""
+        self.begun.set()
         if not any(state.fresh for state in self._states.values()):
             self.tried.set()
 

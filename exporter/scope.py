@@ -51,5 +51,7 @@ class Scope:
 
     def hashed(self, identity: str) -> str:
         """Return the pseudonym of an agent: stable, and not to be reversed without the key."""
-        digest = hmac.new(self.agents_key, identity.encode(), hashlib.sha256)
+        digest = hmac.new(
+            self.agents_key, identity.encode("utf-8", "surrogatepass"), hashlib.sha256
+        )
         return digest.hexdigest()[:_HASH_DIGITS]

@@ -40,14 +40,15 @@ class Block:
 class Snapshot:
     """Everything one refresh produced; never changed after.
 
-    Times are epoch seconds: ``taken_at`` by our clock, ``source_at`` by the platform's (if it
-    tells), ``expires_at`` when the figures are too old to be shown. ``corrections`` counts falls
-    of counters that were held, ``duplicates`` the series that came twice.
+    ``taken_at`` is our clock's time and ``source_at`` the platform's (if it tells), both in epoch
+    seconds; ``expires_at``, in monotonic seconds, is when the figures are too old to be shown.
+    ``corrections`` counts falls of counters that were held, ``duplicates`` the series that came
+    twice.
     """
 
     account: str
     feed: str
-    blocks: Mapping[str, Block]
+    blocks: Mapping[Family, Block]
     taken_at: float
     source_at: float | None
     expires_at: float
@@ -76,7 +77,7 @@ def take(
     A block that equals the one in ``before`` is that same object, so the page can tell by
     identity what has changed.
     """
-    blocks: dict[str, Block] = {}
+    blocks: dict[Family, Block] = {}
     corrections = 0
     for family, (labels, values, period) in folded.series.items():
         if not labels:
@@ -86,9 +87,9 @@ def take(
             at = taken_at if source_at is None else source_at
             settled, held = ledger.settle(family.name, labels, values, period, at)
             corrections += held
-        old = before.blocks.get(family.name) if before else None
+        old = before.blocks.get(family) if before else None
         same = old is not None and old.labels == labels and old.values == settled
-        blocks[family.name] = old if old and same else Block.of(family, labels, settled)
+        blocks[family] = old if old and same else Block.of(family, labels, settled)
     return Snapshot(
         account,
         feed,

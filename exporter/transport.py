@@ -46,7 +46,9 @@ def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
 
     Raises ``OSError`` or ``ssl.SSLError`` where a certificate file cannot be used.
     """
-    context = httpx.create_ssl_context() if not tls.ca_file else _context(tls.ca_file)
+    context = (
+        httpx.create_ssl_context(trust_env=False) if not tls.ca_file else _context(tls.ca_file)
+    )
     if tls.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -203,8 +203,9 @@ class Server:
         """Start to serve; the socket takes connections already."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish what is being served, then stop."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Finish what is being served (not if ``at_once``), then stop."""
         self._server.should_exit = True
+        self._server.force_exit = at_once
         self._thread.join(timeout=_STOP_TIMEOUT)
         self._socket.close()

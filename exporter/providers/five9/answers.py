@@ -128,6 +128,8 @@ def _elements(body: bytes, clear: str = "") -> Iterator[etree._Element]:
     )
     try:
         for _, element in events:
+            if element.getparent() is None and element.getroottree().docinfo.doctype:
+                raise InvalidAnswer("the answer has a document type declaration")
             yield element
             if clear and _local(element) == clear:
                 element.clear()

@@ -51,9 +51,12 @@ def _zone(value: object) -> ZoneInfo:
 
 def _wall_time(value: object) -> time:
     try:
-        return time.fromisoformat(str(value))
+        found = time.fromisoformat(str(value))
     except ValueError as error:
         raise ValueError("a time of day such as 08:00 is wanted") from error
+    if found.tzinfo is not None:
+        raise ValueError("a time of day without a zone is wanted; time_zone says the zone")
+    return found
 
 
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
@@ -173,7 +176,8 @@ class Five9Config(AccountConfig):
     def login(self) -> object:
         """The host and user, of which Five9 serves one request at a time."""
         parts = urlsplit(self.url)
-        return parts.hostname, parts.port, self.username.casefold()
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+        return parts.hostname, port, self.username.casefold()
 
     def faults(self) -> Iterator[Fault]:
         """Yield what is wrong beyond the shape."""
@@ -183,10 +187,18 @@ class Five9Config(AccountConfig):
         offsets = [self.view.offset(at) / 1000 for at in (january, july)]
         if not all(low <= offset <= high for offset in offsets):
             yield ("view", "time_zone"), "Five9 takes offsets from -12 to +14 hours"
+        for kind in ("query_statistics", "query_changed_statistics"):
+            limits = getattr(self.budget, kind)
+            if limits is not None and not limits.by_seconds():
+                yield ("budget", kind), "needs at least one of minute, hour, day"
         for name, columns in self.columns.items():
             if name in self.AGENT_FEEDS and self.agents == "aggregate":
                 yield ("columns", name), "its rows are persons: needs agents: hashed, id or name"
             for header, wanted in columns.items():
+                doubled = self.labels.keys() & wanted.labels.keys()
+                if doubled:
+                    where = ("columns", name, header, "labels")
+                    yield where, f"{', '.join(sorted(doubled))}: is a label of the account"
                 try:
                     column(header, wanted, STATISTICS[name])
                 except ValueError as error:

@@ -8,13 +8,16 @@ from exporter.providers.five9.tables import STATE_START
 from exporter.rows import Rows
 from exporter.tables import Key, Spread, Table, normalise
 
+_STEP = 6000.0  # ms; durations have been seen in steps of five seconds
+
 
 class Grid:
     """Rows by the name of their object, kept up to date.
 
     ``distrusted`` is set where an update cannot be applied for certain; the table is then to be
     read anew. ``running`` headers are durations (ms) that grow while nothing changes: Five9 does
-    not say whether updates carry them, so they are aged here, by its own clock.
+    not say whether updates carry them, so they are aged here, by its own clock, until an update
+    is seen that carries nothing else.
     """
 
     def __init__(
@@ -28,7 +31,9 @@ class Grid:
         self.timestamp = statistics.timestamp
         self.received_at = self.read_at = self.full_at = read_at
         self.distrusted = False
+        self._streams = False  # the server has been seen to send durations as they run
         self._at = {normalise(header): at for at, header in reversed([*enumerate(self.headers)])}
+        self._exact = {header: at for at, header in reversed([*enumerate(self.headers)])}
         self._aliases = _aliases(table)
         self._running = [
             self._at[normalise(name)] for name in running if normalise(name) in self._at
@@ -62,8 +67,10 @@ class Grid:
             self._row(name)
         self.timestamp = max(update.timestamp, self.timestamp)
         self.received_at = received_at
+        alone: dict[str, list[bool]] = {}
         for name, column, value in update.changes:
-            self._change(name, column, value)
+            alone.setdefault(name, []).append(self._change(name, column, value))
+        self._streams = self._streams or any(all(changes) for changes in alone.values())
         for name in update.deleted:
             self._rows.pop(name, None)
             for at in self._running:
@@ -83,7 +90,7 @@ class Grid:
         cells: list[list[Cell]] = []
         for name, row in self._rows.items():
             shown: list[Cell] = list(row)
-            for at in self._running:
+            for at in () if self._streams else self._running:
                 start = self._starts.get((name, at))
                 if start is not None:
                     shown[at] = max(0.0, server_now - start)
@@ -101,16 +108,23 @@ class Grid:
             self._rows[name] = row
         return self._rows[name]
 
-    def _change(self, name: str, column: str, value: str | None) -> None:
+    def _change(self, name: str, column: str, value: str | None) -> bool:
+        """Set a cell; tell whether it is a duration that just went on running."""
         header = normalise(column)
-        at = self._at.get(header, self._at.get(self._aliases.get(header, "")))
+        at = self._exact.get(column)
+        if at is None:
+            at = self._at.get(header, self._at.get(self._aliases.get(header, "")))
         row = self._row(name)
         if at is None:
             self.distrusted = True  # which of our cells has changed is not known
-            return
+            return False
         row[at] = value
-        if at in self._running:
-            self._note_running(name, row, [at])
+        if at not in self._running:
+            return False
+        before = self._starts.get((name, at))
+        self._note_running(name, row, [at])
+        after = self._starts.get((name, at))
+        return before is not None and after is not None and abs(after - before) < _STEP
 
     def _note_running(self, name: str, row: Sequence[str | None], columns: Sequence[int]) -> None:
         """Remember when a running duration began; one of zero does not run, but a state does."""

@@ -1,0 +1,340 @@
+"""A Bright Pattern account on virtual time: floor, simulator, the exporter reading it, the truth."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.board import Board
+from exporter.collector import Collector
+from exporter.demo.figures import LOGGED_OUT, NOT_READY
+from exporter.demo.floor import Floor
+from exporter.page import Format
+from exporter.providers.brightpattern.collector import BrightPatternCollector
+from exporter.providers.brightpattern.config import BrightPatternConfig
+from exporter.providers.brightpattern.simulator import BrightPatternSimulator
+from exporter.rows import Reading
+from exporter.schedule import Refresher
+from exporter.telemetry import AccountTelemetry, Telemetry
+from exporter.transport import Http
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
+URL = "http://127.0.0.1:9003"
+SCALES = {
+    "service_level": "fraction",
+    "in_calls_abandoned_in_queue_ratio_per_day": "fraction",
+    "in_calls_short_abandoned_in_queue_ratio_per_day": "fraction",
+}
+# Statistic → family and constant labels, written down once more: the tables must agree with it.
+QUEUE_GAUGES = {
+    "in_calls_waiting": "queue_contacts_waiting",
+    "in_max_wait_time": "queue_longest_wait_seconds",
+    "service_level_threshold_time": "queue_service_level_threshold_seconds",
+    "service_level_target": "queue_service_level_target_ratio",
+}
+QUEUE_TOTALS = {
+    "in_calls_received_per_day": "queue_contacts_offered_total",
+    "in_calls_queued_per_day": "queue_contacts_queued_total",
+    "in_calls_abandoned_total_per_day": "queue_contacts_abandoned_total",
+    "in_calls_abandoned_in_queue_per_day": "queue_contacts_late_abandoned_total",
+    "in_calls_short_abandoned_in_queue_per_day": "queue_contacts_short_abandoned_total",
+    "in_calls_handled_per_day": "queue_contacts_handled_total",
+    "out_calls_answered_per_day": "queue_outbound_answered_total",
+    "out_calls_handled_per_day": "queue_outbound_handled_total",
+}
+QUEUE_WINDOWED = {
+    "service_level": "queue_service_level_ratio",
+    "in_calls_abandoned_percent_per_day": "queue_abandoned_ratio",
+    "in_calls_abandoned_in_queue_ratio_per_day": "queue_late_abandoned_ratio",
+    "in_calls_short_abandoned_in_queue_ratio_per_day": "queue_short_abandoned_ratio",
+    "in_average_speed_of_answer": "queue_answer_seconds",
+}
+HUNDREDTHS = {"service_level_target", "in_calls_abandoned_percent_per_day"}
+AGENT_FIGURES: dict[str, tuple[str, dict[str, str]]] = {
+    "in_calls_handled_per_day": ("agent_calls_total", {"direction": "inbound"}),
+    "out_calls_handled_per_day": ("agent_calls_total", {"direction": "outbound"}),
+    "calls_average_handling_time_per_day": ("agent_handle_seconds", {"window": "day"}),
+    "agent_total_ready_time": ("agent_state_time_seconds_total", {"state": "ready"}),
+    "agent_total_busy_time": ("agent_state_time_seconds_total", {"state": "on_contact"}),
+    "agent_total_ACW_time": ("agent_state_time_seconds_total", {"state": "after_contact_work"}),
+    "agent_total_break_time": ("agent_break_seconds_total", {}),
+    "login_time": ("agent_session_seconds", {}),
+    "active_item_talk_duration": ("agent_state_seconds", {"state": "on_contact"}),
+    "active_item_hold_duration": ("agent_state_seconds", {"state": "on_hold"}),
+}
+WORDS = {
+    "ready": "ready",
+    "not_ready": "not_ready",
+    "busy": "on_contact",
+    "after_call_work": "after_contact_work",
+    "": "logged_out",
+    "0": "logged_out",
+}
+STATES = (
+    *("ready", "ringing", "on_contact", "on_hold", "after_contact_work"),
+    *("not_ready", "logged_out", "other"),
+)
+
+
+class VirtualClock:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self, start: float) -> None:
+        self.now = start
+        self.end = float("inf")
+        self.ended = asyncio.Event()
+        self.watchers: list[Callable[[], None]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.0)
+        for watch in self.watchers:
+            watch()
+        if self.now >= self.end:
+            self.ended.set()
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+
+
+class Witness(Collector):
+    """A collector that notes, at the moment of each answer, what the platform's truth is."""
+
+    def __init__(self, inner: Collector, truth: Callable[[str], dict[Series, float]]) -> None:
+        self.inner = inner
+        self.feeds = inner.feeds
+        self.truth = truth
+        self.noted: dict[str, dict[Series, float]] = {}
+
+    def open(self) -> AbstractAsyncContextManager[None]:
+        return self.inner.open()
+
+    def wait(self, feed: str) -> float:
+        return self.inner.wait(feed)
+
+    async def fetch(self, feed: str) -> Reading:
+        reading = await self.inner.fetch(feed)
+        self.noted[feed] = self.truth(feed)
+        return reading
+
+
+class Platform:
+    """A floor and the simulator that shows it, on one virtual clock."""
+
+    def __init__(
+        self, *, start: float = MIDNIGHT, floor: Floor | None = None, **switches: Any
+    ) -> None:
+        self.clock = VirtualClock(start)
+        self.floor = floor or Floor(agents=20, queues=8, campaigns=6, seed=3, start=start)
+        self.simulator = BrightPatternSimulator(
+            self.floor,
+            self.clock,
+            tick=lambda: self.floor.advance(self.clock.now),
+            **switches,
+        )
+
+    def requests(self, part: str = "") -> list[str]:
+        """Return the requests so far whose path has a part."""
+        return [f"{r.method} {r.path}" for r in self.simulator.log if part in r.path]
+
+
+class Exporter:
+    """One account of an exporter that reads a platform."""
+
+    def __init__(self, platform: Platform, **options: Any) -> None:
+        self.platform = platform
+        self.clock = platform.clock
+        simulator = platform.simulator
+        account = {
+            "name": "acme",
+            "provider": "brightpattern",
+            "base_url": URL,
+            "tenant_url": simulator.tenant_url,
+            "username": simulator.username,
+            "api_secret": simulator.api_secret,
+            "ratio_scale": SCALES,
+            **options,
+        }
+        self.config = BrightPatternConfig.model_validate(account)
+        assert list(self.config.faults()) == []
+        self.telemetry = Telemetry()
+        view = AccountTelemetry(self.telemetry, "brightpattern", "acme")
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app))
+        http = Http(self.client, view, self.clock)
+        self.board = Board()
+        inner = BrightPatternCollector(self.config, http, view, self.clock)
+        self.collector = Witness(inner, self.truth)
+        self.refresher = Refresher(
+            "acme",
+            self.collector,
+            self.config.scope(),
+            self.board,
+            view,
+            auth_retry=self.config.auth_retry,
+            max_series=self.config.max_series,
+            clock=self.clock,
+            roll=random.Random(7).random,
+        )
+
+    @asynccontextmanager
+    async def running(self, until: float, *, clean: bool = True) -> AsyncIterator[None]:
+        """Let the exporter run until an instant; then stop it, or let it die if not ``clean``."""
+        self.clock.end = until
+        self.clock.ended = asyncio.Event()
+        task = asyncio.create_task(self.refresher.run())
+        ended = asyncio.create_task(self.clock.ended.wait())
+        try:
+            await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()  # raises what ended the schedule, which nothing may
+            yield
+        finally:
+            self.clock.end = float("inf")
+            ended.cancel()
+            if not clean:
+                await self.client.aclose()  # nothing can be sent any more
+            task.cancel()
+            await asyncio.wait([task, ended])
+            await self.client.aclose()
+
+    async def run_for(self, seconds: float, *, clean: bool = True) -> None:
+        """Run for a while and stop."""
+        async with self.running(self.clock.now + seconds, clean=clean):
+            pass
+
+    def page(self) -> dict[Series, float]:
+        """Return the figures on the page now."""
+        page = self.board.page(self.clock.now)
+        text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
+        lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
+        return {named(name): float(value) for name, _, value in lines}
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """Return one of the exporter's own metrics."""
+        labels = {"provider": "brightpattern", "account": "acme", **labels}
+        return self.telemetry.registry.get_sample_value(f"contactcenter_{name}", labels)
+
+    # What the platform says, in our vocabulary ----------------------------------------------
+
+    def truth(self, feed: str) -> dict[Series, float]:
+        """Return every figure that a feed must show, from the floor alone."""
+        if feed == "directory":
+            return {}
+        if feed == "campaigns":
+            found = self._campaigns()
+        else:
+            truth = self.platform.simulator.truth()
+            found = self._queues(truth.services) | self._agents(truth.agents)
+            if self.config.agents != "aggregate":
+                found |= self._each_agent(truth.agents)
+        return {own(name, **dict(labels)): value for (name, labels), value in found.items()}
+
+    def _queues(self, services: Mapping[str, Mapping[str, str]]) -> dict[Series, float]:
+        found: dict[Series, float] = {}
+        for queue, row in services.items():
+            both = {"queue": queue, "media": "all"}
+            for statistic, name in (QUEUE_GAUGES | QUEUE_TOTALS).items():
+                _put(found, row[statistic], statistic, name, **both)
+            for statistic, name in QUEUE_WINDOWED.items():
+                _put(found, row[statistic], statistic, name, **both, window="day")
+            _put(found, row["agents_logged"], "", "queue_agents_logged_in", queue=queue)
+            _put(found, row["agents_busy"], "", "queue_agents_busy", queue=queue)
+            _put(found, row["agents_ready"], "", "queue_agents", queue=queue, state="ready")
+        return found
+
+    def _agents(self, agents: Mapping[str, Mapping[str, str]]) -> dict[Series, float]:
+        states = Counter(WORDS.get(row["acd_state"], "other") for row in agents.values())
+        found = {series("agents", state=state): float(states[state]) for state in STATES}
+        for agent in self.platform.floor.agents.values():
+            if agent.state == NOT_READY:
+                key = series("agents_not_ready", reason=agent.reason or "unspecified")
+                found[key] = found.get(key, 0.0) + 1
+        if agents:
+            for statistic, (name, labels) in AGENT_FIGURES.items():
+                if name == "agent_state_time_seconds_total":
+                    found[series("agents_state_seconds_total", **labels)] = _sum(agents, statistic)
+            found[series("agents_break_seconds_total")] = _sum(agents, "agent_total_break_time")
+            handled = ("in_calls_handled_per_day", "out_calls_handled_per_day")
+            found[series("agents_contacts_handled_total")] = sum(_sum(agents, x) for x in handled)
+        return found
+
+    def _each_agent(self, agents: Mapping[str, Mapping[str, str]]) -> dict[Series, float]:
+        found: dict[Series, float] = {}
+        for login, row in agents.items():
+            state = WORDS.get(row["acd_state"], "other")
+            found[series("agent_state", agent=login, state=state)] = 1.0
+            for statistic, (name, labels) in AGENT_FIGURES.items():
+                _put(found, row[statistic], statistic, name, agent=login, **labels)
+            if row["acd_next_state"]:
+                word = WORDS[row["acd_next_state"]]
+                found[series("agent_next_state", agent=login, state=word)] = 1.0
+            if row["active_item_media_type"]:
+                media = row["active_item_media_type"].lower()
+                found[series("agent_contacts_active", agent=login, media=media)] = 1.0
+            handled = int(row["in_calls_handled_per_day"]) + int(row["out_calls_handled_per_day"])
+            found[series("agent_contacts_handled_total", agent=login, media="all")] = handled
+            agent = self.platform.floor.agents[login]
+            for disposition, count in agent.day.dispositions.items():
+                key = series("agent_dispositions_total", agent=login, disposition=disposition)
+                found[key] = count
+            if agent.state != LOGGED_OUT:
+                start = self.clock.now - int(row["state_duration"])
+                found[series("agent_state_since_timestamp_seconds", agent=login)] = start
+        return found
+
+    def _campaigns(self) -> dict[Series, float]:
+        found: dict[Series, float] = {}
+        for campaign in self.platform.floor.campaigns.values():
+            if campaign.kind != "inbound":
+                own_labels = {"campaign": campaign.name}
+                running = campaign.state == "running"
+                total = campaign.records.total
+                done = self.platform.simulator.completed_records(campaign.name)
+                found |= {
+                    series("campaign_state", state="running", **own_labels): float(running),
+                    series("campaign_state", state="stopped", **own_labels): float(not running),
+                    series("campaign_records", status="total", **own_labels): total,
+                    series("campaign_records", status="completed", **own_labels): done,
+                }
+        return found
+
+
+def _put(found: dict[Series, float], cell: str, statistic: str, name: str, **labels: str) -> None:
+    """Add a figure unless the platform says nothing."""
+    if cell:
+        value = float(cell) / (100 if statistic in HUNDREDTHS else 1)
+        found[series(name, **labels)] = value
+
+
+def _sum(rows: Mapping[str, Mapping[str, str]], statistic: str) -> float:
+    return float(sum(int(row[statistic] or 0) for row in rows.values()))
+
+
+def series(name: str, **labels: str) -> Series:
+    """Name a series."""
+    return name, frozenset(labels.items())
+
+
+def own(name: str, **labels: str) -> Series:
+    """Name a series of the account, without the prefix."""
+    labels = {"provider": "brightpattern", "account": "acme", **labels}
+    return series(f"contactcenter_{name}", **labels)
+
+
+@lru_cache(maxsize=100_000)
+def named(text: str) -> Series:
+    """Read a series' name and labels with the official parser, once for each."""
+    (family,) = text_string_to_metric_families(f"{text} 0\n")
+    (sample,) = family.samples
+    return series(sample.name, **sample.labels)
