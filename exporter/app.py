@@ -13,6 +13,7 @@ import httpx
 from exporter.board import Board, Publisher
 from exporter.clock import Clock, SystemClock
 from exporter.config import AccountConfig, Config
+from exporter.live import report
 from exporter.logs import get_log
 from exporter.page import Format
 from exporter.providers import PROVIDERS
@@ -105,12 +106,23 @@ class App:
 
     async def once(self) -> bytes:
         """Return one page, made when every account has been tried with every feed."""
+        async with self._tried_once():
+            page = self.board.page(self._clock.monotonic(), self.telemetry.chapters())
+        return b"".join(page.body(Format.TEXT, gzip=False)[0])
+
+    async def check(self) -> tuple[list[str], bool]:
+        """Try every account with every feed; return a report, and whether all answered."""
+        feeds = {account.name: list(account.wanted_feeds()) for account in self._config.accounts}
+        async with self._tried_once():
+            return report(self.telemetry, feeds)
+
+    @asynccontextmanager
+    async def _tried_once(self) -> AsyncIterator[None]:
         async with self._refreshing():
             tried = (refresher.tried.wait() for refresher in self.refreshers)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*tried), _ONCE_TIMEOUT)
-            page = self.board.page(self._clock.monotonic(), self.telemetry.chapters())
-        return b"".join(page.body(Format.TEXT, gzip=False)[0])
+            yield
 
     @asynccontextmanager
     async def _refreshing(self) -> AsyncIterator[None]:

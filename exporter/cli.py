@@ -75,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="report every mistake in a configuration")
     _add_config(check)
+    check.add_argument(
+        "--live",
+        action="store_true",
+        help="sign in to every account too, read every feed once, and report what came of it",
+    )
+    _add_log(check)
     check.set_defaults(command=_check)
 
     metrics = commands.add_parser("metrics", help="print the catalogue of metrics")
@@ -202,7 +208,18 @@ def _check(options: argparse.Namespace) -> int:
         )
         print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
     print(f"{options.config}: no mistakes found")  # noqa: T201 - same
-    return _OK
+    return _check_live(config, options) if options.live else _OK
+
+
+def _check_live(config: Config, options: argparse.Namespace) -> int:
+    set_up(options.log_level, options.log_format)
+
+    async def work() -> tuple[list[str], bool]:
+        return await App(config).check()
+
+    lines, well = asyncio.run(work())
+    print("\n".join(lines))  # noqa: T201 - the command's result
+    return _OK if well else _FAILED
 
 
 def _metrics(options: argparse.Namespace) -> int:

@@ -394,18 +394,17 @@ def _place(error: dict[str, Any], data: Any) -> Path:
 def _prune(data: Any, path: Path) -> None:
     """Take out what has the wrong shape, so that the rest can still be checked for its meaning.
 
-    Of a list, that is the whole list.
+    Of a list, that is the whole list; a mapping that is empty without it goes as well.
     """
-    owner: Any = data
-    key: str | int | None = next(iter(path), None)
-    for step in path:
-        if isinstance(data, dict):
-            owner, key = data, step
-            if step not in data:
-                break
-        data = data[step]
-    if isinstance(owner, dict):
+    trail = [data]
+    for step in path[:-1]:
+        trail.append(trail[-1][step])
+    for owner, key in reversed(list(zip(trail, path, strict=True))):
+        if not isinstance(owner, dict):
+            continue
         owner.pop(key, None)
+        if owner:
+            break
 
 
 def _salvage(model: type[AccountConfig], data: dict[str, Any]) -> AccountConfig:

@@ -146,6 +146,9 @@ class _Builder:
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._fault(key_node, path, "has a key that is no text; quote what begins with {")
+                continue
             key = str(key_node.value)
             inner = (*path, key)
             if key in values:

@@ -7,6 +7,7 @@ shaped into rows by the provider's collector before they come here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from exporter.families import Family
@@ -16,6 +17,7 @@ from exporter.period import Period
 Subject = Literal["queue", "agent", "campaign"]
 
 
+@lru_cache(maxsize=16_384)  # the same few headers and words come with every answer
 def normalise(text: str) -> str:
     """Reduce a header or state word to what matters: letters and digits, caseless."""
     return "".join(ch for ch in text.casefold() if ch.isalnum())

@@ -1,0 +1,50 @@
+# One word for each task. Needs python3 (3.11 or newer, with venv) and make; all else is installed
+# into .venv, at the versions of constraints.txt.
+PYTHON ?= python3
+LISTEN ?= 127.0.0.1:10077
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check golden dist clean
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.demo ## simulated platforms and the exporter reading them; no account needed
+	$(BIN)/contactcenter-exporter demo --web.listen-address $(LISTEN)
+
+test: .venv/.test ## run the tests, with branch coverage
+	$(BIN)/python -m pytest -n auto --cov --cov-branch --cov-fail-under=95
+
+check: .venv/.lint ## lint, formatting, types, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell --skip './build,./dist,./node_modules' .
+
+golden: .venv/.test ## write the generated files anew
+	$(BIN)/contactcenter-exporter metrics > docs/metrics.md
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/integration -k test_the_golden_page
+
+dist: .venv/.demo ## build the wheel into dist/
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## remove what the tasks have made
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/.test: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[test]'
+	@touch $@
+
+.venv/.lint: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[lint]'
+	@touch $@

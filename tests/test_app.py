@@ -1,0 +1,137 @@
+"""The whole process: accounts apart from each other, secrets kept, an orderly end."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from exporter.app import App, client_for
+from exporter.clock import SystemClock
+from exporter.config import AccountConfig, Config
+from exporter.demo.floor import Floor
+from exporter.providers import MODELS
+from exporter.providers.five9.simulator import Five9Simulator
+from exporter.web import Address
+from support.five9 import GENEROUS, MIDNIGHT
+
+pytestmark = pytest.mark.anyio
+SECRET = "planted-hunter2"
+
+
+class World:
+    """Two users of one simulated domain, one of them with a wrong password."""
+
+    def __init__(self) -> None:
+        floor = Floor(agents=10, queues=4, campaigns=3, start=MIDNIGHT)
+        self.simulator = Five9Simulator(
+            floor, SystemClock(), limits=GENEROUS, other_users={"second@example.com": SECRET}
+        )
+        self.simulator.password = SECRET
+
+    def config(self, **passwords: str) -> Config:
+        accounts = [
+            self._account("first", self.simulator.username, passwords),
+            self._account("second", "second@example.com", passwords),
+        ]
+        return Config(tuple(accounts), Path())
+
+    def _account(self, name: str, user: str, passwords: dict[str, str]) -> AccountConfig:
+        options: dict[str, Any] = {
+            "name": name,
+            "provider": "five9",
+            "base_url": "http://127.0.0.1:9001",
+            "username": user,
+            "password": passwords.get(name, SECRET),
+            "long_poll": 0,
+        }
+        return MODELS["five9"].model_validate(options)
+
+    def client(self, _: AccountConfig, __: Path) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.simulator.app))
+
+
+async def served(app: App, *wanted: str) -> tuple[str, int]:
+    """Serve until the page holds all that is ``wanted``; return the page and its status."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(app.serve(Address("127.0.0.1", 0), stop))
+    page, status = "", 0
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app.site), base_url="http://exporter")
+    async with client:
+        for _ in range(100):
+            answer = await client.get("/metrics")
+            page, status = answer.text, answer.status_code
+            if all(each in page for each in wanted):
+                break
+            await asyncio.sleep(0.1)
+    stop.set()
+    await asyncio.wait_for(task, timeout=10)
+    return page, status
+
+
+async def test_one_rejected_account_leaves_the_other_alone() -> None:
+    """A wrong password costs its own account only; the page stays and says which is down."""
+    world = World()
+    app = App(world.config(second="wrong"), clients=world.client)
+    up = 'contactcenter_up{account="first",provider="five9"} 1.0'
+    refused_once = 'signins_total{account="second",outcome="auth",provider="five9"} 1.0'
+    page, status = await served(app, up, refused_once, 'account="first",queue=')
+    assert status == 200
+    assert up in page
+    assert refused_once in page
+    assert 'contactcenter_up{account="second",provider="five9"} 0.0' in page
+    assert 'provider="five9",account="second"' not in page
+    refused = [r for r in world.simulator.log if r.outcome == "401"]
+    assert len(refused) == 1
+    closed = [r for r in world.simulator.log if r.operation == "closeSession"]
+    assert [record.outcome for record in closed] == ["ok"]
+
+
+async def test_secrets_stay_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """A password is on no page and in no log line, at debug level and in tracebacks too."""
+    world = World()
+    world.simulator.fail_next("garbage", 2)
+    world.simulator.fail_next("html502")
+    config = world.config(second="wrong-" + SECRET)
+    with caplog.at_level(logging.DEBUG):
+        page, _ = await served(App(config, clients=world.client), 'account="first",queue=')
+    assert SECRET not in page
+    assert SECRET not in caplog.text
+    assert SECRET not in repr(config)
+    assert "sign-in failed" in caplog.text
+
+
+async def test_once_waits_for_every_feed() -> None:
+    """One page holds every feed's figures and the exporter's own as they are at the end."""
+    world = World()
+    page = (await App(world.config(), clients=world.client).once()).decode()
+    for account in ("first", "second"):
+        assert f'contactcenter_up{{account="{account}",provider="five9"}} 1.0' in page
+        assert f'contactcenter_campaign_state{{provider="five9",account="{account}"' in page
+        assert f'contactcenter_account_permission{{provider="five9",account="{account}"' in page
+
+
+async def test_every_account_is_tried() -> None:
+    """The live check says what each account and feed answered, and what it cost."""
+    world = World()
+    world.simulator.fail_next("fault:Server", operation="getStatistics")
+    lines, well = await App(world.config(second="wrong"), clients=world.client).check()
+    text = "\n".join(lines)
+    assert not well
+    assert "first: signed in" in text
+    assert "ACDStatus: failed (server 1)" in text
+    assert "AgentState: ok, " in text
+    assert "second: not signed in (auth 1)" in text
+    assert "requests in one cycle: 1 (getCallCountersState 1)" in text
+
+
+def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account's proxy is its own; the environment's is not looked at."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    (account, _) = World().config().accounts
+    with_proxy = account.model_copy(update={"proxy_url": SecretStr("http://127.0.0.1:3128")})
+    transports = [len(client_for(each, Path())._mounts) for each in (account, with_proxy)]
+    assert transports == [0, 1]

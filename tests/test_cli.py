@@ -1,0 +1,183 @@
+"""The command line: commands, exit codes, and what is printed."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from exporter import __version__
+from exporter.cli import main
+from exporter.families import FAMILIES
+
+GOOD = """
+accounts:
+  - name: acme
+    provider: five9
+    username: ${FIVE9_USERNAME}
+    password: secret
+"""
+BAD = """
+acounts: []
+accounts:
+  - name: acme
+    provider: five9
+    usrname: someone
+    password: hunter2
+    feeds: {ACDStatus: {interval: 5 minutes}, Nothing: false}
+  - name: acme
+    provider: fife9
+"""
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the exporter; give the process and the address it listens on."""
+    command = [sys.executable, "-m", "exporter", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, _address(process)
+        finally:
+            process.kill()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        found = re.search(r"(?:address=|base_url=http://)(\S+)", line)
+        if found:
+            return found[1]
+    raise AssertionError("the process ended before it listened")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is printed."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_usage_errors_are_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong usage ends with 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--web.listen-address", "nowhere"])
+    assert ended.value.code == 2
+    assert "is no address" in capsys.readouterr().err
+
+
+def test_check_says_what_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A good file ends with 0 and lists accounts and feeds."""
+    monkeypatch.setenv("FIVE9_USERNAME", "someone")
+    file = tmp_path / "exporter.yml"
+    file.write_text(GOOD)
+    assert main(["check", "--config.file", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "acme: five9, ACDStatus 12s" in out
+    assert "no mistakes found" in out
+
+
+def test_check_and_run_list_every_mistake_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every mistake is listed with file and line, by check and by run, and no secret with it."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(BAD)
+    codes, texts = [], []
+    for command in ("check", "run"):
+        codes.append(main([command, "--config.file", str(file)]))
+        texts.append(capsys.readouterr().err)
+    assert codes == [2, 2]
+    assert texts[0] == texts[1]
+    for line, words in (
+        (2, "acounts: unknown key; did you mean 'accounts'?"),
+        (6, "accounts[0].usrname: unknown key; did you mean 'username'?"),
+        (4, "accounts[0].username: is required"),
+        (8, "accounts[0].feeds.ACDStatus.interval: a duration such as 15s"),
+        (8, "accounts[0].feeds.Nothing: five9 has no such feed"),
+        (9, "accounts[1].name: is the name of accounts[0] too"),
+        (10, "accounts[1].provider: one of"),
+    ):
+        assert f"{file}:{line}: {words}" in texts[0]
+    assert "hunter2" not in texts[0]
+
+
+def test_a_missing_file_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A configuration that cannot be read is a mistake of the user's; run is the default."""
+    assert main(["--config.file", str(tmp_path / "none.yml")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    """The catalogue names every family, as Markdown and as JSON."""
+    assert main(["metrics", "--format", "json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert {entry["name"] for entry in entries} == set(FAMILIES)
+    assert main(["metrics"]) == 0
+    assert capsys.readouterr().out.count("\n| `") == len(FAMILIES)
+
+
+def test_a_page_once(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """``demo --once`` prints one page with figures of every feed, and ends."""
+    assert main(["demo", "--once", "--agents", "12", "--log.level", "error"]) == 0
+    page = capfdbinary.readouterr().out.decode()
+    for name in ("queue_contacts_waiting", "agents", "campaign_offered_total", "up"):
+        assert f"\ncontactcenter_{name}{{" in page
+    assert 'contactcenter_up{account="demo-five9",provider="five9"} 1.0' in page
+
+
+def test_a_taken_port_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port in use ends with 1 and a sentence, not a traceback."""
+    with started("demo", "--web.listen-address", "127.0.0.1:0") as (_, address):
+        file = tmp_path / "exporter.yml"
+        file.write_text(GOOD.replace("${FIVE9_USERNAME}", "x"))
+        code = main(["run", "--config.file", str(file), "--web.listen-address", address])
+    assert code == 1
+    assert "in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_demo_serves_and_ends_in_order(number: signal.Signals) -> None:
+    """The demo shows figures within seconds, and ends with 0 soon after a signal."""
+    with started("demo", "--web.listen-address", "127.0.0.1:0") as (process, address):
+        text = ""
+        for _ in range(100):
+            text = httpx.get(f"http://{address}/metrics", trust_env=False).text
+            if "contactcenter_queue_contacts_waiting{" in text:
+                break
+            time.sleep(0.1)
+        assert "contactcenter_queue_contacts_waiting{" in text
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+
+
+def test_simulate_serves_any_client() -> None:
+    """The simulators alone answer on the address that the log names."""
+    with started("simulate", "--listen", "127.0.0.1:0") as (process, address):
+        url = f"http://{address}/wssupervisor/v13/SupervisorWebService"
+        answer = httpx.get(url, params={"wsdl": "", "user": "x"}, trust_env=False)
+        assert "getStatisticsUpdate" in answer.text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+
+
+def test_the_module_runs() -> None:
+    """``python -m exporter`` is the command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    assert __version__ in done.stdout

@@ -1,0 +1,201 @@
+"""What a client sees: formats, encodings, HEAD, unknown paths, addresses, and a real socket."""
+
+import gzip
+import socket
+
+import httpx
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from exporter import families as f
+from exporter.board import Board, Publisher
+from exporter.fold import Folded, Series
+from exporter.ledger import Ledger
+from exporter.page import Format
+from exporter.snapshot import take
+from exporter.telemetry import Telemetry
+from exporter.web import Address, Server, Site, choose_format, quality
+
+pytestmark = pytest.mark.anyio
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1"
+    ";q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+class Bench:
+    """A site with two figures on its page."""
+
+    def __init__(self) -> None:
+        self.board = Board()
+        self.board.reserve("acme", ["a"], 1000)
+        folded = Folded()
+        for family in (f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS):
+            folded.series[family] = Series([b'{queue="Sales"} '], [3], None)
+        snapshot = take("acme", "a", folded, Ledger(), taken_at=0.0, source_at=None, expires_at=1e9)
+        self.board.put(snapshot)
+        self.telemetry = Telemetry()
+        self.is_ready = False
+        self.publisher = Publisher(self.board, self.telemetry.chapters, lambda: 100.0)
+        self.site = Site(self.publisher, self.telemetry, lambda: self.is_ready)
+        transport = httpx.ASGITransport(self.site)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
+
+
+async def test_text_is_the_default() -> None:
+    """A client without wishes gets text 0.0.4, plain."""
+    answer = await Bench().client.get("/metrics", headers={"accept": "*/*", "accept-encoding": ""})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == Format.TEXT.value
+    assert "content-encoding" not in answer.headers
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "contactcenter_queue_contacts_waiting" in {m.name for m in read_text(answer.text)}
+
+
+async def test_prometheus_gets_openmetrics_gzipped() -> None:
+    """What Prometheus sends is answered in OpenMetrics, compressed, and reads back."""
+    headers = {"accept": PROMETHEUS, "accept-encoding": "gzip"}
+    answer = await Bench().client.get("/metrics", headers=headers)
+    assert answer.headers["content-type"] == Format.OPENMETRICS.value
+    assert answer.headers["content-encoding"] == "gzip"
+    names = {family.name for family in read_openmetrics(answer.text)}
+    assert {"contactcenter_queue_contacts_waiting", "contactcenter_campaign_dials"} <= names
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", Format.TEXT),
+        ("text/plain", Format.TEXT),
+        ("application/openmetrics-text", Format.OPENMETRICS),
+        ("application/openmetrics-text;q=0", Format.TEXT),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.8", Format.TEXT),
+        ("text/plain;q=0.5, application/openmetrics-text;q=0.5", Format.OPENMETRICS),
+        ("application/json", Format.TEXT),
+        ("application/openmetrics-text;q=nonsense", Format.TEXT),
+        (PROMETHEUS, Format.OPENMETRICS),
+    ],
+)
+def test_formats_are_negotiated(accept: str, expected: Format) -> None:
+    """The format with the higher quality wins; text where nothing is said."""
+    assert choose_format(accept) is expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("gzip", 1.0),
+        ("gzip;q=0", 0.0),
+        ("deflate, gzip;q=0.4", 0.4),
+        ("*", 1.0),
+        ("*;q=0.3, gzip;q=0", 0.0),
+        ("identity", 0.0),
+        ("GZIP ; Q=0.7", 0.7),
+        ("gzip;q=7", 1.0),
+    ],
+)
+def test_qualities_are_read(header: str, expected: float) -> None:
+    """Quality values are read as HTTP has them, and bounded."""
+    assert quality(header, ["gzip"]) == expected
+
+
+async def test_head_has_headers_only() -> None:
+    """HEAD is answered like GET, without a body."""
+    bench = Bench()
+    head = await bench.client.head("/metrics")
+    get = await bench.client.get("/metrics")
+    assert head.content == b""
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert int(head.headers["content-length"]) > 0
+
+
+async def test_names_are_filtered() -> None:
+    """``name[]`` leaves the families asked for."""
+    wanted = "contactcenter_campaign_dials_total"
+    answer = await Bench().client.get("/metrics", params={"name[]": wanted})
+    assert answer.text.count("# TYPE") == 1
+    assert f'{wanted}{{queue="Sales"}} 3' in answer.text
+
+
+async def test_unknown_paths_and_methods() -> None:
+    """Other paths are not found, other methods are not allowed, and both are counted."""
+    bench = Bench()
+    assert (await bench.client.get("/nothing")).status_code == 404
+    assert (await bench.client.post("/metrics")).status_code == 405
+    sample = bench.telemetry.registry.get_sample_value
+    assert sample("contactcenter_exporter_http_requests_total", {"code": "404"}) == 1
+    assert sample("contactcenter_exporter_http_requests_total", {"code": "405"}) == 1
+
+
+async def test_health() -> None:
+    """Healthy at once; ready when every account has been tried."""
+    bench = Bench()
+    assert (await bench.client.get("/-/healthy")).status_code == 200
+    assert (await bench.client.get("/-/ready")).status_code == 503
+    bench.is_ready = True
+    assert (await bench.client.get("/-/ready")).status_code == 200
+
+
+async def test_landing_page_links() -> None:
+    """The landing page names the version and links to everything."""
+    answer = await Bench().client.get("/")
+    assert "text/html" in answer.headers["content-type"]
+    for path in ("/metrics", "/-/healthy", "/-/ready"):
+        assert f'href="{path}"' in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [(":10077", "", 10077), ("127.0.0.1:1", "127.0.0.1", 1), ("[::1]:80", "::1", 80)],
+)
+def test_addresses(text: str, host: str, port: int) -> None:
+    """Addresses are read and written in the same way."""
+    address = Address.parse(text)
+    assert (address.host, address.port) == (host, port)
+    assert str(address) == text
+
+
+@pytest.mark.parametrize("text", ["", "10077", "host:", "host:x", "host:65536", ":-1"])
+def test_bad_addresses(text: str) -> None:
+    """What is no address is refused."""
+    with pytest.raises(ValueError, match="is no address"):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "", "::1"])
+def test_a_real_socket(host: str) -> None:
+    """The site is served on a real socket, on IPv4 and IPv6, and stops when told."""
+    if host == "::1" and not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    bench = Bench()
+    server = Server(bench.site, Address(host, 0), "test")
+    server.start()
+    shown = Address(host or "127.0.0.1", server.address.port)
+    try:
+        answer = httpx.get(f"http://{shown}/metrics", trust_env=False)
+        raw = httpx.get(
+            f"http://{shown}/metrics", headers={"accept-encoding": "gzip"}, trust_env=False
+        )
+    finally:
+        server.stop()
+    assert "server" not in answer.headers
+    assert answer.text == raw.text
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://{shown}/metrics", trust_env=False)
+
+
+def test_a_taken_port_is_an_error() -> None:
+    """A port that is in use is an error of the operating system, not an exit of uvicorn's."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = Address("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            Server(Bench().site, address, "test")
+
+
+def test_the_page_compresses_to_itself() -> None:
+    """The compressed page is the plain one."""
+    page = Bench().publisher.current()
+    plain = b"".join(page.body(Format.TEXT, gzip=False)[0])
+    assert gzip.decompress(b"".join(page.body(Format.TEXT, gzip=True)[0])) == plain
