@@ -15,7 +15,8 @@ demo: .venv/.demo ## simulated platforms and the exporter reading them; no accou
 	$(BIN)/contactcenter-exporter demo --web.listen-address $(LISTEN)
 
 test: .venv/.test ## run the tests, with branch coverage
-	$(BIN)/python -m pytest -n auto --cov --cov-branch --cov-fail-under=95
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-branch --cov-fail-under=95
 
 check: .venv/.lint ## lint, formatting, types, spelling
 	$(BIN)/ruff check .

@@ -396,10 +396,13 @@ def _prune(data: Any, path: Path) -> None:
 
     Of a list, that is the whole list; a mapping that is empty without it goes as well.
     """
-    trail = [data]
-    for step in path[:-1]:
-        trail.append(trail[-1][step])
-    for owner, key in reversed(list(zip(trail, path, strict=True))):
+    trail = []
+    for step in path:
+        trail.append((data, step))
+        if isinstance(data, dict) and step not in data:
+            break  # it is missing, or has been taken out already
+        data = data[step]
+    for owner, key in reversed(trail):
         if not isinstance(owner, dict):
             continue
         owner.pop(key, None)

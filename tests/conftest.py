@@ -1,9 +1,14 @@
 """What all tests share: a clock that tests move, and how long properties are tried."""
 
 import asyncio
+import sys
 
 import pytest
 from hypothesis import settings
+
+# httpx's ASGI transport looks for trio at every request; a module that is known to be absent is
+# found to be so at once, instead of in every folder of the path each time.
+sys.modules.setdefault("trio", None)  # type: ignore[arg-type]
 
 settings.register_profile("exporter", max_examples=100, deadline=None)
 settings.load_profile("exporter")

@@ -117,7 +117,7 @@ class Centre:
     ) -> None:
         if before is None:
             self.clock = VirtualClock(start)
-            self.floor = floor or Floor(agents=20, queues=6, campaigns=6, seed=3, start=start)
+            self.floor = floor or Floor(agents=12, queues=6, campaigns=6, seed=3, start=start)
             self.simulator = Five9Simulator(
                 self.floor,
                 self.clock,

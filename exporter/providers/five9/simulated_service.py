@@ -263,7 +263,7 @@ class Service:
         deadline = self._clock.monotonic() + arguments["longPollingTimeout"] / 1000
         while True:
             now = self._table(statistic_type, session.settings)
-            if delta := self._delta(session, statistic_type, before, now):
+            if delta := self._delta(session, statistic_type, before, now, previous):
                 break
             remaining = deadline - self._clock.monotonic()
             if remaining < _MOMENT:
@@ -278,9 +278,12 @@ class Service:
         stamps = {"lastTimestamp": timestamp, "previousTimestamp": previous}
         return [self._changes(delta) + elements({**stamps, "type": statistic_type})]
 
-    def _delta(self, session: Session, statistic_type: str, before: Table, now: Table) -> Delta:
+    def _delta(
+        self, session: Session, statistic_type: str, before: Table, now: Table, since: int
+    ) -> Delta:
         silent = () if self._domain.stream_durations else SILENT_COLUMNS
-        delta = compare(before, now, silent=silent)
+        elapsed = round(self._domain.floor.now * 1000) - since
+        delta = compare(before, now, silent=silent, elapsed=elapsed)
         if not self._domain.filter_updates:
             return delta
         wanted = session.columns[statistic_type]

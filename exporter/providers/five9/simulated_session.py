@@ -22,6 +22,10 @@ class Table(NamedTuple):
     rows: dict[str, list[str]]
 
 
+_WAIT = "Current Longest Queue Time"
+_ROUNDING = 3  # ms
+
+
 class Delta(NamedTuple):
     """What differs between two tables; a change is an object, a column and the new value."""
 
@@ -33,13 +37,18 @@ class Delta(NamedTuple):
         return bool(self.added or self.changes or self.deleted)
 
 
-def compare(before: Table, now: Table, *, silent: Collection[str] = ()) -> Delta:
-    """Return what changed; a silent column that merely runs on does not count by itself."""
+def compare(before: Table, now: Table, *, silent: Collection[str] = (), elapsed: int = 0) -> Delta:
+    """Return what changed; a silent column that merely runs on does not count by itself.
+
+    ``elapsed`` is the time between the tables in milliseconds: a wait that has grown by another
+    amount is the wait of another contact.
+    """
     if before.columns != now.columns:
         raise FaultError("ConfigurationChanged", "the columns of the table have changed")
     columns = now.columns
     spoken = itemgetter(*[i for i, name in enumerate(columns) if name not in silent])
     growing = [i for i, name in enumerate(columns) if name in silent]
+    waits = [i for i in growing if columns[i] == _WAIT]
     added: list[str] = []
     changes: list[tuple[str, str, str]] = []
     for key, row in now.rows.items():
@@ -47,7 +56,12 @@ def compare(before: Table, now: Table, *, silent: Collection[str] = ()) -> Delta
         if old is None:
             added.append(key)
             changes += [(key, column, cell) for column, cell in zip(columns, row, strict=True)]
-        elif spoken(old) != spoken(row) or any(_turned(old[i], row[i]) for i in growing):
+        elif spoken(old) != spoken(row) or any(
+            (
+                *(_turned(old[i], row[i]) for i in growing),
+                *(_another(old[i], row[i], elapsed) for i in waits),
+            )
+        ):
             cells = zip(columns, old, row, strict=True)
             changes += [(key, column, cell) for column, was, cell in cells if was != cell]
     return Delta(added, changes, [key for key in before.rows if key not in now.rows])
@@ -58,6 +72,13 @@ def _turned(was: str, cell: str) -> bool:
     if was == cell or not (was.isdecimal() and cell.isdecimal()):
         return False
     return was == "0" or int(cell) < int(was)
+
+
+def _another(was: str, cell: str, elapsed: int) -> bool:
+    """Tell whether a wait has not simply gone on."""
+    if not (was.isdecimal() and cell.isdecimal()) or "0" in (was, cell):
+        return False
+    return abs(int(cell) - int(was) - elapsed) > _ROUNDING
 
 
 @dataclass
