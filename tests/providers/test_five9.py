@@ -293,3 +293,72 @@ async def test_crash_loop_keeps_the_limits() -> None:
     log = centre.simulator.log
     assert {record.outcome for record in log} <= {"ok", "nothing"}
     assert sum(record.operation == "getStatistics" for record in log) > 10
+
+
+async def test_a_table_without_columns_is_asked_for_them() -> None:
+    """Where an answer has rows and no columns, the columns are read by their own operation."""
+    centre = Centre(start=MORNING)
+    centre.simulator.fail_next("no_columns", operation="getStatistics")
+    async with centre.running(until=MORNING + 30):
+        operations = {record.operation for record in centre.simulator.log}
+        assert "getColumnNames" in operations
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+
+
+async def test_a_user_taken_over_by_somebody_signs_in_again() -> None:
+    """A user who is said to be logged in elsewhere again and again is signed in anew."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED, long_poll=0)
+    centre.simulator.fail_next("fault:UserAlreadyLoggedIn", 12, operation="getStatisticsUpdate")
+    async with centre.running(until=MORNING + 200):
+        signed_in = centre.metric("session_signins_total", outcome="ok")
+        assert signed_in is not None
+        assert signed_in >= 2
+        assert centre.metric("up") == 1
+
+
+async def test_limits_of_the_users_own_are_kept() -> None:
+    """A ``budget:`` holds where the platform's own counters allow more."""
+    budget = {"query_changed_statistics": {"minute": 6}, "query_statistics": {"minute": 4}}
+    centre = Centre(start=MORNING, feeds=EVERY_FEED, budget=budget)
+    async with centre.running(until=MORNING + 900):
+        updates = [r.start for r in centre.simulator.log if r.operation == "getStatisticsUpdate"]
+        spans = [b - a for a, b in zip(updates, updates[6:], strict=False)]
+        assert len(updates) > 60
+        assert min(spans) > 59
+
+
+async def test_a_met_limit_is_waited_out() -> None:
+    """Where the platform says that a limit is met, the operation rests for a window."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    centre.simulator.fail_next("fault:OperationsLimitExceeded", operation="getStatisticsUpdate")
+    async with centre.running(until=MORNING + 300):
+        met = [r for r in centre.simulator.log if "OperationsLimitExceeded" in r.outcome]
+        after = [
+            r.start
+            for r in centre.simulator.log
+            if r.operation == "getStatisticsUpdate" and r.start > met[0].start
+        ]
+        assert len(met) == 1
+        assert after[0] - met[0].start >= 59
+        assert centre.metric("up") == 1
+
+
+async def test_rows_of_skills_not_allowed_are_told() -> None:
+    """A missing permission shows as zero, and hides rows without any error."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    centre.simulator.permissions["AllSkills"] = False
+    async with centre.running(until=MORNING + 60):
+        page = centre.page()
+        hidden = [v for (_, labels), v in page.items() if ("permission", "AllSkills") in labels]
+        assert hidden == [0.0]
+        assert not any(name == "contactcenter_queue_contacts_waiting" for name, _ in page)
+
+
+async def test_a_type_without_permission_fails_alone() -> None:
+    """A statistic type that this user may not read is that feed's failure only."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    centre.simulator.permissions["Campaigns"] = False
+    async with centre.running(until=MORNING + 90):
+        assert centre.metric("feed_up", feed="CampaignState") == 0
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+        assert centre.metric("session_signins_total", outcome="ok") == 1
