@@ -183,6 +183,7 @@ class Server:
     def __init__(self, app: Any, address: Address, name: str) -> None:
         config = uvicorn.Config(
             app,
+            interface="asgi3",
             access_log=False,
             log_config=None,
             lifespan="off",

@@ -1,15 +1,17 @@
 """The demo's world: one floor, the simulators that show it, and a configuration to read them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.demo.floor import Floor
 from exporter.providers import MODELS
+from exporter.providers.brightpattern.simulator import BrightPatternSimulator
 from exporter.providers.five9.simulator import Five9Simulator
+from exporter.providers.voximplant.simulator import VoximplantSimulator
 
 _DAY = 86_400.0
 _LATE_MORNING = 11  # o'clock: the lunch-time peak is near, whenever the demo is started
@@ -53,11 +55,24 @@ class Centre:
             self.floor.advance(opened + (clock.time() - opened) * size.time_lapse)
 
         self.five9 = Five9Simulator(self.floor, clock, tick=tick, limits=_LIMITS)
-        self.app: Callable[..., object] = self.five9.app
+        self.brightpattern = BrightPatternSimulator(self.floor, clock, tick=tick)
+        self.voximplant = VoximplantSimulator(self.floor, clock, tick=tick)
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve all platforms on one socket: their paths have nothing in common."""
+        path = scope.get("path", "")
+        if path.startswith("/wssupervisor"):
+            app: Any = self.five9.app
+        elif path.startswith("/platform_api"):
+            app = self.voximplant.app
+        else:
+            app = self.brightpattern.app
+        await app(scope, receive, send)
 
     def config(self, url: str) -> Config:
         """Return the configuration that reads the simulators at ``url``."""
-        accounts = [
+        key = self.voximplant.credentials()
+        accounts: list[dict[str, Any]] = [
             {
                 "name": "demo-five9",
                 "provider": "five9",
@@ -65,7 +80,29 @@ class Centre:
                 "username": self.five9.username,
                 "password": self.five9.password,
                 "view": {"time_zone": self.zone},
-            }
+            },
+            {
+                "name": "demo-brightpattern",
+                "provider": "brightpattern",
+                "base_url": url,
+                "tenant_url": self.brightpattern.tenant_url,
+                "username": self.brightpattern.username,
+                "api_secret": self.brightpattern.api_secret,
+                "time_zone": self.zone,
+                "ratio_scale": {
+                    "service_level": "fraction",
+                    "in_calls_abandoned_in_queue_ratio_per_day": "fraction",
+                    "in_calls_short_abandoned_in_queue_ratio_per_day": "fraction",
+                },
+                "feeds": {"campaigns": {"interval": "1m"}},
+            },
+            {
+                "name": "demo-voximplant",
+                "provider": "voximplant",
+                "base_url": url,
+                **{name: key[name] for name in ("account_id", "key_id", "private_key")},
+                "time_zone": self.zone,
+            },
         ]
         return Config(
             tuple(MODELS[str(each["provider"])].model_validate(each) for each in accounts), Path()

@@ -7,9 +7,15 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.collector import Collector
 from exporter.config import AccountConfig
+from exporter.providers.brightpattern.collector import BrightPatternCollector
+from exporter.providers.brightpattern.config import BrightPatternConfig
+from exporter.providers.brightpattern.tables import TABLES as BRIGHTPATTERN_TABLES
 from exporter.providers.five9.collector import Five9Collector
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
+from exporter.providers.voximplant.collector import VoximplantCollector
+from exporter.providers.voximplant.config import VoximplantConfig
+from exporter.providers.voximplant.tables import TABLES as VOXIMPLANT_TABLES
 from exporter.tables import Table
 from exporter.telemetry import AccountTelemetry
 from exporter.transport import Http
@@ -26,6 +32,12 @@ class Provider:
 
 PROVIDERS: Mapping[str, Provider] = {
     "five9": Provider(Five9Config, Five9Collector, (*STATISTICS.values(), LICENSES, PERMISSIONS)),
+    "brightpattern": Provider(BrightPatternConfig, BrightPatternCollector, BRIGHTPATTERN_TABLES),
+    "voximplant": Provider(
+        VoximplantConfig,
+        VoximplantCollector,
+        tuple(table for tables in VOXIMPLANT_TABLES.values() for table in tables),
+    ),
 }
 MODELS: Mapping[str, type[AccountConfig]] = {
     name: provider.model for name, provider in PROVIDERS.items()

@@ -1,4 +1,4 @@
-"""A Bright Pattern account on virtual time: floor, simulator, the exporter reading it, the truth."""
+"""A Bright Pattern account on virtual time: floor, simulator, exporter, and the truth."""
 
 import asyncio
 import random
@@ -88,8 +88,6 @@ class VirtualClock:
 
     def __init__(self, start: float) -> None:
         self.now = start
-        self.end = float("inf")
-        self.ended = asyncio.Event()
         self.watchers: list[Callable[[], None]] = []
 
     def time(self) -> float:
@@ -102,20 +100,48 @@ class VirtualClock:
         self.now += max(seconds, 0.0)
         for watch in self.watchers:
             watch()
-        if self.now >= self.end:
-            self.ended.set()
-            await asyncio.Event().wait()
         await asyncio.sleep(0)
+
+
+class Turn(VirtualClock):
+    """One exporter's view of the clock: it waits while it is not its turn."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.end = 0.0
+        self.over = asyncio.Event()
+        self._next = asyncio.Event()
+
+    @property
+    def now(self) -> float:  # type: ignore[override]
+        return self._clock.now
+
+    async def sleep(self, seconds: float) -> None:
+        wake = self.now + max(seconds, 0.0)
+        while wake > self.end:
+            self.over.set()
+            await self._next.wait()
+        await self._clock.sleep(wake - self.now)
+
+    def give(self, seconds: float) -> None:
+        """Let the exporter run for a while."""
+        self.end = self.now + seconds
+        self.over.clear()
+        self._next.set()
+        self._next = asyncio.Event()
 
 
 class Witness(Collector):
     """A collector that notes, at the moment of each answer, what the platform's truth is."""
 
-    def __init__(self, inner: Collector, truth: Callable[[str], dict[Series, float]]) -> None:
+    def __init__(
+        self, inner: Collector, clock: VirtualClock, truth: Callable[[str], dict[Series, float]]
+    ) -> None:
         self.inner = inner
         self.feeds = inner.feeds
+        self.clock = clock
         self.truth = truth
-        self.noted: dict[str, dict[Series, float]] = {}
+        self.noted: dict[str, tuple[float, dict[Series, float]]] = {}
 
     def open(self) -> AbstractAsyncContextManager[None]:
         return self.inner.open()
@@ -125,8 +151,21 @@ class Witness(Collector):
 
     async def fetch(self, feed: str) -> Reading:
         reading = await self.inner.fetch(feed)
-        self.noted[feed] = self.truth(feed)
+        self.noted[feed] = (self.clock.now, self.truth(feed))
         return reading
+
+
+class Line(httpx.AsyncBaseTransport):
+    """The way to a simulator, which can be cut as when a process is killed."""
+
+    def __init__(self, app: Any) -> None:
+        self._inner = httpx.ASGITransport(app)
+        self.is_cut = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_cut:
+            raise httpx.ConnectError("nobody is left to send this")
+        return await self._inner.handle_async_request(request)
 
 
 class Platform:
@@ -154,7 +193,7 @@ class Exporter:
 
     def __init__(self, platform: Platform, **options: Any) -> None:
         self.platform = platform
-        self.clock = platform.clock
+        self.clock = Turn(platform.clock)
         simulator = platform.simulator
         account = {
             "name": "acme",
@@ -170,11 +209,12 @@ class Exporter:
         assert list(self.config.faults()) == []
         self.telemetry = Telemetry()
         view = AccountTelemetry(self.telemetry, "brightpattern", "acme")
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app))
+        self.line = Line(simulator.app)
+        self.client = httpx.AsyncClient(transport=self.line)
         http = Http(self.client, view, self.clock)
         self.board = Board()
         inner = BrightPatternCollector(self.config, http, view, self.clock)
-        self.collector = Witness(inner, self.truth)
+        self.collector = Witness(inner, self.clock, self.truth)
         self.refresher = Refresher(
             "acme",
             self.collector,
@@ -188,30 +228,27 @@ class Exporter:
         )
 
     @asynccontextmanager
-    async def running(self, until: float, *, clean: bool = True) -> AsyncIterator[None]:
-        """Let the exporter run until an instant; then stop it, or let it die if not ``clean``."""
-        self.clock.end = until
-        self.clock.ended = asyncio.Event()
-        task = asyncio.create_task(self.refresher.run())
-        ended = asyncio.create_task(self.clock.ended.wait())
+    async def running(self, seconds: float, *, clean: bool = True) -> AsyncIterator[None]:
+        """Let the exporter run for a while; then stop it, or let it die if not ``clean``."""
+        self._task = asyncio.create_task(self.refresher.run())
         try:
-            await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()  # raises what ended the schedule, which nothing may
+            await self.go_on(seconds)
             yield
         finally:
-            self.clock.end = float("inf")
-            ended.cancel()
-            if not clean:
-                await self.client.aclose()  # nothing can be sent any more
-            task.cancel()
-            await asyncio.wait([task, ended])
+            self.line.is_cut = not clean
+            self._task.cancel()
+            await asyncio.wait([self._task])
             await self.client.aclose()
 
-    async def run_for(self, seconds: float, *, clean: bool = True) -> None:
-        """Run for a while and stop."""
-        async with self.running(self.clock.now + seconds, clean=clean):
-            pass
+    async def go_on(self, seconds: float) -> None:
+        """Let a running exporter go on for a while."""
+        self.clock.give(seconds)
+        over = asyncio.create_task(self.clock.over.wait())
+        await asyncio.wait([self._task, over], return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if self._task.done():
+            self._task.result()  # raises what ended the schedule, which nothing may
+        self.platform.clock.now = max(self.platform.clock.now, self.clock.end)
 
     def page(self) -> dict[Series, float]:
         """Return the figures on the page now."""
@@ -245,12 +282,12 @@ class Exporter:
         for queue, row in services.items():
             both = {"queue": queue, "media": "all"}
             for statistic, name in (QUEUE_GAUGES | QUEUE_TOTALS).items():
-                _put(found, row[statistic], statistic, name, **both)
+                _put(found, row.get(statistic, ""), statistic, name, **both)
             for statistic, name in QUEUE_WINDOWED.items():
-                _put(found, row[statistic], statistic, name, **both, window="day")
+                _put(found, row.get(statistic, ""), statistic, name, **both, window="day")
             _put(found, row["agents_logged"], "", "queue_agents_logged_in", queue=queue)
             _put(found, row["agents_busy"], "", "queue_agents_busy", queue=queue)
-            _put(found, row["agents_ready"], "", "queue_agents", queue=queue, state="ready")
+            _put(found, row.get("agents_ready", ""), "", "queue_agents", queue=queue, state="ready")
         return found
 
     def _agents(self, agents: Mapping[str, Mapping[str, str]]) -> dict[Series, float]:
@@ -266,7 +303,10 @@ class Exporter:
                     found[series("agents_state_seconds_total", **labels)] = _sum(agents, statistic)
             found[series("agents_break_seconds_total")] = _sum(agents, "agent_total_break_time")
             handled = ("in_calls_handled_per_day", "out_calls_handled_per_day")
-            found[series("agents_contacts_handled_total")] = sum(_sum(agents, x) for x in handled)
+            if self.platform.simulator.likely_statistics:
+                found[series("agents_contacts_handled_total")] = sum(
+                    _sum(agents, statistic) for statistic in handled
+                )
         return found
 
     def _each_agent(self, agents: Mapping[str, Mapping[str, str]]) -> dict[Series, float]:
@@ -275,7 +315,7 @@ class Exporter:
             state = WORDS.get(row["acd_state"], "other")
             found[series("agent_state", agent=login, state=state)] = 1.0
             for statistic, (name, labels) in AGENT_FIGURES.items():
-                _put(found, row[statistic], statistic, name, agent=login, **labels)
+                _put(found, row.get(statistic, ""), statistic, name, agent=login, **labels)
             if row["acd_next_state"]:
                 word = WORDS[row["acd_next_state"]]
                 found[series("agent_next_state", agent=login, state=word)] = 1.0
@@ -285,7 +325,8 @@ class Exporter:
             handled = int(row["in_calls_handled_per_day"]) + int(row["out_calls_handled_per_day"])
             found[series("agent_contacts_handled_total", agent=login, media="all")] = handled
             agent = self.platform.floor.agents[login]
-            for disposition, count in agent.day.dispositions.items():
+            shifted = self.platform.simulator.reset_hour != 0  # the floor's day is another one
+            for disposition, count in () if shifted else agent.day.dispositions.items():
                 key = series("agent_dispositions_total", agent=login, disposition=disposition)
                 found[key] = count
             if agent.state != LOGGED_OUT:
@@ -318,7 +359,7 @@ def _put(found: dict[Series, float], cell: str, statistic: str, name: str, **lab
 
 
 def _sum(rows: Mapping[str, Mapping[str, str]], statistic: str) -> float:
-    return float(sum(int(row[statistic] or 0) for row in rows.values()))
+    return float(sum(int(row.get(statistic) or 0) for row in rows.values()))
 
 
 def series(name: str, **labels: str) -> Series:

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.board import Board
 from exporter.collector import Collector
-from exporter.demo.figures import LOGGED_OUT, ON_CONTACT, ON_HOLD, Agent, Queue
+from exporter.demo.figures import ON_CONTACT, ON_HOLD, Agent, Queue
 from exporter.demo.floor import Floor
 from exporter.page import Format
 from exporter.providers.voximplant.collector import VoximplantCollector
@@ -42,7 +42,7 @@ STATE_OF_STATUS = {
     "OFFLINE": "logged_out",
 }
 STATE_OF_SQ_STATUS = {**STATE_OF_STATUS, "DIALING": "ringing"}
-_REMEMBERED = 40  # rounds of requests within a feed's freshness
+_REMEMBERED = 500  # requests: more than there are within a feed's freshness
 
 
 class Witness(Collector):
@@ -370,8 +370,3 @@ def _calls_of(agent: Agent) -> dict[str, int]:
         "handle_seconds": handle,
         "after_contact_work_seconds": work,
     }
-
-
-def logged_in(centre: Centre) -> int:
-    """Return how many agents are there."""
-    return sum(agent.state != LOGGED_OUT for agent in centre.floor.agents.values())

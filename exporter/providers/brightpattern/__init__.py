@@ -1,0 +1,1 @@
+"""Bright Pattern Real-Time Statistics API (JSON)."""

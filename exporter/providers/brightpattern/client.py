@@ -1,0 +1,231 @@
+"""Bright Pattern's wire: one method for each request we make; JSON in and out.
+
+A request that is answered 401 is made once more with a new token or session; that is the only
+thing done twice here. Every method raises ``ProviderError``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
+from exporter.providers.brightpattern.login import Login
+from exporter.transport import Http, check_status
+from exporter.workers import run_job
+
+T = TypeVar("T")
+Json = dict[str, Any] | list[Any] | None
+Read = Callable[[httpx.Response], Awaitable[T]]
+_LARGE = 512 * 1024  # bytes of an answer that are better read off the event loop
+_SAID = 300  # characters of the platform's own words that go into a message
+_STATS = "/statsapi"
+_LISTS = "/configapi/v3/campaign"
+
+
+class Expired(Unauthorized):
+    """The platform does not, or no longer, know the token or session."""
+
+
+class Declined(Refused):
+    """The platform does not take a subscription as it is; ``code`` is its word for why."""
+
+    def __init__(self, code: str, said: str) -> None:
+        super().__init__(f"HTTP 400: {code}: {said}")
+        self.code = code
+        self.said = said
+
+
+class SubscriptionLost(Refused):
+    """There is no subscription of ours: it ran out, or another login of the user has its own."""
+
+    reason: ClassVar[str] = "session"
+
+
+class NotReady(ProviderError):
+    """The platform has no data yet."""
+
+    reason: ClassVar[str] = "empty"
+
+
+class Client:
+    """One user's requests.
+
+    ``login`` is what the Real-Time Statistics API takes, ``lists`` what the List Management API
+    does (none, if it is not read).
+    """
+
+    def __init__(
+        self, http: Http, base: str, login: Login, lists: Login | None, timeout: float
+    ) -> None:
+        self._http = http
+        self._base = base
+        self._login = login
+        self._lists = lists
+        self._timeout = timeout
+
+    # Session -------------------------------------------------------------------------------
+
+    async def sign_in(self) -> None:
+        """Be known to the platform."""
+        await self._login.ready()
+
+    async def sign_out(self) -> None:
+        """End what of the session can be ended."""
+        await self._login.sign_out()
+
+    async def directory(self, what: str) -> list[Any]:
+        """Read the names (and ids) of ``services``, ``teams`` or ``dispositions``."""
+        found = await self._stats("GET", f"{_STATS}/cfg/{what}", _json)
+        if isinstance(found, dict):  # as the page for release 3.10 has it
+            found = found.get(what)
+        if not isinstance(found, list):
+            raise InvalidAnswer(f"not a list of {what}")
+        return found
+
+    # Subscription --------------------------------------------------------------------------
+
+    async def unsubscribe(self) -> None:
+        """Drop the active subscription; where there is none, any answer will do."""
+        await self._stats("DELETE", f"{_STATS}/subscription/active", _whatever)
+
+    async def subscribe(self, body: Mapping[str, Any]) -> None:
+        """Make a subscription in place of what there was. Raises ``Declined`` for a 400."""
+        await self._stats("POST", f"{_STATS}/subscription", _subscribed, body)
+
+    async def data(self) -> dict[str, Any]:
+        """Read what the subscription brings. Raises ``NotReady``, ``SubscriptionLost``."""
+        found = await self._stats("GET", f"{_STATS}/subscription/data", _data)
+        if found is None:
+            raise NotReady("HTTP 204: no data yet")
+        return found
+
+    # List Management -----------------------------------------------------------------------
+
+    async def campaigns(self) -> list[Any]:
+        """Read the enabled outbound campaigns."""
+        found = await self._list_management("GET", "getAll")
+        if not isinstance(found, list):
+            raise InvalidAnswer("not a list of campaigns")
+        return found
+
+    async def campaign(self, identity: str) -> dict[str, Any]:
+        """Read one campaign with its lists."""
+        return _object(await self._list_management("GET", "getCampaign", identity))
+
+    async def records(
+        self, identity: str, instance: str, limit: int, cursor: str | None
+    ) -> dict[str, Any]:
+        """Read one page of the records of a list that is bound to a campaign."""
+        body = {"instanceId": instance, "limit": limit, "cursor": cursor}
+        return _object(await self._list_management("POST", "getAllRecords", identity, body))
+
+    async def _list_management(
+        self, method: str, name: str, identity: str = "", body: Mapping[str, Any] | None = None
+    ) -> Json:
+        assert self._lists is not None, "read without a login for it"
+        path = f"{_LISTS}/{name}" + (f"/{quote(identity, safe='')}" if identity else "")
+        operation = f"{method} {_LISTS}/{name}" + ("/{id}" if identity else "")
+        return await self._twice(self._lists, operation, method, path, _json, body)
+
+    # Requests ------------------------------------------------------------------------------
+
+    async def _stats(
+        self, method: str, path: str, read: Read[T], body: Mapping[str, Any] | None = None
+    ) -> T:
+        return await self._twice(self._login, f"{method} {path}", method, path, read, body)
+
+    async def _twice(
+        self,
+        login: Login,
+        operation: str,
+        method: str,
+        path: str,
+        read: Read[T],
+        body: Mapping[str, Any] | None,
+    ) -> T:
+        """Make a request; where it is answered 401, sign in anew and make it once more."""
+        await login.ready()
+        try:
+            return await self._once(login, operation, method, path, read, body)
+        except Expired:
+            await login.renew()
+        return await self._once(login, operation, method, path, read, body)
+
+    async def _once(
+        self,
+        login: Login,
+        operation: str,
+        method: str,
+        path: str,
+        read: Read[T],
+        body: Mapping[str, Any] | None,
+    ) -> T:
+        request = self._http.client.build_request(
+            method, self._base + path, json=body, headers=login.headers()
+        )
+        return await self._http.send(request, operation, read, self._timeout)
+
+
+def _check(response: httpx.Response) -> None:
+    """Raise what a status stands for; a 401 may mean an expired token, a 403 does not."""
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise Expired("HTTP 401: token or session not accepted")
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise Unauthorized(
+            "HTTP 403: the user lacks a privilege, such as Access Realtime Stats API"
+        )
+    check_status(response)
+
+
+async def _json(response: httpx.Response) -> Json:
+    _check(response)
+    body = response.content
+    try:
+        found: Json = await run_job(len(body) > _LARGE, orjson.loads, body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidAnswer("the answer is not JSON") from error
+    return found
+
+
+async def _whatever(response: httpx.Response) -> None:
+    """Take any answer but one to a token that is not accepted."""
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        _check(response)
+
+
+async def _subscribed(response: httpx.Response) -> None:
+    """Judge the answer to a subscription; success has an empty body."""
+    if response.status_code == httpx.codes.CONFLICT:
+        raise Throttled("HTTP 409: the tenant's limit of active subscriptions is reached")
+    if response.status_code == httpx.codes.BAD_REQUEST:
+        raise _declined(response.content)
+    _check(response)
+
+
+def _declined(body: bytes) -> Declined:
+    """Read ``error_code`` and ``error_message``, whose values are published nowhere."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        found = {}
+    code, said = found.get("error_code", "no code"), found.get("error_message", "no message")
+    return Declined(str(code)[:_SAID], str(said)[:_SAID])
+
+
+async def _data(response: httpx.Response) -> dict[str, Any] | None:
+    if response.status_code == httpx.codes.NO_CONTENT:
+        return None
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise SubscriptionLost("HTTP 404: no active subscription")
+    return _object(await _json(response))
+
+
+def _object(found: Json) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise InvalidAnswer("the answer is no object")
+    return found

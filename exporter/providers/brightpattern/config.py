@@ -1,0 +1,165 @@
+"""What a user can say of a Bright Pattern account."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import time
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from exporter.config import AccountConfig, Fault, FeedTimes, Model
+from exporter.located import suggest
+from exporter.mapping import ColumnConfig, column
+from exporter.period import Period
+from exporter.providers.brightpattern.tables import (
+    EACH_AGENT,
+    KEYS,
+    PLUS,
+    PSEUDO,
+    RATIOS,
+    SERVICES,
+    TOTALS,
+)
+
+CAMPAIGNS = "campaigns"
+_NAME = r"[A-Za-z][A-Za-z0-9_]*"
+_STATISTIC = re.compile(rf"{_NAME}(?:{re.escape(PLUS)}{_NAME})*", re.ASCII)
+
+
+def _zone(value: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
+
+
+def _wall_time(value: object) -> time:
+    try:
+        return time.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueError("a time of day such as 04:00 is wanted") from error
+
+
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+WallTime = Annotated[time, BeforeValidator(_wall_time)]
+Scale = Literal["percent", "fraction"]
+
+
+class Statistics(Model):
+    """The user's own statistics by protocol name, for each kind of grid."""
+
+    totals: dict[str, ColumnConfig] = {}
+    services: dict[str, ColumnConfig] = {}
+    agents: dict[str, ColumnConfig] = {}
+
+
+_GRIDS = {"totals": TOTALS, "services": SERVICES, "agents": EACH_AGENT}
+
+
+class BrightPatternConfig(AccountConfig):
+    """A Bright Pattern account: one API user of one tenant.
+
+    The vendor publishes no polling limit; its own wallboard asks every 3 seconds.
+    """
+
+    INTERVALS: ClassVar[Mapping[str, float]] = {
+        "subscription": 5.0,
+        "directory": 3600.0,
+        CAMPAIGNS: 900.0,
+    }
+    SHARED_LOGIN: ClassVar[str] = (
+        "Bright Pattern keeps one subscription for each user, which they would take from each other"
+    )
+    PLACEHOLDER: ClassVar[Mapping[str, Any]] = {
+        **AccountConfig.PLACEHOLDER,
+        "base_url": "https://tenant.invalid",
+        "username": "-",
+    }
+
+    provider: Literal["brightpattern"]
+    base_url: str
+    tenant_url: Annotated[str, Field(min_length=1)] | None = None
+    auth: Literal["oauth", "password"] = "oauth"
+    username: Annotated[str, Field(min_length=1)]
+    api_secret: SecretStr | None = None
+    password: SecretStr | None = None
+    teams: list[str] = []
+    services: list[str] = []
+    ratio_scale: Scale | dict[str, Scale] = "percent"
+    reset_time: WallTime = time()
+    time_zone: Zone = ZoneInfo("UTC")
+    column_key: Literal["stat_name", "statName"] = "stat_name"
+    statistics: Statistics = Statistics()
+
+    @property
+    def tenant(self) -> str:
+        """The contact-centre host name by which the platform knows the tenant."""
+        return self.tenant_url or urlsplit(self.base_url).hostname or ""
+
+    @property
+    def login(self) -> object:
+        """The host and user, of whom Bright Pattern keeps one subscription."""
+        parts = urlsplit(self.base_url)
+        return parts.hostname, parts.port, self.username.casefold()
+
+    def wanted_feeds(self) -> dict[str, FeedTimes]:
+        """Return the feeds to read; campaigns only where the user names them."""
+        wanted = super().wanted_feeds()
+        if CAMPAIGNS not in self.feeds:
+            del wanted[CAMPAIGNS]
+        return wanted
+
+    def period(self) -> Period:
+        """Return what figures "per day" cover: the day from the tenant's reset time on."""
+        return Period("day", self.time_zone, (self.reset_time,))
+
+    def scale(self, statistic: str) -> Scale:
+        """Return how a ratio is written."""
+        if isinstance(self.ratio_scale, dict):
+            return self.ratio_scale.get(statistic, "percent")
+        return self.ratio_scale
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is wrong beyond the shape."""
+        yield from super().faults()
+        yield from self._secret_faults()
+        if isinstance(self.ratio_scale, dict):
+            for name in self.ratio_scale:
+                if name not in RATIOS:
+                    yield ("ratio_scale", name), f"is no ratio{suggest(name, list(RATIOS))}"
+        for grid in _GRIDS:
+            yield from self._statistic_faults(grid)
+
+    def _secret_faults(self) -> Iterator[Fault]:
+        if self.auth == "oauth" and not self.api_secret:
+            yield ("api_secret",), "is required with auth: oauth"
+        if self.auth == "password" and not self.password:
+            yield ("password",), "is required with auth: password"
+        if self.auth == "password" and CAMPAIGNS in self.wanted_feeds() and not self.api_secret:
+            yield ("feeds", CAMPAIGNS), "needs api_secret: List Management takes OAuth only"
+
+    def _statistic_faults(self, grid: str) -> Iterator[Fault]:
+        mappings: dict[str, ColumnConfig] = getattr(self.statistics, grid)
+        if mappings and grid == "agents" and self.agents == "aggregate":
+            yield ("statistics", grid), "its rows are persons: needs agents: hashed, id or name"
+        for name, wanted in mappings.items():
+            path = ("statistics", grid, name)
+            if not _STATISTIC.fullmatch(name):
+                yield path, "a protocol name is wanted, or several joined by ' + '"
+            elif name in PSEUDO:
+                yield path, "is no statistic; a sum is written as its names joined by ' + '"
+            elif name == KEYS.get(grid):
+                yield path, "names the row"
+            else:
+                yield from _mapping_faults(path, name, wanted, grid)
+
+
+def _mapping_faults(
+    path: tuple[str, str, str], name: str, wanted: ColumnConfig, grid: str
+) -> Iterator[Fault]:
+    try:
+        column(name, wanted, _GRIDS[grid])
+    except ValueError as error:
+        yield path, str(error)

@@ -1,0 +1,92 @@
+"""Which feeds an account has, with their tables, and which statistics these need."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from exporter.collector import Feed
+from exporter.mapping import extend
+from exporter.providers.brightpattern import tables
+from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
+from exporter.providers.brightpattern.grids import statistics
+from exporter.providers.brightpattern.subscription import Statistic
+from exporter.scope import Scope
+from exporter.tables import Column, Table
+
+SUBSCRIPTION, DIRECTORY = "subscription", "directory"
+
+_GRIDS = {
+    tables.TOTALS.name: "totals",
+    tables.SERVICES.name: "services",
+    tables.AGENTS.name: "agents",
+    tables.EACH_AGENT.name: "agents",
+}
+
+
+def certain_of(wanted: Mapping[str, Table]) -> set[Statistic]:
+    """Return the statistics of which a table is certain, so that their absence is news."""
+    return {each for each, certain in _needed(wanted) if certain}
+
+
+def _needed(wanted: Mapping[str, Table]) -> Iterable[tuple[Statistic, bool]]:
+    """Yield what the tables need, and whether they are certain of it."""
+    for table, grid in _GRIDS.items():
+        if table in wanted:
+            for name, certain in statistics(wanted[table]):
+                yield Statistic(grid, name), certain
+    if tables.AGENT_TIMES.name in wanted:
+        for name in tables.TIMES:
+            yield Statistic("agents", name), True
+
+
+def asked(
+    config: BrightPatternConfig, scope: Scope, wanted: Mapping[str, Table]
+) -> Iterable[Statistic]:
+    """Return the statistics to subscribe to: names first, what is only guessed last.
+
+    Who agents are is asked for no more than needed.
+    """
+    found = dict.fromkeys(Statistic(grid, name) for grid, name in tables.KEYS.items())
+    certain = certain_of(wanted)
+    if scope.agents == "name" or scope.include.get("agent") or scope.exclude.get("agent"):
+        found[Statistic("agents", tables.FULL_NAME)] = None
+    every = [each for each, _ in _needed(wanted)]
+    if SUBSCRIPTION in config.wanted_feeds() and config.wanted_feeds()[SUBSCRIPTION].raw:
+        every += [Statistic("totals", name) for name in tables.TOTALS.ignored if name != "app"]
+    every += [Statistic("services", tables.DISPOSITIONS)]
+    if scope.agents != "aggregate":
+        every += [Statistic("agents", tables.DISPOSITIONS)]
+    found |= dict.fromkeys(sorted(every, key=lambda each: each not in certain))
+    return found
+
+
+def feeds(config: BrightPatternConfig, scope: Scope) -> Iterable[Feed]:
+    """Return the feeds of an account in order of importance, bound to its day and its scales."""
+    period = config.period()
+    own = config.statistics
+    subscription = [
+        extend(tables.TOTALS, own.totals),
+        extend(_scaled(tables.SERVICES, config), own.services),
+        tables.SERVICE_DISPOSITIONS,
+        tables.AGENTS,
+        tables.AGENT_TIMES,
+    ]
+    if scope.agents != "aggregate":
+        subscription += [extend(tables.EACH_AGENT, own.agents), tables.AGENT_DISPOSITIONS]
+    by_feed = {
+        SUBSCRIPTION: [table.over(period) for table in subscription],
+        DIRECTORY: [tables.DIRECTORY_SERVICES, tables.DIRECTORY_TEAMS],
+        CAMPAIGNS: [tables.CAMPAIGN_STATES, tables.CAMPAIGN_RECORDS],
+    }
+    for name, times in config.wanted_feeds().items():
+        yield Feed(name, by_feed[name], times.interval, times.timeout, times.stale_after, times.raw)
+
+
+def _scaled(table: Table, config: BrightPatternConfig) -> Table:
+    """Return a table whose ratios are read on the account's scales."""
+    figures = tuple(
+        replace(figure, parse=tables.SCALES[config.scale(figure.header)])
+        if isinstance(figure, Column) and figure.header in tables.RATIOS
+        else figure
+        for figure in table.figures
+    )
+    return replace(table, figures=figures)

@@ -1,0 +1,289 @@
+"""Bright Pattern's tables: which statistic is which figure.
+
+The vendor's list of statistics is not public at hand: names and meanings are those of the
+Real-Time Statistics API collection and of the vendor's wallboards. ``certain=False`` marks a
+statistic that nobody has shown in that kind of grid; where a tenant declines it, it is left out.
+A header with `` + `` is a sum of statistics, added here ("SUM" columns are documented up to
+release 5.2 only).
+"""
+
+from exporter import families as f
+from exporter.parsers import Cell, Number, count, fraction, percent, seconds
+from exporter.parsers import epoch_milliseconds as instant
+from exporter.tables import (
+    Column,
+    CurrentState,
+    Key,
+    Reasons,
+    Spread,
+    States,
+    StateSet,
+    Sum,
+    Table,
+    Tally,
+)
+
+PLUS = " + "
+
+# States -----------------------------------------------------------------------------------------
+
+# "" is logged out (Real-Time Statistics API); the vendor's wallboard takes "0" for the same.
+AGENT = States(
+    f.AGENT_STATES,
+    {
+        "ready": "ready",
+        "not_ready": "not_ready",
+        "busy": "on_contact",
+        "after_call_work": "after_contact_work",
+        "": "logged_out",
+        "0": "logged_out",
+    },
+)
+NEXT = States(
+    f.AGENT_STATES, {word: state for word, state in AGENT.words.items() if word not in ("", "0")}
+)
+CAMPAIGN = States(f.CAMPAIGN_STATES, {"RUNNING": "running", "STOPPED": "stopped"})
+# As the reporting database spells them; what this API says is not documented.
+MEDIA = {
+    "voice": "voice",
+    "chat": "chat",
+    "email": "email",
+    "sms": "sms",
+    "task": "task",
+    "video": "video",
+    "callback": "callback",
+    "voicemail": "voicemail",
+}
+
+# Statistics that name things, and columns made here of what is sent ------------------------------
+
+NAME, LOGIN, FULL_NAME = "name", "login_id", "first_last_name"
+STATE, REASON = "acd_state", "reason"
+STATE_DURATION, ACTIVE_MEDIA = "state_duration", "active_item_media_type"
+BREAK_TIME = "agent_total_break_time"
+DISPOSITIONS = "calls_dispositions_per_day"
+STATE_START = "state start"  # epoch ms: our time less STATE_DURATION
+ACTIVE = {media: f"active {media}" for media in (*dict.fromkeys(MEDIA.values()), "other")}
+SOURCES = {
+    STATE_START: (STATE_DURATION,),
+    **dict.fromkeys(ACTIVE.values(), (ACTIVE_MEDIA,)),
+}
+HANDLED = PLUS.join(("in_calls_handled_per_day", "out_calls_handled_per_day"))
+KEYS = {"services": NAME, "agents": LOGIN}
+# Statistics of agents whose sums over all agents are figures, and the state they are spent in.
+TIMES = {
+    "agent_total_ready_time": "ready",
+    "agent_total_busy_time": "on_contact",
+    "agent_total_ACW_time": "after_contact_work",
+}
+# Names of the vendor's wallboard that never go over the wire.
+PSEUDO = ("state_ic", "count_of_interactions", "SUM")
+
+
+# Ratios: whether they come as 0..1 or 0..100 is not documented, so each account says it ----------
+
+
+def percent_share(cell: Cell) -> Number:
+    """Read a share given as 0..100; one above the whole is of another scale, and refused."""
+    return _share(percent(cell))
+
+
+def fraction_share(cell: Cell) -> Number:
+    """Read a share given as 0..1; one above the whole is of another scale, and refused."""
+    return _share(fraction(cell))
+
+
+def _share(value: Number) -> Number:
+    if value > 1:
+        raise ValueError("a share above the whole")
+    return value
+
+
+SCALES = {"percent": percent_share, "fraction": fraction_share}
+RATIOS = (
+    "service_level",
+    "service_level_target",
+    "in_calls_abandoned_in_queue_ratio_per_day",
+    "in_calls_short_abandoned_in_queue_ratio_per_day",
+    "in_calls_abandoned_percent_per_day",
+)
+
+# Tables -----------------------------------------------------------------------------------------
+
+_ALL = {"media": "all"}  # "calls" in a name means interactions of any channel
+_AGENT_KEY = (Key("agent", LOGIN),)
+
+# Totals would double what the services say: they are for the user's own mapping.
+TOTALS = Table(
+    name="subscription.totals",
+    key=(),
+    figures=(),
+    ignored=(
+        "app",
+        "in_calls_waiting",
+        "in_max_wait_time",
+        "in_calls_received_per_day",
+        "in_calls_queued_per_day",
+        "in_calls_abandoned_in_queue_per_day",
+        "in_calls_abandoned_in_queue_ratio_per_day",
+        "in_calls_short_abandoned_in_queue_per_day",
+        "in_calls_short_abandoned_in_queue_ratio_per_day",
+        "in_average_speed_of_answer",
+        "service_level",
+        "service_level_threshold_time",
+        "out_calls_answered_per_day",
+        "agents_logged",
+        "agents_ready",
+    ),
+)
+
+SERVICES = Table(
+    name="subscription.services",
+    key=(Key("queue", NAME),),
+    subject="queue",
+    figures=(
+        Column("in_calls_waiting", f.QUEUE_CONTACTS_WAITING, count, _ALL),
+        Column("in_max_wait_time", f.QUEUE_LONGEST_WAIT, seconds, _ALL),
+        Column("agents_logged", f.QUEUE_AGENTS_LOGGED_IN, count),
+        Column("agents_busy", f.QUEUE_AGENTS_BUSY, count),
+        Column("agents_ready", f.QUEUE_AGENTS, count, {"state": "ready"}, certain=False),
+        Column("service_level", f.QUEUE_SERVICE_LEVEL, percent_share, _ALL),
+        Column("service_level_target", f.QUEUE_SERVICE_LEVEL_TARGET, percent_share, _ALL),
+        Column("service_level_threshold_time", f.QUEUE_THRESHOLD, seconds, _ALL),
+        Column("in_calls_received_per_day", f.QUEUE_OFFERED, count, _ALL),
+        Column("in_calls_queued_per_day", f.QUEUE_QUEUED, count, _ALL, certain=False),
+        Column("in_calls_abandoned_total_per_day", f.QUEUE_ABANDONED, count, _ALL),
+        # The wallboard's "Long Abandoned" and "Short Abandoned".
+        Column("in_calls_abandoned_in_queue_per_day", f.QUEUE_LATE_ABANDONED, count, _ALL),
+        Column("in_calls_short_abandoned_in_queue_per_day", f.QUEUE_SHORT_ABANDONED, count, _ALL),
+        Column("in_calls_abandoned_percent_per_day", f.QUEUE_ABANDONED_RATIO, percent_share, _ALL),
+        Column(
+            "in_calls_abandoned_in_queue_ratio_per_day",
+            f.QUEUE_LATE_ABANDONED_RATIO,
+            percent_share,
+            _ALL,
+        ),
+        Column(
+            "in_calls_short_abandoned_in_queue_ratio_per_day",
+            f.QUEUE_SHORT_ABANDONED_RATIO,
+            percent_share,
+            _ALL,
+        ),
+        Column("in_average_speed_of_answer", f.QUEUE_ANSWER_AVERAGE, seconds, _ALL, certain=False),
+        Column("in_calls_handled_per_day", f.QUEUE_HANDLED, count, _ALL, certain=False),
+        Column("out_calls_answered_per_day", f.QUEUE_OUTBOUND_ANSWERED, count, _ALL, certain=False),
+        Column("out_calls_handled_per_day", f.QUEUE_OUTBOUND_HANDLED, count, _ALL, certain=False),
+    ),
+)
+SERVICE_DISPOSITIONS = Table(
+    name="subscription.service_dispositions",
+    key=SERVICES.key,
+    subject="queue",
+    figures=(Spread("dispositions", f.QUEUE_DISPOSITIONS, "disposition", count),),
+)
+
+# All agents together: nobody is named.
+AGENTS = Table(
+    name="subscription.agents",
+    key=_AGENT_KEY,
+    subject="agent",
+    display=FULL_NAME,
+    figures=(
+        Tally(STATE, f.AGENTS, AGENT),
+        Reasons(REASON, f.AGENTS_NOT_READY, STATE, AGENT, "not_ready"),
+        Sum(HANDLED, f.AGENTS_CONTACTS_HANDLED, count, certain=False),
+        Sum(BREAK_TIME, f.AGENTS_BREAK_TIME, seconds),
+    ),
+)
+AGENT_TIMES = Table(
+    name="subscription.agent_times",
+    key=(Key("state", "state"),),
+    figures=(Column("seconds", f.AGENTS_STATE_TIME, seconds),),
+)
+
+EACH_AGENT = Table(
+    name="subscription.each_agent",
+    key=_AGENT_KEY,
+    subject="agent",
+    display=FULL_NAME,
+    figures=(
+        CurrentState(STATE, f.AGENT_STATE, AGENT),
+        CurrentState("acd_next_state", f.AGENT_NEXT_STATE, NEXT),
+        Column(STATE_START, f.AGENT_STATE_SINCE, instant),
+        Column("login_time", f.AGENT_SESSION, seconds),
+        Column(
+            "active_item_talk_duration", f.AGENT_STATE_SECONDS, seconds, {"state": "on_contact"}
+        ),
+        Column("active_item_hold_duration", f.AGENT_STATE_SECONDS, seconds, {"state": "on_hold"}),
+        *(
+            Column(header, f.AGENT_CONTACTS_ACTIVE, count, {"media": media}, certain=False)
+            for media, header in ACTIVE.items()
+        ),
+        Column("in_calls_handled_per_day", f.AGENT_CALLS, count, {"direction": "inbound"}),
+        Column(
+            "out_calls_handled_per_day",
+            f.AGENT_CALLS,
+            count,
+            {"direction": "outbound"},
+            certain=False,
+        ),
+        Column(HANDLED, f.AGENT_CONTACTS_HANDLED, count, _ALL, certain=False),
+        Column("calls_average_handling_time_per_day", f.AGENT_HANDLE_AVERAGE, seconds),
+        *(
+            Column(header, f.AGENT_STATE_TIME, seconds, {"state": state})
+            for header, state in TIMES.items()
+        ),
+        Column(BREAK_TIME, f.AGENT_BREAK_TIME, seconds),
+    ),
+    # What else tells who somebody is; the wallboard's other spellings of a name.
+    ignored=("user_id", "team_id", "team_name", "is_agent"),
+    private=("firstname", "lastname", "last_first_name", "extension"),
+)
+AGENT_DISPOSITIONS = Table(
+    name="subscription.agent_dispositions",
+    key=_AGENT_KEY,
+    subject="agent",
+    display=FULL_NAME,
+    figures=(Spread("dispositions", f.AGENT_DISPOSITIONS, "disposition", count),),
+)
+
+DIRECTORY_SERVICES = Table(
+    name="directory.services",
+    key=(Key("queue", "name"), Key("id", "id")),
+    subject="queue",
+    figures=(Column("value", f.QUEUE_INFO, count),),
+)
+DIRECTORY_TEAMS = Table(
+    name="directory.teams",
+    key=(Key("team", "name"), Key("id", "id")),
+    figures=(Column("value", f.TEAM_INFO, count),),
+)
+
+CAMPAIGN_STATES = Table(
+    name="campaigns.states",
+    key=(Key("campaign", "name"),),
+    subject="campaign",
+    figures=(StateSet("state", f.CAMPAIGN_STATE, CAMPAIGN),),
+)
+CAMPAIGN_RECORDS = Table(
+    name="campaigns.records",
+    key=(Key("campaign", "name"), Key("status", "status")),
+    subject="campaign",
+    figures=(Column("records", f.CAMPAIGN_RECORDS, count),),
+)
+
+# Feeds ------------------------------------------------------------------------------------------
+
+TABLES = (
+    TOTALS,
+    SERVICES,
+    SERVICE_DISPOSITIONS,
+    AGENTS,
+    AGENT_TIMES,
+    EACH_AGENT,
+    AGENT_DISPOSITIONS,
+    DIRECTORY_SERVICES,
+    DIRECTORY_TEAMS,
+    CAMPAIGN_STATES,
+    CAMPAIGN_RECORDS,
+)

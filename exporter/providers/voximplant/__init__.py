@@ -1,0 +1,1 @@
+"""Voximplant: the Management API, its ACD v1 and SmartQueue."""

@@ -1,0 +1,231 @@
+"""What a user can say of a Voximplant account."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
+
+from exporter.config import AccountConfig, Duration, Fault, FeedTimes, Model
+from exporter.logs import get_log
+from exporter.mapping import ColumnConfig, column
+from exporter.period import Period
+from exporter.providers.voximplant.auth import read_private_key
+from exporter.providers.voximplant.tables import REPORTS_WINDOW, SMARTQUEUE_REPORTS
+
+_HOST = "https://api.voximplant.com"
+_SMARTQUEUE_FEEDS = ("smartqueue_state", "smartqueue_reports")
+_KEY_FIELDS = ("account_id", "key_id", "private_key")
+
+_log = get_log(__name__)
+
+
+def _identifier(value: object) -> object:
+    """Take a number for the text that it is."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _private_key(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        read_private_key(value.get_secret_value())
+    return value
+
+
+def _zone(value: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
+
+
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Id = Annotated[str, StringConstraints(pattern=r"^\d{1,20}$"), BeforeValidator(_identifier)]
+KeyId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
+Reference = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), BeforeValidator(_identifier)
+]
+Report = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+
+
+class Credentials(Model):
+    """What we need of a service account's ``credentials.json``."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    account_id: Id
+    key_id: KeyId
+    private_key: Annotated[SecretStr, AfterValidator(_private_key)]
+
+
+def _credentials(value: object, info: ValidationInfo) -> object:
+    """Read the credentials from the file of that name; nobody else should be able to."""
+    if not isinstance(value, str):
+        return value
+    path = Path((info.context or {}).get("directory", "")) / value
+    try:
+        text = path.read_bytes()
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+        _log.warning("credentials file can be read by others", file=str(path))
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise ValueError("is no JSON") from None
+    if isinstance(found, dict) and isinstance(found.get("result"), dict):
+        found = found["result"]  # the whole answer that made the key
+    try:
+        return Credentials.model_validate(found)
+    except ValidationError as error:
+        wrong = sorted({str(part) for each in error.errors() for part in each["loc"][:1]})
+        raise ValueError(f"is not the JSON of a service account: {', '.join(wrong)}") from None
+
+
+CredentialsFile = Annotated[Credentials, BeforeValidator(_credentials)]
+
+
+class SmartQueueConfig(Model):
+    """What to read of SmartQueue.
+
+    The vendor does not say in which unit reports give times: ``report_seconds_scale`` makes them
+    seconds. ``service_level_threshold`` is the T of the reports on service levels, in seconds.
+    """
+
+    applications: list[Reference] = []
+    reports: list[Report] = []
+    report_seconds_scale: Annotated[float, Field(gt=0)] = 1.0
+    service_level_threshold: Annotated[Duration, Field(ge=1, le=3600)] = 20.0
+
+
+class VoximplantConfig(AccountConfig):
+    """A Voximplant account, read with one service-account key."""
+
+    INTERVALS: ClassVar[Mapping[str, float]] = {
+        "state": 30.0,
+        "operators": 30.0,
+        "operator_status": 60.0,
+        "operator_statistics": 60.0,
+        "queue_statistics": 60.0,
+        "smartqueue_state": 30.0,
+        "smartqueue_reports": 120.0,
+        "queues": 600.0,
+        "call_lists": 300.0,
+        "account": 300.0,
+    }
+    AGENT_FEEDS: ClassVar[frozenset[str]] = frozenset(
+        {"operators", "operator_status", "operator_statistics"}
+    )
+    SHARED_LOGIN: ClassVar[str] = "Voximplant may take equal requests of one key for resends"
+
+    provider: Literal["voximplant"]
+    credentials_file: CredentialsFile | None = None
+    account_id: Id | None = None
+    key_id: KeyId | None = None
+    private_key: Annotated[SecretStr | None, AfterValidator(_private_key)] = None
+    child_account_id: Id | None = None
+    applications: list[Reference] = []
+    window: Literal["day"] = "day"
+    time_zone: Zone = ZoneInfo("UTC")
+    smartqueue: SmartQueueConfig | None = None
+    statistics: dict[Report, ColumnConfig] = {}
+    call_list_details: bool = False
+
+    @property
+    def url(self) -> str:
+        """The address under which the methods are."""
+        return f"{(self.base_url or _HOST).rstrip('/')}/platform_api"
+
+    @property
+    def credentials(self) -> Credentials:
+        """The key, wherever it was given."""
+        if self.credentials_file is not None:
+            return self.credentials_file
+        assert self.account_id is not None, "faults() has seen to it"
+        assert self.key_id is not None, "likewise"
+        assert self.private_key is not None, "likewise"
+        return Credentials(
+            account_id=self.account_id, key_id=self.key_id, private_key=self.private_key
+        )
+
+    @property
+    def issuer(self) -> str:
+        """The account whose figures are read."""
+        return self.child_account_id or self.credentials.account_id
+
+    @property
+    def period(self) -> Period:
+        """What the statistics cover: from the start of the local day until now."""
+        return Period(self.window, self.time_zone)
+
+    @property
+    def reports(self) -> list[str]:
+        """The SmartQueue reports to read: those listed and those mapped, once each."""
+        listed = self.smartqueue.reports if self.smartqueue else []
+        return list(dict.fromkeys((*listed, *self.statistics)))
+
+    @property
+    def login(self) -> object:
+        """The host, the account that is read, and the key."""
+        if self._key_faults():
+            return None
+        parts = urlsplit(self.url)
+        return parts.hostname, parts.port, self.issuer, self.credentials.key_id
+
+    def wanted_feeds(self) -> dict[str, FeedTimes]:
+        """Return the feeds to read; those of SmartQueue only where that is configured."""
+        wanted = super().wanted_feeds()
+        if self.smartqueue is None:
+            wanted.pop("smartqueue_state", None)
+        if self.smartqueue is None or not self.reports:
+            wanted.pop("smartqueue_reports", None)
+        return wanted
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is wrong beyond the shape."""
+        yield from super().faults()
+        yield from self._key_faults()
+        if self.smartqueue is None:
+            for feed in _SMARTQUEUE_FEEDS:
+                if self.feeds.get(feed) is not None:
+                    yield ("feeds", feed), "needs smartqueue:"
+            if self.statistics:
+                yield ("statistics",), "maps reports of SmartQueue: needs smartqueue:"
+        yield from self._statistics_faults()
+
+    def _key_faults(self) -> list[Fault]:
+        given = [name for name in _KEY_FIELDS if getattr(self, name) is not None]
+        if self.credentials_file is not None:
+            return [((name,), "is in credentials_file; only one is wanted") for name in given]
+        if not given:
+            text = "credentials_file, or account_id, key_id and private_key, are wanted"
+            return [(("credentials_file",), text)]
+        missing = [name for name in _KEY_FIELDS if name not in given]
+        return [((name,), "is required where there is no credentials_file") for name in missing]
+
+    def _statistics_faults(self) -> Iterator[Fault]:
+        for report, wanted in self.statistics.items():
+            try:
+                family = column(report, wanted, SMARTQUEUE_REPORTS).family
+            except ValueError as error:
+                yield ("statistics", report), str(error)
+                continue
+            if family.kind == "counter" and family.sliding is None:
+                yield (
+                    ("statistics", report),
+                    f"{wanted.metric} is a period total; reports cover the last {REPORTS_WINDOW}",
+                )
