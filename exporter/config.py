@@ -269,6 +269,7 @@ class _Load:
         self.located = located
         self.models = models
         self.faults: list[str] = []
+        self._context = {"directory": located.file.parent}  # where relative paths start
 
     def accounts(self) -> list[AccountConfig]:
         top = self.located.value
@@ -337,7 +338,7 @@ class _Load:
         self, data: dict[str, Any], model: type[AccountConfig], path: Path
     ) -> AccountConfig | None:
         try:
-            account = model.model_validate(data)
+            account = model.model_validate(data, context=self._context)
         except ValidationError as error:
             account = None
             found = error.errors(include_input=False, include_url=False)
@@ -347,7 +348,7 @@ class _Load:
             for inner in places:
                 _prune(data, inner)
         sound = account
-        for inner, message in (account or _salvage(model, data)).faults():
+        for inner, message in (account or _salvage(model, data, self._context)).faults():
             self._fault((*path, *inner), message)
             sound = None
         return sound
@@ -410,10 +411,12 @@ def _prune(data: Any, path: Path) -> None:
             break
 
 
-def _salvage(model: type[AccountConfig], data: dict[str, Any]) -> AccountConfig:
+def _salvage(
+    model: type[AccountConfig], data: dict[str, Any], context: dict[str, Any]
+) -> AccountConfig:
     """Return an account of what has the right shape, or an empty one; only to look for faults."""
     try:
-        return model.model_validate({**model.PLACEHOLDER, **data})
+        return model.model_validate({**model.PLACEHOLDER, **data}, context=context)
     except ValidationError:
         return AccountConfig(name="-", provider="-")
 
