@@ -40,6 +40,7 @@ class ProviderError(ExporterError):
     """
 
     reason: ClassVar[str] = "provider"
+    early: ClassVar[bool] = False  # the platform has nothing yet: the first answer is still to come
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)

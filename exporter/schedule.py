@@ -30,6 +30,7 @@ FEED_BACKOFF_CAP = 60.0  # seconds, or the feed's interval where that is longer
 SESSION_BACKOFF_CAP = 300.0
 _FIRST_SESSION_BACKOFF = 2.0
 _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are spread
+_EARLY_ANSWERS = 4  # "nothing yet" in a row, after which it counts as the feed's first answer
 _SHORTEST_LISTEN = 1.0
 _MANY_CELLS = 20_000  # from here on, folding would hold up the event loop
 _MOST_WORDS = 10_000  # strange names remembered as logged
@@ -223,6 +224,8 @@ class Refresher:
         except ProviderError as error:
             self._failed(state, error.reason, str(error), started)
             self._wait_out(state, error.retry_after)
+            if error.early and state.failures < _EARLY_ANSWERS:
+                return  # not yet tried: it is asked again before anyone is told so
         except TimeoutError:
             message = f"took longer than {feed.timeout:g} s"
             self._failed(state, TimedOut.reason, message, started)

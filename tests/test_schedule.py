@@ -217,6 +217,24 @@ async def test_a_failing_feed_backs_off_alone() -> None:
     assert bench.metric("up") == 1
 
 
+class NotYet(ProviderError):
+    """The platform has nothing yet."""
+
+    reason = "empty"
+    early = True
+
+
+@pytest.mark.parametrize(("times", "tried"), [(1, False), (3, False), (4, True)])
+async def test_nothing_yet_is_no_first_answer(times: int, *, tried: bool) -> None:
+    """A feed that has nothing yet has not been tried, unless that goes on and on."""
+    bench = Bench(1)
+    bench.script.answers["a"] = [raising(NotYet("later"))] * times
+    until = [0.9, 1.9, 6.9, 7.1][times - 1]
+    await bench.run(until)
+    assert len(bench.script.times("a")) == times
+    assert bench.refresher.tried.is_set() is tried
+
+
 async def test_success_ends_the_backoff() -> None:
     """After one success a feed is back on its interval."""
     bench = Bench(10)

@@ -48,6 +48,7 @@ class NotReady(ProviderError):
     """The platform has no data yet."""
 
     reason: ClassVar[str] = "empty"
+    early: ClassVar[bool] = True
 
 
 class Client:
