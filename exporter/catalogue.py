@@ -2,9 +2,22 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
 
 from exporter.families import FAMILIES, PROCESS_WIDE, Family
 from exporter.tables import Reasons, Spread, Table, Tally
+
+
+class Entry(TypedDict):
+    """One family as plain values; ``sources`` are the vendor figures that feed it."""
+
+    name: str
+    type: str
+    unit: str
+    labels: list[str]
+    help: str
+    sources: list[str]
+
 
 Tables = Mapping[str, Sequence[Table]]
 
@@ -29,7 +42,7 @@ def _headers(table: Table, family: Family) -> Iterator[str]:
         yield f"{count}{figure.header}{guess}"
 
 
-def entries(tables: Tables) -> list[dict[str, object]]:
+def entries(tables: Tables) -> list[Entry]:
     """Return every family as plain values, by name; ``tables`` are those of each provider."""
     return [
         {
@@ -54,8 +67,8 @@ def markdown(tables: Tables) -> str:
         "|---|---|---|---|---|---|",
     ]
     for entry in entries(tables):
-        labels = ", ".join(f"`{label}`" for label in entry["labels"])  # type: ignore[attr-defined]
-        sources = "<br>".join(entry["sources"]).replace("|", "\\|")  # type: ignore[arg-type]
+        labels = ", ".join(f"`{label}`" for label in entry["labels"])
+        sources = "<br>".join(entry["sources"]).replace("|", "\\|")
         lines.append(
             f"| `{entry['name']}` | {entry['type']} | {entry['unit']} | {labels} "
             f"| {entry['help']} | {sources} |"

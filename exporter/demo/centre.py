@@ -91,6 +91,7 @@ class Centre:
                 "time_zone": self.zone,
                 "ratio_scale": {
                     "service_level": "fraction",
+                    "service_level_target": "percent",
                     "in_calls_abandoned_in_queue_ratio_per_day": "fraction",
                     "in_calls_short_abandoned_in_queue_ratio_per_day": "fraction",
                 },

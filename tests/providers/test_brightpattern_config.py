@@ -41,8 +41,9 @@ def test_defaults(tmp_path: Path) -> None:
     assert (account.tenant, account.auth, account.scale("service_level")) == (
         "acme.example.com",
         "oauth",
-        "percent",
+        None,
     )
+    assert account.scale("in_calls_abandoned_percent_per_day") == "percent"
 
 
 def test_campaigns_are_read_where_named(tmp_path: Path) -> None:

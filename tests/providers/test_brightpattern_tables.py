@@ -104,7 +104,7 @@ def test_every_known_statistic_has_its_place() -> None:
 
 def test_cells_of_every_type() -> None:
     """Texts and bare numbers are read alike; nothing, in any spelling, makes no series."""
-    reader = Reader()
+    reader = Reader(ratio_scale="percent")
     rows = [
         reader.row("service", name="1", in_calls_waiting="2", service_level="95.5"),
         reader.row("service", name=3, in_calls_waiting=4, service_level=0),
@@ -140,6 +140,21 @@ def test_scale_is_the_accounts_word() -> None:
     reader = Reader(ratio_scale="fraction")
     folded = reader.fold([reader.row("service", name="a", service_level="80")])
     assert values(folded, "queue_service_level_ratio") == {}
+
+
+def test_a_scale_that_nobody_told_is_not_guessed() -> None:
+    """Without a scale a share is refused and counted, but for zero and for a percent sign."""
+    reader = Reader()
+    rows = [
+        reader.row("service", name=name, service_level=cell)
+        for name, cell in (("a", "0.8"), ("b", "80"), ("c", "1"), ("d", "0"), ("e", "80%"))
+    ]
+    folded = reader.fold(rows)
+    assert values(folded, "queue_service_level_ratio") == {
+        'queue="d",media="all",window="day"': 0,
+        'queue="e",media="all",window="day"': 0.8,
+    }
+    assert folded.schemas["subscription.services"].rejected == {"service_level": 3}
 
 
 def test_agents_are_counted_by_state() -> None:

@@ -29,6 +29,7 @@ MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
 URL = "http://127.0.0.1:9003"
 SCALES = {
     "service_level": "fraction",
+    "service_level_target": "percent",
     "in_calls_abandoned_in_queue_ratio_per_day": "fraction",
     "in_calls_short_abandoned_in_queue_ratio_per_day": "fraction",
 }

@@ -87,7 +87,7 @@ class BrightPatternConfig(AccountConfig):
     password: SecretStr | None = None
     teams: list[str] = []
     services: list[str] = []
-    ratio_scale: Scale | dict[str, Scale] = "percent"
+    ratio_scale: Scale | dict[str, Scale] = {}
     reset_time: WallTime = time()
     time_zone: Zone = ZoneInfo("UTC")
     column_key: Literal["stat_name", "statName"] = "stat_name"
@@ -115,11 +115,13 @@ class BrightPatternConfig(AccountConfig):
         """Return what figures "per day" cover: the day from the tenant's reset time on."""
         return Period("day", self.time_zone, (self.reset_time,))
 
-    def scale(self, statistic: str) -> Scale:
-        """Return how a ratio is written."""
-        if isinstance(self.ratio_scale, dict):
-            return self.ratio_scale.get(statistic, "percent")
-        return self.ratio_scale
+    def scale(self, statistic: str) -> Scale | None:
+        """Return how a ratio is written; ``None`` where neither the user nor its name says."""
+        if not isinstance(self.ratio_scale, dict):
+            return self.ratio_scale
+        if statistic in self.ratio_scale:
+            return self.ratio_scale[statistic]
+        return "percent" if "_percent" in statistic else None
 
     def faults(self) -> Iterator[Fault]:
         """Yield what is wrong beyond the shape."""
