@@ -1,0 +1,80 @@
+"""An event loop on virtual time: when nothing is left to do, the next timer is now.
+
+For what waits for several things at once, such as a held long poll beside a schedule: sleeps,
+timeouts and delayed calls all see the same time, hours pass in seconds, and the order of events is
+the same in every run. Sockets and threads still work; while a thread is at work, time stands still.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_LONGEST_REAL_WAIT = 30.0  # seconds for a socket or thread; after that nothing will ever happen
+_RESOLUTION = 1e-6
+
+
+class _Jumping(selectors.DefaultSelector):
+    """A selector that moves the loop's time on instead of waiting."""
+
+    loop: "VirtualLoop"
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is not None and timeout <= 0:
+            return super().select(0)
+        if timeout is None or self.loop.jobs:
+            ready = super().select(_LONGEST_REAL_WAIT)
+            if not ready:
+                raise RuntimeError("every task waits, and nothing is left that could end it")
+            return ready
+        ready = super().select(0)
+        if not ready:
+            self.loop.elapsed += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+        self.jobs = 0
+        selector = _Jumping()
+        selector.loop = self
+        super().__init__(selector)
+        self._clock_resolution = _RESOLUTION
+
+    def time(self) -> float:
+        return self.elapsed
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Any:
+        future = super().run_in_executor(executor, func, *args)
+        self.jobs += 1
+        future.add_done_callback(self._job_done)
+        return future
+
+    def _job_done(self, _: object) -> None:
+        self.jobs -= 1
+
+
+class LoopClock:
+    """The virtual loop's time as a ``Clock``; ``start`` is the wall time at its zero."""
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+
+    def time(self) -> float:
+        return self.start + self.monotonic()
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a virtual loop of its own."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
