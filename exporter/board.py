@@ -58,6 +58,12 @@ class Board:
         """Return a feed's last snapshot, fresh or not."""
         return self._places[account].snapshots.get(feed)
 
+    def withdraw(self, account: str, feed: str) -> None:
+        """Take a feed's figures off the page."""
+        with self._lock:
+            self._places[account].snapshots.pop(feed, None)
+        self.changed.set()
+
     def clear(self, account: str) -> None:
         """Take an account's figures off the page."""
         with self._lock:

@@ -7,10 +7,12 @@ reported at once, each with file, line and path, and none shows the value of a s
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import time
 from ipaddress import ip_address
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -47,7 +49,26 @@ def duration(value: object) -> float:
     return sum(int(part) * unit for part, unit in parts if part)
 
 
+def _zone(value: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
+
+
+def _wall_time(value: object) -> time:
+    try:
+        found = time.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueError("a time of day such as 08:00 is wanted") from error
+    if found.tzinfo is not None:
+        raise ValueError("a time of day without a zone is wanted; time_zone says the zone")
+    return found
+
+
 Duration = Annotated[float, BeforeValidator(duration)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+WallTime = Annotated[time, BeforeValidator(_wall_time)]
 
 
 class Model(BaseModel):
@@ -90,6 +111,26 @@ class TlsConfig(Model):
     cert_file: str | None = None
     key_file: str | None = None
     insecure_skip_verify: bool = False
+
+
+def url_fault(url: str, *, insecure_http: bool) -> str:
+    """Return what is wrong with a platform's address; nothing where it can be used."""
+    try:
+        parts = urlsplit(url)
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        port_fits = False
+    if not port_fits:
+        return "has a host or port that is none"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "an address such as https://host is wanted"
+    if parts.username or parts.password:
+        return "must not hold credentials"
+    if parts.query or parts.fragment:
+        return "must not hold a query or fragment"
+    if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.hostname):
+        return "http:// would send credentials in clear; use https or insecure_http: true"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,31 +210,22 @@ class AccountConfig(Model):
                 yield ("labels", label), "is a label that has a meaning already"
 
     def _url_faults(self) -> Iterator[Fault]:
-        if self.base_url is None:
-            return
-        try:
-            parts = urlsplit(self.base_url)
-            port_fits = parts.port is None or parts.port > 0
-        except ValueError:
-            port_fits = False
-        if not port_fits:
-            yield ("base_url",), "has a host or port that is none"
-        elif parts.scheme not in ("http", "https") or not parts.hostname:
-            yield ("base_url",), "an address such as https://host is wanted"
-        elif parts.username or parts.password:
-            yield ("base_url",), "must not hold credentials"
-        elif parts.query or parts.fragment:
-            yield ("base_url",), "must not hold a query or fragment"
-        elif parts.scheme == "http" and not self.insecure_http and not _is_loopback(parts.hostname):
-            yield (
-                ("base_url",),
-                "http:// would send credentials in clear; use https or insecure_http: true",
-            )
+        fault = (
+            url_fault(self.base_url, insecure_http=self.insecure_http)
+            if self.base_url is not None
+            else ""
+        )
+        if fault:
+            yield ("base_url",), fault
 
     def wanted_feeds(self) -> dict[str, FeedTimes]:
         """Return the feeds to read, in order of importance, with their times."""
+        return self.feed_times(self.INTERVALS)
+
+    def feed_times(self, intervals: Mapping[str, float]) -> dict[str, FeedTimes]:
+        """Return the times of those feeds that are not switched off, by default intervals."""
         wanted = {}
-        for name, default in self.INTERVALS.items():
+        for name, default in intervals.items():
             feed = self.feeds.get(name, FeedConfig())
             if feed is None:
                 continue

@@ -40,7 +40,8 @@ class ProviderError(ExporterError):
     """
 
     reason: ClassVar[str] = "provider"
-    early: ClassVar[bool] = False  # the platform has nothing yet: the first answer is still to come
+    early: ClassVar[bool] = False  # the platform has nothing yet: ask again on the next beat
+    voids: ClassVar[bool] = False  # what the feed said before is no longer true
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)

@@ -275,6 +275,7 @@ AGENT_TALK_TIME = _time_total("agent_talk_seconds", "Time the agent talked.", *_
 AGENT_HANDLE_TIME = _time_total(
     "agent_handle_seconds", "Time the agent talked or worked after contacts.", *_AM
 )
+AGENT_HOLD_TIME = _time_total("agent_hold_seconds", "Time the agent had a contact on hold.", *_AM)
 AGENT_WORK_TIME = _time_total(
     "agent_after_contact_work_seconds", "Time the agent worked after contacts.", *_AM
 )
@@ -349,6 +350,12 @@ CAMPAIGN_REJECTED = _total("campaign_rejected", "Calls that were rejected.", "ca
 CAMPAIGN_UNANSWERED = _total("campaign_no_party_contact", "Dials that reached nobody.", "campaign")
 CAMPAIGN_DISPOSITIONED = _total(
     "campaign_records_dispositioned", "Records that received a disposition.", "campaign"
+)
+CAMPAIGN_RECORDS_PROCESSED = _total(
+    "campaign_records_processed", "Records that need no more dialling.", "campaign"
+)
+CAMPAIGN_STALLED = _gauge(
+    "campaign_stalled", "1 while dialling stands still for this reason.", "campaign", "reason"
 )
 CAMPAIGN_PREVIEWS_SKIPPED = _total(
     "campaign_previews_skipped", "Records skipped in preview.", "campaign"

@@ -8,7 +8,7 @@ is locked). The schedule is the retry: no client tries again on its own.
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from exporter.board import Board
@@ -57,6 +57,7 @@ class _State:
     fresh: bool = True  # no refresh yet in this session
     failures: int = 0
     answering: bool = False
+    reading: Reading | None = None  # what the last snapshot was made of
     ledger: Ledger = field(default_factory=Ledger)
 
 
@@ -222,8 +223,14 @@ class Refresher:
             self._failed(state, error.reason, str(error), started, log=self._log.debug)
             raise
         except ProviderError as error:
+            if error.early and self._is_fresh(state):
+                self._telemetry.waited(feed.name, error.reason)
+                self._move_on(state)
+                return  # the figures age, and are true as long as they are shown
             self._failed(state, error.reason, str(error), started)
             self._wait_out(state, error.retry_after)
+            if error.voids:
+                self._board.withdraw(self._account, feed.name)
             if error.early and state.failures < _EARLY_ANSWERS:
                 return  # not yet tried: it is asked again before anyone is told so
         except TimeoutError:
@@ -237,6 +244,12 @@ class Refresher:
         else:
             self._move_on(state)
         state.fresh = False
+
+    def _is_fresh(self, state: _State) -> bool:
+        """Tell whether the feed works and its figures are on the page."""
+        latest = self._board.latest(self._account, state.feed.name)
+        now = self._clock.monotonic()
+        return state.answering and latest is not None and latest.expires_at > now
 
     def _move_on(self, state: _State) -> None:
         """Set the next time: on the feed's own beat, without catching up on missed beats."""
@@ -277,6 +290,17 @@ class Refresher:
     def _take(self, state: _State, reading: Reading) -> tuple[Folded, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
+        before = self._board.latest(self._account, feed.name)
+        expires_at = self._clock.monotonic() + feed.stale_after
+        if before is not None and reading is state.reading:
+            # Nothing was pushed since: the same figures are true for longer.
+            return Folded(), replace(
+                before,
+                taken_at=self._clock.time(),
+                expires_at=expires_at,
+                corrections=0,
+                duplicates=0,
+            )
         tables = {table.name: table for table in feed.tables}
         folded = fold(reading, tables, self._scope, raw=feed.raw)
         snapshot = take(
@@ -286,9 +310,10 @@ class Refresher:
             state.ledger,
             taken_at=self._clock.time(),
             source_at=reading.source_at,
-            expires_at=self._clock.monotonic() + feed.stale_after,
-            before=self._board.latest(self._account, feed.name),
+            expires_at=expires_at,
+            before=before,
         )
+        state.reading = reading
         state.ledger.prune(self._max_series)
         return folded, snapshot
 

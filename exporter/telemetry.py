@@ -121,6 +121,10 @@ class AccountTelemetry:
         self.telemetry.feed_duration.labels(*self._own, feed).set(seconds)
         self.telemetry.feed_refreshes.labels(*self._own, feed, reason).inc()
 
+    def waited(self, feed: str, reason: str) -> None:
+        """Count a refresh to which the platform had nothing to say yet."""
+        self.telemetry.feed_refreshes.labels(*self._own, feed, reason).inc()
+
     def skipped(self, feed: str, ticks: int) -> None:
         """Count refreshes that were due and left out because the account was busy."""
         self.telemetry.feed_refreshes.labels(*self._own, feed, "skipped").inc(ticks)

@@ -13,6 +13,9 @@ from exporter.providers.brightpattern.tables import TABLES as BRIGHTPATTERN_TABL
 from exporter.providers.five9.collector import Five9Collector
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
+from exporter.providers.genesys.collector import GenesysCollector
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.tables import TABLES as GENESYS_TABLES
 from exporter.providers.voximplant.collector import VoximplantCollector
 from exporter.providers.voximplant.config import VoximplantConfig
 from exporter.providers.voximplant.tables import TABLES as VOXIMPLANT_TABLES
@@ -32,6 +35,7 @@ class Provider:
 
 PROVIDERS: Mapping[str, Provider] = {
     "five9": Provider(Five9Config, Five9Collector, (*STATISTICS.values(), LICENSES, PERMISSIONS)),
+    "genesys": Provider(GenesysConfig, GenesysCollector, GENESYS_TABLES),
     "brightpattern": Provider(BrightPatternConfig, BrightPatternCollector, BRIGHTPATTERN_TABLES),
     "voximplant": Provider(
         VoximplantConfig,

@@ -13,12 +13,11 @@ import httpx
 import orjson
 from pydantic import SecretStr
 
+from exporter.bearer import Token
 from exporter.clock import Clock
-from exporter.errors import InvalidAnswer, ProviderError, Unauthorized
+from exporter.errors import InvalidAnswer, Unauthorized
 from exporter.transport import Http, check_status
 
-RENEW_AT = 0.8  # of a token's life
-_PAUSE = 60.0  # seconds between two tokens, unless the platform asked for a new one
 _UNKNOWN_LIFE = 600.0  # seconds, where the platform does not say
 _OLD_WAY = (
     "HTTP 403: releases from 5.36 on take no passwords; use auth: oauth with the API secret that "
@@ -59,53 +58,35 @@ class OAuth:
         timeout: float,
     ) -> None:
         self._http = http
-        self._clock = clock
         self._base = base
         self._path = path
         self._form = form
         self._secret = secret
         self._timeout = timeout
-        self._token = ""
-        self._asked_at = self._renew_at = self._ends_at = float("-inf")
+        self._token = Token(self._ask, clock)
 
     async def ready(self) -> None:
         """Ask for a token where there is none, or where most of its life is over."""
-        now = self._clock.monotonic()
-        if self._token and (now < self._renew_at or now < self._asked_at + _PAUSE):
-            return
-        try:
-            await self._ask()
-        except Unauthorized:
-            raise
-        except ProviderError:
-            if not self._token or now >= self._ends_at:
-                raise
+        await self._token.ready()
 
     async def renew(self) -> None:
         """Ask for a token now."""
-        self._token = ""
-        await self._ask()
+        await self._token.renew(self._token.value)
 
     def headers(self) -> Mapping[str, str]:
         """Return the token as the header that carries it."""
-        return {"Authorization": f"Bearer {self._token}"}
+        return self._token.headers
 
     async def sign_out(self) -> None:
         """Keep the token: there is no way to give it back."""
 
-    async def _ask(self) -> None:
-        self._asked_at = self._clock.monotonic()
+    async def _ask(self) -> tuple[str, float]:
         request = self._http.client.build_request(
             "POST",
             self._base + self._path,
             data={**self._form, "client_secret": self._secret.get_secret_value()},
         )
-        token, life = await self._http.send(
-            request, f"POST {self._path}", _read_token, self._timeout
-        )
-        self._token = token
-        self._renew_at = self._asked_at + RENEW_AT * life
-        self._ends_at = self._asked_at + life
+        return await self._http.send(request, f"POST {self._path}", _read_token, self._timeout)
 
 
 class Password:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from exporter.config import AccountConfig, Duration, Fault, Model
+from exporter.config import AccountConfig, Duration, Fault, Model, WallTime, Zone
 from exporter.mapping import ColumnConfig, column
 from exporter.period import Period
 from exporter.providers.five9.tables import STATISTICS
@@ -40,27 +40,6 @@ _ROLLING = {
     "Today": "day",
 }
 _OFFSETS = (-12 * 3600, 14 * 3600)
-
-
-def _zone(value: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
-
-
-def _wall_time(value: object) -> time:
-    try:
-        found = time.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError("a time of day such as 08:00 is wanted") from error
-    if found.tzinfo is not None:
-        raise ValueError("a time of day without a zone is wanted; time_zone says the zone")
-    return found
-
-
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
-WallTime = Annotated[time, BeforeValidator(_wall_time)]
 
 
 class View(Model):

@@ -1,0 +1,175 @@
+"""Genesys' wire: the Statistics API's five operations, and the way for CometD's messages.
+
+A request that is answered 401 or 403 is made once more with a new token; refused again, the session
+is lost. Every method raises ``ProviderError``.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import orjson
+
+from exporter.clock import Clock
+from exporter.errors import InvalidAnswer, ProviderError, Refused, SessionLost, Unauthorized
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.login import Login
+from exporter.transport import Http, check_status
+from exporter.workers import run_job
+
+Json = Any
+Entry = dict[str, Any]
+_LARGE = 256 * 1024  # bytes of an answer that are better read off the event loop
+_DONE = (0, 1)  # status.code: done; accepted, to be done
+_SAID = 200  # characters of the platform's own words that go into a message
+_REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+
+
+class Denied(Unauthorized):
+    """The platform does not, or no longer, take the token, or the user lacks a permission."""
+
+
+class Client:
+    """One user's requests."""
+
+    def __init__(self, config: GenesysConfig, http: Http, clock: Clock) -> None:
+        self._http = http
+        self._base = config.base_url.rstrip("/") + "/statistics/v3"
+        self._timeout = config.timeout
+        self._login = Login(config, http, clock)
+        if urlsplit(config.base_url).scheme == "http":
+            # Behind an internal gateway the service marks its cookies as secure all the same; were
+            # they withheld, CometD would not know its own session again.
+            policy = DefaultCookiePolicy(secure_protocols=("http", "https"))
+            http.client.cookies.jar.set_policy(policy)
+
+    # Session -------------------------------------------------------------------------------
+
+    async def sign_in(self) -> None:
+        """Begin anew: no cookie of an earlier session, and a token of our own."""
+        self._http.client.cookies.clear()
+        self._login.token.forget()
+        await self._login.token.ready()
+
+    async def sign_out(self) -> None:
+        """End the token."""
+        await self._login.sign_out()
+
+    async def messages(self, messages: Sequence[Entry], name: str, limit: float) -> Json:
+        """Send Bayeux messages; return what is answered within ``limit`` seconds."""
+        return await self._twice("POST", "/notifications", f"/meta/{name}", messages, limit)
+
+    # Statistics ----------------------------------------------------------------------------
+
+    async def create(
+        self, subscription: str, statistics: Sequence[Mapping[str, Any]]
+    ) -> list[Entry]:
+        """Open statistics under an id of ours; return those that were, with their values."""
+        body = {"operationId": subscription, "data": {"statistics": list(statistics)}}
+        path = "/subscriptions?verbose=INFO"
+        return _statistics(await self._operation("POST", path, "POST /subscriptions", body))
+
+    async def peek(self, subscription: str) -> list[Entry]:
+        """Read the values of a subscription's statistics."""
+        path = f"/subscriptions/{quote(subscription, safe='')}/statistic-values?verbose=INFO"
+        operation = "GET /subscriptions/{id}/statistic-values"
+        return _statistics(await self._operation("GET", path, operation))
+
+    async def delete(self, subscription: str) -> None:
+        """Close a subscription; the platform says that it always succeeds."""
+        path = f"/subscriptions/{quote(subscription, safe='')}"
+        await self._twice("DELETE", path, "DELETE /subscriptions/{id}", None, self._timeout)
+
+    async def values(self, statistics: Sequence[Mapping[str, str]]) -> list[Entry]:
+        """Read statistics that the contact centre has defined, without a subscription."""
+        path = "/operations/get-statistic-ex"
+        body = {"data": {"statistics": list(statistics)}}
+        return _statistics(await self._operation("POST", path, f"POST {path}", body))
+
+    # Requests ------------------------------------------------------------------------------
+
+    async def _operation(
+        self, method: str, path: str, operation: str, body: Json | None = None
+    ) -> Mapping[str, Any]:
+        """Make a request whose answer is an envelope; return its data.
+
+        A partial success has a code of its own that no document names, so an envelope with data
+        is taken for what it holds, whatever its code.
+        """
+        found = await self._twice(method, path, operation, body, self._timeout)
+        if not isinstance(found, dict):
+            raise InvalidAnswer(f"{operation}: the answer is no object")
+        data = found.get("data")
+        if isinstance(data, dict) and data:
+            return data
+        status = found.get("status")
+        code = status.get("code") if isinstance(status, dict) else None
+        if code in _DONE:
+            return {}
+        said = str(status.get("message", "no message")) if isinstance(status, dict) else "no status"
+        raise Refused(f"{operation}: code {code}: {said[:_SAID]}")
+
+    async def _twice(
+        self, method: str, path: str, operation: str, body: Json | None, limit: float
+    ) -> Json:
+        """Make a request; where it is denied, get a new token and make it once more."""
+        token = self._login.token
+        await token.ready()
+        shown = token.value
+        try:
+            return await self._once(method, path, operation, body, limit)
+        except Denied:
+            await token.renew(shown)
+        try:
+            return await self._once(method, path, operation, body, limit)
+        except Denied as error:
+            # The credentials were good a moment ago: it is the session, or a permission.
+            raise SessionLost(f"{operation}: {error}, with a new token too") from error
+
+    async def _once(
+        self, method: str, path: str, operation: str, body: Json | None, limit: float
+    ) -> Json:
+        trace = secrets.token_hex(8)
+        request = self._http.client.build_request(
+            method,
+            self._base + path,
+            content=None if body is None else orjson.dumps(body),
+            headers={
+                **self._login.headers(),
+                "Accept": "application/json",
+                "X-B3-TraceId": trace,
+                "X-B3-SpanId": trace,
+                **({} if body is None else {"Content-Type": "application/json"}),
+            },
+        )
+        try:
+            return await self._http.send(request, operation, _json, limit)
+        except ProviderError as error:
+            error.args = (f"{error} (trace {trace})",)  # what the vendor's support asks for
+            raise
+
+
+def _statistics(data: Mapping[str, Any]) -> list[Entry]:
+    """Return the statistics of an answer; what is no object among them is not one."""
+    found = data.get("statistics")
+    if isinstance(found, dict):
+        found = [found]
+    if not isinstance(found, list):
+        return []
+    return [each for each in found if isinstance(each, dict)]
+
+
+async def _json(response: httpx.Response) -> Json:
+    if response.status_code in _REFUSED:
+        raise Denied(f"HTTP {response.status_code}")
+    check_status(response)
+    body = response.content
+    if not body:
+        return None
+    try:
+        return await run_job(len(body) > _LARGE, orjson.loads, body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidAnswer("the answer is not JSON") from error

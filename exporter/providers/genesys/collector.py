@@ -1,0 +1,65 @@
+"""Reading Genesys: one feed, whose figures are pushed over CometD or, where asked for, polled."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from exporter.clock import Clock
+from exporter.collector import Collector
+from exporter.errors import ProviderError, Unauthorized
+from exporter.logs import get_log
+from exporter.providers.genesys.book import Book
+from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.feeds import feed, statistics
+from exporter.providers.genesys.live import Live
+from exporter.providers.genesys.poll import Poll
+from exporter.providers.genesys.subscriptions import Subscriptions
+from exporter.rows import Reading
+from exporter.telemetry import AccountTelemetry
+from exporter.transport import Http
+
+
+class GenesysCollector(Collector):
+    """One user of one contact centre. See ``Collector``."""
+
+    def __init__(
+        self,
+        config: GenesysConfig,
+        http: Http,
+        telemetry: AccountTelemetry,  # noqa: ARG002 - what every collector is given
+        clock: Clock,
+    ) -> None:
+        log = get_log(__name__).bind(provider=config.provider, account=config.name)
+        self.feeds = [feed(config)]
+        tables = {table.name for table in self.feeds[0].tables}
+        book = Book(statistics(config), tables, config.service_level_threshold)
+        polls = config.mode == "poll"
+        self._client = Client(config, http, clock)
+        subscriptions = Subscriptions(self._client, book, config.chunk, log, quiet=polls)
+        self._way: Live | Poll
+        if polls:
+            self._way = Poll(self._client, book, subscriptions, config.chunk, clock)
+        else:
+            self._way = Live(self._client, book, subscriptions, clock, log)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Sign in and open the statistics; leaving it closes them and ends the token."""
+        await self._client.sign_in()
+        alive = True
+        try:
+            async with self._way.open():
+                yield
+        except Unauthorized:
+            alive = False  # what is not accepted is not sent again
+            raise
+        finally:
+            if alive:
+                with suppress(ProviderError):
+                    await self._client.sign_out()
+
+    async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
+        """Return the figures as they are now."""
+        if isinstance(self._way, Live):
+            return self._way.reading()
+        return await self._way.reading()

@@ -1,0 +1,158 @@
+"""A live session: CometD brings every change, and what the platform loses is opened again.
+
+Two tasks run while it is open: one listens, the other keeps the statistics open. What ends either
+of them for good ends the session at the next refresh; the schedule then begins anew.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar, NoReturn
+
+from exporter.clock import Clock
+from exporter.errors import ProviderError, SessionLost, Unauthorized
+from exporter.logs import Log
+from exporter.providers.genesys.book import Book
+from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.cometd import Session
+from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
+from exporter.rows import Reading
+
+CHANNELS = ("/statistics/v3/service", "/statistics/v3/updates")
+RETRY_MISSING = 600.0  # seconds until what could not be opened is tried again
+_FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
+_CLOSE_LIMIT = 6.0  # seconds: an orchestrator waits ten in all
+
+
+class Reopening(ProviderError):
+    """The statistics are being opened again after the platform lost the session."""
+
+    reason: ClassVar[str] = "reopening"
+    early: ClassVar[bool] = True
+
+
+class Live:
+    """One account's live sessions, one after the other."""
+
+    def __init__(
+        self, client: Client, book: Book, subscriptions: Subscriptions, clock: Clock, log: Log
+    ) -> None:
+        self._client = client
+        self._book = book
+        self._subscriptions = subscriptions
+        self._clock = clock
+        self._log = log
+        self._session = Session(client.messages, clock, self._heard, log)
+        self._wake = asyncio.Event()
+        self._losses = 0  # how often everything had to be opened anew
+        self._mended = 0  # how many of these have been made good
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Listen, open the statistics, and keep both going; leaving it closes everything.
+
+        Raises ``ProviderError``.
+        """
+        self._mended = self._losses
+        self._wake.clear()
+        self._book.drop()
+        await self._session.start(CHANNELS)
+        self._tasks = [asyncio.create_task(self._listen())]
+        try:
+            await self._subscriptions.open_anew()
+            self._tasks.append(asyncio.create_task(self._keep()))
+            yield
+        finally:
+            tasks, self._tasks = self._tasks, []
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._close()
+
+    async def _close(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_LIMIT / 2):
+                await self._subscriptions.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_LIMIT / 2):
+                await self._session.stop(_CLOSE_LIMIT / 2)
+
+    def reading(self) -> Reading:
+        """Return what is known now. Raises ``ProviderError`` where that is not up to date."""
+        for task in self._tasks:
+            if task.done():
+                self._ended(task.exception())
+        if self._clock.monotonic() > self._session.alive_until:
+            raise SessionLost("the long poll is not answered any more")
+        if not self._subscriptions.available:
+            raise Unavailable("the statistics service is unavailable")
+        if self._mended != self._losses:
+            raise Reopening("the platform lost the session; the statistics are opened again")
+        return self._book.reading()
+
+    def _heard(self, channel: str, data: object) -> None:
+        was = self._subscriptions.available
+        self._subscriptions.heard(channel, data)
+        if self._subscriptions.available != was:
+            self._losses += was
+            self._wake.set()
+
+    def _ended(self, error: BaseException | None) -> NoReturn:
+        """Say why a task ended, in the way that makes the schedule begin a new session."""
+        if isinstance(error, SessionLost | Unauthorized):
+            raise error
+        if isinstance(error, ProviderError):
+            raise SessionLost(str(error), retry_after=error.retry_after) from error
+        self._log.error("live session broke", exc_info=error)
+        raise SessionLost("the live session broke") from error
+
+    async def _listen(self) -> None:
+        """Listen for ever; where the platform wants a new handshake, make one."""
+        while True:
+            await self._session.stay()
+            self._log.info("platform lost the session")
+            self._losses += 1
+            await self._session.start(CHANNELS)
+            self._wake.set()
+
+    async def _keep(self) -> None:
+        """Open what has to be opened, for ever."""
+        failures = 0
+        while True:
+            await self._wait(failures)
+            losses = self._losses
+            try:
+                if losses != self._mended:
+                    await self._subscriptions.open_anew()
+                    self._mended = losses
+                elif self._book.missing:
+                    await self._subscriptions.open_missing()
+                failures = 0
+            except (SessionLost, Unauthorized):
+                raise
+            except ProviderError as error:
+                failures += 1
+                self._log.debug("opening failed", reason=error.reason, error=str(error))
+                await self._clock.sleep(error.retry_after)
+
+    async def _wait(self, failures: int) -> None:
+        """Wait until there is something to open, or for a time that grows with the failures.
+
+        While the service is unavailable nothing is opened; that its word of being back got lost
+        is possible, so it is tried all the same after a while.
+        """
+        while True:
+            pause = RETRY_MISSING
+            if failures or not self._subscriptions.available:
+                first = _FIRST_PAUSE if self._subscriptions.available else _UNAVAILABLE_PAUSE
+                pause = min(first * 2.0 ** min(failures, 30), _LONGEST_PAUSE)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+            self._wake.clear()
+            if self._subscriptions.available:
+                return
