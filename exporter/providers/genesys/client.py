@@ -6,7 +6,6 @@ is lost. Every method raises ``ProviderError``.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -41,10 +40,16 @@ class Client:
         self._timeout = config.timeout
         self._login = Login(config, http, clock)
         if urlsplit(config.base_url).scheme == "http":
-            # Behind an internal gateway the service marks its cookies as secure all the same; were
-            # they withheld, CometD would not know its own session again.
-            policy = DefaultCookiePolicy(secure_protocols=("http", "https"))
-            http.client.cookies.jar.set_policy(policy)
+            http.client.event_hooks = {"response": [self._bare_cookies]}
+
+    async def _bare_cookies(self, _: httpx.Response) -> None:
+        """Let cookies go out over plain HTTP that are marked as secure.
+
+        Behind an internal gateway the service marks them all the same; were they withheld, CometD
+        would not know its own session again.
+        """
+        for cookie in self._http.client.cookies.jar:
+            cookie.secure = False
 
     # Session -------------------------------------------------------------------------------
 
