@@ -511,6 +511,7 @@ def test_garbled_advice(advice: object, caplog: pytest.LogCaptureFixture) -> Non
         await lab.stay(25)
         assert lab.server.times("connect") == pytest.approx([0, 0, 20])
         assert lab.server.posted[-1].limit == 30
+        assert lab.session.alive_until == pytest.approx(50)
         assert not caplog.records
 
     run(main())
@@ -596,6 +597,7 @@ async def test_advice_starts_afresh(lab: Lab) -> None:
     await lab.start()
     assert await lab.stay(13)
     lab.script("handshake", lambda sent: [yes(sent[0], clientId="c")])
+    lab.script("connect", lambda sent: [yes(sent[0])])
     await lab.start()
 
     assert not await lab.stay(60)
