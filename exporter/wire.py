@@ -6,7 +6,9 @@ long a client may take to read; and it cannot take another certificate while it 
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -58,6 +60,7 @@ class Connection(HttpToolsProtocol):
         self._stall: asyncio.TimerHandle | None = None
         self._in_head = False
         self._head_size = 0  # bytes of an unfinished head so far
+        self._part = 0  # bytes being parsed
         self._status = 400  # the answer to a request that cannot be read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -78,8 +81,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
-        if self.cycle is None or self.cycle.response_complete:
-            self._expect_head()
+        self._part = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -93,6 +95,8 @@ class Connection(HttpToolsProtocol):
             self._head_size += len(data)
             if self._head_size > self._limits.head_size:
                 self._refuse(414 if len(self.url) > self._limits.url_size else 431)
+        elif self.cycle is None or self.cycle.response_complete:
+            self._expect_head()  # that was no request: empty lines, or a body nobody waits for
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -103,13 +107,15 @@ class Connection(HttpToolsProtocol):
         """Take a request whose head is there, and not too large."""
         self._in_head = False
         self._forget_head()
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if len(self.url) > self._limits.url_size:
             self._status = 414
             raise _Refused
-        if size > self._limits.head_size:
-            self._status = 431
-            raise _Refused
+        # Most heads come in one small part: there is nothing to add up then.
+        if self._head_size + self._part > self._limits.head_size:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._limits.head_size:
+                self._status = 431
+                raise _Refused
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
@@ -181,6 +187,7 @@ class Listener(uvicorn.Server):
         self._watch = watch
         self._sockets: list[socket.socket] = []
         self._context = watch.current.tls if watch else None
+        self._complained: ssl.SSLContext | None = None  # what could not be taken, said once
         if watch:
             config.callback_notify = self._look
             config.timeout_notify = 0  # whenever uvicorn's clock ticks: each second
@@ -203,7 +210,9 @@ class Listener(uvicorn.Server):
             new = await self._serve_on_copies()
         except OSError as error:
             self._context = before
-            _log.warning("new certificate could not be taken yet", error=str(error))
+            if context is not self._complained:
+                self._complained = context
+                _log.warning("new certificate could not be taken yet", error=str(error))
             return
         for server in self.servers:
             server.close()
@@ -214,22 +223,21 @@ class Listener(uvicorn.Server):
         loop = asyncio.get_running_loop()
         handshake_time = self._limits.head_time if self._context else None
         servers: list[Any] = []
-        try:
+        with ExitStack() as undo:
             for each in self._sockets:
+                copy = undo.enter_context(each.dup())
                 server = await loop.create_server(
                     lambda: Connection(
                         self.config, self.server_state, loop, self._limits, self._sans
                     ),
-                    sock=each.dup(),
+                    sock=copy,
                     ssl=self._context,
                     backlog=self.config.backlog,
                     ssl_handshake_timeout=handshake_time,
                 )
+                undo.callback(server.close)
                 servers.append(server)
-        except OSError:
-            for server in servers:
-                server.close()
-            raise
+            undo.pop_all()
         return servers
 
     def _sans(self) -> frozenset[str] | None:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from exporter.sockets import Address, listen_all
 from exporter.web import Server
 from exporter.webwatch import WebWatch
-from exporter.wire import Limits
+from exporter.wire import Limits, Listener
 from support.certificates import Authority, Pair
 
 QUICK = Limits(head_time=0.4, read_time=0.4, connections=4)
@@ -409,3 +410,35 @@ def test_clients_need_a_certificate(tmp_path: Path) -> None:
                 client.sendall(GET)
                 came = answered(client)
             assert came is fits
+
+
+@pytest.mark.anyio
+async def test_sockets_that_cannot_be_copied(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a certificate cannot be taken for want of a descriptor, it is said once, and tried."""
+    world = World(tmp_path)
+    listener = Listener(uvicorn.Config(page, lifespan="off"), Limits(), world.watch)
+    listener.config.load()
+    opened = listen_all([Address("127.0.0.1", 0), Address("127.0.0.1", 0)])
+    await listener.startup(opened)
+    before = listener.servers
+    try:
+        spare = opened[1].dup()
+        opened[1].close()
+        world.rotate()
+        for _ in range(4):
+            await listener._look()
+        assert [each.getMessage() for each in caplog.records] == [
+            "new certificate could not be taken yet"
+        ]
+        assert listener.servers is before
+        opened[1] = spare
+        listener._sockets[1] = spare
+        await listener._look()
+        assert listener.servers is not before
+    finally:
+        for server in listener.servers:
+            server.close()
+        for each in opened:
+            each.close()

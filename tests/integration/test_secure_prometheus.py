@@ -5,6 +5,7 @@ import re
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,13 +123,15 @@ def test_a_scrape_with_a_wrong_password(place: Place) -> None:
         assert query(prometheus, "up == 0")
         assert "401" in last_error(prometheus)
         trusted = ssl.create_default_context(cafile=place.folder / "ca.pem")
-        page = httpx.get(
-            f"https://{target}/metrics",
-            auth=("prometheus", PASSWORD),
-            verify=trusted,
-            trust_env=False,
-        ).text
-        assert 'contactcenter_exporter_http_requests_total{code="401"}' in page
+        login = ("prometheus", PASSWORD)
+        with httpx.Client(auth=login, verify=trusted, trust_env=False) as client:
+            for _ in range(100):
+                page = client.get(f"https://{target}/metrics").text
+                if 'contactcenter_exporter_http_requests_total{code="401"}' in page:
+                    break
+                time.sleep(0.1)
+            else:
+                pytest.fail("no refusal was counted")
 
 
 @pytest.mark.parametrize("shown", [True, False])
