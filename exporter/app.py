@@ -128,6 +128,7 @@ class App:
         if paths is not None:
             front = Mount(front, paths, count)
         if watch is not None:
+            self.telemetry.web_reload_successful.set_function(lambda: watch.well)
             front = Gate(front, lambda: watch.current, count, self._clock.monotonic)
         return Guard(front, count)
 

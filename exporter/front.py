@@ -116,7 +116,8 @@ class Mount:
         inner = path.removeprefix(prefix) if path.startswith(f"{prefix}/") else None
         if prefix and path in ("/", prefix):
             self._count(302)
-            await RedirectResponse(f"{prefix}/", 302)(scope, receive, send)
+            nosniff = {"x-content-type-options": "nosniff"}
+            await RedirectResponse(f"{prefix}/", 302, nosniff)(scope, receive, send)
         elif inner is None or (inner == _METRICS and telemetry != _METRICS):
             self._count(404)
             await refuse(404, {})(scope, receive, send)

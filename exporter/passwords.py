@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import bcrypt
 
+from exporter.errors import ExporterError
+
 _REMEMBERED = 64  # credentials that were right; a replica of Prometheus each, and some more
 _WAITING = 32  # checks under way or waiting; more are turned away
 _AT_ONCE = 2  # threads that may compute
@@ -15,7 +17,7 @@ _DEFAULT_COST = 10
 _LONGEST = 72  # bytes; bcrypt looks at no more
 
 
-class Busy(Exception):
+class Busy(ExporterError):
     """More passwords wait to be checked than is sensible."""
 
 

@@ -21,6 +21,7 @@ class WebWatch:
         if reading.config is None:
             raise ConfigError(reading.faults)
         self.current: WebConfig = reading.config
+        self.well = True  # the latest version is the one that is used
         self._taken = reading.stamps
         self._changed: dict[Path, Stamp] = {}
 
@@ -44,6 +45,7 @@ class WebWatch:
         faults = reading.faults
         if reading.config is not None:
             faults = [f"{self._file}: {each}" for each in self._needs_restart(reading.config)]
+        self.well = not faults
         if reading.config is None or faults:
             _log.error("web configuration was not taken", faults="\n".join(faults))
             return

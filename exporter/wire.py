@@ -122,7 +122,7 @@ class Connection(HttpToolsProtocol):
         """Begin to wait for a client that does not read its answer."""
         super().pause_writing()
         if self._stall is None:
-            self._stall = self.loop.call_later(self._limits.read_time, self.transport.abort)
+            self._wait_for_progress()
 
     def resume_writing(self) -> None:
         """Go on: the client has read most of what was sent."""
@@ -156,6 +156,17 @@ class Connection(HttpToolsProtocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+
+    def _wait_for_progress(self) -> None:
+        left = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() < left:
+                self._wait_for_progress()
+            else:
+                self.transport.abort()
+
+        self._stall = self.loop.call_later(self._limits.read_time, look)
 
     def _refuse(self, status: int) -> None:
         """Answer and close; where another answer is under way, close only."""

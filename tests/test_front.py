@@ -150,6 +150,7 @@ async def test_the_root_leads_to_the_prefix(path: str) -> None:
     bench = Bench(Paths(prefix="/cc", external="/cc"))
     answer = await bench.client.get(path)
     assert (answer.status_code, answer.headers["location"]) == (302, "/cc/")
+    assert answer.headers["x-content-type-options"] == "nosniff"
     assert bench.counted == Counter({302: 1})
 
 

@@ -106,8 +106,10 @@ def test_a_broken_version_changes_nothing(world: World, caplog: pytest.LogCaptur
     assert "bob: is no bcrypt hash" in faults
     assert "hunter" not in faults
     assert watch.current.users == {"alice": FIRST.encode()}
+    assert not watch.well
     world.write(users(SECOND))
     settle(watch)
+    assert watch.well
     assert watch.current.users == {"alice": SECOND.encode()}
 
 

@@ -19,7 +19,7 @@ from exporter.webwatch import WebWatch
 from exporter.wire import Limits, Listener
 from support.certificates import Authority, Pair
 
-QUICK = Limits(head_time=0.4, read_time=0.4, connections=4)
+QUICK = Limits(head_time=1.0, read_time=1.0, connections=4)
 TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 LARGE = b"x" * 4_000_000
@@ -93,7 +93,7 @@ def test_a_head_has_to_come_in_time(start: bytes) -> None:
                 client.sendall(b"x")
         took = time.monotonic() - begun
         assert status(answer) == 408
-        assert 0.3 < took < 5
+        assert 0.9 < took < 8
 
 
 @pytest.mark.parametrize("idle", [b"", b"\r\n"])
@@ -120,7 +120,7 @@ def test_empty_lines_do_not_keep_a_connection() -> None:
                 client.sendall(b"\r\n")
         assert status(received) == 200
         assert received.count(b"HTTP/1.1") == 1
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 8
 
 
 def test_a_second_request_has_its_own_time() -> None:
@@ -128,7 +128,7 @@ def test_a_second_request_has_its_own_time() -> None:
     with serving() as server, connected(server) as client:
         for _ in range(3):
             client.sendall(GET[:10])
-            time.sleep(0.25)
+            time.sleep(0.6)
             client.sendall(GET[10:])
             assert answered(client)
 
@@ -212,7 +212,7 @@ def test_a_client_that_does_not_read() -> None:
     """Who takes nothing of a long answer is cut off in time."""
     with serving() as server, connected(server) as client:
         client.sendall(GET.replace(b"/ ", b"/large "))
-        time.sleep(1.2)
+        time.sleep(2.5)
         received = b""
         with contextlib.suppress(ConnectionResetError):
             received = rest(client)
@@ -225,11 +225,12 @@ def test_a_slow_reader_is_served() -> None:
         client.sendall(
             GET.replace(b"/ ", b"/large ").replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
         )
-        received = 0
-        while part := client.recv(400_000):
+        received, begun = 0, time.monotonic()
+        while part := client.recv(100_000):
             received += len(part)
-            time.sleep(0.05)
+            time.sleep(0.06)
         assert received > len(LARGE)
+        assert time.monotonic() - begun > 2 * QUICK.read_time
 
 
 @pytest.mark.parametrize("upgrade", [b"websocket", b"h2c"])
