@@ -175,7 +175,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     config, watch = _load(options)
     set_up(options.log_level, options.log_format)
-    return _serve(config, watch, options)
+    return _serve(config, options, watch=watch)
 
 
 def _load(options: argparse.Namespace) -> tuple[Config, WebWatch | None]:
@@ -198,7 +198,7 @@ def _watch(options: argparse.Namespace) -> WebWatch | None:
     return WebWatch(options.web_config) if options.web_config else None
 
 
-def _serve(config: Config, watch: WebWatch | None, options: argparse.Namespace) -> int:
+def _serve(config: Config, options: argparse.Namespace, *, watch: WebWatch | None = None) -> int:
     paths = _paths(options)
     sockets = [] if options.once else _sockets(options)
 
@@ -246,7 +246,7 @@ def _demo(options: argparse.Namespace) -> int:
     server = Server(centre.app, Address("127.0.0.1", 0), "simulators")
     server.start()
     try:
-        return _serve(centre.config(f"http://{server.address}"), watch, options)
+        return _serve(centre.config(f"http://{server.address}"), options, watch=watch)
     finally:
         server.stop(at_once=True)
 

@@ -212,20 +212,24 @@ def _load_clients(context: ssl.SSLContext, tls: TlsServer, folder: FilePath) -> 
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
         return
     name = "client_ca" if tls.client_ca else "client_ca_file"
+    problem = None if tls.client_ca else _unreadable(str(folder / tls.client_ca_file))
+    if problem:
+        yield (name,), f"cannot be read: {problem}"
+        return
     try:
         if tls.client_ca:
             context.load_verify_locations(cadata=tls.client_ca)
         else:
             context.load_verify_locations(cafile=folder / tls.client_ca_file)
-    except (ssl.SSLError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         yield (name,), "holds no certificate in PEM"
-    except OSError as error:
-        yield (name,), f"cannot be read: {error.strerror}"
 
 
 def _unreadable(path: str) -> str | None:
-    """Return why a file cannot be read, or nothing."""
+    """Return why a file cannot be read, or nothing. Opening a pipe could take for ever."""
     try:
+        if FilePath(path).exists() and not FilePath(path).is_file():
+            return "it is no regular file"
         with FilePath(path).open("rb") as file:
             file.read(1)
     except (OSError, ValueError) as error:

@@ -1,6 +1,8 @@
 """The gate: passwords, rates and headers, as a client sees them."""
 
+import asyncio
 import base64
+import threading
 from collections import Counter
 
 import bcrypt
@@ -113,6 +115,26 @@ async def test_too_many_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(WebConfig(users=USERS))
     assert await bench.status(basic("alice", "x")) == 503
     assert bench.counted == Counter({503: 1})
+
+
+async def test_a_check_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one password is computed, those who are known already are served."""
+    bench = Bench(WebConfig(users=USERS))
+    alice = basic("alice", "wünder:land")
+    assert await bench.status(alice) == 200
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(_: bytes, __: bytes) -> bool:
+        begun.set()
+        return not go_on.wait(10)
+
+    monkeypatch.setattr(bcrypt, "checkpw", slow)
+    stranger = asyncio.create_task(bench.status(basic("alice", "guess")))
+    assert await asyncio.to_thread(begun.wait, 10)
+    assert [await bench.status(alice) for _ in range(5)] == [200] * 5
+    assert not stranger.done()
+    go_on.set()
+    assert await stranger == 401
 
 
 async def test_headers_are_set_on_every_answer() -> None:

@@ -133,6 +133,22 @@ CASES = [
         "tls_server_config.client_ca: holds no certificate in PEM",
     ),
     Case(
+        "client CA that is a device",
+        f"tls_server_config: {{{PAIR}, client_ca_file: /dev/null, "
+        "client_auth_type: RequireAndVerifyClientCert}",
+        "tls_server_config.client_ca_file: cannot be read: it is no regular file",
+    ),
+    Case(
+        "client CA text that is not even ASCII",
+        f"tls_server_config: {{{PAIR}, client_ca: é, client_auth_type: VerifyClientCertIfGiven}}",
+        "tls_server_config.client_ca: holds no certificate in PEM",
+    ),
+    Case(
+        "a path that is none",
+        'tls_server_config: {cert_file: "a\\0b", key_file: ./}',
+        "tls_server_config.cert_file: cannot be read: no path",
+    ),
+    Case(
         "unknown client_auth_type",
         f"tls_server_config: {{{PAIR}, client_auth_type: RequireAndVerifyClientCerts}}",
         "client_auth_type: one of NoClientCert, VerifyClientCertIfGiven, "
