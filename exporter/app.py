@@ -3,24 +3,30 @@
 import asyncio
 import contextlib
 import gc
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+from starlette.types import ASGIApp
 
 from exporter.board import Board, Publisher
 from exporter.clock import Clock, SystemClock
 from exporter.config import AccountConfig, Config
+from exporter.front import Guard, Mount, Paths
+from exporter.gate import Gate
 from exporter.live import report
 from exporter.logs import get_log
 from exporter.page import Format
 from exporter.providers import PROVIDERS
 from exporter.schedule import Refresher
+from exporter.sockets import Address
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.transport import Http, open_client
-from exporter.web import Address, Server, Site
+from exporter.web import Server, Site
+from exporter.webwatch import WebWatch
 
 ClientFactory = Callable[[AccountConfig, Path], httpx.AsyncClient]
 _SIGN_OUT_TIMEOUT = 8.0  # seconds; an orchestrator waits ten before it kills
@@ -85,16 +91,24 @@ class App:
     def _ready(self) -> bool:
         return all(refresher.begun.is_set() for refresher in self.refreshers)
 
-    async def serve(self, address: Address, stop: asyncio.Event) -> None:
+    async def serve(
+        self,
+        where: Address | Sequence[socket.socket],
+        stop: asyncio.Event,
+        *,
+        paths: Paths | None = None,
+        watch: WebWatch | None = None,
+    ) -> None:
         """Serve the page until ``stop`` is set, then sign out everywhere.
 
         Raises ``OSError`` where the address cannot be listened on.
         """
         sys.setswitchinterval(_SWITCH_INTERVAL)
-        server = Server(self.site, address, "web")
+        server = Server(self._front(paths, watch), where, "web", watch=watch)
         self.publisher.start()
         server.start()
-        _log.info("listening", address=str(server.address), accounts=len(self.refreshers))
+        for address in server.addresses:
+            _log.info("listening", address=str(address), accounts=len(self.refreshers))
         gc.freeze()
         try:
             async with self._refreshing():
@@ -103,6 +117,20 @@ class App:
             server.stop()
             self.publisher.stop()
             _log.info("stopped")
+
+    def _front(self, paths: Paths | None, watch: WebWatch | None) -> ASGIApp:
+        """Return the site behind what stands before it."""
+        front: ASGIApp = self.site
+
+        def count(status: int) -> None:
+            self.telemetry.http_requests.labels(str(status)).inc()
+
+        if paths is not None:
+            front = Mount(front, paths, count)
+        if watch is not None:
+            self.telemetry.web_reload_successful.set_function(lambda: watch.well)
+            front = Gate(front, lambda: watch.current, count, self._clock.monotonic)
+        return Guard(front, count)
 
     async def once(self) -> bytes:
         """Return one page, made when every account has been tried with every feed."""

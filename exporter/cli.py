@@ -8,6 +8,7 @@ import asyncio
 import os
 import platform
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,9 +19,12 @@ from exporter.app import App
 from exporter.clock import SystemClock
 from exporter.config import Config, load
 from exporter.errors import ConfigError
+from exporter.front import Paths
 from exporter.logs import LEVELS, get_log, set_up
 from exporter.providers import MODELS, PROVIDERS
-from exporter.web import Address, Server
+from exporter.sockets import Address, inherited, listen_all
+from exporter.web import Server
+from exporter.webwatch import WebWatch
 
 if TYPE_CHECKING:
     from exporter.demo.centre import Size
@@ -75,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="report every mistake in a configuration")
     _add_config(check)
+    _add_web_config(check)
     check.add_argument(
         "--live",
         action="store_true",
@@ -107,13 +112,47 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_web(parser: argparse.ArgumentParser) -> None:
+def _add_web_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="FILE",
+        help="TLS, users and headers of our own server; read again when it changes",
+    )
+
+
+def _add_web(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--web.listen-address",
-        dest="listen",
+        dest="addresses",
         type=_address,
-        default=Address("", 10077),
+        action="append",
         metavar="HOST:PORT",
+        help="where to listen, :10077 if nothing is said; can be given several times",
+    )
+    where.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="listen on the sockets of a systemd .socket unit",
+    )
+    _add_web_config(parser)
+    parser.add_argument(
+        "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH"
+    )
+    parser.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        metavar="URL",
+        help="how browsers reach this exporter; its path comes before every link",
+    )
+    parser.add_argument(
+        "--web.route-prefix",
+        dest="route_prefix",
+        metavar="PATH",
+        help="what comes before every path here; the path of --web.external-url if left out",
     )
     parser.add_argument(
         "--once",
@@ -134,21 +173,59 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    config = load(options.config, os.environ, MODELS)
+    config, watch = _load(options)
     set_up(options.log_level, options.log_format)
-    return _serve(config, options)
+    return _serve(config, options, watch=watch)
 
 
-def _serve(config: Config, options: argparse.Namespace) -> int:
+def _load(options: argparse.Namespace) -> tuple[Config, WebWatch | None]:
+    """Read both files; raises ``ConfigError`` with the faults of both."""
+    faults: list[str] = []
+    try:
+        config = load(options.config, os.environ, MODELS)
+    except ConfigError as error:
+        faults += error.faults
+    try:
+        watch = _watch(options)
+    except ConfigError as error:
+        faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    return config, watch
+
+
+def _watch(options: argparse.Namespace) -> WebWatch | None:
+    return WebWatch(options.web_config) if options.web_config else None
+
+
+def _serve(config: Config, options: argparse.Namespace, *, watch: WebWatch | None = None) -> int:
+    paths = _paths(options)
+    sockets = [] if options.once else _sockets(options)
+
     async def work() -> None:
         app = App(config)
         if options.once:
             sys.stdout.buffer.write(await app.once())
             return
-        await app.serve(options.listen, _stop_event())
+        await app.serve(sockets, _stop_event(), paths=paths, watch=watch)
 
     asyncio.run(work())
     return _OK
+
+
+def _paths(options: argparse.Namespace) -> Paths | None:
+    """Return the paths that were asked for, or nothing where they are the usual ones."""
+    try:
+        paths = Paths.parse(options.telemetry_path, options.external_url, options.route_prefix)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+    return None if paths == Paths() else paths
+
+
+def _sockets(options: argparse.Namespace) -> list[socket.socket]:
+    if options.systemd_socket:
+        return inherited(os.environ, os.getpid())
+    return listen_all(options.addresses or [Address("", 10077)])
 
 
 def _stop_event() -> asyncio.Event:
@@ -163,12 +240,13 @@ def _stop_event() -> asyncio.Event:
 def _demo(options: argparse.Namespace) -> int:
     from exporter.demo.centre import Centre  # noqa: PLC0415 - production loads no simulator
 
+    watch = _watch(options)
     set_up(options.log_level, options.log_format)
     centre = Centre(_size(options), SystemClock())
     server = Server(centre.app, Address("127.0.0.1", 0), "simulators")
     server.start()
     try:
-        return _serve(centre.config(f"http://{server.address}"), options)
+        return _serve(centre.config(f"http://{server.address}"), options, watch=watch)
     finally:
         server.stop(at_once=True)
 
@@ -201,13 +279,15 @@ def _size(options: argparse.Namespace) -> "Size":
 
 
 def _check(options: argparse.Namespace) -> int:
-    config = load(options.config, os.environ, MODELS)
+    config, watch = _load(options)
     for account in config.accounts:
         feeds = ", ".join(
             f"{name} {times.interval:g}s" for name, times in account.wanted_feeds().items()
         )
         print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
     print(f"{options.config}: no mistakes found")  # noqa: T201 - same
+    if watch:
+        print(f"{options.web_config}: no mistakes found")  # noqa: T201 - same
     return _check_live(config, options) if options.live else _OK
 
 

@@ -373,11 +373,10 @@ class _Load:
             account = model.model_validate(data, context=self._context)
         except ValidationError as error:
             account = None
-            found = error.errors(include_input=False, include_url=False)
-            places = [_place(dict(each), data) for each in found]
-            for each, inner in zip(found, places, strict=True):
-                self._fault((*path, *inner), _say(dict(each), model, inner))
-            for inner in places:
+            found = shape_faults(error, data, model)
+            for inner, message in found:
+                self._fault((*path, *inner), message)
+            for inner, _ in found:
                 _prune(data, inner)
         sound = account
         for inner, message in (account or _salvage(model, data, self._context)).faults():
@@ -404,6 +403,15 @@ class _Load:
 
     def _fault(self, path: Path, message: str) -> None:
         self.faults.append(self.located.fault(path, message))
+
+
+def shape_faults(error: ValidationError, data: Any, model: type[BaseModel]) -> list[Fault]:
+    """Return what pydantic found, as paths inside ``data`` and messages in our words."""
+    faults = []
+    for each in error.errors(include_input=False, include_url=False):
+        path = _place(dict(each), data)
+        faults.append((path, _say(dict(each), model, path)))
+    return faults
 
 
 def _clean(loc: tuple[int | str, ...], data: Any) -> Path:

@@ -478,11 +478,21 @@ RELOAD_TIME = _own(
     "exporter_config_last_reload_success_timestamp_seconds",
     "When the configuration was last read well.",
 )
+WEB_RELOAD_SUCCESSFUL = _own(
+    "exporter_web_config_last_reload_successful",
+    "1 if the web configuration file was last read well, or there is none.",
+)
 HTTP_REQUESTS = _own(
     "exporter_http_requests_total", "Requests to this exporter.", "code", kind="counter"
 )
-# These four are the process's own: they carry no provider and account.
-PROCESS_WIDE = (BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIME, HTTP_REQUESTS)
+# These are the process's own: they carry no provider and account.
+PROCESS_WIDE = (
+    BUILD_INFO,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIME,
+    WEB_RELOAD_SUCCESSFUL,
+    HTTP_REQUESTS,
+)
 
 FAMILIES: dict[str, Family] = {
     family.name: family

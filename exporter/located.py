@@ -89,8 +89,10 @@ def suggest(word: str, known: Iterator[str] | list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def read(file: FilePath, environment: Mapping[str, str]) -> Located:
+def read(file: FilePath, environment: Mapping[str, str] | None) -> Located:
     """Read a YAML file and expand ``${NAME}`` in its texts; ``$$`` is a dollar.
+
+    Without an ``environment`` every text is taken as it is.
 
     Raises ``ConfigError`` where the file cannot be read or is no YAML. A key that is there twice
     and a variable that is not set are in ``faults``, so that more can be looked for.
@@ -122,7 +124,7 @@ def _mark(error: yaml.YAMLError) -> str:
 
 
 class _Builder:
-    def __init__(self, file: FilePath, environment: Mapping[str, str]) -> None:
+    def __init__(self, file: FilePath, environment: Mapping[str, str] | None) -> None:
         self.file = file
         self.environment = environment
         self.lines: dict[Path, int] = {}
@@ -175,13 +177,17 @@ class _Builder:
             return None
 
     def _expand(self, node: yaml.Node, path: Path) -> str:
+        environment = self.environment
+        if environment is None:
+            return str(node.value)
+
         def replacement(match: re.Match[str]) -> str:
             name = match[1]
             if name is None:
                 return "$"
-            if name not in self.environment:
+            if name not in environment:
                 self._fault(node, path, f"the environment variable {name!r} is not set")
-            return self.environment.get(name, "")
+            return environment.get(name, "")
 
         return _VARIABLE.sub(replacement, node.value)
 

@@ -44,6 +44,8 @@ class Telemetry:
         self.http_requests = counter(families.HTTP_REQUESTS)
         self.reload_successful = gauge(families.RELOAD_SUCCESSFUL)
         self.reload_time = gauge(families.RELOAD_TIME)
+        self.web_reload_successful = gauge(families.WEB_RELOAD_SUCCESSFUL)
+        self.web_reload_successful.set(1)
         self.api_request_duration = prom.Histogram(
             families.API_REQUEST_DURATION.name,
             families.API_REQUEST_DURATION.help,

@@ -6,8 +6,7 @@ Served by uvicorn in a thread of its own, so that no parsing or rendering holds 
 import html
 import socket
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import uvicorn
@@ -21,10 +20,12 @@ from starlette.types import Receive, Scope, Send
 from exporter import __version__
 from exporter.board import Publisher
 from exporter.page import Format
+from exporter.sockets import Address, listen
 from exporter.telemetry import Telemetry
+from exporter.webwatch import WebWatch
+from exporter.wire import Connection, Limits, Listener
 
 _STOP_TIMEOUT = 10.0  # seconds for the server to go down
-_BACKLOG = 512  # many replicas may come at once; a short queue costs them a second each
 _LINKS = {
     "/metrics": "the figures, for Prometheus",
     "/-/healthy": "whether the exporter runs",
@@ -143,65 +144,51 @@ class Site:
         return PlainTextResponse("not every account has been tried yet\n", status_code=503)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen: a host (empty for all) and a port (0 for any free one)."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Read ``:10077``, ``127.0.0.1:10077`` or ``[::1]:10077``; raises ``ValueError``."""
-        host, colon, port = text.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004
-            raise ValueError(f"{text!r} is no address such as :10077 or 127.0.0.1:10077")
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _listen(address: Address) -> socket.socket:
-    """Open a socket; with no host, for IPv4 and IPv6 alike."""
-    where = (address.host, address.port)
-    if not address.host and socket.has_dualstack_ipv6():
-        return socket.create_server(
-            where, family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
-        )
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    return socket.create_server(where, family=family, backlog=_BACKLOG)
-
-
 class Server:
-    """An ASGI application on a socket, served from a thread of its own.
+    """An ASGI application on sockets, served from a thread of its own.
 
-    Raises ``OSError`` where the address cannot be listened on.
+    ``where`` is an address to listen on, or sockets that listen already, which the server closes
+    at its end. Raises ``OSError`` where the address cannot be listened on.
     """
 
-    def __init__(self, app: Any, address: Address, name: str) -> None:
+    def __init__(
+        self,
+        app: Any,
+        where: Address | Sequence[socket.socket],
+        name: str,
+        *,
+        watch: WebWatch | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
+    ) -> None:
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",
             interface="asgi3",
             access_log=False,
             log_config=None,
             lifespan="off",
+            proxy_headers=False,
             server_header=False,
-            limit_concurrency=512,
             timeout_keep_alive=75,  # Prometheus comes every 15 to 60 s on one connection
             timeout_graceful_shutdown=3,
-            h11_max_incomplete_event_size=16 * 1024,
         )
-        self._server = uvicorn.Server(config)
-        self._socket = _listen(address)
-        self.address = Address(address.host, self._socket.getsockname()[1])
+        self._server = Listener(config, limits, watch)
+        self._sockets = [listen(where)] if isinstance(where, Address) else list(where)
+        self.addresses = [Address.of(each) for each in self._sockets]
+        if isinstance(where, Address):
+            self.addresses = [Address(where.host, self.addresses[0].port)]
         self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name=name, daemon=True
+            target=self._server.run, kwargs={"sockets": self._sockets}, name=name, daemon=True
         )
 
+    @property
+    def address(self) -> Address:
+        """Where it listens; the first, where there are several."""
+        return self.addresses[0]
+
     def start(self) -> None:
-        """Start to serve; the socket takes connections already."""
+        """Start to serve; the sockets take connections already."""
         self._thread.start()
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -209,4 +196,5 @@ class Server:
         self._server.should_exit = True
         self._server.force_exit = at_once
         self._thread.join(timeout=_STOP_TIMEOUT)
-        self._socket.close()
+        for each in self._sockets:
+            each.close()

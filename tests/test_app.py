@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -13,9 +14,11 @@ from exporter.app import App, client_for
 from exporter.clock import SystemClock
 from exporter.config import AccountConfig, Config
 from exporter.demo.floor import Floor
+from exporter.front import Paths
 from exporter.providers import MODELS
 from exporter.providers.five9.simulator import Five9Simulator
-from exporter.web import Address
+from exporter.sockets import Address, listen_all
+from exporter.webwatch import WebWatch
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = pytest.mark.anyio
@@ -135,3 +138,32 @@ def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with_proxy = account.model_copy(update={"proxy_url": SecretStr("http://127.0.0.1:3128")})
     transports = [len(client_for(each, Path())._mounts) for each in (account, with_proxy)]
     assert transports == [0, 1]
+
+
+async def test_what_stands_before_the_site(tmp_path: Path) -> None:
+    """Passwords, a prefix and another path hold on the socket; what they refuse is counted."""
+    file = tmp_path / "web.yml"
+    hash_ = bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(4)).decode()
+    file.write_text(f"basic_auth_users: {{prometheus: {hash_}}}\n")
+    world = World()
+    app = App(world.config(), clients=world.client)
+    paths, watch = Paths("/figures", "/cc", "/cc"), WebWatch(file)
+    (opened,) = listen_all([Address("127.0.0.1", 0)])
+    stop = asyncio.Event()
+    task = asyncio.create_task(app.serve([opened], stop, paths=paths, watch=watch))
+    url = f"http://{Address.of(opened)}"
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        assert (await client.get("/-/healthy")).status_code == 401
+        client.auth = httpx.BasicAuth("prometheus", SECRET)
+        assert (await client.get("/metrics")).status_code == 404
+        assert (await client.delete("/cc/figures")).status_code == 405
+        page = await client.get("/cc/figures")
+        assert page.status_code == 200
+        assert "contactcenter_exporter_web_config_last_reload_successful 1" in page.text
+        watch.well = False
+        shown = app.telemetry.registry.get_sample_value
+        assert shown("contactcenter_exporter_web_config_last_reload_successful") == 0
+    stop.set()
+    await asyncio.wait_for(task, timeout=10)
+    for code in ("401", "404", "405", "200"):
+        assert shown("contactcenter_exporter_http_requests_total", {"code": code}) == 1

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -181,3 +182,78 @@ def test_the_module_runs() -> None:
         env=dict(os.environ),
     )
     assert __version__ in done.stdout
+
+
+def test_both_files_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Mistakes of both files are reported together, by check and by run, and then both as well."""
+    config, web = tmp_path / "exporter.yml", tmp_path / "web.yml"
+    config.write_text(BAD)
+    web.write_text("basic_auth_users: {alice: hunter2}\n")
+    files = ["--config.file", str(config), "--web.config.file", str(web)]
+    for command in ("check", "run"):
+        assert main([command, *files]) == 2
+        text = capsys.readouterr().err
+        assert f"{config}:2: acounts: unknown key" in text
+        assert f"{web}:1: basic_auth_users.alice: is no bcrypt hash" in text
+        assert "hunter2" not in text
+    config.write_text(GOOD.replace("${FIVE9_USERNAME}", "x"))
+    assert main(["run", *files]) == 2
+    assert capsys.readouterr().err.startswith(f"{web}:1: ")
+    web.write_text("")
+    assert main(["check", *files]) == 0
+    assert f"{web}: no mistakes found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--web.telemetry-path", "/"], "--web.telemetry-path: '/' is another page's"),
+        (["--web.external-url", "nowhere"], "--web.external-url: an address"),
+        (["--web.systemd-socket"], "--web.systemd-socket: systemd has passed no socket"),
+    ],
+)
+def test_wrong_web_options_are_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+) -> None:
+    """Options that cannot be served end with 2 and name the option."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(GOOD.replace("${FIVE9_USERNAME}", "x"))
+    assert main(["run", "--config.file", str(file), *options]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_several_addresses_below_a_prefix() -> None:
+    """Every address serves the same site, below the path of the external URL."""
+    options = ["--web.listen-address", "127.0.0.1:0"] * 2
+    with started("demo", *options, "--web.external-url", "http://proxy/cc/") as (process, first):
+        second = _address(process)
+        assert first != second
+        for address in (first, second):
+            url = f"http://{address}"
+            assert httpx.get(f"{url}/cc/-/healthy", trust_env=False).status_code == 200
+            assert httpx.get(f"{url}/-/healthy", trust_env=False).status_code == 404
+            assert httpx.get(url, trust_env=False).headers["location"] == "/cc/"
+
+
+def test_a_socket_of_systemd() -> None:
+    """A socket that is passed as descriptor 3, with this process named, is served."""
+    shim = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3); "
+        "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
+        "os.execv(sys.executable, [sys.executable, '-m', 'exporter', *sys.argv[2:]])"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port, number = opened.getsockname()[1], opened.fileno()
+        command = [sys.executable, "-c", shim, str(number), "demo", "--web.systemd-socket"]
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, pass_fds=[number]
+        ) as process:
+            try:
+                opened.close()
+                assert _address(process) == f"127.0.0.1:{port}"
+                answer = httpx.get(f"http://127.0.0.1:{port}/-/healthy", trust_env=False)
+                assert answer.status_code == 200
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(timeout=15) == 0
+            finally:
+                process.kill()

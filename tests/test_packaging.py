@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from exporter import __version__
+from exporter.cli import main
 
 pytestmark = pytest.mark.timeout(240)  # the first to ask for the wheel waits for its build
 _ROOT = Path(__file__).parent.parent
@@ -65,6 +66,33 @@ def test_wheel_has_nothing_else(names: set[str]) -> None:
     assert tops == {"exporter", f"contactcenter_exporter-{__version__}.dist-info"}
     assert not [name for name in names if "__pycache__" in name]
     assert any(name.endswith("/LICENSE") for name in names)
+
+
+@pytest.mark.parametrize(
+    "unit", ["contactcenter-exporter.service", "contactcenter-exporter.socket"]
+)
+def test_options_of_the_units_exist(unit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a unit starts, or says is to be started, is a command with options that exist."""
+    text = (_ROOT / "packaging" / unit).read_text(encoding="utf-8")
+    (options,) = re.findall(r"ExecStart=\S+/contactcenter-exporter run (.+)", text)
+    with pytest.raises(SystemExit, match="0"):
+        main(["run", "--help"])
+    shown = capsys.readouterr().out
+
+    for option in re.findall(r"--[a-z.-]+", options):
+        assert option in shown
+
+
+def test_the_socket_unit_is_the_service_s() -> None:
+    """The socket has the service's name, so that systemd brings them together, and its port."""
+    service, opened = (
+        (_ROOT / "packaging" / f"contactcenter-exporter.{kind}").read_text(encoding="utf-8")
+        for kind in ("service", "socket")
+    )
+
+    assert re.findall(r"^ListenStream=(.+)$", opened, re.MULTILINE) == ["10077"]
+    assert "--web.listen-address=:10077" in service
+    assert not re.search(r"^(Service|Accept)=", opened, re.MULTILINE)
 
 
 def test_version_is_the_same_everywhere() -> None:

@@ -14,8 +14,9 @@ from exporter.fold import Folded, Series
 from exporter.ledger import Ledger
 from exporter.page import Format
 from exporter.snapshot import take
+from exporter.sockets import Address
 from exporter.telemetry import Telemetry
-from exporter.web import Address, Server, Site, choose_format, quality
+from exporter.web import Server, Site, choose_format, quality
 
 pytestmark = pytest.mark.anyio
 PROMETHEUS = (
