@@ -1,0 +1,1 @@
+"""Genesys Multicloud CX: the Statistics API."""
