@@ -1,0 +1,239 @@
+"""What is asked for? A statistic's definition, read as strictly as the Stat Server would."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CURRENT = frozenset(
+    [
+        *("CurrentNumber", "CurrentTime", "CurrentMaxTime", "CurrentMinTime"),
+        *("CurrentAverageTime", "CurrentContinuousTime", "CurrentRelativeTimePercentage"),
+        *("CurrentRelativeNumberPercentage", "CurrentNumberInTimeRange"),
+        *("CurrentNumberInTimeRangePercentage", "CurrentDistinctNumber", "CurrentCustomValue"),
+        *("CurrentAverageCustomValue", "CurrentMinCustomValue", "CurrentMaxCustomValue"),
+        *("CurrentState", "CurrentStateReasons", "CurrentTargetState"),
+    ]
+)
+HISTORICAL = frozenset(
+    [
+        *("TotalNumber", "TotalTime", "TotalAdjustedNumber", "TotalAdjustedTime"),
+        *("TotalDistinctTime", "AverageTime", "MaxTime", "MinTime", "MaxNumber", "MinNumber"),
+        *("ElapsedTimePercentage", "RelativeTimePercentage", "RelativeNumber"),
+        *("RelativeNumberPercentage", "TotalNumberInTimeRange", "TotalTimeInTimeRange"),
+        *("TotalNumberInTimeRangePercentage", "TotalNumberPerSecond", "TotalNumberErrors"),
+        *("AverageNumberPerRelativeHour", "AverageOfCurrentNumber", "AverageOfCurrentTime"),
+        *("TotalCustomValue", "AverageCustomValue", "MinCustomValue", "MaxCustomValue"),
+        "ServiceFactor1",
+    ]
+)
+_COMPOUND = frozenset(
+    [
+        *("EstimWaitTime", "EstimWaitingTime", "ExpectedWaitTime2", "LoadBalance", "LoadBalance1"),
+        *("EstimTimeToComplete", "EstimTimeToEndCurrentNumber", "JavaCategory", "Formula"),
+    ]
+)
+SUBJECTS = frozenset(
+    ["DNAction", "DNStatus", "AgentStatus", "PlaceStatus", "GroupStatus", "CampaignAction"]
+)
+OBJECT_TYPES = frozenset(
+    [
+        *("Agent", "AgentPlace", "GroupAgents", "GroupPlaces", "RoutePoint", "Queue"),
+        *("GroupQueues", "Switch", "RegDN", "Campaign", "CampaignGroup", "CallingList"),
+        *("CampaignCallingList", "Tenant", "StagingArea", "RoutingStrategy", "Workbin"),
+    ]
+)
+STATUSES = (  # by rising priority
+    *("NotMonitored", "Monitored", "LoggedIn", "OnHook", "WaitForNextCall", "OffHook"),
+    *("CallDialing", "CallRinging", "NotReadyForNextCall", "AfterCallWork", "CallOnHold"),
+    *("ASM_Engaged", "ASM_Outbound", "CallUnknown", "CallConsult", "CallInternal"),
+    *("CallOutbound", "CallInbound", "LoggedOut"),
+)
+HOLDS = tuple(f"CallOnHold{kind}" for kind in ("Inbound", "Outbound", "Internal"))
+AGENT_ACTIONS = frozenset(
+    [
+        *(*STATUSES, *HOLDS, "CallOnHoldConsult", "CallOnHoldUnknown"),
+        *("CallTransferMade", "CallAbandonedFromRinging", "CallForwarded"),
+    ]
+)
+QUEUE_ACTIONS = frozenset(
+    [
+        *("CallWait", "CallEntered", "CallDistributed", "CallAnswered", "CallAbandoned"),
+        *("CallAbandonedFromRinging", "CallCleared", "CallForwarded", "CallReleased"),
+        *("DNLogin", "DNActive", "DNReady", "AgentLogin", "AgentActive", "AgentReady"),
+        *("InteractionEntered", "InteractionDistributed", "InteractionCleared"),
+        "InteractionDeleted",
+    ]
+)
+DIAL_MODES = frozenset(
+    [
+        *("NoDial", "Predict", "PredictAndSeize", "PredictGVP", "Preview", "Power"),
+        *("PowerAndSeize", "PowerGVP", "Progress", "ProgressAndSeize", "ProgressGVP"),
+        "PushPreview",
+    ]
+)
+CAMPAIGN_ACTIONS = DIAL_MODES | frozenset(
+    [
+        *("StatusActivated", "StatusRunning", "StatusDeactivated", "StatusWaitingRecords"),
+        *("StatusWaitingPorts", "StatusWaitingAgents", "StatusSystemError"),
+        *("LeadProcessed", "CallbackScheduled", "CallbackCompleted"),
+    ]
+)
+_ACTIONS = AGENT_ACTIONS | QUEUE_ACTIONS | CAMPAIGN_ACTIONS
+_ATTRIBUTES = frozenset(
+    [
+        *("notificationMode", "notificationFrequency", "insensitivity", "category", "subject"),
+        *("intervalType", "intervalLength", "dynamicTimeProfile", "dynamicProfile", "mainMask"),
+        *("relativeMask", "maskType", "dynamicFilter", "timeRangeLeft", "timeRangeRight"),
+        *("timeRangeLeft2", "timeRangeRight2", "objects"),
+    ]
+)
+_MODES = {name.lower(): name for name in ("Immediate", "Periodical", "NoNotification", "Reset")}
+_INTERVALS = ("GrowingWindow", "SlidingWindow", "SlidingSelection", "SinceLogin")
+# Every contact of the simulated tenant is a call of its one switch, whatever carries it: both
+# published spellings of the filter let everything pass.
+_FILTERS = ("Media=voice", "MediaType=voice")
+_MIDNIGHT = re.compile(r"0?0:00")
+_SLIDING = re.compile(r"([1-9]\d*):([1-9]\d*)")
+_FREQUENCY = 10.0  # seconds, where a periodical statistic names none
+
+
+class RefusedError(Exception):
+    """A statistic that cannot be opened; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Which actions or statuses are meant: named ones, or all without some."""
+
+    named: frozenset[str]
+    without: frozenset[str] = frozenset()
+    every: bool = False
+
+    def __contains__(self, action: str) -> bool:
+        return action not in self.without and (self.every or action in self.named)
+
+    def meets(self, actions: tuple[str, ...]) -> bool:
+        """Tell whether one of several actions of one moment is meant, and none excluded."""
+        if self.every:
+            return self.without.isdisjoint(actions)
+        return not self.named.isdisjoint(actions) and self.without.isdisjoint(actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that makes sense; ``window`` is in seconds, None is since midnight."""
+
+    category: str
+    subject: str
+    main: Mask
+    relative: Mask
+    window: float | None
+    mode: str
+    frequency: float
+    insensitivity: float | None
+    ranges: tuple[float | None, float | None, float | None, float | None]
+
+
+def read(attributes: Any) -> Definition:
+    """Read the attributes of a definition; raises ``RefusedError``."""
+    if not isinstance(attributes, Mapping):
+        raise RefusedError("Definition is not an object")
+    unknown = sorted(set(attributes) - _ATTRIBUTES)
+    if unknown:
+        raise RefusedError(f"Unknown attribute {unknown[0]}")
+    category = _one_of(attributes, "category", CURRENT | HISTORICAL | _COMPOUND)
+    subject = _one_of(attributes, "subject", SUBJECTS)
+    if attributes.get("maskType", "DN") != "DN":
+        raise RefusedError(f"Unknown maskType {attributes['maskType']}")
+    if attributes.get("dynamicFilter", _FILTERS[0]) not in _FILTERS:
+        raise RefusedError(f"Unknown filter {attributes['dynamicFilter']}")
+    objects = str(attributes.get("objects", "Agent")).split(",")
+    if not OBJECT_TYPES.issuperset(objects):
+        raise RefusedError(f"Unknown objects {attributes['objects']}")
+    _number(attributes, "intervalLength")
+    main = _mask(attributes, "mainMask")
+    relative = _mask(attributes, "relativeMask")
+    if relative is not None and main is None:
+        raise RefusedError("relativeMask without mainMask")
+    if main is None and category not in (*_COMPOUND, "ServiceFactor1"):
+        raise RefusedError("mainMask is missing")
+    nothing = Mask(frozenset())
+    return Definition(
+        category,
+        subject,
+        main or nothing,
+        relative or nothing,
+        _window(attributes) if category in HISTORICAL else None,
+        _mode(attributes),
+        _number(attributes, "notificationFrequency") or _FREQUENCY,
+        _number(attributes, "insensitivity"),
+        (
+            _number(attributes, "timeRangeLeft"),
+            _number(attributes, "timeRangeRight"),
+            _number(attributes, "timeRangeLeft2"),
+            _number(attributes, "timeRangeRight2"),
+        ),
+    )
+
+
+def _one_of(attributes: Mapping[str, Any], name: str, known: frozenset[str]) -> str:
+    value = attributes.get(name)
+    if value is None:
+        raise RefusedError(f"{name} is missing")
+    if value not in known:
+        raise RefusedError(f"Unknown {name} {value}")
+    return str(value)
+
+
+def _mode(attributes: Mapping[str, Any]) -> str:
+    """Return the mode as the documents spell it; tenant files write it in capitals."""
+    given = str(attributes.get("notificationMode", "Immediate"))
+    if given.lower() not in _MODES:
+        raise RefusedError(f"Unknown notificationMode {given}")
+    return _MODES[given.lower()]
+
+
+def _number(attributes: Mapping[str, Any], name: str) -> float | None:
+    """Return a number that is not negative; tenant files quote them."""
+    value = attributes.get(name)
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0.0 <= number < float("inf") or isinstance(value, bool):
+        raise RefusedError(f"Bad {name} {value}")
+    return number
+
+
+def _mask(attributes: Mapping[str, Any], name: str) -> Mask | None:
+    """Read ``*``, ``CallWait,CallEntered`` or ``*,~LoggedOut``; files put single quotes around."""
+    text = attributes.get(name)
+    if text is None:
+        return None
+    words = [word.strip() for word in str(text).strip("'").split(",")]
+    without = frozenset(word[1:].strip() for word in words if word.startswith("~"))
+    named = frozenset(word for word in words if word != "*" and not word.startswith("~"))
+    unknown = sorted((without | named) - _ACTIONS)
+    if unknown:
+        raise RefusedError(f"Unknown action {unknown[0]!r} in {name}")
+    return Mask(named, without, every="*" in words or not named)
+
+
+def _window(attributes: Mapping[str, Any]) -> float | None:
+    """Return the seconds of a sliding window, None for since midnight, the default profile.
+
+    Nothing on the floor restarts at another time, or with a login: such a profile is refused.
+    """
+    kind = attributes.get("intervalType", "GrowingWindow")
+    profile = attributes.get("dynamicTimeProfile", attributes.get("dynamicProfile"))
+    if kind not in _INTERVALS:
+        raise RefusedError(f"Unknown intervalType {kind}")
+    if kind == "GrowingWindow" and (profile is None or _MIDNIGHT.fullmatch(str(profile))):
+        return None
+    sliding = _SLIDING.fullmatch(str(profile))
+    if kind == "SlidingWindow" and sliding:
+        return float(sliding[1])
+    raise RefusedError(f"Cannot apply time profile {profile} to {kind}")

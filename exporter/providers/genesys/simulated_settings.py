@@ -1,0 +1,61 @@
+"""How does the simulated Genesys service behave where its documents leave a choice?
+
+Sources: the vendor's Statistics overview and API reference, its JS and Java clients, its samples
+and its Workspace simulator, the CometD documentation, and captures of the official clients.
+Nobody has published a real value of this API, so each plausible layout is a switch, and a client
+has to cope with every setting.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every switch; the simulator's ``settings`` may be replaced while it runs."""
+
+    # Signing in.
+    token_seconds: float = 1800.0
+    says_expires_in: bool = True
+    refused_status: Literal[401, 403] = 401  # for a token that is unknown or has expired
+    client_credentials_accepted: bool = True  # by the statistics, not by the token endpoint
+    api_key_required: bool = True
+
+    # Cookies.
+    secure_browser_cookie: bool = False  # BAYEUX_BROWSER then stays at home on plain http
+    balancer: bool = False  # two nodes behind a balancer; AWSALB says which one knows a session
+    http_session_seconds: float = 1800.0  # without a request
+
+    # REST.
+    ok_code: Literal[0, 1] = 0
+    partial_code: int = 0  # status.code where some statistics failed
+    errors: Literal["message", "detail", "bare", "none"] = "message"  # how a failed one is named
+    reused_operation: Literal["refuse", "replace"] = "refuse"
+    statistics_limit: int = 2000  # statistics of one subscription; more are refused with 400
+    unknown_subscription_status: int = 404
+    keeps_subscriptions: bool = False  # once the CometD session that heard of them is gone
+
+    # CometD.
+    connect_timeout: float = 20.0  # seconds a connect is held
+    max_interval: float = 10.0  # seconds a session lives without a connect outstanding
+    unknown_session: Literal[
+        "402::Unknown client", "402::unknown_session", "402::session_unknown"
+    ] = "402::Unknown client"
+    replies_with_client_id: bool = True
+    handshake_advice: bool = True
+    as_object: bool = False  # a single reply is sent as an object instead of an array of one
+    ack: bool = False  # the acknowledgement extension is installed
+    events: Literal["before", "after"] = "before"  # or after the replies of the same answer
+    events_on: Literal["connect", "any"] = "connect"  # the replies that events may ride on
+    look_seconds: float = 0.25  # how often a held connect looks at the floor
+    queue_limit: int = 200_000  # undelivered updates; a session with more of them is dropped
+    updates_per_message: int = 500
+
+    # Messages and values.
+    nesting: Literal[0, 1, 2] = 1  # envelopes around what an event says, inside of "data"
+    names_subscription: bool = True  # updates carry a subscriptionId, as since November 2017
+    service_message: Literal["statistics", "workspace"] = "statistics"
+    value: Literal["event_info", "number", "string", "wrapped"] = "event_info"
+    no_value: Literal["null", "absent", "nan", "empty"] = "null"
+    state_value: Literal["stateValue", "objectValue", "bare"] = "stateValue"
+    status: Literal["int", "digits", "name"] = "int"
