@@ -1,0 +1,273 @@
+"""A Genesys contact centre on virtual time: floor, simulator, exporter, and the truth."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from support.brightpattern import Series, named, series
+from support.virtual import LoopClock
+
+from exporter.board import Board
+from exporter.demo.figures import (
+    LOGGED_OUT,
+    NOT_READY,
+    ON_CONTACT,
+    ON_HOLD,
+    READY,
+    STATES,
+    Agent,
+    Campaign,
+    Queue,
+)
+from exporter.demo.floor import Floor
+from exporter.page import Format
+from exporter.providers.genesys.collector import GenesysCollector
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.simulator import GenesysSimulator
+from exporter.schedule import Refresher
+from exporter.telemetry import AccountTelemetry, Telemetry
+from exporter.transport import Http
+
+MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
+MORNING = MIDNIGHT + 10 * 3600.0
+URL = "http://127.0.0.1:9004"
+TICK = 5.0  # seconds for which the floor stands still
+PERIODICAL = {
+    "queue_longest_wait_seconds",
+    "queue_answer_wait_seconds_total",
+    "queue_service_level_ratio",
+    "queue_estimated_wait_seconds",
+    "agent_talk_seconds_total",
+    "agent_hold_seconds_total",
+    "agent_after_contact_work_seconds_total",
+    "agent_state_time_seconds_total",
+    "agent_login_seconds_total",
+}
+
+
+class Platform:
+    """A floor that moves every ``TICK``, and the simulator that shows it, on a virtual loop."""
+
+    def __init__(self, *, start: float = MORNING, floor: Floor | None = None, **more: Any) -> None:
+        self.clock = LoopClock(start)
+        self.floor = floor or Floor(agents=20, queues=8, campaigns=6, seed=3, start=start)
+        self.frozen = False
+        self.simulator = GenesysSimulator(self.floor, self.clock, tick=self._tick, **more)
+
+    def _tick(self) -> None:
+        if not self.frozen:
+            now = self.clock.time()
+            self.floor.advance(now - (now - self.clock.start) % TICK)
+
+    def requests(self, part: str = "", method: str = "") -> list[str]:
+        """Return the requests so far that have a part in their path."""
+        found = (each for each in self.simulator.requests if part in each.path)
+        return [f"{x.method} {x.path}" for x in found if x.method.startswith(method)]
+
+
+def objects_of(platform: Platform, *wanted: str) -> list[dict[str, Any]]:
+    """Return the objects of the wanted types, labelled by what the floor calls them."""
+    found = platform.simulator.objects()
+    names = {
+        "Queue": lambda identity: identity.removesuffix("@SIP_Switch"),
+        "CampaignGroup": lambda identity: identity.partition("@")[0],
+    }
+    return [
+        {
+            "type": kind,
+            "ids": found[kind],
+            "names": {x: names[kind](x) for x in found[kind]} if kind in names else {},
+        }
+        for kind in wanted
+        if found[kind]
+    ]
+
+
+class Exporter:
+    """One account of an exporter that reads a platform."""
+
+    def __init__(
+        self, platform: Platform, transport: httpx.AsyncBaseTransport | None = None, **options: Any
+    ) -> None:
+        self.platform = platform
+        simulator = platform.simulator
+        account = {
+            "name": "acme",
+            "provider": "genesys",
+            "base_url": URL,
+            "api_key": simulator.api_key,
+            "client_id": simulator.client_id,
+            "client_secret": simulator.client_secret,
+            "username": simulator.username,
+            "password": simulator.password,
+            "agents": "id",
+            "time_zone": platform.floor.time_zone,
+            "objects": objects_of(platform, "Queue", "GroupAgents", "Agent", "CampaignGroup"),
+            **options,
+        }
+        self.config = GenesysConfig.model_validate(account)
+        assert list(self.config.faults()) == []
+        self.telemetry = Telemetry()
+        view = AccountTelemetry(self.telemetry, "genesys", "acme")
+        transport = transport or httpx.ASGITransport(simulator.app)
+        self.client = httpx.AsyncClient(transport=transport)
+        self.board = Board()
+        http = Http(self.client, view, platform.clock)
+        self.collector = GenesysCollector(self.config, http, view, platform.clock)
+        self.refresher = Refresher(
+            "acme",
+            self.collector,
+            self.config.scope(),
+            self.board,
+            view,
+            auth_retry=self.config.auth_retry,
+            max_series=self.config.max_series,
+            clock=platform.clock,
+            roll=random.Random(7).random,
+        )
+
+    @asynccontextmanager
+    async def running(self, seconds: float) -> AsyncIterator[None]:
+        """Let the exporter run for a while, then stop it as on SIGTERM."""
+        self._task = asyncio.create_task(self.refresher.run())
+        try:
+            await self.go_on(seconds)
+            yield
+        finally:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            await self.client.aclose()
+
+    async def go_on(self, seconds: float) -> None:
+        """Let a running exporter go on for a while."""
+        await asyncio.wait([self._task], timeout=seconds)
+        if self._task.done():
+            self._task.result()  # raises what ended the schedule, which nothing may
+
+    def page(self) -> dict[Series, float]:
+        """Return the figures on the page now."""
+        page = self.board.page(self.platform.clock.monotonic())
+        text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
+        lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
+        return {named(name): float(value) for name, _, value in lines}
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """Return one of the exporter's own metrics."""
+        labels = {"provider": "genesys", "account": "acme", **labels}
+        return self.telemetry.registry.get_sample_value(f"contactcenter_{name}", labels)
+
+
+def own(name: str, **labels: str) -> Series:
+    """Name a series of the account, without the prefix."""
+    return series(f"contactcenter_{name}", provider="genesys", account="acme", **labels)
+
+
+def truth(floor: Floor, config: GenesysConfig) -> dict[Series, float]:
+    """Return every figure that the page must show, from the floor alone."""
+    found: dict[Series, float] = {}
+    kinds = {each.type for each in config.objects}
+    for queue in floor.queues.values():
+        if "Queue" in kinds:
+            found |= _queue(queue)
+        if "GroupAgents" in kinds:
+            states = Counter(floor.queue_agents(queue.name))
+            found |= _group(queue.name, states)
+    if "Agent" in kinds:
+        states = Counter(agent.state for agent in floor.agents.values())
+        for state in (*STATES, "other"):
+            found[own("agents", state=state)] = states[state]
+        if "GroupAgents" in kinds:
+            found |= _group("All Agents", states)
+    if "Agent" in kinds and config.agents != "aggregate":
+        for agent in floor.agents.values():
+            found |= _agent(agent)
+    if "CampaignGroup" in kinds:
+        for campaign in floor.campaigns.values():
+            if campaign.kind != "inbound":
+                found |= _campaign(campaign)
+    return found
+
+
+def _queue(queue: Queue) -> dict[Series, float]:
+    labels = {"queue": queue.name, "media": "all"}
+    day = queue.day
+    ended = day.answered + day.abandoned - day.short_abandoned
+    figures = {
+        "queue_contacts_waiting": queue.waiting_count,
+        "queue_longest_wait_seconds": int(queue.longest_wait),
+        "queue_contacts_offered_total": day.offered,
+        "queue_contacts_answered_total": day.answered,
+        "queue_contacts_abandoned_total": day.abandoned,
+        "queue_contacts_handled_total": day.handled,
+        "queue_contacts_answered_within_threshold_total": day.answered_within_threshold,
+        "queue_service_level_threshold_seconds": 20,
+        "queue_answer_wait_seconds_total": int(day.answer_wait_seconds),
+    }
+    found = {own(name, **labels): float(value) for name, value in figures.items()}
+    level = round(100 * day.answered_within_threshold / ended, 3) / 100 if ended else 0.0
+    found[own("queue_service_level_ratio", **labels, window="1h")] = level
+    wait = _estimated_wait(queue)
+    if wait is not None:
+        found[own("queue_estimated_wait_seconds", **labels)] = wait
+    return found
+
+
+def _estimated_wait(queue: Queue) -> float | None:
+    """Return the wait of a new contact, by mean handling time and who could take it."""
+    if queue.idle:
+        return 0.0
+    states, day = queue.agent_states, queue.day
+    staffed = sum(states.values()) - states[LOGGED_OUT] - states[NOT_READY]
+    if not staffed or not day.handled:
+        return None
+    return round((queue.waiting_count + 1) * day.handle_seconds / day.handled / staffed, 3)
+
+
+def _group(name: str, states: Counter[str]) -> dict[Series, float]:
+    return {own("queue_agents", queue=name, state=x): states[x] for x in (*STATES, "other")}
+
+
+def _agent(agent: Agent) -> dict[Series, float]:
+    who, day = {"agent": agent.username}, agent.day
+    both = {**who, "media": "all"}
+    inbound, outbound = day.inbound + day.voicemails, day.outbound + day.manual
+    spent = day.state_seconds
+    return {
+        own("agent_state", **who, state=agent.state): 1.0,
+        own("agent_state_since_timestamp_seconds", **who): float(int(agent.since)),
+        own("agent_contacts_handled_total", **both): inbound + outbound,
+        own("agent_calls_total", **who, direction="inbound"): inbound,
+        own("agent_calls_total", **who, direction="outbound"): outbound,
+        own("agent_calls_total", **who, direction="internal"): day.internal,
+        own("agent_calls_total", **who, direction="consult"): 0,
+        own("agent_talk_seconds_total", **both): int(spent[ON_CONTACT]),
+        own("agent_hold_seconds_total", **both): int(spent[ON_HOLD]),
+        own("agent_after_contact_work_seconds_total", **both): int(spent["after_contact_work"]),
+        own("agent_state_time_seconds_total", **who, state="ready"): int(spent[READY]),
+        own("agent_state_time_seconds_total", **who, state="not_ready"): int(spent[NOT_READY]),
+        own("agent_login_seconds_total", **who): int(day.login_seconds),
+    }
+
+
+def _campaign(campaign: Campaign) -> dict[Series, float]:
+    which = {"campaign": campaign.name}
+    running = campaign.state == "running"
+    found = {own("campaign_records_processed_total", **which): float(campaign.day.dispositioned)}
+    for state in ("running", "starting", "stopping", "stopped", "resetting", "completed", "other"):
+        now = "running" if running else "stopped"
+        found[own("campaign_state", **which, state=state)] = float(state == now)
+    empty = campaign.records.available + campaign.records.asap == 0
+    stalls = {
+        "agents": running and campaign.kind == "outbound" and not campaign.idle,
+        "ports": False,
+        "records": running and empty,
+        "system_error": False,
+    }
+    return found | {
+        own("campaign_stalled", **which, reason=reason): float(now)
+        for reason, now in stalls.items()
+    }
