@@ -395,15 +395,15 @@ async def test_opening_anew_closes_what_was_open(clock: Any) -> None:
     service = Service()
     subscriptions, _, app = subscriptions_of(service, clock)
     await subscriptions.open_anew()
-    old = list(subscriptions.lots)
+    old = subscriptions.ids
     await subscriptions.open_anew()
     deleted = [
         request.url.path.split("/")[-1] for request in app.requests if request.method == "DELETE"
     ]
     assert deleted == old
-    assert not set(old) & set(subscriptions.lots)
-    await subscriptions.close()
-    assert subscriptions.lots == {}
+    assert not set(old) & set(subscriptions.ids)
+    await subscriptions.close(3.0)
+    assert subscriptions.ids == []
 
 
 def update(**entry: Any) -> dict[str, Any]:
@@ -414,8 +414,7 @@ async def test_updates_of_other_subscriptions_are_not_ours(clock: Any) -> None:
     """An update counts for our open subscriptions only; older servers do not say whose it is."""
     subscriptions, book, _ = subscriptions_of(Service(), clock)
     await subscriptions.open_anew()
-    (mine, *_) = subscriptions.lots
-    waiting = next(iter(subscriptions.lots[mine]))
+    mine, waiting = subscriptions.ids[0], 0
 
     def heard(**entry: Any) -> Any:
         subscriptions.heard("/statistics/v3/updates", update(**entry))

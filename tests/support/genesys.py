@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from support.brightpattern import Series, named, series
-from support.virtual import LoopClock
 
 from exporter.board import Board
 from exporter.demo.figures import (
@@ -31,6 +29,8 @@ from exporter.providers.genesys.simulator import GenesysSimulator
 from exporter.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.transport import Http
+from support.brightpattern import Series, named, series
+from support.virtual import LoopClock
 
 MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
 MORNING = MIDNIGHT + 10 * 3600.0
@@ -168,27 +168,31 @@ def own(name: str, **labels: str) -> Series:
 
 def truth(floor: Floor, config: GenesysConfig) -> dict[Series, float]:
     """Return every figure that the page must show, from the floor alone."""
-    found: dict[Series, float] = {}
     kinds = {each.type for each in config.objects}
-    for queue in floor.queues.values():
-        if "Queue" in kinds:
+    found: dict[Series, float] = {}
+    if "Queue" in kinds:
+        for queue in floor.queues.values():
             found |= _queue(queue)
-        if "GroupAgents" in kinds:
-            states = Counter(floor.queue_agents(queue.name))
-            found |= _group(queue.name, states)
+    if "GroupAgents" in kinds:
+        for name in floor.queues:
+            found |= _group(name, Counter(floor.queue_agents(name)))
+        found |= _group("All Agents", Counter(each.state for each in floor.agents.values()))
     if "Agent" in kinds:
-        states = Counter(agent.state for agent in floor.agents.values())
-        for state in (*STATES, "other"):
-            found[own("agents", state=state)] = states[state]
-        if "GroupAgents" in kinds:
-            found |= _group("All Agents", states)
-    if "Agent" in kinds and config.agents != "aggregate":
-        for agent in floor.agents.values():
-            found |= _agent(agent)
+        found |= _agents(floor, each_agent=config.agents != "aggregate")
     if "CampaignGroup" in kinds:
         for campaign in floor.campaigns.values():
             if campaign.kind != "inbound":
                 found |= _campaign(campaign)
+    return found
+
+
+def _agents(floor: Floor, *, each_agent: bool) -> dict[Series, float]:
+    states = Counter(agent.state for agent in floor.agents.values())
+    found: dict[Series, float] = {
+        own("agents", state=state): states[state] for state in (*STATES, "other")
+    }
+    for agent in floor.agents.values() if each_agent else ():
+        found |= _agent(agent)
     return found
 
 

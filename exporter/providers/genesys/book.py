@@ -55,8 +55,11 @@ class Book:
 
     def lost(self, numbers: Iterable[int]) -> None:
         """Remember that the platform has statistics no longer, and forget their values."""
-        self._open -= set(numbers)
-        self.settle()
+        gone = self._open.intersection(numbers)
+        if gone:
+            self._open -= gone
+            self._reading = None
+            self.settle()
 
     def settle(self) -> None:
         """Forget the values of what could not be opened again: nobody keeps them up to date."""

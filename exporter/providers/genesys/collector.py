@@ -1,6 +1,6 @@
 """Reading Genesys: one feed, whose figures are pushed over CometD or, where asked for, polled."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from exporter.clock import Clock
@@ -9,7 +9,7 @@ from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
 from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.config import STATISTICS, GenesysConfig
 from exporter.providers.genesys.feeds import feed, statistics
 from exporter.providers.genesys.live import Live
 from exporter.providers.genesys.poll import Poll
@@ -38,7 +38,7 @@ class GenesysCollector(Collector):
         subscriptions = Subscriptions(self._client, book, config.chunk, log, quiet=polls)
         self._way: Live | Poll
         if polls:
-            self._way = Poll(self._client, book, subscriptions, config.chunk, clock)
+            self._way = Poll(self._client, book, subscriptions, config.chunk, clock, log)
         else:
             self._way = Live(self._client, book, subscriptions, clock, log)
 
@@ -63,3 +63,10 @@ class GenesysCollector(Collector):
         if isinstance(self._way, Live):
             return self._way.reading()
         return await self._way.reading()
+
+    async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
+        """Wait for figures that are late because the platform was in trouble."""
+        if not isinstance(self._way, Live):
+            return None
+        reading = await self._way.recovered(seconds)
+        return {STATISTICS: reading} if reading is not None else {}

@@ -11,7 +11,14 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, NoReturn
 
 from exporter.clock import Clock
-from exporter.errors import ProviderError, SessionLost, Unauthorized
+from exporter.errors import (
+    InvalidAnswer,
+    ProviderError,
+    Refused,
+    ServerTrouble,
+    SessionLost,
+    Unauthorized,
+)
 from exporter.logs import Log
 from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
@@ -20,9 +27,12 @@ from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
 from exporter.rows import Reading
 
 CHANNELS = ("/statistics/v3/service", "/statistics/v3/updates")
-RETRY_MISSING = 600.0  # seconds until what could not be opened is tried again
+# Seconds until what could not be opened is tried again, and what is open is read once: an event may
+# have been lost on the way, and nothing tells that an object is no longer there.
+CHECK_EVERY = 600.0
+_LOOK_EVERY = 1.0
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
-_CLOSE_LIMIT = 6.0  # seconds: an orchestrator waits ten in all
+CLOSE_LIMIT = 3.0  # seconds: an orchestrator waits ten in all
 
 
 class Reopening(ProviderError):
@@ -69,15 +79,10 @@ class Live:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._close()
-
-    async def _close(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_LIMIT / 2):
-                await self._subscriptions.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_LIMIT / 2):
-                await self._session.stop(_CLOSE_LIMIT / 2)
+            await self._subscriptions.close(CLOSE_LIMIT)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_LIMIT):
+                    await self._session.stop(CLOSE_LIMIT)
 
     def reading(self) -> Reading:
         """Return what is known now. Raises ``ProviderError`` where that is not up to date."""
@@ -91,6 +96,19 @@ class Live:
         if self._mended != self._losses:
             raise Reopening("the platform lost the session; the statistics are opened again")
         return self._book.reading()
+
+    async def recovered(self, seconds: float) -> Reading | None:
+        """Wait up to ``seconds`` until there is a reading again. Raises ``ProviderError``."""
+        end = self._clock.monotonic() + seconds
+        while (left := end - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(_LOOK_EVERY, left))
+            try:
+                return self.reading()
+            except (SessionLost, Unauthorized):
+                raise
+            except ProviderError:
+                continue
+        return None
 
     def _heard(self, channel: str, data: object) -> None:
         was = self._subscriptions.available
@@ -127,8 +145,8 @@ class Live:
                 if losses != self._mended:
                     await self._subscriptions.open_anew()
                     self._mended = losses
-                elif self._book.missing:
-                    await self._subscriptions.open_missing()
+                else:
+                    await self._check()
                 failures = 0
             except (SessionLost, Unauthorized):
                 raise
@@ -137,6 +155,17 @@ class Live:
                 self._log.debug("opening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
 
+    async def _check(self) -> None:
+        """See to it that what is shown is what the platform says, and try what is missing."""
+        try:
+            await self._subscriptions.read()
+        except (Refused, ServerTrouble, InvalidAnswer):
+            self._losses += 1  # whatever else it may be, a subscription may be gone
+            self._wake.set()
+            raise
+        if self._book.missing:
+            await self._subscriptions.open_missing()
+
     async def _wait(self, failures: int) -> None:
         """Wait until there is something to open, or for a time that grows with the failures.
 
@@ -144,7 +173,7 @@ class Live:
         is possible, so it is tried all the same after a while.
         """
         while True:
-            pause = RETRY_MISSING
+            pause = CHECK_EVERY
             if failures or not self._subscriptions.available:
                 first = _FIRST_PAUSE if self._subscriptions.available else _UNAVAILABLE_PAUSE
                 pause = min(first * 2.0 ** min(failures, 30), _LONGEST_PAUSE)

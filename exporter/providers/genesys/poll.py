@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from exporter.clock import Clock
-from exporter.errors import InvalidAnswer, ProviderError, Refused, ServerTrouble
+from exporter.errors import InvalidAnswer, Refused, ServerTrouble
+from exporter.logs import Log
 from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.live import RETRY_MISSING
+from exporter.providers.genesys.cometd import Session
+from exporter.providers.genesys.live import CHECK_EVERY, CLOSE_LIMIT
 from exporter.providers.genesys.subscriptions import Subscriptions
 from exporter.rows import Reading
 
@@ -21,13 +23,20 @@ class Poll:
     """
 
     def __init__(
-        self, client: Client, book: Book, subscriptions: Subscriptions, chunk: int, clock: Clock
+        self,
+        client: Client,
+        book: Book,
+        subscriptions: Subscriptions,
+        chunk: int,
+        clock: Clock,
+        log: Log,
     ) -> None:
         self._client = client
         self._book = book
         self._subscriptions = subscriptions
         self._chunk = chunk
         self._clock = clock
+        self._session = Session(client.messages, clock, subscriptions.heard, log)
         self._names: dict[tuple[Any, Any, Any], int] = {
             (each.wanted.name, each.kind, each.identity): at
             for at, each in enumerate(book.statistics)
@@ -41,33 +50,33 @@ class Poll:
         """Open the statistics that have a definition; leaving it closes them."""
         self._book.drop()
         try:
+            with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
+                # A handshake brings the cookie of the HTTP session that subscriptions belong to
+                # (the vendor's Java client waits for it); nobody listens, and gateways without
+                # CometD may do without the cookie too.
+                await self._session.start(())
             await self._open_anew()
             yield
         finally:
-            with contextlib.suppress(ProviderError):
-                await self._subscriptions.close()
+            await self._subscriptions.close(CLOSE_LIMIT)
 
     async def _open_anew(self) -> None:
         await self._subscriptions.open_anew()
         self._outdated = False
-        self._retry_at = self._clock.monotonic() + RETRY_MISSING
+        self._retry_at = self._clock.monotonic() + CHECK_EVERY
 
     async def reading(self) -> Reading:
         """Read every statistic. Raises ``ProviderError``."""
         if self._outdated:
             await self._open_anew()
         elif self._clock.monotonic() >= self._retry_at and self._book.missing:
-            self._retry_at = self._clock.monotonic() + RETRY_MISSING
+            self._retry_at = self._clock.monotonic() + CHECK_EVERY
             await self._subscriptions.open_missing()
-        for subscription, lot in self._subscriptions.lots.items():
-            try:
-                entries = await self._client.peek(subscription)
-            except (Refused, ServerTrouble, InvalidAnswer):
-                self._outdated = True  # what else it may be, it may be gone
-                raise
-            came = self._subscriptions.take(entries, subscription)
-            missing = set(self._book.missing)
-            self._book.lost(number for number in lot if number not in came | missing)
+        try:
+            await self._subscriptions.read()
+        except (Refused, ServerTrouble, InvalidAnswer):
+            self._outdated = True
+            raise
         await self._read_names()
         return self._book.reading()
 

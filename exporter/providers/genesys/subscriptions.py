@@ -48,9 +48,9 @@ class Subscriptions:
         self.available = True
 
     @property
-    def lots(self) -> Mapping[str, frozenset[int]]:
-        """The subscriptions that are open, and which statistics were asked of each."""
-        return dict(self._ids)
+    def ids(self) -> Sequence[str]:
+        """The subscriptions that are open."""
+        return list(self._ids)
 
     # Opening and closing -------------------------------------------------------------------
 
@@ -72,10 +72,23 @@ class Subscriptions:
         statistics = enumerate(self._book.statistics)
         return (at for at, each in statistics if not (self._quiet and each.wanted.name))
 
-    async def close(self) -> None:
-        """Close everything, best-effort."""
+    async def read(self) -> None:
+        """Read every open statistic, and forget those that are no longer there.
+
+        Raises ``ProviderError``: a subscription that cannot be read may be gone.
+        """
+        for subscription, lot in list(self._ids.items()):
+            entries = await self._client.peek(subscription)
+            if subscription in self._ids:
+                came = self.take(entries, subscription)
+                self._book.lost(lot - came)
+
+    async def close(self, limit: float) -> None:
+        """Close everything, best-effort and within ``limit`` seconds."""
         old, self._ids = self._ids, {}
-        await self._delete(old)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self._delete(old)
 
     async def _open(self, numbers: Iterable[int]) -> None:
         """Open statistics in lots; those of doubtful definition apart from the certain ones."""
