@@ -22,7 +22,7 @@ check: .venv/.lint ## lint, formatting, types, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/codespell --skip './build,./dist,./node_modules' .
+	$(BIN)/codespell --skip './build,./dist,./node_modules,./tests/node/node_modules' .
 
 golden: .venv/.test ## write the generated files anew
 	$(BIN)/contactcenter-exporter metrics > docs/metrics.md
@@ -32,7 +32,7 @@ dist: .venv/.demo ## build the wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean: ## remove what the tasks have made
-	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist tests/node/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'

@@ -193,9 +193,8 @@ class GenesysSimulator(Tenant):
 
     async def _record(self, request: Request) -> Record:
         path = request.url.path
-        body = None
-        if request.method == "POST" and path.startswith(_STATISTICS):
-            body = parse(await request.body())
+        content = await request.body()  # before anybody looks for a disconnect, which would eat it
+        body = parse(content) if path.startswith(_STATISTICS) else None
         request.state.body = body
         messages = body if isinstance(body, list) else []
         channels = [str(each.get("channel")) for each in messages if isinstance(each, dict)]
