@@ -1,5 +1,6 @@
 """What the Genesys simulator pushes, when, and in which layout."""
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import Any
@@ -214,6 +215,25 @@ async def test_only_listeners_hear() -> None:
 
 
 @virtual
+async def test_several_who_wait_share_a_look() -> None:
+    """Connects that are held side by side look at the floor as often as one alone."""
+    simulator = simulate(connect_timeout=2.0)
+    wires = [await Wire(simulator).begin() for _ in range(4)]
+    looks = []
+    move = simulator.tick
+    assert move is not None
+
+    def tick() -> None:
+        looks.append(simulator.clock.monotonic())
+        move()
+
+    simulator.tick = tick
+    await asyncio.gather(*(wire.connect() for wire in wires))
+
+    assert len(looks) == 4 + 9  # one for each request, and one each quarter of a second
+
+
+@virtual
 async def test_updates_go_to_the_http_session() -> None:
     """Another session hears nothing of them."""
     simulator = simulate(connect_timeout=3.0)
@@ -357,6 +377,21 @@ async def test_number_layouts(layout: Any) -> None:
         assert (mean_value, count_value) == (mean, count)
     else:
         assert (float(mean_value), count_value) == (mean, str(count))
+
+
+@virtual
+async def test_updates_may_be_laid_out_in_another_way() -> None:
+    """By a switch the value of an update has another layout than that of an answer."""
+    simulator = simulate(update_value="number")
+    freeze(simulator)
+    wire = await Wire(simulator).begin()
+    key = agent_of(simulator)
+
+    answer = await wire.create(defined("s", "Agent", key, insensitivity=0, **SECONDS))
+    (update,) = await wire.updates()
+
+    (entry,) = answer.json()["data"]["statistics"]
+    assert update["value"] == entry["value"]["intValue"]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Genesys Multicloud CX: the Statistics API."""
+"""Genesys Multicloud CX (GWS): the Statistics API v3, read by push over CometD."""
