@@ -9,6 +9,8 @@ has to cope with every setting.
 from dataclasses import dataclass
 from typing import Literal
 
+ValueLayout = Literal["event_info", "number", "string", "wrapped"]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -55,7 +57,8 @@ class Settings:
     nesting: Literal[0, 1, 2] = 1  # envelopes around what an event says, inside of "data"
     names_subscription: bool = True  # updates carry a subscriptionId, as since November 2017
     service_message: Literal["statistics", "workspace"] = "statistics"
-    value: Literal["event_info", "number", "string", "wrapped"] = "event_info"
+    value: ValueLayout = "event_info"
+    update_value: ValueLayout | None = None  # in updates, where they are laid out in another way
     no_value: Literal["null", "absent", "nan", "empty"] = "null"
     state_value: Literal["stateValue", "objectValue", "bare"] = "stateValue"
     status: Literal["int", "digits", "name"] = "int"

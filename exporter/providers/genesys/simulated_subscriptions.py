@@ -179,10 +179,11 @@ class Subscriptions:
             self._tenant.emit(self._witness(subscription, statistic))
         return entries, failed
 
-    def encoded(self, figure: Figure) -> dict[str, Any]:
-        """Return the value and its timestamp as they are sent."""
+    def encoded(self, figure: Figure, *, is_update: bool = False) -> dict[str, Any]:
+        """Return the value and its timestamp as they are sent in an answer or an update."""
         settings = self._tenant.settings
-        return encode(figure.value, figure.instant, settings, is_state=figure.is_state)
+        layout = (settings.update_value if is_update else None) or settings.value
+        return encode(figure.value, figure.instant, settings, layout, is_state=figure.is_state)
 
     def _witness(self, subscription: Subscription, statistic: Statistic) -> Witness:
         figure = statistic.figure
@@ -224,7 +225,8 @@ class Subscriptions:
         return True
 
     def _update(self, subscription: Subscription, statistic: Statistic) -> Update:
-        entry: dict[str, Any] = {"statisticId": statistic.id, **self.encoded(statistic.figure)}
+        told = self.encoded(statistic.figure, is_update=True)
+        entry: dict[str, Any] = {"statisticId": statistic.id, **told}
         if self._tenant.settings.names_subscription:
             entry["subscriptionId"] = subscription.id
         return entry, self._witness(subscription, statistic)

@@ -5,17 +5,19 @@ A fraction is in the text alone: the integer beside it is cut off.
 
 from typing import Any
 
-from exporter.providers.genesys.simulated_settings import Settings
+from exporter.providers.genesys.simulated_settings import Settings, ValueLayout
 
 
-def encode(value: Any, instant: float, settings: Settings, *, is_state: bool) -> dict[str, Any]:
+def encode(
+    value: Any, instant: float, settings: Settings, layout: ValueLayout, *, is_state: bool
+) -> dict[str, Any]:
     """Return the part of an entry that tells a value of an instant in epoch seconds."""
     stamp = int(instant * 1000)
     if value is None:
         return _nothing(stamp, settings)
     if is_state:
         return {"value": _state(value, stamp, settings), "timestamp": stamp}
-    return {"value": _number(value, stamp, settings), "timestamp": stamp}
+    return {"value": _number(value, stamp, layout), "timestamp": stamp}
 
 
 def _nothing(stamp: int, settings: Settings) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def _state(tree: dict[str, Any], stamp: int, settings: Settings) -> dict[str, An
     return {settings.state_value: tree, "timestamp": stamp, "intervalLength": 0, "tag": -1}
 
 
-def _number(value: float, stamp: int, settings: Settings) -> Any:
+def _number(value: float, stamp: int, layout: ValueLayout) -> Any:
     text = str(int(value)) if value == int(value) else f"{value:.3f}".rstrip("0")
     event_info = {
         "intValue": int(value),
@@ -44,7 +46,7 @@ def _number(value: float, stamp: int, settings: Settings) -> Any:
         "intervalLength": 0,
         "tag": -1,
     }
-    match settings.value:
+    match layout:
         case "number":
             return int(value) if value == int(value) else value
         case "string":

@@ -9,6 +9,7 @@ fields of ``simulated_settings.Settings``.
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from typing import Any
 
@@ -82,6 +83,7 @@ class GenesysSimulator(Tenant):
         self._bayeux = Bayeux(self, self._sessions, self._look)
         self._failures: list[Failure] = []
         self._next_node = 0
+        self._looked = -inf
         self.app = Starlette(routes=self._routes())
 
     # What a test or a demo may do and ask.
@@ -193,9 +195,8 @@ class GenesysSimulator(Tenant):
 
     async def _record(self, request: Request) -> Record:
         path = request.url.path
-        body = None
-        if request.method == "POST" and path.startswith(_STATISTICS):
-            body = parse(await request.body())
+        content = await request.body()  # before anybody looks for a disconnect, which would eat it
+        body = parse(content) if path.startswith(_STATISTICS) else None
         request.state.body = body
         messages = body if isinstance(body, list) else []
         channels = [str(each.get("channel")) for each in messages if isinstance(each, dict)]
@@ -370,6 +371,10 @@ class GenesysSimulator(Tenant):
 
     def _look(self) -> None:
         """Look at the floor, and put what has changed into the sessions' queues."""
+        now = self.clock.monotonic()
+        if now - self._looked < self.settings.look_seconds / 2:
+            return  # another held connect has just looked
+        self._looked = now
         self.move()
         if self.is_available:
             self._subscriptions.look(self._sessions.listener)

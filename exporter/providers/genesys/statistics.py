@@ -33,6 +33,8 @@ _PERIODICAL: Definition = {
     "notificationFrequency": 10,
     "insensitivity": 1,
 }
+# Told every time: a change below the least insensitivity, which is 1, would matter here.
+_PRECISE: Definition = {**_PERIODICAL, "insensitivity": 0}
 _IMMEDIATE: Definition = {"notificationMode": "Immediate", "insensitivity": 1}
 _TODAY: Definition = {"intervalType": "GrowingWindow", "dynamicTimeProfile": "0:00"}
 _LAST_HOUR: Definition = {"intervalType": "SlidingWindow", "dynamicTimeProfile": "3600:10"}
@@ -101,7 +103,7 @@ def queue(threshold: float) -> Sequence[Wanted]:
         **within,
         "timeRangeLeft2": 0,
         "timeRangeRight2": _SHORT_ABANDON,
-        **_PERIODICAL,
+        **_PRECISE,
     }
     answered_within = _defined(
         h.WITHIN, "TotalNumberInTimeRange", "CallAnswered", _TODAY, within, _IMMEDIATE
@@ -117,7 +119,7 @@ def queue(threshold: float) -> Sequence[Wanted]:
             _today(h.HANDLED, "CallReleased"),
             answered_within,
             _defined(h.ANSWER_WAIT, "TotalTime", "CallAnswered", _TODAY, _PERIODICAL),
-            _defined(h.ESTIMATED_WAIT, "EstimWaitTime", "CallWait", _PERIODICAL),
+            _defined(h.ESTIMATED_WAIT, "EstimWaitTime", "CallWait", _PRECISE),
         ),
     )
 
