@@ -1,11 +1,15 @@
 """Genesys from floor to page: figures equal the floor's or are absent, whatever goes wrong."""
 
+import logging
 import random
+import statistics as math
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
+from exporter.demo.figures import READY
 from exporter.demo.floor import Floor
 from exporter.providers.genesys.simulated_settings import Settings
 from support.brightpattern import Line, Series
@@ -227,3 +231,328 @@ def test_every_uncertain_shape_is_read(name: str, mode: str) -> None:
     assert comparison.wrong[:5] == []
     assert comparison.absent == 0
     assert comparison.equal > 25 * 200
+
+
+def alone(exporter: Exporter, work: Coroutine[Any, Any, None]) -> None:
+    """Let an exporter run on a virtual loop while a test does its work."""
+
+    async def main() -> None:
+        async with exporter.running(3 * TICK):
+            await work
+
+    run(main())
+
+
+def small(**settings: Any) -> Platform:
+    floor = Floor(agents=12, queues=6, campaigns=4, seed=3, start=MORNING)
+    return Platform(floor=floor, settings=Settings(**settings))
+
+
+def test_a_change_is_on_the_page_within_two_seconds() -> None:
+    """Of 200 changes on the floor, half are on the page within 1 s and all within 2, unpolled."""
+    platform = small()
+    exporter = Exporter(platform)
+    platform.frozen = True
+    delays: list[float] = []
+
+    async def work() -> None:
+        clock, floor, chance = platform.clock, platform.floor, random.Random(5)
+        names = list(floor.queues)
+        before = len(platform.requests("/subscriptions"))
+        for number in range(200):
+            await exporter.go_on(1.5 + chance.random())
+            name = names[number % len(names)]
+            for agent in floor.agents.values():
+                agent.queues = ()  # so that nobody answers what arrives
+            floor.surge(name, 1)
+            floor.advance(clock.time())
+            wanted, since = floor.queues[name].waiting_count, clock.monotonic()
+            while exporter.page().get(waiting(name)) != wanted:
+                assert clock.monotonic() < since + 5, "never seen"
+                await exporter.go_on(0.02)
+            delays.append(clock.monotonic() - since)
+        assert len(platform.requests("/subscriptions")) == before, "it was polled"
+
+    alone(exporter, work())
+    print(f"median {math.median(delays):.2f} s, worst {max(delays):.2f} s")
+    assert math.median(delays) <= 1.0
+    assert max(delays) <= 2.0
+
+
+def test_nothing_is_folded_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent session stays fresh without any work: the same blocks are published again."""
+    platform = small()
+    platform.frozen = True
+    exporter = Exporter(platform, objects=objects_of(platform, "CampaignGroup"))
+
+    async def work() -> None:
+        snapshot = exporter.board.latest("acme", "statistics")
+        assert snapshot is not None
+        await exporter.go_on(600)
+        later = exporter.board.latest("acme", "statistics")
+        assert later is not None
+        assert later.blocks is snapshot.blocks
+        assert later.expires_at > snapshot.expires_at + 500
+        assert exporter.metric("feed_up", feed="statistics") == 1
+
+    alone(exporter, work())
+
+
+def test_a_dead_session_ages() -> None:
+    """Once the long poll is not answered any more, figures leave the page within a minute or so."""
+    platform = small()
+    line = Line(platform.simulator.app)
+    exporter = Exporter(platform, line)
+
+    async def work() -> None:
+        line.is_cut = True
+        await exporter.go_on(25)
+        assert exporter.page()
+        await exporter.go_on(50)
+        assert exporter.page() == {}
+        assert exporter.metric("up") == 0
+        line.is_cut = False
+        await exporter.go_on(150)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+def test_an_unavailable_service_drops_its_figures() -> None:
+    """UNAVAILABLE takes the figures off the page at once, AVAILABLE brings them back."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        simulator = platform.simulator
+        await exporter.go_on(30)
+        creates = len(platform.requests("/subscriptions", "POST"))
+        simulator.unavailable()
+        await exporter.go_on(2.5)
+        assert exporter.page() == {}
+        assert exporter.metric("feed_up", feed="statistics") == 0
+        await exporter.go_on(5)
+        assert len(platform.requests("/subscriptions", "POST")) == creates
+        simulator.available()
+        await exporter.go_on(3)
+        assert exporter.page()
+        assert simulator.open_statistics > 0
+
+    alone(exporter, work())
+
+
+def test_a_missed_word_of_availability_is_made_up_for() -> None:
+    """Where AVAILABLE gets lost, the statistics are opened again after a while all the same."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.simulator.unavailable()
+        await exporter.go_on(3)
+        platform.simulator.is_available = True  # and nobody is told
+        await exporter.go_on(60)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_expired_token_costs_no_figure(status: int) -> None:
+    """When every token ends, no figure is missing and one new token is asked for."""
+    platform = small(refused_status=status)
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.frozen = True
+        await exporter.go_on(15)
+        wanted = set(exporter.page())
+        for _ in range(3):
+            platform.simulator.expire_tokens()
+            for _ in range(30):
+                await exporter.go_on(1)
+                assert wanted - set(exporter.page()) == set()
+        assert len(platform.requests("/oauth/token")) == 4
+        assert exporter.metric("session_signins_total", outcome="ok") == 1
+
+    alone(exporter, work())
+
+
+def test_tokens_are_renewed_ahead_of_their_end() -> None:
+    """Tokens that live five minutes are replaced in time: no request is ever refused."""
+    platform = small(token_seconds=300.0)
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        await exporter.go_on(3600)
+        assert {each.status for each in platform.simulator.requests} <= {200, None}
+        assert (
+            exporter.metric("api_requests_total", operation="/meta/connect", outcome="auth") is None
+        )
+
+    alone(exporter, work())
+    tokens = exporter.metric("api_requests_total", operation="POST /oauth/token", outcome="ok")
+    assert tokens is not None
+    assert 13 <= tokens <= 17
+
+
+def test_wrong_credentials_are_tried_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong password makes one token request, then none until auth_retry; nothing leaks."""
+    caplog.set_level(logging.DEBUG)
+    platform = small()
+    exporter = Exporter(platform, password="open sesame", auth_retry="15m")
+
+    async def work() -> None:
+        await exporter.go_on(600)
+        assert platform.requests() == ["POST /auth/v3/oauth/token"]
+        assert exporter.metric("session_signins_total", outcome="auth") == 1
+        assert exporter.metric("up") == 0
+        await exporter.go_on(400)
+        assert len(platform.requests()) == 2
+
+    alone(exporter, work())
+    for secret in ("open sesame", platform.simulator.client_secret, platform.simulator.api_key):
+        assert secret not in caplog.text
+
+
+def test_stopping_leaves_nothing_behind() -> None:
+    """On SIGTERM subscriptions are deleted, the session is ended, the token given back, at once."""
+    platform = small()
+    exporter = Exporter(platform)
+    simulator = platform.simulator
+
+    async def main() -> None:
+        async with exporter.running(60):
+            began = platform.clock.monotonic()
+            assert simulator.open_subscriptions
+        assert platform.clock.monotonic() - began < 1
+        assert simulator.open_subscriptions == []
+        assert simulator.live_sessions == []
+
+    run(main())
+    last = list(simulator.requests)
+    assert last[-1].path == "/auth/v3/sign-out"
+    assert "/meta/disconnect" in {channel for each in last[-4:] for channel in each.channels}
+
+
+def test_stopping_is_bounded() -> None:
+    """A platform that does not answer any more holds up the end by no more than ten seconds."""
+    platform = small()
+    exporter = Exporter(platform, chunk=20)
+    ended: list[float] = []
+
+    async def main() -> None:
+        async with exporter.running(60):
+            platform.simulator.fail_next("hang", 1_000)
+            began = platform.clock.monotonic()
+        ended.append(platform.clock.monotonic() - began)
+
+    run(main())
+    assert 1 < ended[0] < 10
+
+
+def test_a_vanished_object_leaves_within_ten_minutes() -> None:
+    """Nobody tells that an object is gone, so that everything is read once every ten minutes."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        name = next(iter(platform.floor.queues))
+        platform.floor.remove_queue(name)
+        await exporter.go_on(630)
+        page = exporter.page()
+        assert waiting(name) not in page
+        assert any(series[0] == "contactcenter_queue_contacts_waiting" for series in page)
+
+    alone(exporter, work())
+
+
+def test_an_object_that_comes_later_is_opened_later() -> None:
+    """What could not be opened is tried again every ten minutes."""
+    platform = small()
+    known = objects_of(platform, "Queue")
+    later = {"type": "Queue", "ids": ["Later@SIP_Switch"], "names": {"Later@SIP_Switch": "Later"}}
+    exporter = Exporter(platform, objects=[*known, later])
+
+    async def work() -> None:
+        assert waiting("Later") not in exporter.page()
+        platform.floor.add_queue("Later")
+        await exporter.go_on(630)
+        assert waiting("Later") in exporter.page()
+
+    alone(exporter, work())
+
+
+@pytest.mark.parametrize("mode", ["subscribe", "poll"])
+def test_own_statistics_are_mapped(mode: str) -> None:
+    """A name that the contact centre defines, and a definition, go where the user says."""
+    platform = small()
+    queue = next(iter(platform.floor.queues))
+    group = {"subject": "DNStatus", "mainMask": "WaitForNextCall", "category": "CurrentNumber"}
+    own_statistics = [
+        {
+            "name": "CurrentNumberWaitingCalls",
+            "object_type": "Queue",
+            "object_ids": [f"{queue}@SIP_Switch"],
+            "metric": "queue_contacts_waiting",
+            "labels": {"media": "all"},
+        },
+        {
+            "definition": {**group, "notificationMode": "Immediate"},
+            "object_type": "GroupAgents",
+            "object_ids": [queue],
+            "metric": "custom_ready",
+        },
+        {"name": "NoSuch", "object_type": "Queue", "object_ids": ["x"], "metric": "custom_none"},
+    ]
+    exporter = Exporter(
+        platform, objects=objects_of(platform, "Queue"), statistics=own_statistics, mode=mode
+    )
+    platform.frozen = True
+
+    async def work() -> None:
+        floor, page = platform.floor, exporter.page()
+        label = f"{queue}@SIP_Switch" if waiting(queue) not in page else queue
+        assert page[waiting(label)] == floor.queues[queue].waiting_count
+        ready = sum(x.state == READY for x in floor.agents.values() if queue in x.queues)
+        assert page[own("custom_ready", queue=queue)] == ready
+        assert not any(name == "contactcenter_custom_none" for name, _ in page)
+        missing = exporter.metric("schema_missing_columns", table="statistics.queues")
+        assert missing == 1
+
+    alone(exporter, work())
+
+
+def test_polling_opens_again_what_is_gone() -> None:
+    """In poll mode a subscription that is gone is opened again at the next refresh."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, mode="poll")
+
+    async def work() -> None:
+        platform.simulator.expire_sessions(http=True)
+        await exporter.go_on(60)
+        assert exporter.page()
+        assert exporter.metric("feed_up", feed="statistics") == 1
+        platform.simulator.fail_next("500", 1, "*/statistic-values")
+        await exporter.go_on(60)
+        assert exporter.metric("feed_up", feed="statistics") == 1
+
+    alone(exporter, work())
+
+
+def test_a_bug_in_the_live_session_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody has foreseen is logged with its traceback, and a new session is begun."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        book = exporter.collector._way._book
+        broken, book.put = book.put, None
+        platform.simulator.repeat_updates()
+        await exporter.go_on(3)
+        book.put = broken
+        await exporter.go_on(30)
+        assert exporter.page()
+
+    alone(exporter, work())
+    assert "live session broke" in caplog.text
+    assert exporter.metric("session_signins_total", outcome="ok") == 2

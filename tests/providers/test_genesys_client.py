@@ -224,8 +224,8 @@ async def test_signing_out_ends_this_token_only(clock: Any) -> None:
     client = client_of(app, clock)
     await client.sign_in()
     app.answers["/auth/v3/sign-out"] = httpx.Response(500)
-    await client.sign_out()
-    await client.sign_out()
+    await client.sign_out(2.0)
+    await client.sign_out(2.0)
     assert [request.url.path for request in app.requests] == [
         "/auth/v3/oauth/token",
         "/auth/v3/sign-out",

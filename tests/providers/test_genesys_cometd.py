@@ -70,7 +70,9 @@ class Lab:
         self.events: list[tuple[str, Any]] = []
         self.rolled = 0.0
         log = get_log("exporter.test")
-        self.session = Session(self.server.post, self.clock, self.hear, log, lambda: self.rolled)
+        self.session = Session(
+            self.server.post, self.clock, self.hear, log, roll=lambda: self.rolled
+        )
 
     def hear(self, channel: str, data: object) -> None:
         self.events.append((channel, data))
@@ -990,7 +992,7 @@ def test_any_answers(starts: list[Any], connects: list[Any]) -> None:
             return addressed(bodies[len(at) % len(bodies)], messages)
 
         log = get_log("exporter.test")
-        session = Session(post, clock, lambda *_: None, log, lambda: 0.0)
+        session = Session(post, clock, lambda *_: None, log, roll=lambda: 0.0)
         try:
             async with asyncio.timeout(15):
                 while True:

@@ -59,9 +59,9 @@ class Client:
         self._login.token.forget()
         await self._login.token.ready()
 
-    async def sign_out(self) -> None:
-        """End the token."""
-        await self._login.sign_out()
+    async def sign_out(self, limit: float) -> None:
+        """End the token, within ``limit`` seconds."""
+        await self._login.sign_out(limit)
 
     async def messages(self, messages: Sequence[Entry], name: str, limit: float) -> Json:
         """Send Bayeux messages; return what is answered within ``limit`` seconds."""

@@ -11,7 +11,7 @@ from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig
 from exporter.providers.genesys.feeds import feed, statistics
-from exporter.providers.genesys.live import Live
+from exporter.providers.genesys.live import CLOSE_LIMIT, Live
 from exporter.providers.genesys.poll import Poll
 from exporter.providers.genesys.subscriptions import Subscriptions
 from exporter.rows import Reading
@@ -56,7 +56,7 @@ class GenesysCollector(Collector):
         finally:
             if alive:
                 with suppress(ProviderError):
-                    await self._client.sign_out()
+                    await self._client.sign_out(CLOSE_LIMIT)
 
     async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
         """Return the figures as they are now."""

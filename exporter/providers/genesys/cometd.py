@@ -53,17 +53,26 @@ class Session:
     """One session at a time: ``start``, ``stay`` until it returns, ``start`` again; ``stop``.
 
     ``heard`` is told the channel and the data of every event, in the order of arrival. It may be
-    called before ``start`` returns. ``alive_until`` is the monotonic time at which the next good
-    answer is overdue: until then silence means that nothing has happened.
+    called before ``start`` returns. ``missed`` is told that the session goes on after an answer
+    was lost, and with it whatever events it had. ``alive_until`` is the monotonic time at which the
+    next good answer is overdue: until then silence means that nothing has happened.
     """
 
     def __init__(
-        self, post: Post, clock: Clock, heard: Heard, log: Log, roll: Roll = random.random
+        self,
+        post: Post,
+        clock: Clock,
+        heard: Heard,
+        log: Log,
+        *,
+        missed: Callable[[], None] = lambda: None,
+        roll: Roll = random.random,
     ) -> None:
         self.alive_until = -math.inf
         self._post = post
         self._clock = clock
         self._heard = heard
+        self._missed = missed
         self._log = log
         self._roll = roll
         self._advice = Advice()
@@ -176,6 +185,8 @@ class Session:
         await self._sleep(max(self._advice.interval, due - self._clock.monotonic()))
 
     def _recovered(self, failures: int) -> None:
+        if failures:
+            self._missed()
         if failures > 1:
             self._log.info("connected again", failures=failures)
 

@@ -39,15 +39,15 @@ class Login:
         """Return what every request carries: the token, and the key where there is one."""
         return {**self._key, **self.token.headers}
 
-    async def sign_out(self) -> None:
-        """End this token, not the user's others. Raises ``ProviderError``."""
+    async def sign_out(self, limit: float) -> None:
+        """End this token, not the user's others, in ``limit`` seconds. Raises ``ProviderError``."""
         if not self.token.value:
             return
         request = self._http.client.build_request(
             "POST", self._base + "/sign-out", headers=self.headers()
         )
         self.token.forget()
-        await self._http.send(request, "POST /sign-out", _whatever, self._config.timeout)
+        await self._http.send(request, "POST /sign-out", _whatever, limit)
 
     async def _ask(self) -> tuple[str, float]:
         config = self._config
