@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import time
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from exporter.config import AccountConfig, Fault, FeedTimes, Model
+from exporter.config import AccountConfig, FeedTimes
 from exporter.located import suggest
 from exporter.mapping import ColumnConfig, column
 from exporter.period import Period
@@ -22,17 +22,11 @@ from exporter.providers.brightpattern.tables import (
     SERVICES,
     TOTALS,
 )
+from exporter.shape import Fault, Model, Zone
 
 CAMPAIGNS = "campaigns"
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"
 _STATISTIC = re.compile(rf"{_NAME}(?:{re.escape(PLUS)}{_NAME})*", re.ASCII)
-
-
-def _zone(value: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
 
 
 def _wall_time(value: object) -> time:
@@ -42,7 +36,6 @@ def _wall_time(value: object) -> time:
         raise ValueError("a time of day such as 04:00 is wanted") from error
 
 
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 WallTime = Annotated[time, BeforeValidator(_wall_time)]
 Scale = Literal["percent", "fraction"]
 

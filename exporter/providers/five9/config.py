@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from exporter.config import AccountConfig, Duration, Fault, Model
+from exporter.config import AccountConfig
 from exporter.mapping import ColumnConfig, column
 from exporter.period import Period
 from exporter.providers.five9.tables import STATISTICS
+from exporter.shape import Duration, Fault, Model, Zone
 
 # Data centres (Five9 developer programme, five9_session.py; Configuration Web Services, 2026).
 HOSTS = {
@@ -42,13 +43,6 @@ _ROLLING = {
 _OFFSETS = (-12 * 3600, 14 * 3600)
 
 
-def _zone(value: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
-
-
 def _wall_time(value: object) -> time:
     try:
         found = time.fromisoformat(str(value))
@@ -59,7 +53,6 @@ def _wall_time(value: object) -> time:
     return found
 
 
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 WallTime = Annotated[time, BeforeValidator(_wall_time)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import (
@@ -20,12 +20,13 @@ from pydantic import (
     ValidationInfo,
 )
 
-from exporter.config import AccountConfig, Duration, Fault, FeedTimes, Model
+from exporter.config import AccountConfig, FeedTimes
 from exporter.logs import get_log
 from exporter.mapping import ColumnConfig, column
 from exporter.period import Period
 from exporter.providers.voximplant.auth import read_private_key
 from exporter.providers.voximplant.tables import REPORTS_WINDOW, SMARTQUEUE_REPORTS
+from exporter.shape import Duration, Fault, Model, Zone
 
 _HOST = "https://api.voximplant.com"
 _SMARTQUEUE_FEEDS = ("smartqueue_state", "smartqueue_reports")
@@ -45,14 +46,6 @@ def _private_key(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _zone(value: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
-
-
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Id = Annotated[str, StringConstraints(pattern=r"^\d{1,20}$"), BeforeValidator(_identifier)]
 KeyId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
 Reference = Annotated[
