@@ -6,10 +6,10 @@ reported at once, each with file, line and path, and none shows the value of a s
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path as FilePath
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
@@ -17,10 +17,12 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from exporter.errors import ConfigError
 from exporter.families import BASE_LABELS, FAMILIES
 from exporter.located import Located, Path, read, suggest
+from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
 from exporter.scope import AgentMode, Scope
 from exporter.shape import Duration, Fault, Model, prune, shape_faults
 from exporter.transport import Tls
 
+M = TypeVar("M", bound=Model)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _SHORTEST_STALE = 30.0
 _STALE_INTERVALS = 3
@@ -217,6 +219,7 @@ class Config:
 
     accounts: tuple[AccountConfig, ...]
     directory: FilePath
+    objectives: Objectives = field(default_factory=Objectives)
 
 
 def load(
@@ -230,9 +233,10 @@ def load(
     loader = _Load(located, models)
     loader.faults += located.faults
     accounts = loader.accounts()
+    objectives = loader.objectives()
     if loader.faults:
         raise ConfigError(list(dict.fromkeys(loader.faults)))
-    return Config(tuple(accounts), file.parent)
+    return Config(tuple(accounts), file.parent, objectives)
 
 
 class _Load:
@@ -247,7 +251,7 @@ class _Load:
         if not isinstance(top, dict):
             self._fault((), "a mapping with accounts: is wanted")
             return []
-        known = ["accounts", "defaults"]
+        known = ["accounts", "defaults", "queues", "campaigns"]
         for key in top:
             if key not in known:
                 self._fault((key,), f"unknown key{suggest(key, known)}")
@@ -261,6 +265,32 @@ class _Load:
         accounts = [self._account(at) for at in range(len(items))]
         self._check_together(accounts)
         return [account for account in accounts if account is not None]
+
+    def objectives(self) -> Objectives:
+        """Read what is to hold for queues and campaigns."""
+        return Objectives.of(
+            self._section("queues", QueueObjectives),
+            self._section("campaigns", CampaignObjectives),
+        )
+
+    def _section(self, key: str, model: type[M]) -> list[M]:
+        """Read an optional list whose items all have one shape."""
+        top = self.located.value
+        items = top.get(key, []) if isinstance(top, dict) else []
+        if not isinstance(items, list):
+            self._fault((key,), "a list is wanted")
+            return []
+        found = []
+        for at, item in enumerate(items):
+            if not isinstance(item, dict):
+                self._fault((key, at), "a mapping is wanted")
+                continue
+            try:
+                found.append(model.model_validate(item))
+            except ValidationError as error:
+                for inner, message in shape_faults(error, item, model):
+                    self._fault((key, at, *inner), message)
+        return found
 
     def _account(self, at: int) -> AccountConfig | None:
         path: Path = ("accounts", at)
