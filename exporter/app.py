@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 from starlette.types import ASGIApp
 
+from exporter.applied import Unmatched
 from exporter.board import Board, Publisher
 from exporter.clock import Clock, SystemClock
 from exporter.config import AccountConfig, Config
@@ -19,6 +20,7 @@ from exporter.front import Guard, Mount, Paths
 from exporter.gate import Gate
 from exporter.live import report
 from exporter.logs import get_log
+from exporter.objectives import Entry
 from exporter.page import Format
 from exporter.providers import PROVIDERS
 from exporter.schedule import Refresher
@@ -64,7 +66,10 @@ class App:
         self.board = Board(
             dropped=lambda account, feed, series: self._views[account].dropped(feed, series),
             doubled=lambda account, feed, series: self._views[account].doubled(feed, series),
+            objectives=config.objectives,
+            wall=self._clock.time,
         )
+        self.telemetry.watch_objectives(Unmatched(self._unmatched).count)
         self._clients = [clients(account, config.directory) for account in config.accounts]
         self.refreshers = [
             self._refresher(account, client)
@@ -87,6 +92,9 @@ class App:
             max_series=account.max_series,
             clock=self._clock,
         )
+
+    def _unmatched(self) -> list[Entry] | None:
+        return self.board.unmatched(self._clock.monotonic())
 
     def _ready(self) -> bool:
         return all(refresher.begun.is_set() for refresher in self.refreshers)
@@ -142,7 +150,7 @@ class App:
         """Try every account with every feed; return a report, and whether all answered."""
         feeds = {account.name: list(account.wanted_feeds()) for account in self._config.accounts}
         async with self._tried_once():
-            return report(self.telemetry, feeds)
+            return report(self.telemetry, feeds, self._unmatched() or ())
 
     @asynccontextmanager
     async def _tried_once(self) -> AsyncIterator[None]:

@@ -1,10 +1,13 @@
 """The latest snapshot of every feed, and the page made of those that are still fresh."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from exporter.applied import Applied, apply
+from exporter.clock import SystemClock
 from exporter.families import Family
+from exporter.objectives import Entry, Objectives
 from exporter.page import Chapter, Page, assemble
 from exporter.snapshot import Block, Snapshot
 
@@ -16,11 +19,18 @@ Report = Callable[[str, str, int], None]  # account, feed, number of series
 
 @dataclass(slots=True)
 class Place:
-    """One account's place on the board: its feeds in order of importance, and its cap."""
+    """One account's place on the board: its feeds in order of importance, and its cap.
+
+    ``base`` are the labels of its series, without which no objectives hold for it; ``tried``
+    tells whether every feed has been read or has failed.
+    """
 
     feeds: Sequence[str]
     max_series: int
+    base: Mapping[str, str] | None
+    tried: Callable[[], bool]
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    applied: Applied | None = None
 
 
 class Board:
@@ -28,25 +38,42 @@ class Board:
 
     Snapshots come from the event loop, pages are made in another thread; what both touch is
     guarded by one lock that is never held while bytes are made. ``dropped`` and ``doubled`` are
-    told what was left out of a page.
+    told what was left out of a page. ``wall`` tells the time that opening hours are about.
     """
 
     def __init__(
         self,
         dropped: Report = lambda *_: None,
         doubled: Report = lambda *_: None,
+        *,
+        objectives: Objectives | None = None,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self._places: dict[str, Place] = {}
         self._lock = threading.Lock()
         self._dropped = dropped
         self._doubled = doubled
         self._trims: dict[tuple[Block, ...], Block] = {}
+        self._objectives = objectives or Objectives()
+        self._wall = wall or SystemClock().time
         self.changed = threading.Event()
 
-    def reserve(self, account: str, feeds: Sequence[str], max_series: int) -> None:
+    def reserve(
+        self,
+        account: str,
+        feeds: Sequence[str],
+        max_series: int,
+        base: Mapping[str, str] | None = None,
+        tried: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Give an account its place."""
         with self._lock:
-            self._places[account] = Place(feeds, max_series)
+            self._places[account] = Place(feeds, max_series, base, tried)
+
+    def hold_to(self, objectives: Objectives) -> None:
+        """Let other objectives hold from the next page on."""
+        self._objectives = objectives
+        self.changed.set()
 
     def put(self, snapshot: Snapshot) -> None:
         """Replace a feed's snapshot."""
@@ -75,24 +102,60 @@ class Board:
 
         ``before`` is an earlier page whose work is taken over where nothing has changed.
         """
-        with self._lock:
-            places = {
-                account: (
-                    place.max_series,
-                    [place.snapshots[feed] for feed in place.feeds if feed in place.snapshots],
-                )
-                for account, place in sorted(self._places.items())
-            }
         blocks: dict[Family, list[Block]] = {}
         valid_until = now + LONGEST_VALID
         trims: dict[tuple[Block, ...], Block] = {}
-        for account, (limit, snapshots) in places.items():
-            fresh = [snapshot for snapshot in snapshots if snapshot.expires_at > now]
+        objectives, wall = self._objectives, self._wall()
+        for account, place, fresh in self._fresh(now):
             valid_until = min([valid_until, *(snapshot.expires_at for snapshot in fresh)])
-            for block in self._fit(account, fresh, limit, trims):
+            shown = fresh
+            applied = self._apply(objectives, place, fresh, wall)
+            if applied is not None:
+                valid_until = min(valid_until, now + applied.until - wall)
+                shown = [*fresh, applied.snapshot]  # last: the first to go where there are too many
+            for block in self._fit(account, shown, place.max_series, trims):
                 blocks.setdefault(block.family, []).append(block)
         self._trims = trims
         return assemble(blocks, extra, valid_until, before)
+
+    def unmatched(self, now: float) -> list[Entry] | None:
+        """Return the objectives that match nothing live at ``now`` (monotonic seconds).
+
+        ``None`` while an account has not been tried, because then nobody knows.
+        """
+        objectives, wall = self._objectives, self._wall()
+        matched: set[Entry] = set()
+        for _, place, fresh in self._fresh(now):
+            if not place.tried():
+                return None
+            applied = self._apply(objectives, place, fresh, wall)
+            if applied is not None:
+                matched |= applied.matched
+        return [entry for entry in objectives.entries if entry not in matched]
+
+    def _fresh(self, now: float) -> list[tuple[str, Place, list[Snapshot]]]:
+        """Return every account with its fresh snapshots, by name."""
+        with self._lock:
+            found = [
+                (
+                    account,
+                    place,
+                    [place.snapshots[feed] for feed in place.feeds if feed in place.snapshots],
+                )
+                for account, place in sorted(self._places.items())
+            ]
+        return [
+            (account, place, [each for each in snapshots if each.expires_at > now])
+            for account, place, snapshots in found
+        ]
+
+    def _apply(
+        self, objectives: Objectives, place: Place, fresh: Sequence[Snapshot], wall: float
+    ) -> Applied | None:
+        """Return what holds for an account, or ``None`` where nothing ever did."""
+        if place.base is not None and (objectives.entries or place.applied is not None):
+            place.applied = apply(objectives, place.base, fresh, wall, place.applied)
+        return place.applied
 
     def _fit(
         self,

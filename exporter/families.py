@@ -87,6 +87,11 @@ def _time_total(name: str, text: str, *labels: str) -> Family:
     return Family(f"{PREFIX}{name}_total", text, "counter", labels)
 
 
+def _setting(name: str, text: str, *labels: str) -> Family:
+    """Declare a family whose figures the user sets, for what is live."""
+    return Family(PREFIX + name, text + " Set in exporter.yml.", "gauge", labels)
+
+
 def _own(name: str, text: str, *labels: str, kind: Kind = "gauge") -> Family:
     """Declare a family of the exporter itself, up to date at every scrape."""
     return Family(PREFIX + name, text, kind, labels)
@@ -208,6 +213,17 @@ QUEUE_LATE_ABANDONED_RATIO = _gauge(
     "queue_late_abandoned_ratio", "Share of contacts abandoned after the threshold.", *_QW
 )
 QUEUE_ANSWER_AVERAGE = _gauge("queue_answer_seconds", "Mean speed of answer.", *_QW)
+
+QUEUE_WAITING_LIMIT = _setting(
+    "queue_waiting_limit", "Contacts that may wait, by level of the limit.", "queue", "level"
+)
+QUEUE_ANSWER_OBJECTIVE = _setting(
+    "queue_answer_objective_seconds", "Time in which contacts are to be answered.", "queue"
+)
+QUEUE_SERVICE_LEVEL_OBJECTIVE = _setting(
+    "queue_service_level_objective_ratio", "Service level to be reached.", "queue"
+)
+QUEUE_OPEN = _setting("queue_open", "1 within the opening hours, 0 outside.", "queue")
 
 # Agents -----------------------------------------------------------------------------------------
 AGENTS = _gauge("agents", "Agents by state.", "state")
@@ -392,6 +408,11 @@ CAMPAIGN_AVAILABLE_AVERAGE = _gauge(
 CAMPAIGN_LONGEST_HOLD = _gauge("campaign_longest_hold_seconds", "Longest hold.", *_CW)
 CAMPAIGN_LONGEST_WAIT = _gauge("campaign_longest_wait_seconds", "Longest wait.", *_CW)
 
+CAMPAIGN_ABANDONED_LIMIT = _setting(
+    "campaign_abandoned_limit_ratio", "Share of calls that may be abandoned.", "campaign"
+)
+CAMPAIGN_OPEN = _setting("campaign_open", "1 within the calling hours, 0 outside.", "campaign")
+
 # Account ----------------------------------------------------------------------------------------
 ACCOUNT_LICENSES = _gauge("account_licenses", "Licences, used and limit.", "kind", "state")
 ACCOUNT_PERMISSION = _gauge(
@@ -485,6 +506,10 @@ WEB_RELOAD_SUCCESSFUL = _own(
 HTTP_REQUESTS = _own(
     "exporter_http_requests_total", "Requests to this exporter.", "code", kind="counter"
 )
+OBJECTIVES_UNMATCHED = _own(
+    "exporter_objectives_unmatched",
+    "Items of queues and campaigns in exporter.yml that match nothing live.",
+)
 # These are the process's own: they carry no provider and account.
 PROCESS_WIDE = (
     BUILD_INFO,
@@ -492,6 +517,7 @@ PROCESS_WIDE = (
     RELOAD_TIME,
     WEB_RELOAD_SUCCESSFUL,
     HTTP_REQUESTS,
+    OBJECTIVES_UNMATCHED,
 )
 
 FAMILIES: dict[str, Family] = {

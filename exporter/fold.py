@@ -30,6 +30,7 @@ from exporter.tables import (
 )
 
 RAW_CAP = 10_000  # series of raw_value for one table
+_OBJECTS = {"queue", "campaign"}  # labels whose values may have objectives
 
 
 class Series(NamedTuple):
@@ -53,11 +54,15 @@ class Schema:
 
 @dataclass(slots=True)
 class Folded:
-    """The series of one reading, and how the tables fitted."""
+    """The series of one reading, and how the tables fitted.
+
+    ``objects`` are the names of all queues and campaigns in the series, by label.
+    """
 
     series: dict[Family, Series] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
     duplicates: int = 0
+    objects: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def fold(reading: Reading, tables: Mapping[str, Table], scope: Scope, *, raw: bool) -> Folded:
@@ -105,6 +110,7 @@ class _TableFold:
         self.shown = self._shown() if self.by_row else []
         labels = [key.label for key in table.key]
         self.parts = [label_pairs(dict(zip(labels, name, strict=True))) for name in self.shown]
+        self.without = list(range(len(self.shown)))  # rows of which no series has been made yet
 
     def run(self, *, raw: bool) -> None:
         for figure in self.table.figures:
@@ -113,6 +119,10 @@ class _TableFold:
         self.schema.unmapped["column"] |= {header for header, ours in unknown if not ours}
         if raw and self.by_row:
             self._raw([header for header, _ in unknown])
+        for at, key in enumerate(self.table.key):
+            without = set(self.without)
+            names = (name[at] for row, name in enumerate(self.shown) if row not in without)
+            self._note_objects(key.label, names)
 
     # What the rows are about ---------------------------------------------------------------
 
@@ -193,10 +203,14 @@ class _TableFold:
             return
         before, after = self._around(figure.family, figure.labels)
         series = self._series(figure.family)
-        for part, value in zip(self.parts, self._read(position, figure.parse), strict=True):
+        values = self._read(position, figure.parse)
+        for part, value in zip(self.parts, values, strict=True):
             if value is not None:
                 series.labels.append(before + part + after)
                 series.values.append(value)
+        self._made_series_of(values)
+        for label, name in figure.labels.items():
+            self._note_objects(label, [name] if any(value is not None for value in values) else [])
 
     def _current_state(self, figure: CurrentState, position: int) -> None:
         if not self.by_row:
@@ -212,6 +226,7 @@ class _TableFold:
                 before, after = around[state]
                 series.labels.append(before + part + after)
                 series.values.append(1)
+        self._made_series_of(states)
 
     def _state_set(self, figure: StateSet, position: int) -> None:
         if not self.by_row:
@@ -224,6 +239,7 @@ class _TableFold:
                 if now is not None:
                     series.labels.append(before + part + after)
                     series.values.append(int(now == state))
+        self._made_series_of(present)
 
     def _tally(self, figure: Tally, position: int) -> None:
         found = self._states(position, figure.states) if self.cells else []
@@ -276,6 +292,7 @@ class _TableFold:
                 if value is not None:
                     series.labels.append(before + part + after)
                     series.values.append(value)
+            self._made_series_of(column)
 
     def _raw(self, headers: Sequence[str]) -> None:
         series = self._series(RAW_VALUE)
@@ -299,6 +316,15 @@ class _TableFold:
                 series.values.append(value)
 
     # Small steps ---------------------------------------------------------------------------
+
+    def _made_series_of(self, values: Sequence[object]) -> None:
+        """Remember the rows that had a value; after the first full column that costs nothing."""
+        self.without = [row for row in self.without if values[row] is None]
+
+    def _note_objects(self, label: str, names: Iterable[str]) -> None:
+        if label in _OBJECTS:
+            known = self.folded.objects.get(label, frozenset())
+            self.folded.objects[label] = known.union(names)
 
     def _series(self, family: Family) -> Series:
         return self.folded.series.setdefault(family, Series([], [], self.table.period))

@@ -1,18 +1,22 @@
 """What came of trying every account once: a report for the person who sets the exporter up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from exporter import families as f
 from exporter.families import Family
+from exporter.objectives import Entry
 from exporter.telemetry import Telemetry
 
 Labels = dict[str, str]
 
 
-def report(telemetry: Telemetry, accounts: dict[str, list[str]]) -> tuple[list[str], bool]:
+def report(
+    telemetry: Telemetry, accounts: dict[str, list[str]], unmatched: Sequence[Entry] = ()
+) -> tuple[list[str], bool]:
     """Return the lines of the report, and whether everything answered.
 
-    ``accounts`` maps each account to its feeds. The requests are those of one whole cycle:
+    ``accounts`` maps each account to its feeds; ``unmatched`` are objectives that match nothing,
+    which is worth a line and no failure. The requests are those of one whole cycle:
     signing in, reading every feed once, and what had to be read for them first.
     """
     lines = []
@@ -31,6 +35,9 @@ def report(telemetry: Telemetry, accounts: dict[str, list[str]]) -> tuple[list[s
         requests = [(each["operation"], count) for each, count in samples[f.API_REQUESTS]]
         total = sum(count for _, count in requests)
         lines.append(f"  requests in one cycle: {total:g} ({_words(requests)})")
+    for entry in unmatched:
+        patterns = ", ".join(f"{name}: {text}" for name, text in entry.patterns.items())
+        lines.append(f"{entry.place} matches nothing ({patterns})")
     return lines, well
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from exporter.config import Model
 from exporter.families import FAMILIES, PREFIX, Family, custom
 from exporter.located import suggest
 from exporter.parsers import NAMED
+from exporter.shape import Model
 from exporter.tables import Column, Table
 
 ParserName = Literal[

@@ -93,7 +93,7 @@ class Refresher:
         self._seen_words: set[tuple[str, str, str]] = set()
         self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
         self.tried = asyncio.Event()  # every feed has
-        board.reserve(account, list(self._states), max_series)
+        board.reserve(account, list(self._states), max_series, scope.base, self.tried.is_set)
         telemetry.starting({feed.name: feed.interval for feed in collector.feeds})
 
     async def run(self) -> NoReturn:

@@ -1,7 +1,7 @@
 """One refresh of one feed: its series, settled and rendered once. What was read, and until when?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -43,7 +43,7 @@ class Snapshot:
     ``taken_at`` is our clock's time and ``source_at`` the platform's (if it tells), both in epoch
     seconds; ``expires_at``, in monotonic seconds, is when the figures are too old to be shown.
     ``corrections`` counts falls of counters that were held, ``duplicates`` the series that came
-    twice.
+    twice. ``objects`` are the names of the queues and campaigns in it, by label.
     """
 
     account: str
@@ -54,6 +54,7 @@ class Snapshot:
     expires_at: float
     corrections: int = 0
     duplicates: int = 0
+    objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -75,7 +76,7 @@ def take(
     """Make a snapshot of folded series.
 
     A block that equals the one in ``before`` is that same object, so the page can tell by
-    identity what has changed.
+    identity what has changed; so it is with ``objects``.
     """
     blocks: dict[Family, Block] = {}
     corrections = 0
@@ -99,6 +100,7 @@ def take(
         expires_at,
         corrections,
         folded.duplicates,
+        before.objects if before and before.objects == folded.objects else folded.objects,
     )
 
 

@@ -1,9 +1,11 @@
 """The exporter's own metrics: how well does it do its work?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import prometheus_client as prom
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from exporter import __version__, families
 from exporter.families import BASE_LABELS, PROCESS_WIDE, Family
@@ -61,9 +63,26 @@ class Telemetry:
     def _counter(self, family: Family) -> prom.Counter:
         return prom.Counter(family.name, family.help, _labels(family), registry=self.registry)
 
+    def watch_objectives(self, unmatched: Callable[[], int | None]) -> None:
+        """Show how many objectives match nothing live, from when that is known on."""
+        self.registry.register(_WhenKnown(families.OBJECTIVES_UNMATCHED, unmatched))
+
     def chapters(self) -> list[Chapter]:
         """Render everything as it is now."""
         return chapters_of(prom.generate_latest(self.registry).decode())
+
+
+@dataclass(frozen=True, slots=True)
+class _WhenKnown(Collector):
+    """A gauge that is absent while its figure is not known."""
+
+    family: Family
+    figure: Callable[[], int | None]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        value = self.figure()
+        if value is not None:
+            yield GaugeMetricFamily(self.family.name, self.family.help, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 
 from pydantic import SecretStr
 
-from exporter.config import Fault, Model
 from exporter.located import suggest
+from exporter.shape import Fault, Model
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _OLD_VERSIONS = ("TLS10", "TLS11")

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
-from exporter.config import Duration, Fault, Model, shape_faults
 from exporter.errors import ConfigError
 from exporter.located import Path, read, suggest
+from exporter.shape import Duration, Fault, Model, shape_faults
 from exporter.tls import TlsServer, make_context
 
 # What a header may be set to; nothing where anything goes. No other header may be set.

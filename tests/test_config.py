@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from exporter.config import AccountConfig, Config, FeedTimes, Model, Patterns, duration, load
+from exporter.config import AccountConfig, Config, FeedTimes, Patterns, load
 from exporter.errors import ConfigError
 from exporter.scope import Scope
+from exporter.shape import Model, duration
 from exporter.transport import Tls
 
 SECRET = "hunter2"

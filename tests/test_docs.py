@@ -8,7 +8,7 @@ import pytest
 
 from exporter import catalogue, families
 from exporter.cli import main
-from exporter.config import load
+from exporter.config import Config, load
 from exporter.providers import MODELS, PROVIDERS
 from exporter.providers.five9.config import Five9Config
 
@@ -27,13 +27,18 @@ def _text(name: str) -> str:
     return (_ROOT / name).read_text(encoding="utf-8")
 
 
-def _account(folder: Path, sample: str) -> Five9Config:
-    """Load the only account of a sample whose secrets lie in ``folder``."""
+def _config(folder: Path, sample: str) -> Config:
+    """Load a sample whose secrets lie in ``folder``."""
     for name in ("five9-password", "agents-key"):
         (folder / name).write_text("secret\n", encoding="utf-8")
     file = folder / "exporter.yml"
     file.write_text(sample.replace(_SECRETS, str(folder)), encoding="utf-8")
-    (account,) = load(file, _ENVIRONMENT, MODELS).accounts
+    return load(file, _ENVIRONMENT, MODELS)
+
+
+def _account(folder: Path, sample: str) -> Five9Config:
+    """Load the only account of a sample."""
+    (account,) = _config(folder, sample).accounts
     assert isinstance(account, Five9Config)
     return account
 
@@ -162,6 +167,22 @@ def test_sample_shows_working_examples(tmp_path: Path) -> None:
     assert account.budget.query_statistics is not None
     assert account.columns
     assert account.agents_key is not None
+
+
+def test_sample_shows_objectives(tmp_path: Path) -> None:
+    """Uncommented, exporter.yml has objectives with every key, and none before."""
+    sample = _text("exporter.yml")
+    defaults, rest = sample.split(_NO_DEFAULTS)
+    found = _config(tmp_path, defaults + _NO_DEFAULTS + _COMMENTED_OUT.sub(r"\1", rest)).objectives
+    named = {figure.family for entry in found.entries for figure in entry.figures}
+    named |= {entry.open for entry in found.entries if entry.hours}
+    section = _text("exporter/families.py")
+    settings = {x for x in families.FAMILIES.values() if x.help.endswith("Set in exporter.yml.")}
+
+    assert not _config(tmp_path, sample).objectives.entries
+    assert named == settings
+    assert section.count("_setting(") == len(settings) + 1
+    assert any(entry.hours and entry.hours.holidays for entry in found.entries)
 
 
 def test_sample_shows_every_key(tmp_path: Path) -> None:

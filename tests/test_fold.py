@@ -522,6 +522,37 @@ def test_not_raw_by_default() -> None:
     assert f.RAW_VALUE not in fold_one(QUEUES, rows).series
 
 
+# Objects --------------------------------------------------------------------------------------
+
+
+def test_objects_are_those_with_series() -> None:
+    """The queues and campaigns of a reading are those that have a series, by their label."""
+    rows = grid(["Skill", "Waiting", "Ready"], ["a", "1", ""], ["b", "", "2"], ["c", None, "x"])
+    queues = fold_one(QUEUES, rows, exclude={"queue": ["d"]})
+    campaigns = fold_one(CAMPAIGNS, grid(["Campaign", "State"], ["Main", "Running"]))
+
+    assert queues.objects == {"queue": {"a", "b"}}
+    assert campaigns.objects == {"campaign": {"Main"}}
+
+
+def test_objects_that_are_excluded() -> None:
+    """What the account does not show is no object, and agents never are."""
+    rows = grid(["Skill", "Waiting"], ["a", "1"], ["b", "2"])
+    agents = fold_one(AGENTS, grid(["Username", "State"], ["jo", "Ready"]), agents="id")
+
+    assert fold_one(QUEUES, rows, exclude={"queue": ["b"]}).objects == {"queue": {"a"}}
+    assert agents.objects == {}
+
+
+def test_an_object_named_by_a_constant() -> None:
+    """A queue that is named by a constant label of a figure is an object too, once it has one."""
+    column = Column("Waiting", f.QUEUE_CONTACTS_WAITING, count, {"queue": "All", "media": "all"})
+    totals = Table("totals", (), (column,))
+
+    assert fold_one(totals, grid(["Waiting"], ["5"])).objects == {"queue": {"All"}}
+    assert fold_one(totals, grid(["Waiting"], [""])).objects.get("queue", set()) == set()
+
+
 # Properties -----------------------------------------------------------------------------------
 
 

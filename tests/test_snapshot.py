@@ -116,6 +116,18 @@ def test_a_changed_block_is_another_object(values: dict[str, float]) -> None:
     assert list(values.values()) == after.blocks[f.QUEUE_AGENTS].values
 
 
+def test_unchanged_objects_are_the_same_object() -> None:
+    """The names of queues are taken over from the snapshot before while they are the same."""
+    first, same, other = (
+        Folded(objects={"queue": frozenset(names)}) for names in ("ab", "ba", "abc")
+    )
+    before = snap(first)
+    after = snap(same, before=before)
+
+    assert after.objects is before.objects
+    assert snap(other, before=after).objects == {"queue": {"a", "b", "c"}}
+
+
 def test_what_vanished_is_gone() -> None:
     """A family without series in this reading is not taken over from the one before."""
     before = snap(folded(f.QUEUE_AGENTS, a=1))

@@ -8,6 +8,7 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.demo.floor import Floor
+from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
 from exporter.providers import MODELS
 from exporter.providers.brightpattern.simulator import BrightPatternSimulator
 from exporter.providers.five9.simulator import Five9Simulator
@@ -106,7 +107,36 @@ class Centre:
             },
         ]
         return Config(
-            tuple(MODELS[str(each["provider"])].model_validate(each) for each in accounts), Path()
+            tuple(MODELS[str(each["provider"])].model_validate(each) for each in accounts),
+            Path(),
+            self._objectives(),
+        )
+
+    def _objectives(self) -> Objectives:
+        """Return what is to hold: by day, with one queue that has just closed for the day."""
+
+        def hours(weekly: str) -> dict[str, str]:
+            return {"time_zone": self.zone, "weekly": weekly}
+
+        day, early = hours("Mon-Sun 07:00-22:00"), hours("Mon-Sun 06:00-10:00")
+        limits = {"waiting_limit": {"warning": 8, "critical": 20}}
+        voice = {"answer_objective": "20s", "service_level_objective": 0.8, **limits}
+        chat = {"answer_objective": "45s", "service_level_objective": 0.8, **limits}
+        mail = {
+            "answer_objective": "4h",
+            "service_level_objective": 0.95,
+            "waiting_limit": {"warning": 100, "critical": 250},
+        }
+        queues = [
+            {"match": {"queue": "E-mail*"}, "hours": hours("Mon-Sun 00:00-24:00"), **mail},
+            {"match": {"queue": "Chat*"}, "hours": day, **chat},
+            {"match": {"queue": "Claims"}, "hours": early, **voice},
+            {"hours": day, **voice},
+        ]
+        campaigns = [{"abandoned_limit": 0.03, "hours": hours("Mon-Sun 08:00-21:00")}]
+        return Objectives.of(
+            map(QueueObjectives.model_validate, queues),
+            map(CampaignObjectives.model_validate, campaigns),
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
 from exporter.page import Format
 from support.five9 import MIDNIGHT, Centre
 from support.prometheus import free_port, program, query
@@ -91,7 +92,18 @@ def test_prometheus_has_no_complaint(prometheus: str) -> None:
 async def golden_page() -> str:
     """Return the page of a small centre at ten in the morning, without volatile lines."""
     start = MIDNIGHT + 10 * 3600
-    centre = Centre(start=start, agents="name")
+    hours = {"time_zone": "Etc/GMT", "weekly": "Mon-Fri 08:00-20:00"}
+    queue = {
+        "waiting_limit": {"warning": 8, "critical": 20},
+        "answer_objective": "20s",
+        "service_level_objective": 0.8,
+        "hours": hours,
+    }
+    campaign = {"abandoned_limit": 0.03, "hours": hours}
+    objectives = Objectives.of(
+        [QueueObjectives.model_validate(queue)], [CampaignObjectives.model_validate(campaign)]
+    )
+    centre = Centre(start=start, agents="name", objectives=objectives)
     async with centre.running(until=start + 300):
         page = centre.board.page(centre.clock.now, centre.telemetry.chapters())
         text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()

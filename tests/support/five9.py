@@ -14,6 +14,7 @@ from exporter.board import Board
 from exporter.collector import Collector
 from exporter.demo.figures import LOGGED_OUT, NOT_READY, ON_CONTACT, ON_HOLD, READY
 from exporter.demo.floor import Floor
+from exporter.objectives import Objectives
 from exporter.page import Format
 from exporter.providers.five9.collector import Five9Collector
 from exporter.providers.five9.config import Five9Config
@@ -113,6 +114,7 @@ class Centre:
         floor: Floor | None = None,
         before: "Centre | None" = None,
         switches: Mapping[str, Any] | None = None,
+        objectives: Objectives | None = None,
         **options: Any,
     ) -> None:
         if before is None:
@@ -142,7 +144,7 @@ class Centre:
         view = AccountTelemetry(self.telemetry, "five9", "acme")
         self.client = httpx.AsyncClient(transport=Distant(self.simulator.app, self.clock))
         http = Http(self.client, view, self.clock)
-        self.board = Board()
+        self.board = Board(objectives=objectives, wall=self.clock.time)
         self.collector = Witness(Five9Collector(self.config, http, view, self.clock), self.truth)
         self.collector.clock = self.clock
         self.refresher = Refresher(

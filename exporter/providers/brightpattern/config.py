@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
-from exporter.config import AccountConfig, Fault, FeedTimes, Model, WallTime, Zone
+from exporter.config import AccountConfig, FeedTimes
 from exporter.located import suggest
 from exporter.mapping import ColumnConfig, column
 from exporter.period import Period
@@ -22,6 +22,7 @@ from exporter.providers.brightpattern.tables import (
     SERVICES,
     TOTALS,
 )
+from exporter.shape import Fault, Model, WallTime, Zone
 
 CAMPAIGNS = "campaigns"
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"

@@ -7,21 +7,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
-from exporter.config import (
-    AccountConfig,
-    Duration,
-    Fault,
-    FeedTimes,
-    Model,
-    WallTime,
-    Zone,
-    url_fault,
-)
+from exporter.config import AccountConfig, FeedTimes, url_fault
 from exporter.located import Path, suggest
 from exporter.mapping import ColumnConfig, column
 from exporter.period import Period
 from exporter.providers.genesys import tables
 from exporter.providers.genesys.statistics import OBJECT_TYPES, PROFILES, Profile, Wanted, of
+from exporter.shape import Duration, Fault, Model, WallTime, Zone
 from exporter.tables import Table
 
 STATISTICS = "statistics"

@@ -20,12 +20,13 @@ from pydantic import (
     ValidationInfo,
 )
 
-from exporter.config import AccountConfig, Duration, Fault, FeedTimes, Model, Zone
+from exporter.config import AccountConfig, FeedTimes
 from exporter.logs import get_log
 from exporter.mapping import ColumnConfig, column
 from exporter.period import Period
 from exporter.providers.voximplant.auth import read_private_key
 from exporter.providers.voximplant.tables import REPORTS_WINDOW, SMARTQUEUE_REPORTS
+from exporter.shape import Duration, Fault, Model, Zone
 
 _HOST = "https://api.voximplant.com"
 _SMARTQUEUE_FEEDS = ("smartqueue_state", "smartqueue_reports")

@@ -1,0 +1,144 @@
+"""Opening hours: is it open now, and when does that change?
+
+Everything is local wall time: open is when a wall clock in the zone shows a time of the week's
+ranges, on a day that is no holiday. So where daylight saving skips an hour, what would open in it
+opens with the first minute that exists; where an hour comes twice, its ranges come twice.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import floor
+from zoneinfo import ZoneInfo
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY = 1440  # minutes
+_HORIZON = 400 * 86_400.0  # seconds
+_NUMBERS = {day.lower(): number for number, day in enumerate(DAYS)}
+_RANGE = re.compile(r"(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)", re.ASCII)
+_GAPS = re.compile(r"\s*([-,])\s*")
+
+Span = tuple[int, int]  # minutes after midnight, the second not included
+Week = tuple[tuple[Span, ...], ...]  # the spans of each day, Monday first, in order and apart
+
+
+def week(lines: Iterable[str]) -> Week:
+    """Read lines such as ``Mon-Fri 08:00-12:00, 13:00-20:00``; spans that touch become one.
+
+    Days may be listed and wrap around (``Sat-Mon``), a range may pass midnight into the next day.
+    Raises ``ValueError`` where a line is none.
+    """
+    found: list[list[Span]] = [[] for _ in DAYS]
+    for line in lines:
+        days, spans = _line(line)
+        for day in days:
+            for start, end in spans:
+                if start < end:
+                    found[day].append((start, end))
+                else:
+                    found[day].append((start, _DAY))
+                    found[(day + 1) % len(DAYS)].append((0, end))
+    return tuple(_merged(spans) for spans in found)
+
+
+def _line(line: str) -> tuple[set[int], list[Span]]:
+    """Read one line as weekdays and spans; a span that passes midnight ends before it starts."""
+    words = _GAPS.sub(r"\1", line.strip()).split()
+    if len(words) < 2:  # noqa: PLR2004 - days and at least one range
+        raise ValueError("days and hours such as Mon-Fri 08:00-20:00 are wanted")
+    days: set[int] = set()
+    for part in words[0].split(","):
+        first, _, last = part.partition("-")
+        start, end = _weekday(first), _weekday(last or first)
+        days |= {day % len(DAYS) for day in range(start, end + (7 if end < start else 0) + 1)}
+    return days, [_span(part) for word in words[1:] for part in word.split(",")]
+
+
+def _weekday(word: str) -> int:
+    if word.lower() not in _NUMBERS:
+        raise ValueError(f"days are {', '.join(DAYS)}, or ranges of them such as Mon-Fri")
+    return _NUMBERS[word.lower()]
+
+
+def _span(text: str) -> Span:
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            "after the days only hours such as 08:00-20:00 are wanted; other days are another item"
+        )
+    hour, minute, end_hour, end_minute = map(int, match.groups())
+    start, end = hour * 60 + minute, end_hour * 60 + end_minute
+    if max(minute, end_minute) >= 60 or start >= _DAY or end > _DAY:  # noqa: PLR2004 - minutes
+        raise ValueError("hours are 00:00 to 23:59, or 24:00 as an end")
+    if start == end:
+        raise ValueError("hours that end when they begin are none; all day is 00:00-24:00")
+    return start, end
+
+
+def _merged(spans: list[Span]) -> tuple[Span, ...]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif start < end:  # a range that ended at midnight leaves nothing for the next day
+            merged.append((start, end))
+    return tuple(merged)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Opening hours of a week in one time zone; on ``holidays`` it is closed the whole day."""
+
+    zone: ZoneInfo
+    week: Week
+    holidays: frozenset[date] = frozenset()
+
+    def open_at(self, instant: float) -> bool:
+        """Tell whether it is open at an instant (epoch seconds)."""
+        wall = self._wall(instant)
+        minute = wall.hour * 60 + wall.minute
+        return any(start <= minute < end for start, end in self._spans(wall.date()))
+
+    def next_change(self, instant: float) -> float | None:
+        """Return when it next opens or closes after an instant; None if not within 400 days."""
+        before = self.open_at(instant)
+        at = instant
+        while at < instant + _HORIZON:
+            at = self._next_edge(at)
+            if self.open_at(at) != before:
+                return at
+        return None
+
+    def _wall(self, instant: float) -> datetime:
+        return datetime.fromtimestamp(instant, self.zone)
+
+    def _spans(self, day: date) -> tuple[Span, ...]:
+        return () if day in self.holidays else self.week[day.weekday()]
+
+    def _next_edge(self, at: float) -> float:
+        """Return the next instant at which the wall clock may show another state.
+
+        That is the next beginning or end of a span, or midnight, unless the clocks are changed
+        before it.
+        """
+        wall = self._wall(at)
+        midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        shown = wall.replace(tzinfo=None)
+        minutes = (minute for span in self._spans(wall.date()) for minute in span)
+        edges = [midnight + timedelta(minutes=minute) for minute in minutes]
+        edge = min(each for each in (*edges, midnight + timedelta(days=1)) if each > shown)
+        then = round(at + (edge - shown).total_seconds())  # this and all below: whole seconds
+        if self._offset(then) == self._offset(at):
+            return then
+        low, high = floor(at), then
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._offset(middle) == self._offset(at):
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def _offset(self, instant: float) -> timedelta | None:
+        return self._wall(instant).utcoffset()
