@@ -21,6 +21,7 @@ from exporter.logs import get_log
 from exporter.rows import Reading
 from exporter.scope import Scope
 from exporter.snapshot import Snapshot, take
+from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
 from exporter.telemetry import AccountTelemetry
 from exporter.workers import run_job
 
@@ -58,6 +59,31 @@ class _State:
     failures: int = 0
     answering: bool = False
     ledger: Ledger = field(default_factory=Ledger)
+    read_at: float | None = None  # when the last refresh succeeded
+    seconds: float | None = None  # that the last refresh took
+    samples: int | None = None
+    failure: Failure | None = None  # of the last refresh, if it failed
+
+    def status(self, now: float, session: Session) -> FeedStatus:
+        """Tell how the feed stands at ``now``, in a session that stands so."""
+        state: FeedState = "failing" if self.failure else "waiting"
+        if session == "stopped":
+            state = "stopped"
+        elif session == "waiting":
+            state = "waiting"
+        elif self.answering and self.read_at is not None:
+            fresh = now < self.read_at + self.feed.stale_after
+            state = "ok" if fresh else "waiting"  # it may have to wait for a request limit
+        return FeedStatus(
+            self.feed.name,
+            state,
+            self.feed.interval,
+            age=None if self.read_at is None else now - self.read_at,
+            due_in=self.due - now if session == "signed in" else None,
+            seconds=self.seconds,
+            samples=self.samples,
+            failure=self.failure,
+        )
 
 
 class Refresher:
@@ -88,6 +114,7 @@ class Refresher:
         self._log = get_log(__name__).bind(provider=telemetry.provider, account=account)
         self._states = {feed.name: _State(feed, rank) for rank, feed in enumerate(collector.feeds)}
         self._failures = 0  # sessions in a row that ended before any feed succeeded
+        self._standing: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._no_listening_before = float("-inf")
         self._seen_words: set[tuple[str, str, str]] = set()
         self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
@@ -104,26 +131,44 @@ class Refresher:
             self.tried.set()
             await self._clock.sleep(pause)
 
+    def status(self) -> AccountStatus:
+        """Tell how the account stands; may be asked from any thread."""
+        now = self._clock.monotonic()
+        session, retry_at, failure = self._standing
+        return AccountStatus(
+            self._account,
+            self._telemetry.provider,
+            session,
+            tuple(state.status(now, session) for state in self._states.values()),
+            retry_in=None if retry_at is None else max(retry_at - now, 0.0),
+            failure=failure,
+            quotas=self._telemetry.quotas,
+        )
+
     # Sessions ------------------------------------------------------------------------------
 
     async def _session(self) -> float:
         """Live through one session; return the seconds to wait before the next."""
         signed_in = False
+        self._standing = ("signing in", None, self._standing[2])
         try:
             async with self._collector.open():
                 signed_in = True
+                self._standing = ("signed in", None, None)
                 self._telemetry.signed_in("ok")
                 await self._refresh_forever()
         except ProviderError as error:
             if not signed_in:
                 self._telemetry.signed_in(error.reason)
             return self._session_ended(error, signed_in=signed_in)
-        except Exception:  # noqa: BLE001 - the boundary of a session: no bug ends the schedule
+        except Exception as error:  # noqa: BLE001 - the boundary of a session: no bug ends the schedule
             self._log.exception("session broke", reason="internal")
             if not signed_in:
                 self._telemetry.signed_in("internal")
             self._failures += 1
-            return backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
+            pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
+            self._stand_by("waiting", pause, "internal", type(error).__name__)
+            return pause
         finally:
             self._all_down()
         raise AssertionError("a session ends by an error only")
@@ -143,7 +188,13 @@ class Refresher:
         message = "session ended" if signed_in else "sign-in failed"
         say = self._log.warning if self._failures == 1 or refused else self._log.debug
         say(message, reason=error.reason, error=str(error), retry_in=round(pause, 1))
+        self._stand_by("stopped" if refused else "waiting", pause, error.reason, str(error))
         return pause
+
+    def _stand_by(self, session: Session, pause: float, reason: str, message: str) -> None:
+        """Show that there is no session for a while, and why."""
+        failure = Failure(reason, message, self._failures)
+        self._standing = (session, self._clock.monotonic() + pause, failure)
 
     def _all_down(self) -> None:
         self._telemetry.up(answering=False)
@@ -262,7 +313,10 @@ class Refresher:
         name = state.feed.name
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
         folded, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading)
-        self._telemetry.refreshed(snapshot, self._clock.monotonic() - started)
+        state.read_at = self._clock.monotonic()
+        state.seconds = state.read_at - started
+        state.samples, state.failure = snapshot.size, None
+        self._telemetry.refreshed(snapshot, state.seconds)
         self._report(folded)
         state.answering = True
         self._telemetry.up(answering=True)
@@ -318,5 +372,7 @@ class Refresher:
         state.answering = False
         say = log or (self._log.warning if state.failures == 1 else self._log.debug)
         say("refresh failed", feed=state.feed.name, reason=reason, error=error)
-        self._telemetry.failed(state.feed.name, reason, self._clock.monotonic() - started)
+        state.seconds = self._clock.monotonic() - started
+        state.failure = Failure(reason, error, state.failures)
+        self._telemetry.failed(state.feed.name, reason, state.seconds)
         self._telemetry.up(answering=any(each.answering for each in self._states.values()))
