@@ -194,12 +194,18 @@ class App:
         except TimeoutError:
             raise ReloadRefused("another reload is still at work") from None
         try:
-            done = await self._change(*await self._read(self._reread))
+            done = await self._reload(self._reread)
         finally:
             self._turn.release()
         _log.info("configuration reloaded", accounts=done)
         gc.collect()  # those that left have cycles, and their secrets should not stay in memory
         return done
+
+    async def _reload(self, reread: Callable[[], Config]) -> str:
+        try:
+            return await self._change(*await self._read(reread))
+        finally:
+            await asyncio.to_thread(self.publisher.renew)  # who asks now sees what came of it
 
     async def _read(self, reread: Callable[[], Config]) -> tuple[Config, Change]:
         successful = False
@@ -223,7 +229,6 @@ class App:
         self.accounts.part(change)
         await asyncio.to_thread(self.publisher.renew)
         await self.accounts.carry_out(change)
-        await asyncio.to_thread(self.publisher.renew)
         return str(change)
 
     def _check_ending(self) -> None:
