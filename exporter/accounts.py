@@ -98,10 +98,11 @@ class Accounts:
         return Change(tuple(wanted), leaving, tuple(coming))
 
     def part(self, change: Change) -> None:
-        """Let those that leave show nowhere any more."""
+        """Let those that leave read nothing any more, and show nowhere."""
         leaving = {each.identity.config.name for each in change.leaving}
         self._running = {name: each for name, each in self._running.items() if name not in leaving}
         for each in change.leaving:
+            each.leave()
             self._board.release(each.identity.config.name)
             each.telemetry.retire()
 
@@ -134,6 +135,11 @@ class Accounts:
         running = Running(coming.identity, coming.client, telemetry, self._build)
         self._running = {**self._running, config.name: running}
         return running
+
+    def start(self) -> None:
+        """Start all that show."""
+        for each in self:
+            each.start()
 
     async def stop(self) -> None:
         """Sign out of all at the same time; none starts after that."""

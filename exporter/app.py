@@ -164,8 +164,7 @@ class App:
     @asynccontextmanager
     async def _refreshing(self) -> AsyncIterator[None]:
         """Keep every account fresh; on leaving, sign out of all at the same time."""
-        for each in self.accounts:
-            each.start()
+        self.accounts.start()
         try:
             yield
         finally:

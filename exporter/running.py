@@ -16,8 +16,10 @@ from exporter.shown import Hider
 from exporter.status import AccountStatus, Failure
 from exporter.telemetry import AccountTelemetry
 
-SIGN_OUT_TIMEOUT = 6.0  # seconds; with the rest of the end within the ten of an orchestrator
-_CLOSE_TIMEOUT = 1.0
+# Seconds; together with the end of the web server below the ten after which an orchestrator kills.
+_SIGN_OUT_TIMEOUT = 5.25  # the last request may be a long poll, 5 s by default
+_LAST_TIMEOUT = 1.0
+_CLOSE_TIMEOUT = 0.5
 
 Build = Callable[[AccountConfig, httpx.AsyncClient, AccountTelemetry], Refresher]
 
@@ -64,6 +66,7 @@ class Running:
         self._hide = Hider(identity.config).hide
         self._client = client
         self._task: asyncio.Task[NoReturn] | None = None
+        self._leaving = False
 
     def start(self) -> None:
         """Keep the account fresh from now on."""
@@ -77,15 +80,21 @@ class Running:
         self.start()
         return True
 
+    def leave(self) -> None:
+        """Read nothing more; what is left to do is to sign out."""
+        if not self._leaving and self._task is not None and not self.refresher.end():
+            self._task.cancel()  # once: a second time would cut the sign-out short
+        self._leaving = True
+
     async def stop(self) -> None:
         """Sign out, within bounds, and close what is open."""
+        self.leave()
         if self._task is not None:
-            self._task.cancel()
-            _, alive = await asyncio.wait([self._task], timeout=SIGN_OUT_TIMEOUT)
-            for task in alive:
-                name = self.identity.config.name
-                _log.warning("signing out took too long", account=name)
-                task.cancel()
+            _, alive = await asyncio.wait([self._task], timeout=_SIGN_OUT_TIMEOUT)
+            if alive:
+                _log.warning("signing out took too long", account=self.identity.config.name)
+                self._task.cancel()
+                await asyncio.wait([self._task], timeout=_LAST_TIMEOUT)
         closing = asyncio.create_task(self._client.aclose())
         await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT)
 

@@ -117,6 +117,8 @@ class Refresher:
         self._standing: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._no_listening_before = float("-inf")
         self._seen_words: set[tuple[str, str, str]] = set()
+        self._ending = False
+        self._asleep = False
         self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
         self.tried = asyncio.Event()  # every feed has
         board.reserve(account, list(self._states), max_series)
@@ -124,12 +126,33 @@ class Refresher:
 
     async def run(self) -> NoReturn:
         """Sign in, refresh, sign in again; for ever."""
-        await self._clock.sleep(self._roll() * _SPREAD)
+        await self._sleep(self._roll() * _SPREAD)
         while True:
             pause = await self._session()
             self.begun.set()
             self.tried.set()
-            await self._clock.sleep(pause)
+            await self._sleep(pause)
+
+    def end(self) -> bool:
+        """Ask the platform nothing more but to sign out; tell whether that comes by itself.
+
+        It does when the request at work has been answered. A platform may go on with a request
+        whose client has gone, and refuse the sign-out meanwhile. Who sleeps has to be cancelled.
+        """
+        self._ending = True
+        return not self._asleep
+
+    def _check_end(self) -> None:
+        if self._ending:
+            raise asyncio.CancelledError
+
+    async def _sleep(self, seconds: float) -> None:
+        self._check_end()
+        self._asleep = True
+        try:
+            await self._clock.sleep(seconds)
+        finally:
+            self._asleep = False
 
     def status(self) -> AccountStatus:
         """Tell how the account stands; may be asked from any thread."""
@@ -175,6 +198,7 @@ class Refresher:
 
     def _session_ended(self, error: ProviderError, *, signed_in: bool) -> float:
         """Log the end of a session; return the seconds to wait."""
+        self._check_end()
         self._failures += 1
         refused = isinstance(error, Unauthorized) and not signed_in
         if refused:
@@ -210,6 +234,7 @@ class Refresher:
         for state in self._states.values():
             state.due, state.fresh = start, True
         while True:
+            self._check_end()
             state, wait = self._next()
             if wait > 0:
                 await self._idle(wait)
@@ -252,7 +277,7 @@ class Refresher:
                 await self._heard(readings, started)
                 return
             wait = min(wait, _SHORTEST_LISTEN)
-        await self._clock.sleep(wait)
+        await self._sleep(wait)
 
     async def _heard(self, readings: Mapping[str, Reading], started: float) -> None:
         """Publish what was pushed; a feed that was heard of need not be asked so soon."""
@@ -310,9 +335,12 @@ class Refresher:
 
     async def _publish(self, state: _State, reading: Reading, started: float) -> None:
         """Make a snapshot of a reading and put it on the board."""
+        self._check_end()
         name = state.feed.name
+        before = self._board.latest(self._account, name)
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
-        folded, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading)
+        folded, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading, before)
+        self._check_end()
         state.read_at = self._clock.monotonic()
         state.seconds = state.read_at - started
         state.samples, state.failure = snapshot.size, None
@@ -328,7 +356,9 @@ class Refresher:
             self._failures = 0
         self._board.put(snapshot)
 
-    def _take(self, state: _State, reading: Reading) -> tuple[Folded, Snapshot]:
+    def _take(
+        self, state: _State, reading: Reading, before: Snapshot | None
+    ) -> tuple[Folded, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
         tables = {table.name: table for table in feed.tables}
@@ -341,7 +371,7 @@ class Refresher:
             taken_at=self._clock.time(),
             source_at=reading.source_at,
             expires_at=self._clock.monotonic() + feed.stale_after,
-            before=self._board.latest(self._account, feed.name),
+            before=before,
         )
         state.ledger.prune(self._max_series)
         return folded, snapshot

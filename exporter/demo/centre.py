@@ -80,6 +80,7 @@ class Centre:
                 "username": self.five9.username,
                 "password": self.five9.password,
                 "view": {"time_zone": self.zone},
+                "long_poll": "1s",  # the end waits for one
             },
             {
                 "name": "demo-brightpattern",
