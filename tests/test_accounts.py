@@ -48,11 +48,12 @@ class Platform(Collector):
         self.world = world
         self.config = config
         self.client = client
-        self.feeds = [Feed("a", (TABLE,), 10.0, 5.0, 30.0)]
+        self.feeds = [Feed("a", (TABLE,), 10.0, 20.0, 30.0)]
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         world, user = self.world, self.config.user
+        await asyncio.sleep(world.sign_in_takes.get(user, 0.0))
         if user in world.refused:
             world.note("refused", user)
             raise Unauthorized("no")
@@ -68,6 +69,8 @@ class Platform(Collector):
 
     async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
         self.world.fetched.append((self.config.name, asyncio.get_running_loop().time()))
+        await asyncio.sleep(self.world.answer_takes.get(self.config.user, 0.0))
+        self.world.note("answered", self.config.user)
         return Reading({"grid": Rows.of([{"Queue": "Sales", "Waiting": 1}])})
 
 
@@ -81,6 +84,8 @@ class World:
         self.sessions: dict[str, int] = {}
         self.most_sessions = 0
         self.sign_out_takes: dict[str, float] = {}
+        self.answer_takes: dict[str, float] = {}
+        self.sign_in_takes: dict[str, float] = {}
         self.refused: set[str] = set()
         self.clients: list[httpx.AsyncClient] = []
         self.board = Board()
@@ -186,7 +191,7 @@ def test_what_is_the_same_goes_on(play: Callable[[Scene], None]) -> None:
         assert world.own("a") == own
         await asyncio.sleep(60)
         assert {name: world.running(name) for name in "ab"} == before
-        assert [event for event, *_ in world.events] == ["in", "in"]
+        assert world.at("in", "a") == world.at("in", "b") == [0]
         assert len(world.fetched) == count + 12
         assert len(world.clients) == 2
 
@@ -329,7 +334,7 @@ def test_a_certificate_that_cannot_be_used(play: Callable[[Scene], None]) -> Non
         assert [fault.split(":")[0] for fault in caught.value.faults] == ["b", "c"]
         await asyncio.sleep(10)
         assert world.names == ["a", "b"]
-        assert [event for event, *_ in world.events] == ["in", "in"]
+        assert world.at("in", "a") == world.at("in", "b") == [0]
 
     play(scene)
 
@@ -385,5 +390,52 @@ def test_what_has_left_counts_nowhere(play: Callable[[Scene], None]) -> None:
         gone.doubled("a", 1)
         gone.up(answering=True)
         assert world.own("b") == {}
+
+    play(scene)
+
+
+def test_the_request_at_work_is_answered_first(play: Callable[[Scene], None]) -> None:
+    """A request is let end before the sign-out, another is not made, its answer not shown."""
+
+    async def scene(world: World) -> None:
+        world.answer_takes["b"] = 4.0
+        await asyncio.sleep(6)  # a request of b's has begun at 65
+        fetched = len(world.fetched)
+        await world.change("a")
+        assert world.at("answered", "b")[-1] == world.at("out", "b")[0] == 69
+        assert [name for name, at in world.fetched[fetched:] if name == "b"] == []
+        assert 'account="b"' not in world.page()
+        assert world.own("b") == {}
+
+    play(scene)
+
+
+def test_a_request_that_is_not_answered_is_given_up(play: Callable[[Scene], None]) -> None:
+    """A platform that does not answer holds up the sign-out for some seconds only."""
+
+    async def scene(world: World) -> None:
+        world.answer_takes["b"] = 1e6
+        await asyncio.sleep(6)
+        await world.change("a", "b", b={"max_series": 7})
+        assert world.at("out", "b") == [71.25]
+        await asyncio.sleep(1)
+        assert world.at("in", "b") == [0, 71.25]
+        world.answer_takes.clear()
+
+    play(scene)
+
+
+def test_a_session_that_ends_meanwhile(play: Callable[[Scene], None]) -> None:
+    """Credentials that are refused while an account leaves end it like anything else."""
+
+    async def scene(world: World) -> None:
+        world.sign_in_takes["c"] = 2.0
+        world.refused.add("c")
+        await world.change("a", "b", "c")
+        await asyncio.sleep(1)
+        await world.change("a", "b")
+        assert world.at("refused", "c") == [62]
+        assert asyncio.get_running_loop().time() == 62
+        assert world.own("c") == {}
 
     play(scene)

@@ -322,6 +322,24 @@ async def test_rejected_credentials_end_at_a_reload(tmp_path: Path) -> None:
         assert world.sign_ins(world.simulator.username) == 1
 
 
+async def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    """Series over an account's cap are counted, and no longer when the account has gone."""
+    world = World(tmp_path)
+    second = world.account("second", "second@example.com", ", max_series: 3")
+    world.write(world.account("first", world.simulator.username), second)
+    async with world.serving():
+        await world.app.reload()
+        page = await world.until(
+            'contactcenter_series_dropped{account="second",feed="ACDStatus",provider="five9"} '
+        )
+        assert 'contactcenter_up{account="second"' in page
+        world.write(world.account("first", world.simulator.username))
+        await world.app.reload()
+        for _ in range(5):
+            assert 'account="second"' not in (await world.web.get("/metrics")).text
+            await asyncio.sleep(0.1)
+
+
 async def test_the_configuration_is_shown_without_secrets(tmp_path: Path) -> None:
     """/config shows what is in force, also after a reload, and never a secret."""
     world = World(tmp_path)

@@ -133,12 +133,17 @@ def test_other_parts_of_a_configuration(config: Config) -> None:
     """Whatever else a configuration holds is shown too, without secrets."""
 
     @dataclass(frozen=True)
-    class Larger(Config):
-        queues: tuple[dict[str, object], ...] = ()
+    class Queue:
+        match: dict[str, str]
+        limit: float
 
-    larger = Larger(config.accounts, config.directory, ({"match": PLANTED, "limit": 0.5},))
+    @dataclass(frozen=True)
+    class Larger(Config):
+        queues: tuple[Queue, ...] = ()
+
+    larger = Larger(config.accounts, config.directory, (Queue({"queue": PLANTED}, 0.5),))
     shown = yaml.safe_load(as_yaml(larger))
-    assert shown["queues"] == [{"match": SECRET, "limit": 0.5}]
+    assert shown["queues"] == [{"match": {"queue": SECRET}, "limit": 0.5}]
     assert list(shown) == ["accounts", "queues"]
 
 
