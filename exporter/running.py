@@ -74,7 +74,8 @@ class Running:
 
     def retry(self) -> bool:
         """Try an account at once that rejected credentials have stopped; tell whether it was."""
-        if self._task is None or self.refresher.status().session != "stopped":
+        stopped = self.refresher.status().session == "stopped"
+        if self._task is None or self._leaving or not stopped:
             return False
         self._task.cancel()  # it only waits
         self.start()

@@ -361,6 +361,22 @@ def test_rejected_credentials_are_tried_once_more(play: Callable[[Scene], None])
     play(scene)
 
 
+def test_who_leaves_is_not_tried_again(play: Callable[[Scene], None]) -> None:
+    """An account that was stopped and is leaving stays so, though a reload is still at work."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("c")
+        await world.change("a", "b", "c")
+        await asyncio.sleep(10)
+        stopped = world.running("c")
+        await world.accounts.stop()
+        assert not stopped.retry()
+        await asyncio.sleep(10)
+        assert world.at("refused", "c") == [60]
+
+    play(scene)
+
+
 def test_nothing_starts_after_the_end(play: Callable[[Scene], None]) -> None:
     """An account that was to follow another is not started when the end has begun meanwhile."""
 
