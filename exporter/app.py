@@ -1,4 +1,4 @@
-"""The whole: configuration → accounts → refreshers → board → web."""
+"""The whole: configuration → accounts → refreshers → board → web; and the same again on reload."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,13 @@ from pathlib import Path
 import httpx
 from starlette.types import ASGIApp
 
+from exporter import shown
+from exporter.accounts import Accounts, Change, ClientFactory
 from exporter.applied import Unmatched
 from exporter.board import Board, Publisher
 from exporter.clock import Clock, SystemClock
 from exporter.config import AccountConfig, Config
+from exporter.errors import ConfigError, ReloadRefused
 from exporter.front import Guard, Mount, Paths
 from exporter.gate import Gate
 from exporter.live import report
@@ -25,15 +28,18 @@ from exporter.page import Format
 from exporter.providers import PROVIDERS
 from exporter.schedule import Refresher
 from exporter.sockets import Address
+from exporter.status import Overview
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.transport import Http, open_client
 from exporter.web import Server, Site
 from exporter.webwatch import WebWatch
+from exporter.workers import run_apart
 
-ClientFactory = Callable[[AccountConfig, Path], httpx.AsyncClient]
-_SIGN_OUT_TIMEOUT = 8.0  # seconds; an orchestrator waits ten before it kills
 _ONCE_TIMEOUT = 900.0
 _SWITCH_INTERVAL = 0.0005  # seconds; a scrape gets its turn soon while a refresh computes
+_READ_TIMEOUT = 5.0  # seconds for the configuration and all its files
+_TURN_TIMEOUT = 8.0  # seconds that a reload waits for an earlier one, or the end for the last
+_MOST_WAITING = 2  # reloads by signal: one at work, one behind it
 
 _log = get_log(__name__)
 
@@ -45,7 +51,11 @@ def client_for(account: AccountConfig, directory: Path) -> httpx.AsyncClient:
 
 
 class App:
-    """One exporter process: every account of one configuration, and one page."""
+    """One exporter process: every account of one configuration, and one page.
+
+    ``reread`` reads the configuration anew, and raises ``ConfigError``; without it there is
+    nothing to reload. ``lifecycle`` allows to ask for a reload over HTTP.
+    """
 
     def __init__(
         self,
@@ -53,41 +63,50 @@ class App:
         *,
         clock: Clock | None = None,
         clients: ClientFactory = client_for,
+        reread: Callable[[], Config] | None = None,
+        lifecycle: bool = False,
     ) -> None:
         self._clock = clock or SystemClock()
         self.telemetry = Telemetry()
-        self.telemetry.reload_successful.set(1)
-        self.telemetry.reload_time.set(self._clock.time())
         self._config = config
-        self._views = {
-            account.name: AccountTelemetry(self.telemetry, account.provider, account.name)
-            for account in config.accounts
-        }
+        self._reread = reread
+        self._has_read(successful=True)
         self.board = Board(
-            dropped=lambda account, feed, series: self._views[account].dropped(feed, series),
-            doubled=lambda account, feed, series: self._views[account].doubled(feed, series),
+            dropped=self._dropped,
+            doubled=self._doubled,
             objectives=config.objectives,
             wall=self._clock.time,
         )
         self.telemetry.watch_objectives(Unmatched(self._unmatched).count)
-        self._clients = [clients(account, config.directory) for account in config.accounts]
-        self.refreshers = [
-            self._refresher(account, client)
-            for account, client in zip(config.accounts, self._clients, strict=True)
-        ]
+        self.accounts = Accounts(self.board, self.telemetry, clients, self._refresher)
+        for coming in self.accounts.plan(config).coming:
+            self.accounts.add(coming)
         self.publisher = Publisher(self.board, self.telemetry.chapters, self._clock.monotonic)
-        self.site = Site(self.publisher, self.telemetry, self._ready)
+        self.site = Site(
+            self.publisher,
+            self.telemetry,
+            self._ready,
+            overview=self.overview,
+            config=lambda: shown.as_yaml(self._config),
+            reload=self._reload_from_web if lifecycle else None,
+        )
+        self._turn = asyncio.Lock()  # one reload at a time
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = False
+        self._was_ready = False
 
-    def _refresher(self, account: AccountConfig, client: httpx.AsyncClient) -> Refresher:
-        view = self._views[account.name]
-        http = Http(client, view, self._clock)
-        collector = PROVIDERS[account.provider].collector(account, http, view, self._clock)
+    def _refresher(
+        self, account: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
+    ) -> Refresher:
+        http = Http(client, telemetry, self._clock)
+        collector = PROVIDERS[account.provider].collector(account, http, telemetry, self._clock)
         return Refresher(
             account.name,
             collector,
             account.scope(),
             self.board,
-            view,
+            telemetry,
             auth_retry=account.auth_retry,
             max_series=account.max_series,
             clock=self._clock,
@@ -96,8 +115,29 @@ class App:
     def _unmatched(self) -> list[Entry] | None:
         return self.board.unmatched(self._clock.monotonic())
 
+    def _dropped(self, account: str, feed: str, series: int) -> None:
+        if telemetry := self.accounts.telemetry_of(account):
+            telemetry.dropped(feed, series)
+
+    def _doubled(self, account: str, feed: str, series: int) -> None:
+        if telemetry := self.accounts.telemetry_of(account):
+            telemetry.doubled(feed, series)
+
     def _ready(self) -> bool:
-        return all(refresher.begun.is_set() for refresher in self.refreshers)
+        """Tell whether every account has been tried; what a reload adds changes nothing of it."""
+        begun = all(each.refresher.begun.is_set() for each in self.accounts)
+        self._was_ready = self._was_ready or begun
+        return self._was_ready
+
+    def overview(self) -> Overview:
+        """Tell how everything stands; may be asked from any thread."""
+        return Overview(
+            tuple(each.status() for each in self.accounts),
+            config_age=self._clock.time() - self._read_at,
+            config_broken=self._broken,
+        )
+
+    # Serving -------------------------------------------------------------------------------
 
     async def serve(
         self,
@@ -112,12 +152,12 @@ class App:
         Raises ``OSError`` where the address cannot be listened on.
         """
         sys.setswitchinterval(_SWITCH_INTERVAL)
+        self._loop = asyncio.get_running_loop()
         server = Server(self._front(paths, watch), where, "web", watch=watch)
         self.publisher.start()
         server.start()
         for address in server.addresses:
-            _log.info("listening", address=str(address), accounts=len(self.refreshers))
-        gc.freeze()
+            _log.info("listening", address=str(address), accounts=len(list(self.accounts)))
         try:
             async with self._refreshing():
                 await stop.wait()
@@ -155,7 +195,7 @@ class App:
     @asynccontextmanager
     async def _tried_once(self) -> AsyncIterator[None]:
         async with self._refreshing():
-            tried = (refresher.tried.wait() for refresher in self.refreshers)
+            tried = (each.refresher.tried.wait() for each in self.accounts)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*tried), _ONCE_TIMEOUT)
             yield
@@ -163,12 +203,106 @@ class App:
     @asynccontextmanager
     async def _refreshing(self) -> AsyncIterator[None]:
         """Keep every account fresh; on leaving, sign out of all at the same time."""
-        tasks = [asyncio.create_task(refresher.run()) for refresher in self.refreshers]
+        self.accounts.start()
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=_SIGN_OUT_TIMEOUT)
-            for client in self._clients:
-                await client.aclose()
+            self._ending = True
+            await asyncio.gather(self.accounts.stop(), self._last_reload())
+
+    async def _last_reload(self) -> None:
+        """Wait for a reload to end that is at work, and for those behind it to be refused."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TURN_TIMEOUT), self._turn:
+                pass
+
+    # Reloading -----------------------------------------------------------------------------
+
+    async def reload(self) -> str:
+        """Read the configuration anew and change what differs; return what was done.
+
+        Raises ``ConfigError`` where it cannot be used: nothing has changed then;
+        ``ReloadRefused`` where there is nothing to read, or not now.
+        """
+        if self._reread is None:
+            raise ReloadRefused("there is no configuration file to read again")
+        try:
+            async with asyncio.timeout(_TURN_TIMEOUT):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise ReloadRefused("another reload is still at work") from None
+        try:
+            done = await self._reload(self._reread)
+        finally:
+            self._turn.release()
+        _log.info("configuration reloaded", accounts=done)
+        gc.collect()  # those that left have cycles, and their secrets should not stay in memory
+        return done
+
+    async def _reload(self, reread: Callable[[], Config]) -> str:
+        try:
+            return await self._change(*await self._read(reread))
+        finally:
+            await asyncio.to_thread(self.publisher.renew)  # who asks now sees what came of it
+
+    async def _read(self, reread: Callable[[], Config]) -> tuple[Config, Change]:
+        successful = False
+        try:
+            self._check_ending()
+            config = await run_apart(reread, _READ_TIMEOUT)
+            self._check_ending()
+            change = self.accounts.plan(config)
+            successful = True
+        except TimeoutError:
+            raise self._unusable([f"could not be read within {_READ_TIMEOUT:g} s"]) from None
+        except ConfigError as error:
+            raise self._unusable(error.faults) from None
+        finally:
+            self._has_read(successful=successful)
+        return config, change
+
+    async def _change(self, config: Config, change: Change) -> str:
+        self._ready()  # what it is now holds for what is added, too
+        self._config = config
+        self.board.hold_to(config.objectives)
+        self.accounts.part(change)
+        await asyncio.to_thread(self.publisher.renew)
+        await self.accounts.carry_out(change)
+        return str(change)
+
+    def _check_ending(self) -> None:
+        if self._ending:
+            raise ReloadRefused("the exporter is ending")
+
+    def _unusable(self, faults: list[str]) -> ConfigError:
+        for fault in faults:
+            _log.error("configuration not reloaded", fault=fault)
+        return ConfigError(faults)
+
+    def _has_read(self, *, successful: bool) -> None:
+        self.telemetry.reload_successful.set(successful)
+        self._broken = not successful
+        if successful:
+            self._read_at = self._clock.time()
+            self.telemetry.reload_time.set(self._read_at)
+
+    def hang_up(self) -> None:
+        """Reload in the background; the log tells what came of it. For ``SIGHUP``."""
+        if len(self._reloads) < _MOST_WAITING:  # one that waits will read what is there by then
+            task = asyncio.create_task(self._reload_quietly())
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
+    async def _reload_quietly(self) -> None:
+        with contextlib.suppress(ConfigError):  # it has been logged
+            try:
+                await self.reload()
+            except ReloadRefused as error:
+                _log.warning("reload refused", error=str(error))
+
+    async def _reload_from_web(self) -> str:
+        """Reload on the loop of the accounts; requests are served on another."""
+        assert self._loop is not None, "nothing is served before"
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self.reload(), self._loop)
+        )

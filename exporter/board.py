@@ -75,6 +75,12 @@ class Board:
         self._objectives = objectives
         self.changed.set()
 
+    def release(self, account: str) -> None:
+        """Take an account and its figures off the page."""
+        with self._lock:
+            self._places.pop(account, None)
+        self.changed.set()
+
     def put(self, snapshot: Snapshot) -> None:
         """Replace a feed's snapshot."""
         with self._lock:
@@ -245,6 +251,12 @@ class Publisher:
         self._stop.set()
         self._board.changed.set()
         self._thread.join(timeout=5)
+
+    def renew(self) -> None:
+        """Make a page of what is known now, the exporter's own metrics included."""
+        with self._making:
+            self._own = (float("-inf"), [])
+        self._publish()
 
     def current(self) -> Page:
         """Return a page whose figures are all fresh now; made on the spot if need be."""

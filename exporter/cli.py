@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a failure while running, 2 wrong usage or configuration.
 
 import argparse
 import asyncio
+import gc
 import os
 import platform
 import signal
@@ -64,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="read the accounts of a configuration and serve /metrics")
     _add_config(run)
     _add_web(run)
+    run.add_argument(
+        "--web.enable-lifecycle",
+        dest="lifecycle",
+        action="store_true",
+        help="let POST /-/reload read the configuration again, as SIGHUP does",
+    )
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", help="simulated platforms, and the exporter reading them")
@@ -175,7 +182,13 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     config, watch = _load(options)
     set_up(options.log_level, options.log_format)
-    return _serve(config, options, watch=watch)
+    return _serve(
+        config,
+        options,
+        watch=watch,
+        reread=lambda: load(options.config, os.environ, MODELS),
+        lifecycle=options.lifecycle,
+    )
 
 
 def _load(options: argparse.Namespace) -> tuple[Config, WebWatch | None]:
@@ -198,15 +211,24 @@ def _watch(options: argparse.Namespace) -> WebWatch | None:
     return WebWatch(options.web_config) if options.web_config else None
 
 
-def _serve(config: Config, options: argparse.Namespace, *, watch: WebWatch | None = None) -> int:
+def _serve(
+    config: Config,
+    options: argparse.Namespace,
+    *,
+    watch: WebWatch | None = None,
+    reread: Callable[[], Config] | None = None,
+    lifecycle: bool = False,
+) -> int:
     paths = _paths(options)
     sockets = [] if options.once else _sockets(options)
+    gc.freeze()  # what is loaded by now stays; accounts, made after this, come and go
 
     async def work() -> None:
-        app = App(config)
+        app = App(config, reread=reread, lifecycle=lifecycle)
         if options.once:
             sys.stdout.buffer.write(await app.once())
             return
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.hang_up)
         await app.serve(sockets, _stop_event(), paths=paths, watch=watch)
 
     asyncio.run(work())

@@ -4,6 +4,7 @@
 
     ExporterError
     ├── ConfigError            the configuration cannot be used: every fault, each with its place
+    ├── ReloadRefused          the configuration is not read again now, whatever it says
     └── ProviderError          a platform did not give what was asked; the feed is tried again
         ├── Unreachable        no connection: refused, reset, name or TLS failure
         ├── TimedOut           no answer in time
@@ -30,6 +31,10 @@ class ConfigError(ExporterError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class ReloadRefused(ExporterError):
+    """The configuration is not read again: there is no file, another reload runs, or all ends."""
 
 
 class ProviderError(ExporterError):

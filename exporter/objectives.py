@@ -155,13 +155,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objectives:
-    """All items of a configuration, in order: the first that matches an object holds for it."""
+    """All items of a configuration, in order: the first that matches an object holds for it.
+
+    ``written`` are the sections as they stand in the file.
+    """
 
     entries: tuple[Entry, ...] = ()
+    written: Mapping[str, Sequence[Model]] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, queues: Iterable[QueueObjectives], campaigns: Iterable[CampaignObjectives]
+        cls, queues: Sequence[QueueObjectives], campaigns: Sequence[CampaignObjectives]
     ) -> "Objectives":
         """Make them of what was written under ``queues`` and ``campaigns``."""
         entries = [
@@ -186,7 +190,8 @@ class Objectives:
             )
             for at, item in enumerate(campaigns)
         ]
-        return cls(tuple(entries))
+        sections: dict[str, Sequence[Model]] = {"queues": queues, "campaigns": campaigns}
+        return cls(tuple(entries), {name: each for name, each in sections.items() if each})
 
 
 def _queue_figures(item: QueueObjectives) -> list[Figure]:

@@ -21,6 +21,7 @@ from exporter.logs import get_log
 from exporter.rows import Reading
 from exporter.scope import Scope
 from exporter.snapshot import Snapshot, take
+from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
 from exporter.telemetry import AccountTelemetry
 from exporter.workers import run_job
 
@@ -59,6 +60,31 @@ class _State:
     answering: bool = False
     reading: Reading | None = None  # what the last snapshot was made of
     ledger: Ledger = field(default_factory=Ledger)
+    read_at: float | None = None  # when the last refresh succeeded
+    seconds: float | None = None  # that the last refresh took
+    samples: int | None = None
+    failure: Failure | None = None  # of the last refresh, if it failed
+
+    def status(self, now: float, session: Session) -> FeedStatus:
+        """Tell how the feed stands at ``now``, in a session that stands so."""
+        state: FeedState = "failing" if self.failure else "waiting"
+        if session == "stopped":
+            state = "stopped"
+        elif session == "waiting":
+            state = "waiting"
+        elif self.answering and self.read_at is not None:
+            fresh = now < self.read_at + self.feed.stale_after
+            state = "ok" if fresh else "waiting"  # it may have to wait for a request limit
+        return FeedStatus(
+            self.feed.name,
+            state,
+            self.feed.interval,
+            age=None if self.read_at is None else now - self.read_at,
+            due_in=self.due - now if session == "signed in" else None,
+            seconds=self.seconds,
+            samples=self.samples,
+            failure=self.failure,
+        )
 
 
 class Refresher:
@@ -89,8 +115,11 @@ class Refresher:
         self._log = get_log(__name__).bind(provider=telemetry.provider, account=account)
         self._states = {feed.name: _State(feed, rank) for rank, feed in enumerate(collector.feeds)}
         self._failures = 0  # sessions in a row that ended before any feed succeeded
+        self._standing: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._no_listening_before = float("-inf")
         self._seen_words: set[tuple[str, str, str]] = set()
+        self._ending = False
+        self._asleep = False
         self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
         self.tried = asyncio.Event()  # every feed has
         board.reserve(account, list(self._states), max_series, scope.base, self.tried.is_set)
@@ -98,39 +127,79 @@ class Refresher:
 
     async def run(self) -> NoReturn:
         """Sign in, refresh, sign in again; for ever."""
-        await self._clock.sleep(self._roll() * _SPREAD)
+        await self._sleep(self._roll() * _SPREAD)
         while True:
             pause = await self._session()
             self.begun.set()
             self.tried.set()
-            await self._clock.sleep(pause)
+            await self._sleep(pause)
+
+    def end(self) -> bool:
+        """Ask the platform nothing more but to sign out; tell whether that comes by itself.
+
+        It does when the request at work has been answered. A platform may go on with a request
+        whose client has gone, and refuse the sign-out meanwhile. Who sleeps has to be cancelled.
+        """
+        self._ending = True
+        return not self._asleep
+
+    def _check_end(self) -> None:
+        if self._ending:
+            raise asyncio.CancelledError
+
+    async def _sleep(self, seconds: float) -> None:
+        self._check_end()
+        self._asleep = True
+        try:
+            await self._clock.sleep(seconds)
+        finally:
+            self._asleep = False
+
+    def status(self) -> AccountStatus:
+        """Tell how the account stands; may be asked from any thread."""
+        now = self._clock.monotonic()
+        session, retry_at, failure = self._standing
+        return AccountStatus(
+            self._account,
+            self._telemetry.provider,
+            session,
+            tuple(state.status(now, session) for state in self._states.values()),
+            retry_in=None if retry_at is None else max(retry_at - now, 0.0),
+            failure=failure,
+            quotas=self._telemetry.quotas,
+        )
 
     # Sessions ------------------------------------------------------------------------------
 
     async def _session(self) -> float:
         """Live through one session; return the seconds to wait before the next."""
         signed_in = False
+        self._standing = ("signing in", None, self._standing[2])
         try:
             async with self._collector.open():
                 signed_in = True
+                self._standing = ("signed in", None, None)
                 self._telemetry.signed_in("ok")
                 await self._refresh_forever()
         except ProviderError as error:
             if not signed_in:
                 self._telemetry.signed_in(error.reason)
             return self._session_ended(error, signed_in=signed_in)
-        except Exception:  # noqa: BLE001 - the boundary of a session: no bug ends the schedule
+        except Exception as error:  # noqa: BLE001 - the boundary of a session: no bug ends the schedule
             self._log.exception("session broke", reason="internal")
             if not signed_in:
                 self._telemetry.signed_in("internal")
             self._failures += 1
-            return backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
+            pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
+            self._stand_by("waiting", pause, "internal", type(error).__name__)
+            return pause
         finally:
             self._all_down()
         raise AssertionError("a session ends by an error only")
 
     def _session_ended(self, error: ProviderError, *, signed_in: bool) -> float:
         """Log the end of a session; return the seconds to wait."""
+        self._check_end()
         self._failures += 1
         refused = isinstance(error, Unauthorized) and not signed_in
         if refused:
@@ -144,7 +213,13 @@ class Refresher:
         message = "session ended" if signed_in else "sign-in failed"
         say = self._log.warning if self._failures == 1 or refused else self._log.debug
         say(message, reason=error.reason, error=str(error), retry_in=round(pause, 1))
+        self._stand_by("stopped" if refused else "waiting", pause, error.reason, str(error))
         return pause
+
+    def _stand_by(self, session: Session, pause: float, reason: str, message: str) -> None:
+        """Show that there is no session for a while, and why."""
+        failure = Failure(reason, message, self._failures)
+        self._standing = (session, self._clock.monotonic() + pause, failure)
 
     def _all_down(self) -> None:
         self._telemetry.up(answering=False)
@@ -160,6 +235,7 @@ class Refresher:
         for state in self._states.values():
             state.due, state.fresh = start, True
         while True:
+            self._check_end()
             state, wait = self._next()
             if wait > 0:
                 await self._idle(wait)
@@ -202,7 +278,7 @@ class Refresher:
                 await self._heard(readings, started)
                 return
             wait = min(wait, _SHORTEST_LISTEN)
-        await self._clock.sleep(wait)
+        await self._sleep(wait)
 
     async def _heard(self, readings: Mapping[str, Reading], started: float) -> None:
         """Publish what was pushed; a feed that was heard of need not be asked so soon."""
@@ -272,10 +348,16 @@ class Refresher:
 
     async def _publish(self, state: _State, reading: Reading, started: float) -> None:
         """Make a snapshot of a reading and put it on the board."""
+        self._check_end()
         name = state.feed.name
+        before = self._board.latest(self._account, name)
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
-        folded, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading)
-        self._telemetry.refreshed(snapshot, self._clock.monotonic() - started)
+        folded, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading, before)
+        self._check_end()
+        state.read_at = self._clock.monotonic()
+        state.seconds = state.read_at - started
+        state.samples, state.failure = snapshot.size, None
+        self._telemetry.refreshed(snapshot, state.seconds)
         self._report(folded)
         state.answering = True
         self._telemetry.up(answering=True)
@@ -287,7 +369,9 @@ class Refresher:
             self._failures = 0
         self._board.put(snapshot)
 
-    def _take(self, state: _State, reading: Reading) -> tuple[Folded, Snapshot]:
+    def _take(
+        self, state: _State, reading: Reading, before: Snapshot | None
+    ) -> tuple[Folded, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
         before = self._board.latest(self._account, feed.name)
@@ -343,5 +427,7 @@ class Refresher:
         state.answering = False
         say = log or (self._log.warning if state.failures == 1 else self._log.debug)
         say("refresh failed", feed=state.feed.name, reason=reason, error=error)
-        self._telemetry.failed(state.feed.name, reason, self._clock.monotonic() - started)
+        state.seconds = self._clock.monotonic() - started
+        state.failure = Failure(reason, error, state.failures)
+        self._telemetry.failed(state.feed.name, reason, state.seconds)
         self._telemetry.up(answering=any(each.answering for each in self._states.values()))

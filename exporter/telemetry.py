@@ -1,5 +1,6 @@
 """The exporter's own metrics: how well does it do its work?"""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from exporter.families import BASE_LABELS, PROCESS_WIDE, Family
 from exporter.fold import Schema
 from exporter.page import Chapter, chapters_of
 from exporter.snapshot import Snapshot
+from exporter.status import Quota
 
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -24,6 +26,7 @@ class Telemetry:
         self.registry = prom.CollectorRegistry()
         for collector in (prom.ProcessCollector, prom.PlatformCollector, prom.GCCollector):
             collector(registry=self.registry)
+        self._of_accounts: list[prom.Gauge | prom.Counter | prom.Histogram] = []
         gauge, counter = self._gauge, self._counter
         self.up = gauge(families.UP)
         self.feed_up = gauge(families.FEED_UP)
@@ -55,13 +58,26 @@ class Telemetry:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._of_accounts.append(self.api_request_duration)
         gauge(families.BUILD_INFO).labels(__version__).set(1)
 
     def _gauge(self, family: Family) -> prom.Gauge:
-        return prom.Gauge(family.name, family.help, _labels(family), registry=self.registry)
+        made = prom.Gauge(family.name, family.help, _labels(family), registry=self.registry)
+        if family not in PROCESS_WIDE:
+            self._of_accounts.append(made)
+        return made
 
     def _counter(self, family: Family) -> prom.Counter:
-        return prom.Counter(family.name, family.help, _labels(family), registry=self.registry)
+        made = prom.Counter(family.name, family.help, _labels(family), registry=self.registry)
+        if family not in PROCESS_WIDE:
+            self._of_accounts.append(made)
+        return made
+
+    def forget(self, provider: str, account: str) -> None:
+        """Take every series of an account away."""
+        own = dict(zip(BASE_LABELS, (provider, account), strict=True))
+        for metric in self._of_accounts:
+            metric.remove_by_labels(own)
 
     def watch_objectives(self, unmatched: Callable[[], int | None]) -> None:
         """Show how many objectives match nothing live, from when that is known on."""
@@ -85,13 +101,24 @@ class _WhenKnown(Collector):
             yield GaugeMetricFamily(self.family.name, self.family.help, value)
 
 
-@dataclass(frozen=True, slots=True)
 class AccountTelemetry:
-    """The telemetry of one account: everything here carries its ``provider`` and ``account``."""
+    """The telemetry of one account: everything here carries its ``provider`` and ``account``.
 
-    telemetry: Telemetry
-    provider: str
-    account: str
+    Used from the event loop, ``dropped`` and ``doubled`` from threads that make pages too.
+    """
+
+    def __init__(self, telemetry: Telemetry, provider: str, account: str) -> None:
+        self.telemetry = telemetry
+        self.provider = provider
+        self.account = account
+        self.quotas: tuple[Quota, ...] = ()  # as last told, one for each operation and window
+        self._lock = threading.Lock()
+
+    def retire(self) -> None:
+        """Take everything of the account away; what is still recorded after that shows nowhere."""
+        with self._lock:
+            shown, self.telemetry = self.telemetry, Telemetry()
+        shown.forget(self.provider, self.account)
 
     def starting(self, intervals: Mapping[str, float]) -> None:
         """Show the account and its feeds (name → seconds) as not yet answering."""
@@ -122,6 +149,9 @@ class AccountTelemetry:
         """Show what the platform says of a request limit."""
         self.telemetry.api_quota_limit.labels(*self._own, operation, window).set(limit)
         self.telemetry.api_quota_used.labels(*self._own, operation, window).set(used)
+        told = {(each.operation, each.window): each for each in self.quotas}
+        told[operation, window] = Quota(operation, window, limit, used)
+        self.quotas = tuple(told.values())
 
     def refreshed(self, snapshot: Snapshot, seconds: float) -> None:
         """Record a refresh that succeeded."""
@@ -165,11 +195,13 @@ class AccountTelemetry:
 
     def dropped(self, feed: str, series: int) -> None:
         """Show how many series of a feed are over the account's cap."""
-        self.telemetry.series_dropped.labels(*self._own, feed).set(series)
+        with self._lock:
+            self.telemetry.series_dropped.labels(*self._own, feed).set(series)
 
     def doubled(self, feed: str, series: int) -> None:
         """Count series that another feed of the account shows already."""
-        self.telemetry.duplicates.labels(*self._own, feed).inc(series)
+        with self._lock:
+            self.telemetry.duplicates.labels(*self._own, feed).inc(series)
 
     @property
     def _own(self) -> tuple[str, str]:

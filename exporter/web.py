@@ -1,12 +1,11 @@
-"""HTTP in: the page, a landing page, and whether we are well.
+"""HTTP in: the figures, a landing page, whether we are well, and what we are asked to do.
 
 Served by uvicorn in a thread of its own, so that no parsing or rendering holds up a scrape.
 """
 
-import html
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import uvicorn
@@ -17,10 +16,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from exporter import __version__
+from exporter import landing
 from exporter.board import Publisher
+from exporter.errors import ConfigError, ReloadRefused
 from exporter.page import Format
 from exporter.sockets import Address, listen
+from exporter.status import Overview
 from exporter.telemetry import Telemetry
 from exporter.webwatch import WebWatch
 from exporter.wire import Connection, Limits, Listener
@@ -30,6 +31,7 @@ _LINKS = {
     "/metrics": "the figures, for Prometheus",
     "/-/healthy": "whether the exporter runs",
     "/-/ready": "whether every account has been tried once",
+    "/config": "the configuration in force, without its secrets",
 }
 
 
@@ -79,19 +81,36 @@ class _Buffers(Response):
 
 
 class Site:
-    """The exporter's own web site, as an ASGI application."""
+    """The exporter's own web site, as an ASGI application.
+
+    ``overview`` and ``config`` are what the landing page and ``/config`` show. ``reload`` returns
+    what it did, or raises ``ConfigError`` or ``ReloadRefused``; without it nobody may ask for it.
+    """
 
     def __init__(
-        self, publisher: Publisher, telemetry: Telemetry, ready: Callable[[], bool]
+        self,
+        publisher: Publisher,
+        telemetry: Telemetry,
+        ready: Callable[[], bool],
+        *,
+        overview: Callable[[], Overview] = Overview,
+        config: Callable[[], str] = str,
+        reload: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._publisher = publisher
         self._telemetry = telemetry
         self._ready = ready
+        self._overview = overview
+        self._config = config
+        self._do_reload = reload
         routes = [
             Route("/", self._landing),
             Route("/metrics", self._metrics),
+            Route("/config", self._configuration),
             Route("/-/healthy", self._healthy),
             Route("/-/ready", self._readiness),
+            Route("/-/reload", self._reload, methods=["POST", "PUT"]),
+            Route("/-/reload", self._only_post),
         ]
         self._app = Starlette(routes=routes)
 
@@ -120,19 +139,29 @@ class Site:
             answer["content-encoding"] = "gzip"
         return _Buffers(buffers, length, answer)
 
-    async def _landing(self, _: Request) -> Response:
-        items = "".join(
-            f'<li><a href="{path}">{path}</a>: {html.escape(what)}</li>'
-            for path, what in _LINKS.items()
-        )
-        return HTMLResponse(
-            "<!doctype html><html lang=en><head><meta charset=utf-8>"
-            "<meta name=viewport content='width=device-width'>"
-            "<meta name=color-scheme content='light dark'>"
-            "<title>contactcenter-exporter</title>"
-            "<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;"
-            "padding:0 1rem}</style></head><body><h1>contactcenter-exporter</h1>"
-            f"<p>Version {html.escape(__version__)}</p><ul>{items}</ul></body></html>"
+    async def _landing(self, request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        telemetry = request.scope.get("state", {}).get("telemetry_path", "/metrics")
+        links = {telemetry if path == "/metrics" else path: what for path, what in _LINKS.items()}
+        return HTMLResponse(landing.render(self._overview(), root, links), headers=landing.HEADERS)
+
+    async def _configuration(self, _: Request) -> Response:
+        return PlainTextResponse(self._config())
+
+    async def _reload(self, _: Request) -> Response:
+        """Reload, in the words that users of Prometheus know."""
+        if self._do_reload is None:
+            return PlainTextResponse("Lifecycle API is not enabled.", status_code=403)
+        try:
+            return PlainTextResponse(f"{await self._do_reload()}\n")
+        except ConfigError as error:
+            return PlainTextResponse(f"failed to reload config: {error}\n", status_code=500)
+        except ReloadRefused as error:
+            return PlainTextResponse(f"not reloaded: {error}\n", status_code=503)
+
+    async def _only_post(self, _: Request) -> Response:
+        return PlainTextResponse(
+            "Only POST or PUT requests allowed", status_code=405, headers={"Allow": "POST, PUT"}
         )
 
     async def _healthy(self, _: Request) -> Response:

@@ -1,8 +1,12 @@
 """Where work is done: small jobs at once, large ones in a thread so that the loop stays free."""
 
 import asyncio
+import threading
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+
+from exporter.errors import ExporterError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -13,3 +17,32 @@ async def run_job(large: bool, job: Callable[P, T], *args: P.args, **kwargs: P.k
     if large:
         return await asyncio.to_thread(job, *args, **kwargs)
     return job(*args, **kwargs)
+
+
+class _Apart(Executor):
+    """A thread for each job, which nobody waits for when the process ends."""
+
+    def submit(self, job: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                future.set_result(job(*args, **kwargs))
+            except ExporterError as error:
+                future.set_exception(error)
+            finally:
+                if not future.done():  # a bug, whose traceback the thread prints
+                    future.set_exception(RuntimeError("a job in a thread of its own broke"))
+
+        threading.Thread(target=work, name="apart", daemon=True).start()
+        return future
+
+
+async def run_apart(job: Callable[[], T], seconds: float) -> T:
+    """Run a job that may hang, in a thread of its own.
+
+    Raises what the job raises on purpose, and ``TimeoutError`` where it takes longer.
+    """
+    loop = asyncio.get_running_loop()
+    return await asyncio.wait_for(loop.run_in_executor(_Apart(), job), seconds)

@@ -445,6 +445,25 @@ def test_current_after_a_clock_went_back(board: Board) -> None:
     assert before is not publisher.current()
 
 
+def test_renewed_at_once(board: Board) -> None:
+    """A page that is asked for anew shows what has just left, the exporter's own part included."""
+    made = []
+    board.put(agents(a=1))
+
+    def own() -> list[Chapter]:
+        made.append(1)
+        return chapters_of(OWN.format(len(made)))
+
+    publisher = Publisher(board, own, lambda: NOON)
+    before = body(publisher.page)
+    board.release("acme")
+    board.release("acme")
+    publisher.renew()
+
+    assert b'account="acme"' in before
+    assert body(publisher.page) == OWN.format(2).encode()
+
+
 def test_publisher_follows_changes(board: Board) -> None:
     """A running publisher makes a new page when the board changes, and stops when told."""
     made = threading.Event()

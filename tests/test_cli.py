@@ -162,6 +162,90 @@ def test_the_demo_serves_and_ends_in_order(number: signal.Signals) -> None:
         assert process.wait(timeout=10) == 0
 
 
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str, Path, str]]:
+    """Start simulators and the exporter with one account; give what a reload needs."""
+    with started("simulate", "--listen", "127.0.0.1:0") as (_, platform):
+        file = folder / "exporter.yml"
+        file.write_text(f"accounts:\n{_bright_pattern('first', platform)}")
+        where = ("--config.file", str(file), "--web.listen-address", "127.0.0.1:0")
+        with started("run", *where, *options) as (process, address):
+            _until(address, 'contactcenter_up{account="first",provider="brightpattern"} 1.0')
+            yield process, address, file, platform
+
+
+def _bright_pattern(name: str, platform: str) -> str:
+    return (
+        f"  - {{name: {name}, provider: brightpattern, base_url: 'http://{platform}', "
+        "tenant_url: acme.example.com, username: wallboard@example.com, api_secret: swordfish, "
+        "ratio_scale: fraction}\n"
+    )
+
+
+def _five9(name: str, platform: str) -> str:
+    return (
+        f"  - {{name: {name}, provider: five9, base_url: 'http://{platform}', "
+        "username: supervisor@example.com, password: correct horse}\n"
+    )
+
+
+def _until(address: str, wanted: str) -> str:
+    text = ""
+    for _ in range(200):
+        text = httpx.get(f"http://{address}/metrics", trust_env=False).text
+        if wanted in text:
+            return text
+        time.sleep(0.1)
+    raise AssertionError(f"{wanted} never came: {text}")
+
+
+def test_a_hang_up_picks_up_a_new_account(tmp_path: Path) -> None:
+    """SIGHUP reads the file again, without any option; then SIGTERM ends with 0."""
+    with running(tmp_path) as (process, address, file, platform):
+        with file.open("a") as stream:
+            stream.write(_five9("second", platform))
+        process.send_signal(signal.SIGHUP)
+        page = _until(address, 'contactcenter_up{account="second",provider="five9"} 1.0')
+        assert 'signins_total{account="first",outcome="ok",provider="brightpattern"} 1.0' in page
+        file.write_text("accounts: {}")
+        process.send_signal(signal.SIGHUP)
+        _until(address, "contactcenter_exporter_config_last_reload_successful 0.0")
+        answer = httpx.post(f"http://{address}/-/reload", trust_env=False)
+        assert (answer.status_code, answer.text) == (403, "Lifecycle API is not enabled.")
+        asked = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        print(f"ended after {time.monotonic() - asked:.2f} s")
+
+
+def test_a_reload_over_http_has_to_be_asked_for(tmp_path: Path) -> None:
+    """With --web.enable-lifecycle POST /-/reload removes an account, and tells mistakes."""
+    with running(tmp_path, "--web.enable-lifecycle") as (process, address, file, platform):
+        reload = f"http://{address}/-/reload"
+        file.write_text(f"accounts:\n{_five9('other', platform)}")
+        answer = httpx.post(reload, trust_env=False)
+        assert answer.text == "0 unchanged, 0 changed, 1 added, 1 removed\n"
+        page = httpx.get(f"http://{address}/metrics", trust_env=False).text
+        assert 'account="first"' not in page
+        file.write_text("accounts: [{name: x, provider: five9, password: hunter2, nonsense: 1}]")
+        answer = httpx.post(reload, trust_env=False)
+        assert answer.status_code == 500
+        assert f"{file}:1: accounts[0].nonsense: unknown key" in answer.text
+        assert "hunter2" not in answer.text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+
+
+def test_the_demo_ignores_a_hang_up() -> None:
+    """The demo has no file to read again: it says so and goes on."""
+    with started("demo", "--web.listen-address", "127.0.0.1:0") as (process, address):
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "reload refused" in line)
+        assert "there is no configuration file" in line
+        assert httpx.get(f"http://{address}/-/healthy", trust_env=False).status_code == 200
+
+
 def test_simulate_serves_any_client() -> None:
     """The simulators alone answer on the address that the log names."""
     with started("simulate", "--listen", "127.0.0.1:0") as (process, address):

@@ -46,7 +46,15 @@ def test_wheel_is_pure_and_named_for_the_version(wheel: Path) -> None:
     assert wheel.name == f"contactcenter_exporter-{__version__}-py3-none-any.whl"
 
 
-@pytest.mark.parametrize("name", ["exporter/py.typed", "exporter/providers/five9/statistics.wsdl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exporter/py.typed",
+        "exporter/landing.css",
+        "exporter/landing.js",
+        "exporter/providers/five9/statistics.wsdl",
+    ],
+)
 def test_wheel_has_the_files_that_are_no_code(names: set[str], name: str) -> None:
     """What is not Python, but needed at run time or by type checkers, is in the wheel."""
     assert name in names

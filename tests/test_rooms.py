@@ -144,7 +144,13 @@ def test_the_environment() -> None:
     """The environment and YAML are read where the configuration is; the rest gets values."""
     wanted = within("os.environ", "os.environb", "os.getenv", "yaml")
 
-    assert files_with(names, wanted) <= {"located.py", "config.py", "cli.py", "__main__.py"}
+    assert files_with(names, wanted) <= {
+        "located.py",
+        "config.py",
+        "shown.py",
+        "cli.py",
+        "__main__.py",
+    }
 
 
 def test_httpx_errors() -> None:

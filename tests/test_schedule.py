@@ -23,6 +23,7 @@ from exporter.page import Format
 from exporter.rows import Reading, Rows
 from exporter.schedule import Refresher
 from exporter.scope import Scope
+from exporter.status import AccountStatus, Failure, Quota
 from exporter.tables import Column, Key, Table
 from exporter.telemetry import AccountTelemetry, Telemetry
 
@@ -133,6 +134,7 @@ class Bench:
         self.script = Script(self.clock, feeds)
         self.telemetry = Telemetry()
         self.board = Board()
+        self.status = AccountStatus("", "", "signing in", ())
         self.samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
         self.refresher = Refresher(
             "acme",
@@ -161,6 +163,7 @@ class Bench:
             for family in self.telemetry.registry.collect()
             for sample in family.samples
         }
+        self.status = self.refresher.status()
         task.cancel()
         await asyncio.wait([task])
 
@@ -408,3 +411,92 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
     own = {"provider": "five9", "account": "acme", "feed": "a", "outcome": "timeout"}
     refreshes = "contactcenter_feed_refreshes_total"
     assert bench.telemetry.registry.get_sample_value(refreshes, own) == 1
+
+
+async def test_the_status_of_feeds() -> None:
+    """A feed that works tells its age, next time and size; one that fails tells why."""
+    bench = Bench(10, 20)
+    bench.script.answers["b"] = [raising(Unreachable("gone"))] * 3
+    await bench.run(17)
+    status = bench.status
+    assert (status.account, status.provider, status.session) == ("acme", "five9", "signed in")
+    good, bad = status.feeds
+    assert (good.name, good.state, good.interval) == ("a", "ok", 10)
+    assert (good.age, good.due_in, good.seconds, good.samples) == (2, 8, 0, 1)
+    assert good.failure is None
+    assert (bad.state, bad.age, bad.due_in, bad.samples) == ("failing", None, 3, None)
+    assert bad.failure == Failure("network", "gone", 1)
+
+
+async def test_the_status_before_and_after_the_first_answer() -> None:
+    """A feed waits until it has been read, and forgets a failure with the next success."""
+    bench = Bench(10)
+    assert bench.refresher.status().session == "signing in"
+    assert [feed.state for feed in bench.refresher.status().feeds] == ["waiting"]
+    bench.script.answers["a"] = [raising(InvalidAnswer("odd"))]
+    await bench.run(12)
+    (feed,) = bench.status.feeds
+    assert (feed.state, feed.failure) == ("ok", None)
+
+
+async def test_the_status_of_figures_that_have_grown_old() -> None:
+    """A feed that its budget holds back for too long waits, though nothing has failed."""
+    bench = Bench(10, 10)
+
+    def last_one_for_now() -> Reading:
+        bench.script.waits["a"] = 1000.0
+        return reading()
+
+    bench.script.answers["a"] = [last_one_for_now]
+    await bench.run(29)
+    assert [feed.state for feed in bench.status.feeds] == ["ok", "ok"]
+    await bench.run(31)
+    held, other = bench.status.feeds
+    assert (held.state, held.failure, other.state) == ("waiting", None, "ok")
+    assert held.due_in is not None
+    assert held.due_in < 0
+
+
+async def test_the_status_of_a_lost_session() -> None:
+    """Without a session its failure and the next try are told; its feeds wait."""
+    bench = Bench(10)
+    bench.script.sign_ins = [Unreachable("down")] * 20
+    await bench.run(10)
+    status = bench.status
+    assert (status.session, status.failure) == ("waiting", Failure("network", "down", 3))
+    assert status.retry_in == 4
+    assert [(feed.state, feed.due_in) for feed in status.feeds] == [("waiting", None)]
+
+
+async def test_the_status_of_refused_credentials() -> None:
+    """Refused credentials stop the account and its feeds for the pause."""
+    bench = Bench(10)
+    bench.script.sign_ins = [Unauthorized("no")]
+    await bench.run(100)
+    status = bench.status
+    assert (status.session, status.failure) == ("stopped", Failure("auth", "no", 1))
+    assert status.retry_in == 800
+    assert [feed.state for feed in status.feeds] == ["stopped"]
+
+
+async def test_the_status_of_a_bug() -> None:
+    """A bug is told by the name of its error, which holds no data."""
+    bench = Bench(10)
+    bench.script.sign_ins = [ZeroDivisionError("some data")]
+    await bench.run(1)
+    assert bench.status.failure == Failure("internal", "ZeroDivisionError", 1)
+    bench = Bench(10)
+    bench.script.answers["a"] = [raising(ZeroDivisionError("some data"))]
+    await bench.run(1)
+    assert bench.status.feeds[0].failure == Failure("internal", "ZeroDivisionError", 1)
+
+
+async def test_the_status_has_the_quotas() -> None:
+    """Request limits are told as the platform last told them."""
+    bench = Bench(10)
+    telemetry = AccountTelemetry(bench.telemetry, "five9", "acme")
+    telemetry.quota("Query", "minute", 60, 1)
+    telemetry.quota("Query", "hour", 600, 1)
+    telemetry.quota("Query", "minute", 60, 2)
+    assert telemetry.quotas == (Quota("Query", "minute", 60, 2), Quota("Query", "hour", 600, 1))
+    assert bench.refresher.status().quotas == ()

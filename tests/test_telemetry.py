@@ -54,7 +54,8 @@ def busy(acme: AccountTelemetry) -> None:
     acme.failed("ACDStatus", "timeout", 30.0)
     acme.skipped("ACDStatus", 3)
     acme.fitted("ACDStatus", Schema())
-    acme.telemetry.series_dropped.labels("five9", "acme", "ACDStatus").set(4)
+    acme.dropped("ACDStatus", 4)
+    acme.doubled("ACDStatus", 1)
     acme.telemetry.http_requests.labels("200").inc()
     acme.telemetry.reload_successful.set(1)
     acme.telemetry.reload_time.set(NOON)
@@ -222,3 +223,24 @@ def test_signed_in(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     acme.signed_in("auth")
 
     assert value(telemetry, families.SESSION_SIGNINS, outcome="auth") == 1
+
+
+def test_retire(telemetry: Telemetry, acme: AccountTelemetry) -> None:
+    """An account that leaves takes all of its series along, and no other's; later ones are lost."""
+    other = AccountTelemetry(telemetry, "five9", "other")
+    same_name = AccountTelemetry(telemetry, "genesys", "acme")
+    for each in (acme, other, same_name):
+        busy(each)
+    acme.retire()
+    busy(acme)
+    left = {
+        (sample.labels["provider"], sample.labels["account"])
+        for family in telemetry.registry.collect()
+        for sample in family.samples
+        if "account" in sample.labels
+    }
+
+    assert left == {("five9", "other"), ("genesys", "acme")}
+    again = AccountTelemetry(telemetry, "five9", "acme")
+    again.signed_in("ok")
+    assert value(telemetry, families.SESSION_SIGNINS, outcome="ok") == 1

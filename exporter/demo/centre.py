@@ -81,6 +81,7 @@ class Centre:
                 "username": self.five9.username,
                 "password": self.five9.password,
                 "view": {"time_zone": self.zone},
+                "long_poll": "1s",  # the end waits for one
             },
             {
                 "name": "demo-brightpattern",
@@ -135,8 +136,8 @@ class Centre:
         ]
         campaigns = [{"abandoned_limit": 0.03, "hours": hours("Mon-Sun 08:00-21:00")}]
         return Objectives.of(
-            map(QueueObjectives.model_validate, queues),
-            map(CampaignObjectives.model_validate, campaigns),
+            [QueueObjectives.model_validate(each) for each in queues],
+            [CampaignObjectives.model_validate(each) for each in campaigns],
         )
 
 

@@ -1,0 +1,25 @@
+"use strict";
+const every = 2000; // milliseconds
+async function renew() {
+  const chosen = getSelection();
+  if (!document.hidden && (!chosen || chosen.isCollapsed)) {
+    let text = null;
+    try {
+      const answer = await fetch(location.origin + location.pathname, {
+        cache: "no-store",
+        signal: AbortSignal.timeout(5 * every),
+      });
+      text = answer.ok ? await answer.text() : null;
+    } catch {
+      text = null;
+    }
+    document.getElementById("lost").hidden = text !== null;
+    if (text !== null) {
+      const page = new DOMParser().parseFromString(text, "text/html");
+      document.title = page.title;
+      document.getElementById("live").replaceWith(page.getElementById("live"));
+    }
+  }
+  setTimeout(renew, every);
+}
+setTimeout(renew, every);

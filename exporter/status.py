@@ -1,0 +1,73 @@
+"""How do the accounts and their feeds stand right now? Plain facts for people to read.
+
+All times are seconds, relative to the moment at which the status was asked for.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FeedState = Literal["ok", "failing", "waiting", "stopped"]
+Session = Literal["signing in", "signed in", "waiting", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something failed: the error's ``reason``, its words, and how often in a row."""
+
+    reason: str
+    message: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What the platform says of a request limit."""
+
+    operation: str
+    window: str
+    limit: float
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """One feed: ``waiting`` has no fresh figures and no failure, ``stopped`` is not tried.
+
+    ``age`` is the time since the last success, ``due_in`` until the next refresh (negative where
+    it is late), ``None`` where there is none; ``seconds`` is the duration of the last refresh and
+    ``samples`` how many series the last success produced.
+    """
+
+    name: str
+    state: FeedState
+    interval: float
+    age: float | None = None
+    due_in: float | None = None
+    seconds: float | None = None
+    samples: int | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """One account: its session, why the last one failed, when the next is tried, its feeds."""
+
+    account: str
+    provider: str
+    session: Session
+    feeds: tuple[FeedStatus, ...]
+    retry_in: float | None = None
+    failure: Failure | None = None
+    quotas: tuple[Quota, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything: the accounts, and whether the configuration was last read well.
+
+    ``config_age`` is the time since the configuration in force was read.
+    """
+
+    accounts: tuple[AccountStatus, ...] = ()
+    config_age: float = 0.0
+    config_broken: bool = False
