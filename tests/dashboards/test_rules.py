@@ -15,7 +15,9 @@ SCENARIOS = scenarios(Path(__file__).parent / "rules")
 ALERTS = alerts(RULES)
 RUNBOOK = (ROOT / "dashboards" / "runbook.md").read_text(encoding="utf-8")
 # level:metric:operations; the metric is one of ours, or what is made of several.
-RECORDED = re.compile(r"account(_queue|_campaign|_feed)?(_state|_level)?:contactcenter_\w+:[a-z0-9]+")
+RECORDED = re.compile(
+    r"account(_queue|_campaign|_feed)?(_state|_level)?:contactcenter_\w+:[a-z0-9]+"
+)
 
 
 def named(scenario: dict[str, Any], kind: str) -> set[str]:
@@ -75,7 +77,9 @@ def test_an_alert_has_a_runbook_section(name: str) -> None:
 
     assert anchor == name.lower()
     text = sections[anchor]
-    assert [word for word in ("**Means:**", "**Check first:**", "**Silence:**") if word not in text] == []
+    assert [
+        word for word in ("**Means:**", "**Check first:**", "**Silence:**") if word not in text
+    ] == []
 
 
 def test_the_runbook_has_no_section_of_an_alert_that_is_gone() -> None:
