@@ -20,7 +20,7 @@ def agents() -> Dashboard:
     return board(
         "agents",
         "Contact centre / Agents and operator status",
-        "Agents by state and reason, time by state, and single agents where the account shows them.",
+        "Agents by state and reason, time by state, and single agents where accounts show them.",
         [
             section("", _numbers()),
             section("States", *_states()),
@@ -179,6 +179,7 @@ def _work() -> Shelf:
 def _single() -> Shelf:
     state = q.figure("agent_state", "agent", "state")
     since = q.figure("agent_state_since_timestamp_seconds", "agent")
+    handled = q.total(q.figure("agent_contacts_handled_total", "agent", "media"), "agent")
     return shelf(
         10,
         rows(
@@ -198,8 +199,7 @@ def _single() -> Shelf:
                 ),
                 Column(
                     "Handled today",
-                    f"{q.total(q.figure('agent_contacts_handled_total', 'agent', 'media'), 'agent')}"
-                    f" * on ({q.by('agent')}) group_right () {state}",
+                    f"{handled} * on ({q.by('agent')}) group_right () {state}",
                 ),
             ],
             sort="For",

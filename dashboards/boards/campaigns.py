@@ -21,10 +21,11 @@ def _count(name: str) -> str:
     )
 
 
+_SHARE = q.figure("campaign_abandoned_ratio", "campaign", "window")
 # Counted, or as the platform gives it.
 _ABANDONED = (
     f"({_count('abandoned')}) / {_ON} (({_count('connected')}) > 0)"
-    f" or max by ({q.by('campaign')}) ({q.figure('campaign_abandoned_ratio', 'campaign', 'window')})"
+    f" or max by ({q.by('campaign')}) ({_SHARE})"
 )
 _OF_LIMIT = f"({_ABANDONED}) / {_ON} {_LIMIT}"
 _REACHED = f"({_count('connected')}) / {_ON} (({_count('dials')}) > 0)"
@@ -102,7 +103,7 @@ def _law() -> Shelf:
         ),
         lines(
             "Abandon rate against the limit",
-            "The same as a share of the limit: the alerts begin at 80 % and at 100 %, over 30 days.",
+            "The same as a share of the limit. Alerts begin at 80 % and at 100 %, over 30 days.",
             Query(_OF_LIMIT, _NAME),
             unit="percentunit",
             thresholds=look.OF_LIMIT,
@@ -116,7 +117,7 @@ def _table() -> Shelf:
         9,
         rows(
             "Campaigns",
-            "One row for each campaign. An empty cell is a figure that this platform does not give.",
+            "One row for each campaign. An empty cell is a figure that the platform does not give.",
             [Key("campaign", "Campaign"), Key("account", "Account"), Key("provider", "Provider")],
             [
                 Column("Running", _RUNNING, mapping=look.YES_NO),
@@ -143,12 +144,13 @@ def _dialling() -> tuple[Shelf, ...]:
             8,
             lines(
                 "Dials",
-                "Numbers dialled in the interval, or in the platform's own window where that slides.",
+                "Numbers dialled in the interval, or in the platform's own window if that slides.",
                 Query(_count("dials"), _NAME),
             ),
             lines(
                 "Reached",
-                "Dials that were connected, of all. A sudden fall: numbers flagged as spam?",
+                "Dials that were connected, of all. After a sudden fall, look whether your numbers "
+                "are flagged as spam.",
                 Query(_REACHED, _NAME),
                 unit="percentunit",
                 most=1,

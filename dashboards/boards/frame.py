@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard as model
 
-from boards.panels import DATASOURCE, Panel
+from boards.panels import DATASOURCE, Panel, small_legend
 
 TAG = "contactcenter"
-_WIDTH = 24
+_WIDTH, _WIDE = 24, 12  # columns of the grid; from so many on, a legend stands beside its lines
 
 
 def uid(name: str) -> str:
@@ -37,6 +38,9 @@ class Shelf:
 def shelf(height: int, *panels: Panel, widths: Sequence[int] = ()) -> Shelf:
     """Return a shelf whose panels share the grid evenly unless ``widths`` says otherwise."""
     shares = widths or [_WIDTH // len(panels)] * len(panels)
+    for width, panel in zip(shares, panels, strict=True):
+        if width < _WIDE and isinstance(panel, timeseries.Panel):
+            panel.legend(small_legend())
     return Shelf(height, tuple(zip(shares, panels, strict=True)))
 
 

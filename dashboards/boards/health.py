@@ -19,6 +19,7 @@ _QUOTA = (
 )
 # Requests of two replicas are two requests: these really add up.
 _REQUESTS = f"sum by (outcome) (rate({q.series('api_requests_total')}[{q.RATE}]))"
+_FAILED = q.series("api_requests_total", where='outcome!="ok"')
 _DURATIONS = q.series("api_request_duration_seconds_bucket")
 _EXPORTER = 'job=~".*contactcenter.*"'
 
@@ -58,8 +59,8 @@ def _numbers() -> Shelf:
         ),
         number(
             "Latest feed",
-            "Age of a feed's figures in intervals, of the feed for which that is most. From 3 on the "
-            "figures leave the page.",
+            "Age of a feed's figures in intervals, of the feed for which that is most. From 3 on "
+            "the figures leave the page.",
             Query(f"max({_LATE})"),
             colours=look.steps((2, look.WARNING), (3, look.CRITICAL)),
             decimals=1,
@@ -68,7 +69,7 @@ def _numbers() -> Shelf:
             "Failed requests",
             "Requests to platforms that failed, of all in the interval.",
             Query(
-                f"(sum(rate({q.series('api_requests_total', where=_bad())}[{q.RATE}])) or vector(0))"
+                f"(sum(rate({_FAILED}[{q.RATE}])) or vector(0))"
                 f" / sum(rate({q.series('api_requests_total')}[{q.RATE}]))"
             ),
             unit="percentunit",
@@ -90,18 +91,14 @@ def _numbers() -> Shelf:
     )
 
 
-def _bad() -> str:
-    return 'outcome!="ok"'
-
-
 def _freshness() -> tuple[Shelf, ...]:
     return (
         shelf(
             9,
             bars(
                 "Age of figures, in intervals",
-                "Time since a feed was last read, in its own intervals, the latest first. About 1 is "
-                "well; from 3 on its figures leave the page.",
+                "Time since a feed was last read, in its own intervals, the latest first. About 1 "
+                "is well; from 3 on its figures leave the page.",
                 Query(f"sort_desc({_LATE})", _FEED),
                 colours=look.steps((2, look.WARNING), (3, look.CRITICAL), base=look.BLUE),
             ),
@@ -136,8 +133,8 @@ def _freshness() -> tuple[Shelf, ...]:
             8,
             lines(
                 "Age at the platform",
-                "Time since the instant that the platform gives for its own figures, where it gives "
-                "one.",
+                "Time since the instant that the platform gives for its own figures, where it "
+                "gives one.",
                 Query(
                     f"time() - {q.figure('feed_source_timestamp_seconds', 'feed')}",
                     _FEED,
@@ -209,8 +206,8 @@ def _answers() -> tuple[Shelf, ...]:
             9,
             rows(
                 "Answers that do not fit",
-                "Columns that are missing, names that nothing maps and cells that could not be read, "
-                "by table. The log names them.",
+                "Columns that are missing, names that nothing maps and cells that could not be "
+                "read, by table. The log names them.",
                 [Key("table", "Table"), Key("account", "Account"), Key("provider", "Provider")],
                 [
                     Column("Missing columns", table, colours=look.steps((1, look.WARNING))),
@@ -273,7 +270,7 @@ def _accounts() -> Shelf:
         ),
         rows(
             "Money",
-            "Balance of the account in its own currency, and the value at which the platform warns.",
+            "Balance of the account, and the value at which the platform warns.",
             [Key("account", "Account"), Key("currency", "Currency")],
             [
                 Column("Balance", q.figure("account_balance", "currency"), decimals=2),

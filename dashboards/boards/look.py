@@ -5,8 +5,8 @@ from grafana_foundation_sdk.models import dashboard as model
 
 # The palette of Okabe and Ito: told apart with any colour vision, and in shades of grey.
 SKY, BLUE, GREEN = "#56B4E9", "#0072B2", "#009E73"
-YELLOW, ORANGE, VERMILLION, PINK, GREY = "#F0E442", "#E69F00", "#D55E00", "#CC79A7", "#999999"
-GOOD, WARNING, CRITICAL = SKY, ORANGE, VERMILLION
+YELLOW, ORANGE, VERMILION, PINK, GREY = "#F0E442", "#E69F00", "#D55E00", "#CC79A7", "#999999"
+GOOD, WARNING, CRITICAL = SKY, ORANGE, VERMILION
 
 STATE_COLOURS = {
     "ready": GREEN,
@@ -14,11 +14,11 @@ STATE_COLOURS = {
     "on_contact": BLUE,
     "on_hold": PINK,
     "after_contact_work": ORANGE,
-    "not_ready": VERMILLION,
+    "not_ready": VERMILION,
     "logged_out": GREY,
     "other": SKY,
 }
-OUTCOME_COLOURS = {"ok": GREEN, "skipped": GREY, "throttled": ORANGE, "auth": VERMILLION}
+OUTCOME_COLOURS = {"ok": GREEN, "skipped": GREY, "throttled": ORANGE, "auth": VERMILION}
 
 
 def steps(*bounds: tuple[float, str], base: str = GOOD) -> build.ThresholdsConfig:

@@ -80,17 +80,12 @@ def _accounts() -> Shelf:
             [Key("account", "Account", link("queues")), Key("provider", "Provider")],
             [
                 Column("Answers", _UP, mapping=look.UP_DOWN),
-                Column("Waiting", q.total(q.WAITING), colours=look.PLAIN),
+                Column("Waiting", q.total(q.WAITING)),
                 Column("Longest wait", f"max by ({q.by()}) ({q.LONGEST_WAIT})", "s"),
                 Column("Signed in", q.SIGNED_IN),
                 Column("Ready", ready),
                 Column("Ready share", f"{ready} / {q.SIGNED_IN}", "percentunit"),
-                Column(
-                    "Oldest figure",
-                    _OLDEST,
-                    "s",
-                    colours=None,
-                ),
+                Column("Oldest figure", _OLDEST, "s"),
                 Column("Feeds down", f"count by ({q.by()}) ({q.figure('feed_up', 'feed')} == 0)"),
                 Column("Alerts", f"count by ({q.by()}) ({_FIRING})"),
             ],
@@ -119,8 +114,8 @@ def _graphs() -> tuple[Shelf, ...]:
             8,
             lines(
                 "Contacts offered by account",
-                "Contacts that arrived in the interval, from queue totals; Five9 counts arrivals by "
-                "inbound campaign.",
+                "Contacts that arrived in the interval, from queue totals; Five9 counts arrivals "
+                "by inbound campaign.",
                 Query(q.total(q.OFFERED), "{{account}}"),
                 Query(
                     q.total(q.rise("campaign_offered_total", "campaign")), "{{account}} (campaigns)"
@@ -141,8 +136,8 @@ def _alerts() -> Shelf:
         8,
         rows(
             "Alerts firing now",
-            "Alerts of our rule files, from Prometheus. The runbook says what each means and what to "
-            "check first. Silences are Alertmanager's business and not seen here.",
+            "Alerts of our rule files, from Prometheus. The runbook says what each means and what "
+            "to check first. Silences are Alertmanager's business and not seen here.",
             [
                 Key("alertname", "Alert"),
                 Key("severity", "Severity"),

@@ -160,13 +160,19 @@ def strip(title: str, description: str, expression: str, legend: str) -> stateti
     panel.row_height(0.8).fill_opacity(80).line_width(0).merge_values(merge_values=True)
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
     panel.thresholds(look.ALL_IS_GOOD)
-    panel.legend(
+    panel.legend(small_legend())
+    return panel.with_target(_target("A", Query(expression, legend)).range())
+
+
+def small_legend() -> common.VizLegendOptions:
+    """Return the legend of a panel that has no room beside its lines: names, below."""
+    return (
         common.VizLegendOptions()
         .display_mode(shape.LegendDisplayMode.LIST)
         .placement(shape.LegendPlacement.BOTTOM)
         .show_legend(show_legend=True)
+        .calcs([])
     )
-    return panel.with_target(_target("A", Query(expression, legend)).range())
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +207,7 @@ def rows(
 ) -> table.Panel:
     """Return a table with a row for each object, worst first."""
     panel = table.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit("short").no_value("–").filterable(filterable=True).interval("5m")
+    panel.unit("short").no_value("-").filterable(filterable=True).interval("5m")
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
     panel.thresholds(look.PLAIN)
     panel.cell_height(shape.TableCellHeight.SM)

@@ -78,9 +78,9 @@ ANSWERED = total(rise("queue_contacts_answered_total", "queue", "media"), "queue
 ABANDONED = total(rise("queue_contacts_abandoned_total", "queue", "media"), "queue")
 IN_TIME = total(rise("queue_contacts_answered_within_threshold_total", "queue", "media"), "queue")
 # Counted where the platform counts, else its own share over its own period.
+_SHARE = figure("queue_service_level_ratio", "queue", "media", "window")
 SERVICE_LEVEL = (
-    f"{IN_TIME} / on ({by('queue')}) ({OFFERED} > 0)"
-    f" or min by ({by('queue')}) ({figure('queue_service_level_ratio', 'queue', 'media', 'window')})"
+    f"{IN_TIME} / on ({by('queue')}) ({OFFERED} > 0) or min by ({by('queue')}) ({_SHARE})"
 )
 SIGNED_IN = total(figure("agents", "state", where='state!="logged_out"'))
 ALERTS = 'ALERTS{alertname=~"ContactCenter.*", alertstate="firing"'

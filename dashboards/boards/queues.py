@@ -54,7 +54,7 @@ def _numbers() -> Shelf:
         ),
         number(
             "Service level",
-            "Contacts answered in time, of all offered in the interval, where platforms count both.",
+            "Contacts answered in time, of all offered in the interval, where platforms count.",
             Query(f"{q.grand(q.IN_TIME)} / ({q.grand(q.OFFERED)} > 0)"),
             unit="percentunit",
             colours=look.SERVICE,
@@ -79,8 +79,8 @@ def _table() -> Shelf:
         11,
         rows(
             "Queues",
-            "One row for each queue, the fullest first. An empty cell is a figure that this platform "
-            "does not give, or a limit that exporter.yml does not set.",
+            "One row for each queue, the fullest first. An empty cell is a figure that the "
+            "platform does not give, or a limit that exporter.yml does not set.",
             [Key("queue", "Queue"), Key("account", "Account"), Key("provider", "Provider")],
             [
                 Column("Hours", q.figure("queue_open", "queue"), mapping=look.OPEN_CLOSED),
@@ -176,7 +176,7 @@ def _service() -> tuple[Shelf, ...]:
                 f"Contacts offered, answered and abandoned {arrivals}",
                 Query(q.grand(q.OFFERED), "offered", colour=look.SKY),
                 Query(q.grand(q.ANSWERED), "answered", colour=look.GREEN),
-                Query(q.grand(q.ABANDONED), "abandoned", colour=look.VERMILLION),
+                Query(q.grand(q.ABANDONED), "abandoned", colour=look.VERMILION),
                 columns=True,
             ),
         ),
@@ -184,8 +184,8 @@ def _service() -> tuple[Shelf, ...]:
             9,
             lines(
                 "Mean speed of answer",
-                "How long answered contacts had waited: counted in the interval, or as the platform "
-                "gives it over its own period.",
+                "How long answered contacts had waited: counted in the interval, or as the "
+                "platform gives it over its own period.",
                 Query(
                     q.total(q.rise("queue_answer_wait_seconds_total", "queue", "media"), "queue")
                     + f" / on ({q.by('queue')}) ({q.ANSWERED} > 0)"

@@ -102,7 +102,7 @@ def _tiles() -> Shelf:
                 colour=look.WARNING,
             ),
             Query(
-                f"topk({_TILES}, {_HERE} unless {_ON} {_OVER_CRITICAL} unless {_ON} {_OVER_WARNING})",
+                f"topk({_TILES}, {_HERE} unless {_ON} ({_OVER_CRITICAL} or {_OVER_WARNING}))",
                 "{{queue}}",
                 colour=look.BLUE,
             ),

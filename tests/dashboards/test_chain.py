@@ -28,7 +28,11 @@ REASONS = {
         "A",
     ): "one of three colours has the figure: nobody waits too long",
     ("wallboard", "Longest wait", "B"): "one of three colours has the figure: somebody waits long",
-    ("wallboard", "Longest wait", "C"): "one of three colours has the figure: ... very long",
+    (
+        "wallboard",
+        "Longest wait",
+        "C",
+    ): "one of three colours has the figure: somebody waits very long",
     (
         "wallboard",
         "Waiting by queue",

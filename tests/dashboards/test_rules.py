@@ -1,4 +1,4 @@
-"""The recording rules and alerts, judged by promtool: does each fire when it should, and only then?"""
+"""The recording rules and alerts, judged by promtool: do they fire when they should?"""
 
 import re
 import subprocess
@@ -71,7 +71,7 @@ def test_an_alert_is_complete(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_has_a_runbook_section(name: str) -> None:
-    """The link of an alert leads to its section, which says what it means, what to do, how to silence."""
+    """The link of an alert leads to its section: what it means, what to check, how to silence."""
     anchor = ALERTS[name]["annotations"]["runbook_url"].partition("#")[2]
     sections = {title.lower(): text for title, text in _sections().items()}
 
@@ -117,7 +117,7 @@ def test_every_recorded_series_is_used() -> None:
 
 @pytest.mark.parametrize("rule", rules(RULES), ids=lambda rule: rule.get("alert") or rule["record"])
 def test_replicas_are_reduced_before_anything_is_summed(rule: dict[str, Any]) -> None:
-    """No sum takes a gauge or a total as scraped; counters of the exporter's own work may add up."""
+    """No sum takes a figure as scraped; counters of the exporter's own work may add up."""
     raw = re.findall(r"sum by \([^)]*\) \(\s*(?:increase\()?(contactcenter_\w+)", rule["expr"])
 
     own = ("contactcenter_api_requests_total", "contactcenter_session_signins_total")

@@ -62,7 +62,7 @@ class Driven:
         return PlainTextResponse("done\n")
 
     def config(self, url: str) -> Config:
-        """Return the demo's configuration, read more often, and with one account's agents by name."""
+        """Return the demo's configuration, read more often, one account's agents by name."""
         config = self.centre.config(url)
         accounts = []
         for account in config.accounts:
