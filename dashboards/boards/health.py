@@ -94,7 +94,7 @@ def _numbers() -> Shelf:
 def _freshness() -> tuple[Shelf, ...]:
     return (
         shelf(
-            9,
+            12,
             bars(
                 "Age of figures, in intervals",
                 "Time since a feed was last read, in its own intervals, the latest first. About 1 "

@@ -41,18 +41,21 @@ def number(
     *queries: Query,
     unit: str = "short",
     colours: build.ThresholdsConfig = look.PLAIN,
-    spark: bool = True,
     size: int = 0,
     decimals: int | None = None,
     mapping: model.ValueMap | None = None,
 ) -> stat.Panel:
-    """Return a large number for each series; ``size`` is that of its digits in pixels."""
+    """Return a large number for each series; ``size`` is that of its digits in pixels.
+
+    It is of this instant, without a curve behind it: asked over time, a figure that has left the
+    page would be shown with its last value for as long as the range is.
+    """
     panel = stat.Panel().title(title).description(description).datasource(DATASOURCE).unit(unit)
     panel.thresholds(colours).no_value("no data").interval("5m" if _counts(queries) else "")
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False))
     panel.color_mode(shape.BigValueColorMode.BACKGROUND if size else shape.BigValueColorMode.VALUE)
-    panel.graph_mode(shape.BigValueGraphMode.AREA if spark else shape.BigValueGraphMode.NONE)
+    panel.graph_mode(shape.BigValueGraphMode.NONE)
     panel.justify_mode(shape.BigValueJustifyMode.CENTER)
     panel.orientation(shape.VizOrientation.AUTO).wide_layout(wide_layout=False)
     many = len(queries) > 1 or bool(queries[0].legend)
@@ -64,7 +67,7 @@ def number(
     if mapping:
         panel.mappings([mapping])
     for letter, each in zip(ascii_uppercase, queries, strict=False):
-        panel.with_target(_target(letter, each).range())
+        panel.with_target(_target(letter, each).instant())
         if each.colour:
             panel.override_by_query(letter, look.fixed(each.colour))
     return panel
@@ -221,6 +224,8 @@ def rows(
     for key in keys:
         if key.link:
             panel.override_by_name(key.heading, [_link(key)])
+    if len(columns) == 1:
+        names["Value"] = columns[0].heading  # a table of one query calls it so
     keep = {name: index for index, name in enumerate(names)}
     panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
     return panel.with_transformation(

@@ -41,7 +41,6 @@ def _numbers() -> Shelf:
             "Waiting",
             "Contacts that wait for an agent now, in the open queues chosen.",
             Query(f"{q.grand(_HERE)} or vector(0)"),
-            spark=False,
             size=_HUGE,
         ),
         number(
@@ -58,7 +57,6 @@ def _numbers() -> Shelf:
                 colour=look.CRITICAL,
             ),
             unit="dthms",
-            spark=False,
             size=_HUGE,
             decimals=0,
         ),
@@ -72,7 +70,6 @@ def _numbers() -> Shelf:
             ),
             unit="percentunit",
             colours=look.SERVICE,
-            spark=False,
             size=_HUGE,
             decimals=0,
         ),
@@ -81,7 +78,6 @@ def _numbers() -> Shelf:
             "Agents of the accounts chosen who could take a contact at once.",
             Query(q.grand(q.figure("agents", "state", where='state="ready"'))),
             colours=look.steps((1, look.GOOD), base=look.CRITICAL),
-            spark=False,
             size=_HUGE,
         ),
     )
@@ -106,7 +102,6 @@ def _tiles() -> Shelf:
                 "{{queue}}",
                 colour=look.BLUE,
             ),
-            spark=False,
             size=_LARGE,
         ),
         bars(

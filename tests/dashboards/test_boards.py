@@ -2,19 +2,24 @@
 
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import build
 import pytest
+import yaml
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards import look
+from boards import promql as q
 from boards.frame import TAG
 from exporter import families
-from support.dashboards import metric_names, unknown_metrics
+from support.dashboards import RULES, metric_names, program, unknown_metrics
 from support.panels import DOCUMENTS, Target, panels, targets
+from support.scenarios import promtool_test
 
 PANELS = list(panels())
 TARGETS = list(targets())
@@ -215,3 +220,50 @@ def _own_labels(name: str) -> tuple[str, ...]:
     subject = name.removeprefix("contactcenter_").partition("_")[0]
     own = family.labels if family else (subject,)
     return ("provider", "account", *own)
+
+
+_TWICE = {
+    "queue_contacts_waiting": {'queue="q",media="voice"': "3x60", 'queue="q",media="chat"': "2x60"},
+    "queue_contacts_offered_total": {'queue="q",media="voice"': "0+10x60"},
+    "queue_contacts_answered_within_threshold_total": {'queue="q",media="voice"': "0+9x60"},
+    "queue_agents": {
+        'queue="q",state="ready"': "1x60",
+        'queue="q",state="on_contact"': "4x60",
+        'queue="q",state="not_ready"': "9x60",
+    },
+    "agents": {'state="ready"': "2x60", 'state="on_contact"': "5x60", 'state="logged_out"': "8x60"},
+}
+
+
+@pytest.mark.real
+def test_replicas_count_once(tmp_path: Path) -> None:
+    """What several dashboards show is the same with two replicas of the exporter as with one."""
+    scenario = {
+        "name": "two replicas",
+        "series": {
+            f'contactcenter_{name}{{{labels},instance="{replica}"}}': values
+            for name, found in _TWICE.items()
+            for labels, values in found.items()
+            for replica in ("r1", "r2")
+        },
+        "records": {
+            "20m": {
+                f"{_everything(q.grand(q.WAITING))} => {{}}": 5,
+                f"{_everything(q.grand(q.OFFERED))} => {{}}": 100,
+                f"{_everything(q.grand(q.STAFFED))} => {{}}": 5,
+                f"{_everything(q.grand(q.SIGNED_IN))} => {{}}": 7,
+                f"{_everything(f'max({q.SERVICE_LEVEL})')} => {{}}": 0.9,
+            }
+        },
+    }
+    file = tmp_path / "replicas.yml"
+    file.write_text(yaml.safe_dump(promtool_test(scenario, RULES)), encoding="utf-8")
+    command = [program("promtool"), "test", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _everything(expression: str) -> str:
+    """Return a query with everything chosen, over five minutes."""
+    return re.sub(r"\$(provider|account|queue)\b", ".*", expression).replace(q.RATE, "5m")

@@ -8,6 +8,7 @@ done in the thread that the simulators run in, as they move the same floor.
 """
 
 import asyncio
+import signal
 import sys
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.app import App
-from exporter.cli import _stop_event
 from exporter.clock import SystemClock
 from exporter.config import Config, FeedConfig
 from exporter.demo.centre import Centre, Size
@@ -77,12 +77,13 @@ class Driven:
 
 
 async def _serve() -> None:
-    driven = Driven()
+    driven, stop = Driven(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     platforms = Server(driven.app, Address("127.0.0.1", 0), "simulators")
     platforms.start()
     try:
         app = App(driven.config(f"http://{platforms.address}"))
-        serving = asyncio.create_task(app.serve(Address("127.0.0.1", 0), _stop_event()))
+        serving = asyncio.create_task(app.serve(Address("127.0.0.1", 0), stop))
         print(platforms.address, flush=True)
         await serving
     finally:
