@@ -119,9 +119,10 @@ def _variable(label: str, choose: Sequence[str]) -> build.QueryVariable:
     heading, metric = _SOURCES[label]
     left = [other for other in choose[: choose.index(label)] if other in ("provider", "account")]
     chosen = ", ".join(f'{other}=~"${other}"' for other in left)
+    selected = f"{metric}{{{chosen}}}" if chosen else metric
     source = {
         "qryType": 1,
-        "query": f"label_values({metric}{{{chosen}}}, {label})",
+        "query": f"label_values({selected}, {label})",
         "refId": "PrometheusVariableQueryEditor-VariableQuery",
     }
     return (

@@ -243,6 +243,7 @@ def _answers() -> tuple[Shelf, ...]:
                 "The platform's clock less the exporter's, where it is known.",
                 Query(q.figure("account_clock_skew_seconds"), "{{account}}"),
                 unit="s",
+                least=None,
             ),
         ),
     )

@@ -82,12 +82,13 @@ def lines(
     columns: bool = False,
     colours: Mapping[str, str] | None = None,
     thresholds: build.ThresholdsConfig | None = None,
+    least: float | None = 0,
     most: float | None = None,
     interval: str = "",
 ) -> timeseries.Panel:
     """Return series over time; a query with ``limit`` is drawn as a dashed line."""
     panel = timeseries.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit(unit).min(0).interval(interval or ("5m" if _counts(queries) else ""))
+    panel.unit(unit).interval(interval or ("5m" if _counts(queries) else ""))
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
     panel.draw_style(shape.GraphDrawStyle.BARS if columns else shape.GraphDrawStyle.LINE)
     panel.line_width(1 if stacked or columns else 2)
@@ -97,6 +98,8 @@ def lines(
     panel.span_nulls(span_nulls=False)
     if stacked:
         panel.stacking(common.StackingConfig().mode(shape.StackingMode.NORMAL).group("A"))
+    if least is not None:
+        panel.min(least)
     if most is not None:
         panel.max(most)
     if thresholds:

@@ -47,7 +47,7 @@ def _numbers() -> Shelf:
             "Longest wait",
             "The wait of the oldest contact. Orange and red: six and fifteen times the answer "
             "objective of its queue, where exporter.yml sets one.",
-            Query(f"max({q.LONGEST_WAIT}) unless on () ({_LATE} > 6)", " "),
+            Query(f"max({q.LONGEST_WAIT}) unless on () ({_LATE} > 6)", "oldest contact"),
             Query(
                 f"max({q.LONGEST_WAIT}) and on () ({_LATE} > 6 < 15)", "! late", colour=look.WARNING
             ),
