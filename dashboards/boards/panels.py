@@ -156,6 +156,8 @@ def bars(
         panel.text(common.VizTextDisplayOptions().value_size(size).title_size(size * 0.7))
     for letter, each in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(_target(letter, each).instant())
+        if each.colour:
+            panel.override_by_query(letter, look.fixed(each.colour))
     return panel
 
 

@@ -54,7 +54,8 @@ def _numbers() -> Shelf:
         ),
         number(
             "Service level",
-            "Contacts answered in time, of all offered in the interval, where platforms count.",
+            "Contacts answered in time, of all offered in the interval, where platforms count. "
+            "Coloured as if the objective were 80 %; each queue's own is in its graph.",
             Query(f"{q.grand(q.IN_TIME)} / ({q.grand(q.OFFERED)} > 0)"),
             unit="percentunit",
             colours=look.SERVICE,

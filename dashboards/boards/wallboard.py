@@ -8,7 +8,7 @@ from boards.frame import Shelf, board, section, shelf
 from boards.panels import Query, bars, number
 
 _HUGE, _LARGE, _MEDIUM = 110, 60, 34  # pixels
-_TILES = 18  # more could not be read
+_TILES, _BARS = 18, 8  # more could not be read
 _ON = f"on ({q.by('queue')})"
 _HERE = f"({q.WAITING} unless {_ON} ({q.CLOSED}))"
 _OVER_CRITICAL = f"({_HERE} > {_ON} {q.CRITICAL_LIMIT})"
@@ -18,7 +18,9 @@ _CROWDED = (
     f" unless {_ON} {q.WARNING_LIMIT})"
 )
 _OVER_WARNING = f"(({_HERE} > {_ON} {q.WARNING_LIMIT}) or {_CROWDED})"
-_LATE = f"max({q.LONGEST_WAIT} / {_ON} {q.ANSWER_OBJECTIVE})"
+_WAIT = f"({q.LONGEST_WAIT} unless {_ON} ({q.CLOSED}))"
+_LATE = f"({_WAIT} > {_ON} 6 * {q.ANSWER_OBJECTIVE})"
+_VERY_LATE = f"({_WAIT} > {_ON} 15 * {q.ANSWER_OBJECTIVE})"
 
 
 def wallboard() -> Dashboard:
@@ -45,16 +47,16 @@ def _numbers() -> Shelf:
         ),
         number(
             "Longest wait",
-            "The wait of the oldest contact. Orange and red: six and fifteen times the answer "
-            "objective of its queue, where exporter.yml sets one.",
-            Query(f"max({q.LONGEST_WAIT}) unless on () ({_LATE} > 6)", "oldest contact"),
+            "The wait of the oldest contact of an open queue. Orange and red: six and fifteen "
+            "times the answer objective of its queue, where exporter.yml sets one.",
+            Query(f"max({_WAIT}) unless on () max({_LATE})", "oldest contact"),
             Query(
-                f"max({q.LONGEST_WAIT}) and on () ({_LATE} > 6 < 15)", "! late", colour=look.WARNING
+                f"max({_WAIT}) and on () max({_LATE}) unless on () max({_VERY_LATE})",
+                "! late",
+                colour=look.WARNING,
             ),
             Query(
-                f"max({q.LONGEST_WAIT}) and on () ({_LATE} >= 15)",
-                "!! very late",
-                colour=look.CRITICAL,
+                f"max({_WAIT}) and on () max({_VERY_LATE})", "!! very late", colour=look.CRITICAL
             ),
             unit="dthms",
             size=_HUGE,
@@ -106,10 +108,14 @@ def _tiles() -> Shelf:
         ),
         bars(
             "Longest waits",
-            "The eight queues whose oldest contact has waited longest.",
-            Query(f"topk(8, {q.LONGEST_WAIT} unless {_ON} ({q.CLOSED}))", "{{queue}}"),
+            "The open queues whose oldest contact has waited longest. Orange and red (! and !!): "
+            "six and fifteen times the answer objective of the queue, where exporter.yml sets one.",
+            Query(f"sort_desc({_VERY_LATE})", "!! {{queue}}", colour=look.CRITICAL),
+            Query(
+                f"sort_desc({_LATE} unless {_ON} {_VERY_LATE})", "! {{queue}}", colour=look.WARNING
+            ),
+            Query(f"topk({_BARS}, {_WAIT} unless {_ON} {_LATE})", "{{queue}}", colour=look.BLUE),
             unit="dthms",
-            colours=look.steps((120, look.WARNING), (300, look.CRITICAL), base=look.BLUE),
             size=_MEDIUM,
         ),
         widths=(16, 8),

@@ -22,23 +22,14 @@ _SETTLES = 45.0  # seconds for the first figures of every kind
 # several queries must have some in any case.
 REASONS = {
     ("overview", "Accounts", "H"): "no feed of the demo is down",
-    (
-        "wallboard",
-        "Longest wait",
-        "A",
-    ): "one of three colours has the figure: nobody waits too long",
-    ("wallboard", "Longest wait", "B"): "one of three colours has the figure: somebody waits long",
-    (
-        "wallboard",
-        "Longest wait",
-        "C",
-    ): "one of three colours has the figure: somebody waits very long",
-    (
-        "wallboard",
-        "Waiting by queue",
-        "A",
-    ): "no queue is over its critical limit before it is made so",
-    ("wallboard", "Waiting by queue", "B"): "no queue is over its limit before it is made so",
+    ("wallboard", "Longest wait", "A"): "one of three colours has it: somebody waits too long",
+    ("wallboard", "Longest wait", "B"): "one of three colours has it: nobody waits too long",
+    ("wallboard", "Longest wait", "C"): "one of three colours has it: nobody waits far too long",
+    ("wallboard", "Longest waits", "A"): "no queue may be that late",
+    ("wallboard", "Longest waits", "B"): "no queue may be late",
+    ("wallboard", "Longest waits", "C"): "every queue may be late",
+    ("wallboard", "Waiting by queue", "A"): "no queue is that full before it is made so",
+    ("wallboard", "Waiting by queue", "B"): "no queue is that full before it is made so",
     ("wallboard", "Waiting by queue", "C"): "every queue may be over its limit",
 }
 RECORDED_REASONS = {
