@@ -6,10 +6,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden dist clean
+.PHONY: help demo test check golden dashboards dist clean
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.demo ## simulated platforms and the exporter reading them; no account needed
 	$(BIN)/contactcenter-exporter demo --web.listen-address $(LISTEN)
@@ -18,15 +18,19 @@ test: .venv/.test ## run the tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-branch --cov-fail-under=95
 
-check: .venv/.lint ## lint, formatting, types, spelling
+check: .venv/.lint ## lint, formatting, types, spelling, dashboards as their script makes them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell --skip './build,./dist,./node_modules,./tests/node/node_modules' .
+	$(BIN)/python dashboards/build.py --check
 
 golden: .venv/.test ## write the generated files anew
 	$(BIN)/contactcenter-exporter metrics > docs/metrics.md
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/integration -k test_the_golden_page
+
+dashboards: .venv/.lint ## write the dashboards' JSON anew
+	$(BIN)/python dashboards/build.py
 
 dist: .venv/.demo ## build the wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

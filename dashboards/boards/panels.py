@@ -1,0 +1,281 @@
+"""The kinds of panels: a number, lines, bars, a table, a strip of states; each made one way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from string import ascii_uppercase
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import common as shape
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import prometheus as query
+
+from boards import look
+
+DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+Panel = timeseries.Panel | stat.Panel | bargauge.Panel | table.Panel | statetimeline.Panel
+_SMOOTH = 15  # percent of fill under a line
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query and the name of its series; ``limit`` gives the colour of a dashed line."""
+
+    expression: str
+    legend: str = ""
+    limit: str = ""
+    colour: str = ""
+
+
+def number(
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str = "short",
+    colours: build.ThresholdsConfig = look.PLAIN,
+    size: int = 0,
+    decimals: int | None = None,
+    mapping: model.ValueMap | None = None,
+) -> stat.Panel:
+    """Return a large number for each series; ``size`` is that of its digits in pixels.
+
+    It is of this instant, without a curve behind it: asked over time, a figure that has left the
+    page would be shown with its last value for as long as the range is.
+    """
+    panel = stat.Panel().title(title).description(description).datasource(DATASOURCE).unit(unit)
+    panel.thresholds(colours).no_value("no data").interval("5m" if _counts(queries) else "")
+    panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False))
+    panel.color_mode(shape.BigValueColorMode.BACKGROUND if size else shape.BigValueColorMode.VALUE)
+    panel.graph_mode(shape.BigValueGraphMode.NONE)
+    panel.justify_mode(shape.BigValueJustifyMode.CENTER)
+    panel.orientation(shape.VizOrientation.AUTO).wide_layout(wide_layout=False)
+    many = len(queries) > 1 or bool(queries[0].legend)
+    panel.text_mode(shape.BigValueTextMode.VALUE_AND_NAME if many else shape.BigValueTextMode.VALUE)
+    if size:
+        panel.text(common.VizTextDisplayOptions().value_size(size).title_size(size / 2.5))
+    if decimals is not None:
+        panel.decimals(decimals)
+    if mapping:
+        panel.mappings([mapping])
+    for letter, each in zip(ascii_uppercase, queries, strict=False):
+        panel.with_target(_target(letter, each).instant())
+        if each.colour:
+            panel.override_by_query(letter, look.fixed(each.colour))
+    return panel
+
+
+def lines(
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str = "short",
+    stacked: bool = False,
+    columns: bool = False,
+    colours: Mapping[str, str] | None = None,
+    thresholds: build.ThresholdsConfig | None = None,
+    least: float | None = 0,
+    most: float | None = None,
+    interval: str = "",
+) -> timeseries.Panel:
+    """Return series over time; a query with ``limit`` is drawn as a dashed line."""
+    panel = timeseries.Panel().title(title).description(description).datasource(DATASOURCE)
+    panel.unit(unit).interval(interval or ("5m" if _counts(queries) else ""))
+    panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+    panel.draw_style(shape.GraphDrawStyle.BARS if columns else shape.GraphDrawStyle.LINE)
+    panel.line_width(1 if stacked or columns else 2)
+    panel.fill_opacity(70 if stacked or columns else _SMOOTH).show_points(
+        shape.VisibilityMode.NEVER
+    )
+    panel.span_nulls(span_nulls=False)
+    if stacked:
+        panel.stacking(common.StackingConfig().mode(shape.StackingMode.NORMAL).group("A"))
+    if least is not None:
+        panel.min(least)
+    if most is not None:
+        panel.max(most)
+    if thresholds:
+        panel.thresholds(thresholds)
+        panel.thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(shape.GraphThresholdsStyleMode.DASHED)
+        )
+    panel.legend(
+        common.VizLegendOptions()
+        .display_mode(shape.LegendDisplayMode.TABLE)
+        .placement(shape.LegendPlacement.RIGHT)
+        .show_legend(show_legend=True)
+        .calcs(["lastNotNull", "max"])
+        .sort_by("Last *")
+        .sort_desc(sort_desc=True)
+    )
+    panel.tooltip(
+        common.VizTooltipOptions()
+        .mode(shape.TooltipDisplayMode.MULTI)
+        .sort(shape.SortOrder.DESCENDING)
+    )
+    for letter, each in zip(ascii_uppercase, queries, strict=False):
+        panel.with_target(_target(letter, each).range())
+        if each.limit:
+            panel.override_by_query(letter, look.dashed(each.limit))
+        elif each.colour:
+            panel.override_by_query(letter, look.fixed(each.colour))
+    for name, colour in (colours or {}).items():
+        panel.override_by_name(name, look.fixed(colour))
+    return panel
+
+
+def bars(
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str = "short",
+    colours: build.ThresholdsConfig = look.PLAIN,
+    most: float | None = None,
+    size: int = 0,
+) -> bargauge.Panel:
+    """Return one horizontal bar for each series, as it is now."""
+    panel = bargauge.Panel().title(title).description(description).datasource(DATASOURCE)
+    panel.unit(unit).min(0).thresholds(colours).no_value("none")
+    panel.interval("5m" if _counts(queries) else "")
+    panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+    panel.display_mode(shape.BarGaugeDisplayMode.BASIC)
+    panel.orientation(shape.VizOrientation.HORIZONTAL)
+    panel.value_mode(shape.BarGaugeValueMode.TEXT).show_unfilled(show_unfilled=True)
+    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False))
+    if most is not None:
+        panel.max(most)
+    if size:
+        panel.text(common.VizTextDisplayOptions().value_size(size).title_size(size * 0.7))
+    for letter, each in zip(ascii_uppercase, queries, strict=False):
+        panel.with_target(_target(letter, each).instant())
+        if each.colour:
+            panel.override_by_query(letter, look.fixed(each.colour))
+    return panel
+
+
+def strip(title: str, description: str, expression: str, legend: str) -> statetimeline.Panel:
+    """Return one strip of time for each series of zeros and ones."""
+    panel = statetimeline.Panel().title(title).description(description).datasource(DATASOURCE)
+    panel.unit("short").mappings([look.UP_DOWN]).show_value(shape.VisibilityMode.NEVER)
+    panel.row_height(0.8).fill_opacity(80).line_width(0).merge_values(merge_values=True)
+    panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+    panel.thresholds(look.ALL_IS_GOOD)
+    panel.legend(small_legend())
+    return panel.with_target(_target("A", Query(expression, legend)).range())
+
+
+def small_legend() -> common.VizLegendOptions:
+    """Return the legend of a panel that has no room beside its lines: names, below."""
+    return (
+        common.VizLegendOptions()
+        .display_mode(shape.LegendDisplayMode.LIST)
+        .placement(shape.LegendPlacement.BOTTOM)
+        .show_legend(show_legend=True)
+        .calcs([])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading, what fills it, its unit and how it is coloured."""
+
+    heading: str
+    expression: str
+    unit: str = "short"
+    colours: build.ThresholdsConfig | None = None
+    mapping: model.ValueMap | None = None
+    decimals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A label that names the rows, its heading, and the dashboard that it leads to."""
+
+    label: str
+    heading: str
+    link: str = field(default="")
+
+
+def rows(
+    title: str,
+    description: str,
+    keys: Sequence[Key],
+    columns: Sequence[Column],
+    *,
+    sort: str,
+    rising: bool = False,
+) -> table.Panel:
+    """Return a table with a row for each object, worst first."""
+    panel = table.Panel().title(title).description(description).datasource(DATASOURCE)
+    panel.unit("short").no_value("-").filterable(filterable=True).interval("5m")
+    panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+    panel.thresholds(look.PLAIN)
+    panel.cell_height(shape.TableCellHeight.SM)
+    panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=not rising)])
+    names: dict[str, str] = {key.label: key.heading for key in keys}
+    for letter, column in zip(ascii_uppercase, columns, strict=False):
+        names[f"Value #{letter}"] = column.heading
+        target = _target(letter, Query(column.expression)).instant()
+        panel.with_target(target.format(query.PromQueryFormat.TABLE))
+        panel.override_by_name(column.heading, _of_column(column))
+    for key in keys:
+        if key.link:
+            panel.override_by_name(key.heading, [_link(key)])
+    if len(columns) == 1:
+        names["Value"] = columns[0].heading  # a table of one query calls it so
+    keep = {name: index for index, name in enumerate(names)}
+    panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
+    return panel.with_transformation(
+        model.DataTransformerConfig(
+            id_val="organize",
+            options={
+                "excludeByName": {"Time": True},
+                "indexByName": keep,
+                "renameByName": names,
+            },
+        )
+    )
+
+
+def _of_column(column: Column) -> list[model.DynamicConfigValue]:
+    found = [model.DynamicConfigValue(id_val="unit", value=column.unit)]
+    if column.decimals is not None:
+        found.append(model.DynamicConfigValue(id_val="decimals", value=column.decimals))
+    if column.colours:
+        found += [
+            model.DynamicConfigValue(id_val="thresholds", value=column.colours.build()),
+            model.DynamicConfigValue(
+                id_val="custom.cellOptions",
+                value={"type": "color-background", "mode": "basic"},
+            ),
+        ]
+    if column.mapping:
+        found += [
+            model.DynamicConfigValue(id_val="mappings", value=[column.mapping]),
+            model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
+        ]
+    return found
+
+
+def _link(key: Key) -> model.DynamicConfigValue:
+    url = f"{key.link}&var-{key.label}=${{__value.text:percentencode}}&${{__url_time_range}}"
+    link = {"title": f"Show this {key.heading.lower()}", "url": url}
+    return model.DynamicConfigValue(id_val="links", value=[link])
+
+
+def _target(letter: str, each: Query) -> prometheus.Dataquery:
+    target = prometheus.Dataquery().ref_id(letter).expr(each.expression).datasource(DATASOURCE)
+    return target.legend_format(each.legend or "__auto")
+
+
+def _counts(queries: Sequence[Query]) -> bool:
+    """Return whether totals are counted: over less than five minutes, little comes to pass."""
+    return any("$__rate_interval" in each.expression for each in queries)

@@ -1,0 +1,271 @@
+"""The dashboards as they lie in the tree: importable, complete, of one piece with the metrics?"""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import build
+import pytest
+import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from boards import look
+from boards import promql as q
+from boards.frame import TAG
+from exporter import families
+from support.dashboards import RULES, metric_names, program, unknown_metrics
+from support.panels import DOCUMENTS, Target, panels, targets
+from support.scenarios import promtool_test
+
+PANELS = list(panels())
+TARGETS = list(targets())
+# Of the exporter's own work: two replicas do twice the work, so these may be added.
+_OWN_WORK = {
+    "contactcenter_api_requests_total",
+    "contactcenter_api_request_duration_seconds_bucket",
+    "contactcenter_feed_refreshes_total",
+    "contactcenter_session_signins_total",
+    "contactcenter_exporter_http_requests_total",
+}
+_COUNT = {"short"}
+_SECONDS = {"s", "dthms"}
+_SHARE = {"percentunit", "short"}
+_WALLBOARD = 1080  # pixels high
+_GRID, _GAP = 30, 8  # pixels: a unit of height, and what is between two
+
+
+def fitting(expression: str) -> set[str]:
+    """Return the units in which an expression's result may be shown."""
+    expression = re.split(r" (?:unless|and) ", expression)[0]  # a condition gives no value
+    part, _, below = expression.partition(" / ")
+    above, under = _unit(part), _unit(below)
+    if "histogram_quantile" in expression or "time() - " in part:
+        return _SHARE if under == "seconds" else _SECONDS
+    if re.search(r"\brate\(", part):
+        return {"reqps", "percentunit", "short"}
+    if below:
+        return _SECONDS if above == "seconds" and under != "seconds" else _SHARE
+    return {"seconds": _SECONDS, "ratio": {"percentunit"}, "bytes": {"bytes"}}.get(above, _COUNT)
+
+
+def _unit(expression: str) -> str:
+    """Return the base unit of the first metric that an expression reads."""
+    if "campaign_dialing_ratio" in expression:
+        return ""  # calls for each agent, as diallers are set, and no share
+    first = re.search(r"(contactcenter|process|scrape)_\w+", expression)
+    stem = first.group().removesuffix("_total") if first else ""
+    return stem.rpartition("_")[2]
+
+
+def test_every_dashboard_is_there() -> None:
+    """The six dashboards that the README names are files of the tree."""
+    assert set(DOCUMENTS) == {"overview", "queues", "wallboard", "agents", "campaigns", "exporter"}
+
+
+def test_what_is_committed_is_what_the_script_makes(capsys: pytest.CaptureFixture[str]) -> None:
+    """``build.py --check`` finds no file that differs."""
+    assert build.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_the_check_finds_what_differs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``build.py --check`` names a file that is not as it should be, and ends with 1."""
+    wanted = build.documents()
+    file = next(iter(wanted))
+    monkeypatch.setattr(build, "documents", lambda: wanted | {file: "something else"})
+
+    assert build.main(["--check"]) == 1
+    assert file.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_grafanas_models_accept_it(name: str) -> None:
+    """Read by the models of Grafana's own SDK and written again, a dashboard is the same."""
+    plugins.register_default_plugins()
+    read = Dashboard.from_json(DOCUMENTS[name])
+
+    assert json.loads(json.dumps(read, cls=JSONEncoder)) == DOCUMENTS[name]
+
+
+def test_identities() -> None:
+    """Dashboards have fixed uids and our tag, no id of some database, and no inputs to fill in."""
+    assert {document["uid"] for document in DOCUMENTS.values()} == {
+        f"{TAG}-{name}" for name in DOCUMENTS
+    }
+    for document in DOCUMENTS.values():
+        assert document.get("id") is None
+        assert document["tags"] == [TAG]
+        assert document["editable"] is False
+        assert document["schemaVersion"] >= 39
+        assert "__inputs" not in document
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_variables(name: str) -> None:
+    """The data source comes first; all others take several values or all, limited by the left."""
+    source, *others = DOCUMENTS[name]["templating"]["list"]
+
+    assert (source["type"], source["name"]) == ("datasource", "datasource")
+    assert [each["name"] for each in others][:2] == ["provider", "account"]
+    for index, variable in enumerate(others):
+        assert variable["multi"], variable["name"]
+        assert variable["includeAll"], variable["name"]
+        assert variable["allValue"] == ".*"
+        assert variable["datasource"]["uid"] == "${datasource}"
+        text = variable["query"]["query"]
+        named = re.match(r"label_values\((\w+)", text)
+        assert named
+        assert unknown_metrics(named[1]) == set()
+        assert all(f"${other['name']}" in text for other in others[: min(index, 2)])
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_a_panel_is_complete(name: str, panel: dict[str, Any]) -> None:
+    """A panel has a title, a description in sentences, a unit, and the chosen data source."""
+    assert panel["title"]
+    assert re.fullmatch(r"[A-Z].+\.", panel["description"], re.DOTALL)
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    assert panel["targets"]
+    for target in panel["targets"]:
+        assert target["datasource"] == panel["datasource"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_grid_is_full(name: str) -> None:
+    """Panels do not overlap, and no corner of the grid is empty."""
+    taken: dict[tuple[int, int], str] = {}
+    for panel in DOCUMENTS[name]["panels"]:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert (x, y) not in taken, (panel["title"], taken[x, y])
+                taken[x, y] = panel["title"]
+    bottom = max(y for _, y in taken) + 1
+
+    assert set(taken) == {(x, y) for x in range(24) for y in range(bottom)}
+    ids = [panel["id"] for panel in DOCUMENTS[name]["panels"]]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_wallboard_fits_its_screen_and_is_large() -> None:
+    """Without scrolling 1080 pixels are enough, and no number is smaller than 34 pixels."""
+    found = [panel for name, panel in PANELS if name == "wallboard"]
+    bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in found)
+
+    assert bottom * (_GRID + _GAP) <= _WALLBOARD
+    assert min(panel["options"]["text"]["valueSize"] for panel in found) >= 34
+
+
+def test_links_resolve() -> None:
+    """Every dashboard links to all by the tag, and every other link leads to one that exists."""
+    uids = {document["uid"] for document in DOCUMENTS.values()}
+    for document in DOCUMENTS.values():
+        (link,) = document["links"]
+        assert (link["type"], link["tags"]) == ("dashboards", [TAG])
+        assert link["includeVars"]
+        assert link["keepTime"]
+    named = set(re.findall(r"/d/([\w-]+)", json.dumps(DOCUMENTS)))
+
+    assert named
+    assert named <= uids
+
+
+def test_colours_can_be_told_apart() -> None:
+    """Only colours of the palette are used; none is named as red and green are."""
+    palette = {value for value in vars(look).values() if re.fullmatch("#[0-9A-F]{6}", str(value))}
+    fields = re.findall(r'"(?:color|fixedColor)": "([^"]+)"', json.dumps(DOCUMENTS))
+
+    assert len(palette) == 8
+    assert set(fields) <= palette
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: " ".join(target[:3]))
+def test_a_query_is_sound(target: Target) -> None:
+    """A query reads metrics that exist, in their unit, by Grafana's interval, once per replica."""
+    expression = target.expression
+
+    assert metric_names(expression)
+    assert unknown_metrics(expression) == set()
+    assert target.unit in fitting(expression)
+    ranges = re.findall(r"\b(?:rate|increase)\([^\[]*\[([^\]]+)\]", expression)
+    assert set(ranges) <= {"$__rate_interval"}
+    raw = re.findall(
+        r"(?:sum|count|avg)(?: by \([^)]*\))? ?\((?:rate\(|increase\()?(contactcenter_\w+)",
+        expression,
+    )
+    assert set(raw) <= _OWN_WORK
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: " ".join(target[:3]))
+def test_a_query_is_limited_to_what_is_chosen(target: Target) -> None:
+    """Every series is limited by those variables of its dashboard that it has a label for."""
+    variables = {each["name"] for each in DOCUMENTS[target.board]["templating"]["list"]}
+    for name, labels in re.findall(
+        r"(contactcenter_\w+)(\{(?:[^{}\"]|\"[^\"]*\")*\})?", target.expression
+    ):
+        if name.startswith("contactcenter_exporter_"):
+            continue
+        for label in ("provider", "account", "queue", "campaign"):
+            if label in variables and label in _own_labels(name):
+                assert f'{label}=~"${label}"' in labels, (name, label)
+
+
+def _own_labels(name: str) -> tuple[str, ...]:
+    """Return the labels that a series has; those of objectives follow their names."""
+    family = families.FAMILIES.get(name) or families.FAMILIES.get(name.removesuffix("_bucket"))
+    subject = name.removeprefix("contactcenter_").partition("_")[0]
+    own = family.labels if family else (subject,)
+    return ("provider", "account", *own)
+
+
+_TWICE = {
+    "queue_contacts_waiting": {'queue="q",media="voice"': "3x60", 'queue="q",media="chat"': "2x60"},
+    "queue_contacts_offered_total": {'queue="q",media="voice"': "0+10x60"},
+    "queue_contacts_answered_within_threshold_total": {'queue="q",media="voice"': "0+9x60"},
+    "queue_agents": {
+        'queue="q",state="ready"': "1x60",
+        'queue="q",state="on_contact"': "4x60",
+        'queue="q",state="not_ready"': "9x60",
+    },
+    "agents": {'state="ready"': "2x60", 'state="on_contact"': "5x60", 'state="logged_out"': "8x60"},
+}
+
+
+@pytest.mark.real
+def test_replicas_count_once(tmp_path: Path) -> None:
+    """What several dashboards show is the same with two replicas of the exporter as with one."""
+    scenario = {
+        "name": "two replicas",
+        "series": {
+            f'contactcenter_{name}{{{labels},instance="{replica}"}}': values
+            for name, found in _TWICE.items()
+            for labels, values in found.items()
+            for replica in ("r1", "r2")
+        },
+        "records": {
+            "20m": {
+                f"{_everything(q.grand(q.WAITING))} => {{}}": 5,
+                f"{_everything(q.grand(q.OFFERED))} => {{}}": 100,
+                f"{_everything(q.grand(q.STAFFED))} => {{}}": 5,
+                f"{_everything(q.grand(q.SIGNED_IN))} => {{}}": 7,
+                f"{_everything(f'max({q.SERVICE_LEVEL})')} => {{}}": 0.9,
+            }
+        },
+    }
+    file = tmp_path / "replicas.yml"
+    file.write_text(yaml.safe_dump(promtool_test(scenario, RULES)), encoding="utf-8")
+    command = [program("promtool"), "test", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _everything(expression: str) -> str:
+    """Return a query with everything chosen, over five minutes."""
+    return re.sub(r"\$(provider|account|queue)\b", ".*", expression).replace(q.RATE, "5m")

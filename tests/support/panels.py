@@ -1,0 +1,54 @@
+"""The dashboards of the tree, taken apart: documents, panels, queries."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from support.dashboards import BOARDS
+
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    file.stem: json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted(BOARDS.glob("*.json"))
+}
+
+
+class Target(NamedTuple):
+    """A query where it stands, and the unit in which its result is shown."""
+
+    board: str
+    panel: str
+    ref: str
+    expression: str
+    unit: str
+
+
+def panels() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every panel that is no heading, with its dashboard."""
+    for name, document in DOCUMENTS.items():
+        yield from ((name, panel) for panel in document["panels"] if panel["type"] != "row")
+
+
+def targets() -> Iterator[Target]:
+    """Yield every query of every panel."""
+    for name, panel in panels():
+        for target in panel["targets"]:
+            unit = unit_of(panel, target["refId"])
+            yield Target(name, panel["title"], target["refId"], target["expr"], unit)
+
+
+def unit_of(panel: dict[str, Any], ref: str) -> str:
+    """Return the unit of a query's result; a table has one for each column."""
+    unit = str(panel["fieldConfig"]["defaults"]["unit"])
+    if panel["type"] != "table":
+        return unit
+    (organize,) = (each for each in panel["transformations"] if each["id"] == "organize")
+    heading = organize["options"]["renameByName"][f"Value #{ref}"]
+    found = [
+        value["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"]["options"] == heading
+        for value in override["properties"]
+        if value["id"] == "unit"
+    ]
+    assert len(found) == 1, f"{panel['title']}: {heading} has no unit of its own"
+    return str(found[0])
