@@ -13,7 +13,6 @@ import httpx
 from exporter.board import Board, Publisher
 from exporter.clock import Clock, SystemClock
 from exporter.config import AccountConfig, Config
-from exporter.live import report
 from exporter.logs import get_log
 from exporter.page import Format
 from exporter.providers import PROVIDERS
@@ -109,12 +108,6 @@ class App:
         async with self._tried_once():
             page = self.board.page(self._clock.monotonic(), self.telemetry.chapters())
         return b"".join(page.body(Format.TEXT, gzip=False)[0])
-
-    async def check(self) -> tuple[list[str], bool]:
-        """Try every account with every feed; return a report, and whether all answered."""
-        feeds = {account.name: list(account.wanted_feeds()) for account in self._config.accounts}
-        async with self._tried_once():
-            return report(self.telemetry, feeds)
 
     @asynccontextmanager
     async def _tried_once(self) -> AsyncIterator[None]:

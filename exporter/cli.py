@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__, catalogue
 from exporter.app import App
+from exporter.capture import NewFile
 from exporter.clock import SystemClock
 from exporter.config import Config, load
+from exporter.enquiries import Enquiries
 from exporter.errors import ConfigError
 from exporter.logs import LEVELS, get_log, set_up
 from exporter.providers import MODELS, PROVIDERS
@@ -78,10 +80,24 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--live",
         action="store_true",
-        help="sign in to every account too, read every feed once, and report what came of it",
+        help="sign in too, read every feed once, and report what is there and what is missing",
     )
+    check.add_argument("--account", metavar="NAME", help="only this account, with --live")
     _add_log(check)
     check.set_defaults(command=_check)
+
+    discover = commands.add_parser(
+        "discover", help="what a platform offers, what is mapped, and YAML for the rest"
+    )
+    _add_account(discover)
+    discover.set_defaults(command=_discover)
+
+    capture = commands.add_parser(
+        "capture", help="record one cycle of requests and answers for a bug report, sanitised"
+    )
+    _add_account(capture)
+    capture.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
+    capture.set_defaults(command=_capture)
 
     metrics = commands.add_parser("metrics", help="print the catalogue of metrics")
     metrics.add_argument("--format", choices=("markdown", "json"), default="markdown")
@@ -98,6 +114,12 @@ def _address(text: str) -> Address:
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config.file", dest="config", type=Path, default=Path("exporter.yml"))
+
+
+def _add_account(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser)
+    parser.add_argument("--account", required=True, metavar="NAME")
+    _add_log(parser)
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:
@@ -213,13 +235,34 @@ def _check(options: argparse.Namespace) -> int:
 
 def _check_live(config: Config, options: argparse.Namespace) -> int:
     set_up(options.log_level, options.log_format)
-
-    async def work() -> tuple[list[str], bool]:
-        return await App(config).check()
-
-    lines, well = asyncio.run(work())
+    lines, well = asyncio.run(Enquiries(config, SystemClock()).check(options.account))
     print("\n".join(lines))  # noqa: T201 - the command's result
     return _OK if well else _FAILED
+
+
+def _discover(options: argparse.Namespace) -> int:
+    config = load(options.config, os.environ, MODELS)
+    set_up(options.log_level, options.log_format)
+    lines, well = asyncio.run(Enquiries(config, SystemClock()).discover(options.account))
+    print("\n".join(lines))  # noqa: T201 - the command's result
+    return _OK if well else _FAILED
+
+
+def _capture(options: argparse.Namespace) -> int:
+    config = load(options.config, os.environ, MODELS)
+    set_up(options.log_level, options.log_format)
+    enquiries = Enquiries(config, SystemClock())
+    enquiries.account(options.account)
+    file = NewFile(options.out)
+    try:
+        recording, lines = asyncio.run(enquiries.capture(options.account))
+        file.fill(recording)
+    except BaseException:
+        file.remove()
+        raise
+    print("\n".join(lines))  # noqa: T201 - the command's result
+    print(f"{options.out}: read it before you send it")  # noqa: T201 - same
+    return _OK
 
 
 def _metrics(options: argparse.Namespace) -> int:
