@@ -20,8 +20,18 @@ _MOST = 64 * 1024 * 1024  # bytes that are kept; what comes after is left out, a
 _HEADERS = ("content-type", "retry-after", "date")
 # Who reads which platform: of no use to anybody who looks for a mistake.
 _OMITTED = {
-    *("name", "username", "client_id", "base_url", "auth_url", "tenant_url", "labels", "tls"),
-    *("credentials_file", "account_id", "key_id", "child_account_id"),
+    *(
+        "name",
+        "provider",
+        "username",
+        "client_id",
+        "base_url",
+        "auth_url",
+        "tenant_url",
+        "labels",
+        "tls",
+    ),
+    *("labels", "tls", "credentials_file", "account_id", "key_id", "child_account_id"),
 }
 _ABOUT = (
     "A sanitised recording of what contactcenter-exporter asked and was answered. Names, ids, "

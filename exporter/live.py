@@ -1,22 +1,17 @@
 """What came of visiting every account once: a report for the person who sets the exporter up."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from exporter.demand import against, demand_of, hourly
 from exporter.errors import ProviderError
-from exporter.survey import Limit
 from exporter.visit import FeedVisit, Visit
 
-_HOUR = 3600.0
-_WINDOWS = {60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}
-_HEADROOM = 0.95  # of a limit is planned with, as the budget does
 _NOTABLE_SKEW = 30.0  # seconds
 _SHORT_LIFE = 21  # days of a certificate
 _DAY = 86_400.0
 _SHOWN = 8  # names in a line
-_SMALLEST_PART = 0.25  # of a feed's requests that shall be left to it; else all feeds give
 # What helps against each kind of failure that the platform's own words do not explain.
 _ADVICE = {
     "network": "check base_url or region, name resolution, firewall, proxy_url and tls",
@@ -132,72 +127,26 @@ def _survey(found: Report, visit: Visit) -> None:
         found.hint(hint)
 
 
-# Requests ---------------------------------------------------------------------------------------
-
-Demand = Mapping[str, Mapping[str, float]]  # what each feed asks in a second, by operation
-
-
 def _requests(found: Report, visit: Visit) -> None:
     """Show what the visit took, and what the configuration asks in an hour."""
     first = sum(visit.requests.values())
     found.say(f"requests of this check: {first:g} ({_counted(visit.requests)})")
-    demand = {
-        name: {
-            operation: count / each.feed.interval
-            for operation, count in visit.collector.steady(name, each.requests).items()
-            if count
-        }
-        for name, each in visit.feeds.items()
-    }
-    totals: Counter[str] = Counter()
-    for rates in demand.values():
-        totals.update({operation: rate * _HOUR for operation, rate in rates.items()})
-    if not visit.refusal:
-        rounded = {operation: round(count) for operation, count in totals.items()}
-        found.say(f"requests in an hour: {sum(rounded.values())} ({_counted(rounded)})")
-    for limit in visit.survey.limits:
-        _limit(
-            found, limit, demand, {name: each.feed.interval for name, each in visit.feeds.items()}
-        )
+    if visit.refusal:
+        return
+    demand = demand_of(visit)
+    counts = hourly(demand)
+    found.say(f"requests in an hour: {sum(counts.values())} ({_counted(counts)})")
+    intervals = {name: each.feed.interval for name, each in visit.feeds.items()}
+    for asked in against(visit.survey.limits, demand):
+        if asked.fits:
+            found.say(str(asked))
+        else:
+            found.fault(f"{asked}: {asked.advice(intervals)}")
 
 
 def _counted(counts: Mapping[str, float]) -> str:
     found = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     return ", ".join(f"{operation} {count:g}" for operation, count in found if count) or "none"
-
-
-def _limit(found: Report, limit: Limit, demand: Demand, intervals: Mapping[str, float]) -> None:
-    """Compare a limit with what the configuration asks; over it, say which interval to lengthen."""
-    window = _WINDOWS.get(limit.window, f"in {limit.window:g} s")
-    shares = {
-        feed: rates[limit.operation] * limit.window
-        for feed, rates in demand.items()
-        if rates.get(limit.operation)
-    }
-    asked = sum(shares.values())
-    used = "" if limit.used is None else f", {limit.used:g} used now"
-    text = f"{limit.operation}: {asked:.0f} of {limit.limit:g} {window} asked for{used}"
-    if asked <= limit.limit * _HEADROOM:
-        found.say(text)
-        return
-    found.fault(f"{text}: over the limit. {_advice(limit, shares, intervals)}")
-
-
-def _advice(limit: Limit, shares: Mapping[str, float], intervals: Mapping[str, float]) -> str:
-    """Say which interval to lengthen: that of the hungriest feed, or all where one is too few."""
-    allowed = limit.limit * _HEADROOM
-    feed, most = max(shares.items(), key=lambda each: each[1])
-    left = allowed - (sum(shares.values()) - most)
-    factors = {feed: most / left} if left > most * _SMALLEST_PART else {}
-    factors = factors or dict.fromkeys(shares, sum(shares.values()) / allowed)
-    longer = (
-        f"{name}: {{interval: {_times(intervals[name], by)}}}" for name, by in factors.items()
-    )
-    return f"Lengthen intervals, or leave feeds out: feeds: {{{', '.join(longer)}}}"
-
-
-def _times(interval: float, factor: float) -> str:
-    return f"{math.ceil(interval * factor)}s"
 
 
 # The connection ---------------------------------------------------------------------------------

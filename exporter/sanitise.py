@@ -19,6 +19,7 @@ _SECRET = re.compile(
     r"secret|token(?!_type)|passw|salt|api_?key|private|credential|cookie|signature|authorization",
     re.IGNORECASE,
 )
+_IDENTITY = re.compile(r"(_names?|_ids?|Ids?|mail|phone|caller_?id)$")
 _NAMING = re.compile(
     r"mail|phone|caller|callback|\bani\b|dnis|number$|url|host|address|login|extension|contact"
     r"|custom_?data|result_?data|headers|content|names?$|ids?$|Ids?$|^user$|agent$|message|msg$"
@@ -37,6 +38,7 @@ _SMALL = 1_000_000  # from here on a number may be a telephone's
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _KEY = re.compile(r"[A-Za-z_][\w.\-/: ]{0,60}", re.ASCII)
 _VERSION = re.compile(r"v\d{1,3}(_\d{1,3})?", re.ASCII)
+_SETTINGS = ("time_zone", "agents", "interval", "timeout", "stale_after")
 _HARMLESS = frozenset({"", "all", "none", "true", "false", "yes", "no"})
 
 
@@ -82,13 +84,13 @@ class Sanitiser:
         words: Iterable[str] = (),
     ) -> None:
         self.pseudonyms = Pseudonyms()
-        self._kept = set(map(normalise, kept))
+        self._kept = set(map(normalise, (*_SETTINGS, *kept)))
         self._plain = set(map(normalise, plain))
-        self._hidden = set(map(normalise, hidden))
-        self._words = {*map(normalise, words), *map(normalise, _HARMLESS)}
+        self._hidden: set[str] = set()
+        self._words = set(map(normalise, (*_HARMLESS, *words)))
         for table in tables:
             self._learn(table)
-        self._words -= self._hidden
+        self._hidden = (self._hidden - self._plain) | set(map(normalise, hidden))
 
     def _learn(self, table: Table) -> None:
         rows = [name for key in table.key for name in (key.header, *key.aliases)]
@@ -117,7 +119,7 @@ class Sanitiser:
         """Return the bodies of a request and its answer, given as (content type, bytes)."""
         return self.body(operation, *asked), self.body(operation, *answered)
 
-    def body(self, operation: str, kind: str, content: bytes) -> Value:  # noqa: ARG002
+    def body(self, operation: str, kind: str, content: bytes) -> Value:
         """Return a body as plain values: JSON, a form, or only the size of what is neither."""
         if not content:
             return None
@@ -128,7 +130,11 @@ class Sanitiser:
             found = orjson.loads(content)
         except orjson.JSONDecodeError:
             return {"omitted": len(content)}
-        return {"json": self.value(found, "")}
+        return {"json": self.value(found, self.root(operation))}
+
+    def root(self, operation: str) -> str:  # noqa: ARG002
+        """Return the key that a whole answer stands under, where it is a bare list."""
+        return ""
 
     def path(self, path: str, query: str, operation: str) -> str:
         """Return a path whose segments are the operation's, or nobody's."""
@@ -223,4 +229,7 @@ class Sanitiser:
         name = normalise(key)
         if name in self._hidden:
             return True
-        return name not in self._plain and not self._knows(key) and bool(_NAMING.search(key))
+        if name in self._plain:
+            return False
+        looks = _IDENTITY if self._knows(key) else _NAMING
+        return bool(looks.search(key))

@@ -28,7 +28,7 @@ class BrightPatternSanitiser(Sanitiser):
                 "column_key",
             ),
             plain=("id", "error_code"),
-            hidden=("name", "services", "teams"),
+            hidden=("name", "services", "teams", "dispositions"),
             words=(
                 *("services", "agents", "totals", "subscription", "directory", "campaigns", "app"),
                 *(
@@ -52,6 +52,10 @@ class BrightPatternSanitiser(Sanitiser):
         if operation == _SUBSCRIPTION and asked[1]:
             self._learn_columns(orjson.loads(asked[1]))
         return super().exchange(operation, asked, answered)
+
+    def root(self, operation: str) -> str:
+        """Return what a bare list is of."""
+        return "dispositions" if operation.endswith("/dispositions") else ""
 
     def _learn_columns(self, body: Any) -> None:
         for block in body.values():

@@ -14,6 +14,7 @@ from exporter.providers.brightpattern.subscription import Statistic, negotiate
 from exporter.providers.brightpattern.tables import RATIOS, TOTALS
 
 Post = Callable[[Sequence[Statistic]], Awaitable[None]]
+KNOWN = tuple(name for name in TOTALS.ignored if name != "app")
 _TIMES = ("_wait_time", "_threshold_time", "_speed_of_answer")
 
 
@@ -22,8 +23,8 @@ async def totals(config: BrightPatternConfig, post: Post, seen: Offers) -> None:
 
     Raises ``ProviderError``.
     """
-    names = [name for name in TOTALS.ignored if name != "app"]
-    wanted = [Statistic("totals", name) for name in names if name not in config.statistics.totals]
+    mapped = config.statistics.totals
+    wanted = [Statistic("totals", name) for name in KNOWN if name not in mapped]
     declined: set[Statistic] = set()
     if wanted:
         await _try(wanted, declined, post)

@@ -45,10 +45,10 @@ class Five9Sanitiser(Sanitiser):
         for operation, content in bodies:
             root = _parse(content) if operation == _DISPOSITIONS else None
             if root is not None:
-                names = {
-                    each.text for each in root.iter() if _local(each) == "return" and each.text
-                }
-                self._dispositions = (self._dispositions or set()) | names
+                told = (each.text for each in root.iter() if _local(each) == "return")
+                names = set(filter(None, told))
+                if names:
+                    self._dispositions = (self._dispositions or set()) | names
 
     def exchange(
         self, operation: str, asked: tuple[str, bytes], answered: tuple[str, bytes]
