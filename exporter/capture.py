@@ -1,10 +1,11 @@
 """A recording of requests and answers for bug reports: what is in it, and where is it put?"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import orjson
@@ -124,20 +125,18 @@ class Recorder:
         return shown | ({"left_out": "the recording was full"} if each.omitted else {})
 
 
-class NewFile:
-    """A file that nobody had before, and nobody else may read."""
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Make a file that was not there and that nobody else may read; keep it only if it gets whole.
 
-    def __init__(self, path: Path) -> None:
-        """Make it, empty. Raises ``FileExistsError``, or another ``OSError``."""
-        self._path = path
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-
-    def fill(self, content: bytes) -> None:
-        """Write what belongs into it, and close it."""
-        with os.fdopen(self._descriptor, "wb") as file:
-            file.write(content)
-
-    def remove(self) -> None:
-        """Take it away again."""
-        os.close(self._descriptor)
-        self._path.unlink()
+    Raises ``FileExistsError``, or another ``OSError``.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    whole = False
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        whole = True
+    finally:
+        if not whole:
+            path.unlink()

@@ -9,13 +9,13 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter import __version__, catalogue
 from exporter.app import App
-from exporter.capture import NewFile
+from exporter.capture import new_file
 from exporter.clock import SystemClock
 from exporter.config import Config, load
 from exporter.enquiries import Enquiries
@@ -27,6 +27,7 @@ from exporter.web import Address, Server
 if TYPE_CHECKING:
     from exporter.demo.centre import Size
 
+T = TypeVar("T")
 _OK, _FAILED, _USAGE = 0, 1, 2
 
 _log = get_log(__name__)
@@ -230,39 +231,56 @@ def _check(options: argparse.Namespace) -> int:
         )
         print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
     print(f"{options.config}: no mistakes found")  # noqa: T201 - same
-    return _check_live(config, options) if options.live else _OK
+    return _check_live(options) if options.live else _OK
 
 
-def _check_live(config: Config, options: argparse.Namespace) -> int:
-    set_up(options.log_level, options.log_format)
-    lines, well = asyncio.run(Enquiries(config, SystemClock()).check(options.account))
+def _ask(work: Coroutine[Any, Any, T]) -> T:
+    """Run what asks platforms; a signal ends it in order, signed out everywhere.
+
+    Raises ``InterruptedError`` then.
+    """
+
+    async def run() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        raise InterruptedError("ended by a signal; signed out") from None
+
+
+def _say(lines: list[str], *, well: bool) -> int:
     print("\n".join(lines))  # noqa: T201 - the command's result
     return _OK if well else _FAILED
+
+
+def _enquiries(options: argparse.Namespace) -> Enquiries:
+    config = load(options.config, os.environ, MODELS)
+    set_up(options.log_level, options.log_format)
+    return Enquiries(config, SystemClock())
+
+
+def _check_live(options: argparse.Namespace) -> int:
+    lines, well = _ask(_enquiries(options).check(options.account))
+    return _say(lines, well=well)
 
 
 def _discover(options: argparse.Namespace) -> int:
-    config = load(options.config, os.environ, MODELS)
-    set_up(options.log_level, options.log_format)
-    lines, well = asyncio.run(Enquiries(config, SystemClock()).discover(options.account))
-    print("\n".join(lines))  # noqa: T201 - the command's result
-    return _OK if well else _FAILED
+    lines, well = _ask(_enquiries(options).discover(options.account))
+    return _say(lines, well=well)
 
 
 def _capture(options: argparse.Namespace) -> int:
-    config = load(options.config, os.environ, MODELS)
-    set_up(options.log_level, options.log_format)
-    enquiries = Enquiries(config, SystemClock())
-    enquiries.account(options.account)
-    file = NewFile(options.out)
-    try:
-        recording, lines = asyncio.run(enquiries.capture(options.account))
-        file.fill(recording)
-    except BaseException:
-        file.remove()
-        raise
-    print("\n".join(lines))  # noqa: T201 - the command's result
-    print(f"{options.out}: read it before you send it")  # noqa: T201 - same
-    return _OK
+    enquiries = _enquiries(options)
+    enquiries.account(options.account)  # before there is a file
+    with new_file(options.out) as file:
+        recording, lines = _ask(enquiries.capture(options.account))
+        file.write(recording)
+    return _say([*lines, f"{options.out}: read it before you send it"], well=True)
 
 
 def _metrics(options: argparse.Namespace) -> int:

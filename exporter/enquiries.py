@@ -12,7 +12,7 @@ from exporter.app import client_for
 from exporter.capture import Recorder
 from exporter.clock import Clock
 from exporter.config import AccountConfig, Config
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, ProviderError
 from exporter.located import suggest
 from exporter.logs import get_log
 from exporter.providers import PROVIDERS
@@ -61,13 +61,15 @@ class Enquiries:
     async def discover(self, name: str) -> tuple[list[str], bool]:
         """Visit one account; return what its platform offers, and whether it could be read.
 
-        Raises ``ConfigError`` where there is no such account, ``ProviderError`` where asking
-        for more than the feeds failed.
+        Raises ``ConfigError`` where there is no such account.
         """
         async with self._visiting(self.account(name)) as visit:
             if visit.refusal is not None:
                 return live.report(visit, self._clock.time())
-            offers = await visit.collector.discover(visit.found)
+            try:
+                offers = await visit.collector.discover(visit.found)
+            except ProviderError as error:
+                return [f"{name}: asking for more failed ({error.reason}): {error}"], False
         return menu.lines(visit, offers), not visit.found.errors
 
     async def capture(self, name: str) -> tuple[bytes, list[str]]:

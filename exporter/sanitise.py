@@ -38,8 +38,9 @@ _SMALL = 1_000_000  # from here on a number may be a telephone's
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _KEY = re.compile(r"[A-Za-z_][\w.\-/: ]{0,60}", re.ASCII)
 _VERSION = re.compile(r"v\d{1,3}(_\d{1,3})?", re.ASCII)
-_SETTINGS = ("time_zone", "agents", "interval", "timeout", "stale_after")
+_SETTINGS = ("time_zone", "interval", "timeout", "stale_after")
 _HARMLESS = frozenset({"", "all", "none", "true", "false", "yes", "no"})
+_MODES = ("aggregate", "hashed", "id", "name")  # of showing agents
 
 
 class Pseudonyms:
@@ -87,7 +88,7 @@ class Sanitiser:
         self._kept = set(map(normalise, (*_SETTINGS, *kept)))
         self._plain = set(map(normalise, plain))
         self._hidden: set[str] = set()
-        self._words = set(map(normalise, (*_HARMLESS, *words)))
+        self._words = set(map(normalise, words))
         for table in tables:
             self._learn(table)
         self._hidden = (self._hidden - self._plain) | set(map(normalise, hidden))
@@ -195,7 +196,7 @@ class Sanitiser:
 
     def _told(self, text: str, key: str) -> str:
         """Keep figures and the vendor's words, alone or in a list."""
-        if _FIGURE.fullmatch(text.strip()):
+        if _FIGURE.fullmatch(text.strip()) or (key == "agents" and text in _MODES):
             return text
         if self._knows(key) and _LONG_FIGURE.fullmatch(text.strip()):
             return text
@@ -215,7 +216,7 @@ class Sanitiser:
         return self.pseudonyms.number(int(found))
 
     def _is_word(self, text: str) -> bool:
-        return normalise(text) in self._words
+        return text.casefold() in _HARMLESS or normalise(text) in self._words
 
     def _knows(self, key: str) -> bool:
         return normalise(key) in self._words

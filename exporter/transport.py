@@ -145,9 +145,10 @@ class Http:
             return
         tls = stream.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        if certificate:
-            ends = x509.load_der_x509_certificate(certificate).not_valid_after_utc
-            self.certificates[host] = ends.timestamp()
+        with contextlib.suppress(ValueError):  # one that OpenSSL took, and we cannot read
+            if certificate:
+                ends = x509.load_der_x509_certificate(certificate).not_valid_after_utc
+                self.certificates[host] = ends.timestamp()
 
     async def _exchange(self, request: httpx.Request, limit: float) -> httpx.Response:
         request.extensions["timeout"] = httpx.Timeout(limit, connect=_CONNECT_TIMEOUT).as_dict()

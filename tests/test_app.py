@@ -114,20 +114,6 @@ async def test_once_waits_for_every_feed() -> None:
         assert f'contactcenter_account_permission{{provider="five9",account="{account}"' in page
 
 
-async def test_every_account_is_tried() -> None:
-    """The live check says what each account and feed answered, and what it cost."""
-    world = World()
-    world.simulator.fail_next("fault:Server", operation="getStatistics")
-    lines, well = await App(world.config(second="wrong"), clients=world.client).check()
-    text = "\n".join(lines)
-    assert not well
-    assert "first: signed in" in text
-    assert "ACDStatus: failed (server 1)" in text
-    assert "AgentState: ok, " in text
-    assert "second: not signed in (auth 1)" in text
-    assert "requests in one cycle: 1 (getCallCountersState 1)" in text
-
-
 def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """An account's proxy is its own; the environment's is not looked at."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from exporter import capture
-from exporter.capture import NewFile
+from exporter.capture import new_file
 from exporter.demo import cast
 from exporter.providers import MODELS
 from support.replay import Replay
@@ -168,6 +168,20 @@ async def test_dispositions_that_nobody_listed_are_hidden() -> None:
     assert disposition not in json.dumps(document, ensure_ascii=False)
 
 
+async def test_settings_name_nobody() -> None:
+    """Patterns, labels and limits to persons stay at home; how agents are shown is told."""
+    patterns = {"queues": ["Sales*"], "agents": ["jane*"]}
+    labels = {"site": "hidden-site"}
+    world = World("five9", include=patterns, labels=labels, agents="name", long_poll="3s")
+    settings = (await captured(world))["settings"]
+
+    assert settings["agents"] == "name"
+    assert settings["long_poll"] == 3.0
+    assert "Sales" not in str(settings)
+    assert "jane" not in str(settings)
+    assert "hidden-site" not in str(settings)
+
+
 async def test_what_is_no_answer_is_in_it_too() -> None:
     """A page of a proxy is told by its size only, a broken connection by having no answer."""
     world = World("five9")
@@ -197,17 +211,19 @@ async def test_a_recording_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_file(tmp_path: Path) -> None:
     """The file is its owner's alone, and one that is there already stays as it is."""
     path = tmp_path / "recording.json"
-    NewFile(path).fill(b"content")
+    with new_file(path) as file:
+        file.write(b"content")
 
     assert path.read_bytes() == b"content"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(FileExistsError):
-        NewFile(path)
+    with pytest.raises(FileExistsError), new_file(path):
+        pass
     assert path.read_bytes() == b"content"
 
 
-def test_a_new_file_is_taken_away(tmp_path: Path) -> None:
-    """Where nothing could be recorded no empty file is left."""
-    NewFile(tmp_path / "recording.json").remove()
+def test_a_file_that_does_not_get_whole(tmp_path: Path) -> None:
+    """Where recording failed no file is left."""
+    with pytest.raises(LookupError), new_file(tmp_path / "recording.json"):
+        raise LookupError
 
     assert list(tmp_path.iterdir()) == []

@@ -17,10 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from exporter import live
 from exporter.clock import SystemClock
+from exporter.collector import Collector
 from exporter.config import Config
+from exporter.demand import against
 from exporter.enquiries import Enquiries
-from exporter.errors import ConfigError
-from exporter.transport import open_client
+from exporter.errors import ConfigError, ServerTrouble
+from exporter.survey import Found, Limit, Survey
+from exporter.transport import Http, open_client
+from exporter.visit import Visit, survey
 from support.five9 import LIMITS_OF_2015
 from support.visits import MORNING, NAMES, World
 
@@ -511,3 +515,115 @@ async def test_secrets_stay_secret(provider: str, caplog: pytest.LogCaptureFixtu
 
     assert [each for each in sorted(secrets) if each in said] == []
     assert [each for each in sorted(people) if each in checked + "\n".join(offered)] == []
+
+
+async def test_a_limit_of_nothing() -> None:
+    """Where a limit allows no request at all, the feeds that need one are to be left out."""
+    asked = against([Limit("x", 60.0, 0)], {"first": {"x": 0.1}, "second": {"y": 1.0}})
+
+    assert [each.fits for each in asked] == [False]
+    assert asked[0].advice({"first": 10.0}) == "over the limit. Leave these feeds out: first"
+    assert against([Limit("x", 60.0, 0)], {})[0].fits
+
+
+async def test_five9_permissions_cannot_be_read() -> None:
+    """Where permissions cannot be read that is said, and none is called missing."""
+    world = World("five9")
+    world.simulator.fail_next("fault:Server", 5, operation="getMyPermissions")
+    text, well = await world.check()
+
+    assert not well
+    assert "permissions and licences: not read (server)" in text
+    assert "missing. " not in text
+    assert "4 queues" in text
+
+
+async def test_what_did_not_fit() -> None:
+    """Missing, unreadable and unmapped columns are hints."""
+    world = World("five9")
+    for kind in ("missing_column:Calls In Queue", "wrong_type", "extra_column:New"):
+        world.simulator.fail_next(kind, operation="getStatistics")
+    text, well = await world.check()
+
+    assert well, text
+    assert "ACDStatus: not in the answer: Calls In Queue" in text
+    assert "CampaignState: 1 columns are not mapped: see 'discover'" in text
+
+
+async def test_voximplant_account() -> None:
+    """An account that is frozen or not active is a fault."""
+    world = World("voximplant")
+    answer = world.simulator.answer("GetAccountInfo")
+    answer["result"] |= {"frozen": True, "active": False}
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("GetAccountInfo"):
+            return httpx.Response(200, json=answer)
+        transport = httpx.ASGITransport(world.simulator.app)
+        found = await transport.handle_async_request(request)
+        return httpx.Response(found.status_code, content=await found.aread())
+
+    def client(_: Any, __: Path) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(serve))
+
+    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
+    lines, well = await enquiries.check()
+
+    assert not well
+    assert "  ! the account is frozen: settle that with Voximplant" in lines
+    assert "  ! the account is not active: settle that with Voximplant" in lines
+
+
+async def test_looking_around_may_fail() -> None:
+    """Where the platform fails while it is looked around, that is a fault of its own."""
+    visit = Visit(World("five9").account, Broken(), Http.__new__(Http), {})
+    await survey(visit)
+
+    assert visit.survey.faults == ["looking around failed: not now"]
+
+
+class Broken(Collector):
+    """A collector to which nothing works."""
+
+    feeds = ()
+
+    def open(self) -> Any:
+        raise AssertionError("not asked for")
+
+    async def fetch(self, _: str) -> Any:
+        raise AssertionError("not asked for")
+
+    async def survey(self, _: Found) -> Survey:
+        raise ServerTrouble("not now")
+
+
+async def test_a_feed_that_takes_too_long() -> None:
+    """A feed that does not answer within its timeout has failed, and costs no other."""
+    world = World("five9", feeds={"ACDStatus": {"timeout": "1s"}})
+    held = asyncio.Event()
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        if b">ACDStatus<" in request.content:
+            await held.wait()
+        found = await httpx.ASGITransport(world.simulator.app).handle_async_request(request)
+        headers = {"content-type": found.headers["content-type"]}
+        return httpx.Response(found.status_code, headers=headers, content=await found.aread())
+
+    def client(_: Any, __: Path) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(serve))
+
+    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
+    lines, well = await enquiries.check()
+
+    assert not well
+    assert any("ACDStatus: failed (timeout): took longer than 1 s" in line for line in lines)
+    assert any("AgentState: ok" in line for line in lines)
+
+
+async def test_nothing_yet_for_ever() -> None:
+    """A platform that has nothing yet is asked a few times, and then that is its answer."""
+    world = World("brightpattern", {"polls_until_ready": 100})
+    text, well = await world.check()
+
+    assert not well
+    assert "subscription: failed (empty): HTTP 204: no data yet. To do: " in text

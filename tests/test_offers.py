@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from exporter.config import AccountConfig, load
+from exporter.config import AccountConfig, Config, load
+from exporter.enquiries import Enquiries
 from exporter.located import read, write
-from exporter.offers import guess, mapping
+from exporter.offers import Offer, Offers, guess, mapping
 from exporter.parsers import Cell
 from exporter.providers import MODELS
+from exporter.providers.voximplant.reports import suggest
 from support.visits import NAMES, World
 
 pytestmark = pytest.mark.anyio
@@ -182,6 +185,67 @@ async def test_a_feed_that_fails_is_told() -> None:
 
     assert not well
     assert any(line.startswith("  ! ACDStatus: not read (server)") for line in lines)
+
+
+async def test_asking_for_more_may_fail() -> None:
+    """Where the platform fails while it is asked for more, that is what is printed."""
+    world = World("brightpattern")
+    subscriptions = 0
+
+    def client(account: AccountConfig, folder: Path) -> httpx.AsyncClient:
+        async def serve(request: httpx.Request) -> httpx.Response:
+            nonlocal subscriptions
+            subscriptions += request.url.path == "/statsapi/subscription"
+            if subscriptions > 1:
+                return httpx.Response(503)
+            found = await httpx.ASGITransport(world.simulator.app).handle_async_request(request)
+            return httpx.Response(
+                found.status_code, headers=found.headers, content=await found.aread()
+            )
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(serve))
+
+    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
+    lines, well = await enquiries.discover("acme")
+
+    assert not well
+    assert lines == ["acme: asking for more failed (server): HTTP 503"]
+
+
+async def test_voximplant_without_smartqueue() -> None:
+    """Reports are offered with the key without which none is read."""
+    lines, _ = await World("voximplant").enquiries.discover("acme")
+
+    assert "  ? smartqueue: without that key nothing of SmartQueue is read" in lines
+    assert "smartqueue:" in pasted(lines)
+
+
+async def test_voximplant_unknown_fields() -> None:
+    """Fields that cannot be mapped are asked to be reported."""
+    seen = Offers([Offer("operators", "new_field", "not mapped", parse="number")])
+    suggest(World("voximplant").account, seen)  # type: ignore[arg-type]
+
+    assert "fields that the exporter does not know; please report them: operators: new_field" in (
+        seen.notes
+    )
+
+
+async def test_genesys_mapped_names() -> None:
+    """Names that are mapped are not tried again, and stay in what is to be pasted."""
+    names = World("genesys").simulator.names
+    own = [
+        {
+            "name": name,
+            "object_type": "RoutePoint",
+            "object_ids": ["5001"],
+            "metric": f"custom_{at}",
+        }
+        for at, name in enumerate(names)
+    ]
+    world = World("genesys", objects=[], statistics=own)
+    lines, _ = await world.enquiries.discover("acme")
+
+    assert lines[-1] == "everything that can be mapped is mapped"
 
 
 CELLS: list[tuple[list[Cell], str | None]] = [

@@ -140,7 +140,9 @@ class BrightPatternCollector(Collector):
     async def discover(self, found: Found) -> Offers:
         """Try the statistics that are known and not asked for, in a subscription on trial."""
         seen = await super().discover(found)
-        seen.found = [each for each in seen.found if each.table != tables.TOTALS.name]
+        seen.found = [
+            each for each in seen.found if each.table != tables.TOTALS.name or each.use == "mapped"
+        ]
         await totals(self._config, self._post, seen)
         suggest(self._config, seen)
         for grid, name in sorted(self._declined):

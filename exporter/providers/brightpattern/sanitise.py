@@ -70,11 +70,12 @@ class BrightPatternSanitiser(Sanitiser):
         """Return an object; the cells of a grid's rows by what their columns are."""
         if key in _GRIDS and isinstance(found.get("values"), list):
             columns = self._columns.get(key, {})
-            rows = [
-                {at: self.value(cell, columns.get(at, "name")) for at, cell in row.items()}
-                for row in found["values"]
-                if isinstance(row, dict)
-            ]
+            rows = [self._row(row, columns) for row in found["values"]]
             rest = {name: each for name, each in found.items() if name != "values"}
             return {**super().mapping(rest, key, hide=hide), "values": rows}
         return super().mapping(found, key, hide=hide)
+
+    def _row(self, row: Any, columns: dict[str, str]) -> Value:
+        if not isinstance(row, dict):
+            return self.value(row, "name")
+        return {at: self.value(cell, columns.get(at, "name")) for at, cell in row.items()}

@@ -215,8 +215,14 @@ class Five9Collector(Collector):
         """Add permissions, licences and request counters; what no feed has read is asked for."""
         result = await super().survey(found)
         if found.refusal is None and self._permissions is None:
-            await self._account()
-        result.grants = grants(self._config, self._permissions or {}, found.refusal)
+            try:
+                await self._account()
+            except ProviderError as error:
+                result.faults.append(
+                    f"permissions and licences: not read ({error.reason}): {error}"
+                )
+        if found.refusal is not None or self._permissions is not None:
+            result.grants = grants(self._config, self._permissions or {}, found.refusal)
         licences = self._licences
         if licences is not None:
             result.licences = [
