@@ -44,7 +44,8 @@ class Enquiries:
         well = True
         for account, visit in zip(accounts, visits, strict=True):
             if isinstance(visit, BaseException):
-                _log.error("check broke", account=account.name, exc_info=visit)
+                if not isinstance(visit, OSError):
+                    _log.error("check broke", account=account.name, exc_info=visit)
                 lines += live.broken(account.name, visit)
                 well = False
                 continue

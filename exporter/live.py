@@ -55,8 +55,12 @@ def report(visit: Visit, now: float) -> tuple[list[str], bool]:
 
 
 def broken(account: str, error: BaseException) -> list[str]:
-    """Return the lines of an account whose visit ended by a bug of ours."""
-    return [f"{account}: not checked", f"  ! internal error ({type(error).__name__}): see the log"]
+    """Return the lines of an account that could not be visited: a file, or a bug of ours."""
+    if isinstance(error, OSError):
+        why = f"cannot begin: {error}. To do: check tls: and the files that it names"
+    else:
+        why = f"internal error ({type(error).__name__}). To do: report it, with the log"
+    return [f"{account}: not checked", f"  ! {why}"]
 
 
 def _account(visit: Visit, now: float) -> Report:

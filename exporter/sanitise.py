@@ -38,7 +38,7 @@ _SMALL = 1_000_000  # from here on a number may be a telephone's
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _KEY = re.compile(r"[A-Za-z_][\w.\-/: ]{0,60}", re.ASCII)
 _VERSION = re.compile(r"v\d{1,3}(_\d{1,3})?", re.ASCII)
-_SETTINGS = ("time_zone", "interval", "timeout", "stale_after")
+_SETTINGS = ("time_zone", "interval", "timeout", "stale_after", "metric", "parse")
 _HARMLESS = frozenset({"", "all", "none", "true", "false", "yes", "no"})
 _MODES = ("aggregate", "hashed", "id", "name")  # of showing agents
 

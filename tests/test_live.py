@@ -22,6 +22,9 @@ from exporter.config import Config
 from exporter.demand import against
 from exporter.enquiries import Enquiries
 from exporter.errors import ConfigError, ServerTrouble
+from exporter.providers.brightpattern.directory import Directory, Entry
+from exporter.providers.brightpattern.survey import look
+from exporter.rows import Reading, Rows
 from exporter.survey import Found, Limit, Survey
 from exporter.transport import Http, open_client
 from exporter.visit import Visit, survey
@@ -461,6 +464,18 @@ async def test_a_bug_costs_one_account(caplog: pytest.LogCaptureFixture) -> None
     assert "a bug" in caplog.text
 
 
+async def test_a_certificate_file_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    """An account whose certificate file cannot be read says so, without a traceback."""
+    world = World("five9", tls={"ca_file": "none.pem"})
+    lines, well = await Enquiries(Config((world.account,), Path()), world.clock).check()
+
+    assert not well
+    assert lines[0] == "acme: not checked"
+    assert "No such file" in lines[1]
+    assert "check tls:" in lines[1]
+    assert caplog.text == ""
+
+
 async def test_a_failed_feed_says_what_to_do() -> None:
     """A feed that fails says why, and what helps; the others are read."""
     world = World("five9")
@@ -627,3 +642,16 @@ async def test_nothing_yet_for_ever() -> None:
 
     assert not well
     assert "subscription: failed (empty): HTTP 204: no data yet. To do: " in text
+
+
+def test_brightpattern_teams_without_services() -> None:
+    """A user whose teams have no visible service lacks either, and both are named."""
+    world = World("brightpattern", teams=[])
+    found = Found({"subscription": Reading({"subscription.services": Rows.of([])})})
+    result = Survey()
+    directory = Directory(services=[], teams=[Entry("1", "Blue")])
+    look(world.account, found, directory, result)  # type: ignore[arg-type]
+
+    (grant,) = (each for each in result.grants if "service metrics" in each.name)
+    assert grant.held is False
+    assert "its teams serve none, or a privilege is missing" in grant.loss

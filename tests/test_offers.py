@@ -12,6 +12,8 @@ from exporter.located import read, write
 from exporter.offers import Offer, Offers, guess, mapping
 from exporter.parsers import Cell
 from exporter.providers import MODELS
+from exporter.providers.brightpattern.client import Declined
+from exporter.providers.brightpattern.trial import totals
 from exporter.providers.voximplant.reports import suggest
 from support.visits import NAMES, World
 
@@ -154,6 +156,19 @@ def _totals() -> tuple[str, ...]:
     from exporter.providers.brightpattern.trial import KNOWN  # noqa: PLC0415 - before it is changed
 
     return KNOWN
+
+
+async def test_brightpattern_takes_nothing() -> None:
+    """Where every total is declined none is offered, and each is told."""
+
+    async def post(_: object) -> None:
+        raise Declined("12", "no such statistic")
+
+    seen = Offers()
+    await totals(World("brightpattern").account, post, seen)  # type: ignore[arg-type]
+
+    assert seen.found == []
+    assert len([note for note in seen.notes if "is not offered by this tenant" in note]) == 14
 
 
 @pytest.mark.parametrize("mixed", [False, True])

@@ -243,3 +243,26 @@ def test_five9_column_names() -> None:
 def test_five9_what_is_no_envelope(body: bytes) -> None:
     """What is not XML, or has entities, is told by its size."""
     assert Five9Sanitiser().body("getStatistics", "text/xml", body) == {"omitted": len(body)}
+
+
+def test_genesys_names() -> None:
+    """Labels that the configuration gives to objects are hidden with the ids they stand for."""
+    sanitiser = PROVIDERS["genesys"].sanitiser()
+    found = sanitiser.value([{"type": "Queue", "ids": ["q1"], "names": {"q1": "Queue"}}], "objects")
+
+    (shown,) = found
+    assert shown["type"] == "Queue"
+    assert list(shown["names"]) == shown["ids"] != ["q1"]
+    assert list(shown["names"].values()) != ["Queue"]
+
+
+def test_brightpattern_odd_rows() -> None:
+    """A row that is no object is in the recording, hidden."""
+    sanitiser = PROVIDERS["brightpattern"].sanitiser()
+    found = sanitiser.value(
+        {"service_grids": [{"id": "services", "values": ["Sales", {"0": 1}]}]}, ""
+    )
+    rows = found["service_grids"][0]["values"]
+
+    assert rows[0] != "Sales"
+    assert rows[1]["0"] != 1  # nobody has said what the column is

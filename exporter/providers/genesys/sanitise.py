@@ -1,9 +1,11 @@
 """What of Genesys' answers may be shown to strangers: definitions, statuses and figures."""
 
+from typing import Any
+
 from exporter.providers.genesys.statistics import OBJECT_TYPES, PROFILES
 from exporter.providers.genesys.survey import NAMES
 from exporter.providers.genesys.tables import TABLES
-from exporter.sanitise import Sanitiser
+from exporter.sanitise import Sanitiser, Value
 
 _KEPT = (
     *("statisticId", "objectType", "object_type", "type", "profile", "definition", "category"),
@@ -58,3 +60,10 @@ class GenesysSanitiser(Sanitiser):
             hidden=_IDS,
             words=(*OBJECT_TYPES, *PROFILES.values(), *names, "INFO", "OFF", "subscribe", "poll"),
         )
+
+    def mapping(self, found: Any, key: str, *, hide: bool) -> Value:
+        """Return an object; the configuration's ``names`` are labels by object id."""
+        if key == "names":
+            text = self.pseudonyms.text
+            return {text(identity): text(label) for identity, label in found.items()}
+        return super().mapping(found, key, hide=hide)
