@@ -13,9 +13,10 @@ _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class Replay(httpx.AsyncBaseTransport):
-    """See the module. What we chose at random (ids of subscriptions) differs from then: it is
+    """See the module.
 
-    told from the requests, and changed in the answers.
+    What we chose at random then, such as ids of subscriptions, is another now: requests tell which
+    is which, and answers are changed accordingly.
     """
 
     def __init__(self, document: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from exporter.providers.five9.budget import CHANGES, FULL, WINDOWS, Budget
 from exporter.providers.five9.client import Client, Forgotten, Licences
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.grid import Grid
-from exporter.providers.five9.survey import grants, suggest
+from exporter.providers.five9.survey import look, suggest
 from exporter.providers.five9.tables import (
     LICENSES,
     OUTBOUND_CAMPAIGN_MANAGER,
@@ -35,7 +35,7 @@ from exporter.providers.five9.tables import (
     VISIBILITY,
 )
 from exporter.rows import Reading, Rows
-from exporter.survey import Found, Licence, Limit, Survey
+from exporter.survey import Found, Limit, Survey
 from exporter.tables import Spread, Table
 from exporter.telemetry import AccountTelemetry
 from exporter.transport import Http
@@ -221,14 +221,7 @@ class Five9Collector(Collector):
                 result.faults.append(
                     f"permissions and licences: not read ({error.reason}): {error}"
                 )
-        if found.refusal is not None or self._permissions is not None:
-            result.grants = grants(self._config, self._permissions or {}, found.refusal)
-        licences = self._licences
-        if licences is not None:
-            result.licences = [
-                Licence("supervisor", licences.supervisors, licences.supervisor_limit),
-                Licence("mobile", licences.mobiles, licences.mobile_limit),
-            ]
+        look(self._config, found, self._permissions, self._licences, result)
         if found.refusal is None:
             result.limits = [Limit(*each) for each in self._budget.limits()]
         return result

@@ -8,9 +8,10 @@ from typing import Any
 
 from exporter.errors import ProviderError
 from exporter.offers import Offers, mapping, taken_names
+from exporter.providers.five9.client import Licences
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.tables import STATISTICS
-from exporter.survey import Grant
+from exporter.survey import Found, Grant, Licence, Survey
 
 _AGENTS = ("ACDStatus", "AgentState", "AgentStatistics")
 _ASK = "Ask your Five9 administrator to grant it to this user"
@@ -20,7 +21,24 @@ _WEB_API = (
 )
 
 
-def grants(
+def look(
+    config: Five9Config,
+    found: Found,
+    permissions: Mapping[str, bool] | None,
+    licences: Licences | None,
+    result: Survey,
+) -> None:
+    """Add what the platform says of the user, as far as it could be read."""
+    if found.refusal is not None or permissions is not None:
+        result.grants = _grants(config, permissions or {}, found.refusal)
+    if licences is not None:
+        result.licences = [
+            Licence("supervisor", licences.supervisors, licences.supervisor_limit),
+            Licence("mobile", licences.mobiles, licences.mobile_limit),
+        ]
+
+
+def _grants(
     config: Five9Config, permissions: Mapping[str, bool], refusal: ProviderError | None
 ) -> list[Grant]:
     """Return the permissions that matter to this configuration."""
