@@ -26,8 +26,8 @@ ADVICE: Mapping[str, str] = {
     "same user, or a proxy cuts the connection.",
     "throttled": "A request limit is used up. Set longer intervals or fewer feeds, or ask the "
     "platform for a higher limit.",
-    "unavailable": "The platform's statistics service says that it has lost its servers. Nothing has "
-    "to be done here; figures come back with it.",
+    "unavailable": "The platform's statistics service says that it has lost its servers. Nothing "
+    "has to be done here; figures come back with it.",
     "timeout": "The answer did not come in time. If it lasts, set a longer timeout, or read less "
     "with one request.",
 }

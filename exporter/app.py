@@ -21,7 +21,6 @@ from exporter.config import AccountConfig, Config
 from exporter.errors import ConfigError, ReloadRefused
 from exporter.front import Guard, Mount, Paths
 from exporter.gate import Gate
-from exporter.live import report
 from exporter.logs import get_log
 from exporter.objectives import Entry
 from exporter.page import Format
@@ -185,12 +184,6 @@ class App:
         async with self._tried_once():
             page = self.board.page(self._clock.monotonic(), self.telemetry.chapters())
         return b"".join(page.body(Format.TEXT, gzip=False)[0])
-
-    async def check(self) -> tuple[list[str], bool]:
-        """Try every account with every feed; return a report, and whether all answered."""
-        feeds = {account.name: list(account.wanted_feeds()) for account in self._config.accounts}
-        async with self._tried_once():
-            return report(self.telemetry, feeds, self._unmatched() or ())
 
     @asynccontextmanager
     async def _tried_once(self) -> AsyncIterator[None]:

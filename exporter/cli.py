@@ -11,14 +11,16 @@ import platform
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter import __version__, catalogue
 from exporter.app import App
+from exporter.capture import new_file
 from exporter.clock import SystemClock
 from exporter.config import Config, load
+from exporter.enquiries import Enquiries
 from exporter.errors import ConfigError
 from exporter.front import Paths
 from exporter.logs import LEVELS, get_log, set_up
@@ -30,6 +32,7 @@ from exporter.webwatch import WebWatch
 if TYPE_CHECKING:
     from exporter.demo.centre import Size
 
+T = TypeVar("T")
 _OK, _FAILED, _USAGE = 0, 1, 2
 
 _log = get_log(__name__)
@@ -90,10 +93,24 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--live",
         action="store_true",
-        help="sign in to every account too, read every feed once, and report what came of it",
+        help="sign in too, read every feed once, and report what is there and what is missing",
     )
+    check.add_argument("--account", metavar="NAME", help="only this account, with --live")
     _add_log(check)
     check.set_defaults(command=_check)
+
+    discover = commands.add_parser(
+        "discover", help="what a platform offers, what is mapped, and YAML for the rest"
+    )
+    _add_account(discover)
+    discover.set_defaults(command=_discover)
+
+    capture = commands.add_parser(
+        "capture", help="record one cycle of requests and answers for a bug report, sanitised"
+    )
+    _add_account(capture)
+    capture.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
+    capture.set_defaults(command=_capture)
 
     metrics = commands.add_parser("metrics", help="print the catalogue of metrics")
     metrics.add_argument("--format", choices=("markdown", "json"), default="markdown")
@@ -110,6 +127,12 @@ def _address(text: str) -> Address:
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config.file", dest="config", type=Path, default=Path("exporter.yml"))
+
+
+def _add_account(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser)
+    parser.add_argument("--account", required=True, metavar="NAME")
+    _add_log(parser)
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:
@@ -310,18 +333,56 @@ def _check(options: argparse.Namespace) -> int:
     print(f"{options.config}: no mistakes found")  # noqa: T201 - same
     if watch:
         print(f"{options.web_config}: no mistakes found")  # noqa: T201 - same
-    return _check_live(config, options) if options.live else _OK
+    return _check_live(options) if options.live else _OK
 
 
-def _check_live(config: Config, options: argparse.Namespace) -> int:
-    set_up(options.log_level, options.log_format)
+def _ask(work: Coroutine[Any, Any, T]) -> T:
+    """Run what asks platforms; a signal ends it in order, signed out everywhere.
 
-    async def work() -> tuple[list[str], bool]:
-        return await App(config).check()
+    Raises ``InterruptedError`` then.
+    """
 
-    lines, well = asyncio.run(work())
+    async def run() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        raise InterruptedError("ended by a signal; signed out") from None
+
+
+def _say(lines: list[str], *, well: bool) -> int:
     print("\n".join(lines))  # noqa: T201 - the command's result
     return _OK if well else _FAILED
+
+
+def _enquiries(options: argparse.Namespace) -> Enquiries:
+    config = load(options.config, os.environ, MODELS)
+    set_up(options.log_level, options.log_format)
+    return Enquiries(config, SystemClock())
+
+
+def _check_live(options: argparse.Namespace) -> int:
+    lines, well = _ask(_enquiries(options).check(options.account))
+    return _say(lines, well=well)
+
+
+def _discover(options: argparse.Namespace) -> int:
+    lines, well = _ask(_enquiries(options).discover(options.account))
+    return _say(lines, well=well)
+
+
+def _capture(options: argparse.Namespace) -> int:
+    enquiries = _enquiries(options)
+    enquiries.account(options.account)  # before there is a file
+    with new_file(options.out) as file:
+        recording, lines = _ask(enquiries.capture(options.account))
+        file.write(recording)
+    return _say([*lines, f"{options.out}: read it before you send it"], well=True)
 
 
 def _metrics(options: argparse.Namespace) -> int:

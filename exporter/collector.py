@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from exporter.offers import Offers, offers
 from exporter.rows import Reading
+from exporter.survey import Found, Survey, objects
 from exporter.tables import Table
 
 
@@ -55,3 +57,26 @@ class Collector(ABC):
         ``None`` means that there is nothing to listen to for now. Raises ``ProviderError``.
         """
         return None
+
+    # For the person who sets the exporter up: asked once, in a session of its own.
+
+    async def survey(self, found: Found) -> Survey:
+        """Look around: what is there, what may we see, what is missing? Raises ``ProviderError``.
+
+        Where ``found`` has no session nothing is asked, and only its refusal is explained.
+        """
+        tables = [table for feed in self.feeds for table in feed.tables]
+        return Survey(objects=objects(tables, found))
+
+    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:  # noqa: ARG002
+        """Return what each refresh of a feed costs once the session stands.
+
+        ``requests`` are those of its first refresh, by operation; the answer is by what limits
+        are counted by, the operation where there are none.
+        """
+        return requests
+
+    async def discover(self, found: Found) -> Offers:
+        """Tell what the platform offers, and what is mapped. Raises ``ProviderError``."""
+        tables = [table for feed in self.feeds for table in feed.tables]
+        return offers(tables, found)

@@ -34,6 +34,32 @@ for _tag, _pattern, _first in (
     )
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes what the loader reads as the same."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - two equal lists are written twice
+        return True
+
+
+_Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def write(value: Any) -> str:
+    """Write plain values as the YAML that ``read`` reads as the same values."""
+    return yaml.dump(
+        _without_variables(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96
+    )
+
+
+def _without_variables(value: Any) -> Any:
+    """Double the dollars of texts, so that none is taken for a variable."""
+    if isinstance(value, dict):
+        return {key: _without_variables(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_variables(each) for each in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
+
+
 class Located:
     """A file's content: plain values, the line of every key and item, and faults so far."""
 

@@ -144,6 +144,9 @@ class Entry:
         tests = {name: re.compile(translate(text)) for name, text in self.patterns.items()}
         object.__setattr__(self, "_tests", tests)
 
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: {text}" for name, text in self.patterns.items())
+
     def covers(self, base: Mapping[str, str]) -> bool:
         """Tell whether it is for an account with these labels."""
         return all(self._tests[name].match(base[name]) for name in f.BASE_LABELS)

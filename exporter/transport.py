@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx
+from cryptography import x509
 
 from exporter import __version__
 from exporter.clock import Clock
@@ -25,6 +26,8 @@ from exporter.errors import (
 from exporter.telemetry import AccountTelemetry
 
 T = TypeVar("T")
+# Told of every exchange: its operation, the request, and the whole answer if there was one.
+Witness = Callable[[str, httpx.Request, httpx.Response | None], None]
 MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
 _CONNECT_TIMEOUT = 10.0
 _MAX_RETRY_AFTER = 24 * 3600.0
@@ -68,14 +71,25 @@ def _context(ca_file: str) -> ssl.SSLContext:
 
 
 class Http:
-    """One account's way to its platform."""
+    """One account's way to its platform.
+
+    ``skew`` is how many seconds the platform's clock is ahead of ours, once it told.
+    ``certificates`` are when those end that answered over TLS (epoch seconds), by host.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, telemetry: AccountTelemetry, clock: Clock
+        self,
+        client: httpx.AsyncClient,
+        telemetry: AccountTelemetry,
+        clock: Clock,
+        witness: Witness | None = None,
     ) -> None:
         self.client = client
         self._telemetry = telemetry
         self._clock = clock
+        self._witness = witness
+        self.skew: float | None = None
+        self.certificates: dict[str, float] = {}
 
     async def send(
         self,
@@ -93,7 +107,7 @@ class Http:
         started = self._clock.monotonic()
         outcome = "timeout"  # what it is if the caller gives up on us
         try:
-            answer = await self._exchange(request, timeout)
+            answer = await self._witnessed(request, operation, timeout)
             result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
@@ -104,12 +118,45 @@ class Http:
             self._telemetry.requested(operation, outcome, max(elapsed, 0.0))
         return result
 
+    async def _witnessed(
+        self, request: httpx.Request, operation: str, limit: float
+    ) -> httpx.Response:
+        answer: httpx.Response | None = None
+        try:
+            answer = await self._exchange(request, limit)
+        finally:
+            if self._witness is not None:
+                self._witness(operation, request, answer)
+        self._measure_skew(answer)
+        return answer
+
+    def _measure_skew(self, response: httpx.Response) -> None:
+        """Compare clocks; an answer that a cache kept tells an old time."""
+        if "age" in response.headers:
+            return
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            told = parsedate_to_datetime(response.headers["date"]).timestamp()
+            self.skew = told + 0.5 - self._clock.time()  # the header has whole seconds
+
+    def _note_certificate(self, response: httpx.Response) -> None:
+        host = response.request.url.host
+        stream = response.extensions.get("network_stream")
+        if stream is None or host in self.certificates:
+            return
+        tls = stream.get_extra_info("ssl_object")
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        with contextlib.suppress(ValueError):  # one that OpenSSL took, and we cannot read
+            if certificate:
+                ends = x509.load_der_x509_certificate(certificate).not_valid_after_utc
+                self.certificates[host] = ends.timestamp()
+
     async def _exchange(self, request: httpx.Request, limit: float) -> httpx.Response:
         request.extensions["timeout"] = httpx.Timeout(limit, connect=_CONNECT_TIMEOUT).as_dict()
         try:
             async with asyncio.timeout(limit):
                 response = await self.client.send(request, stream=True)
                 try:
+                    self._note_certificate(response)
                     await _read_capped(response)
                 finally:
                     await response.aclose()

@@ -1,7 +1,6 @@
 """The whole process: accounts apart from each other, secrets kept, an orderly end."""
 
 import asyncio
-import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from exporter.clock import SystemClock
 from exporter.config import AccountConfig, Config
 from exporter.demo.floor import Floor
 from exporter.front import Paths
-from exporter.objectives import Objectives, QueueObjectives
 from exporter.providers import MODELS
 from exporter.providers.five9.simulator import Five9Simulator
 from exporter.sockets import Address, listen_all
@@ -117,43 +115,6 @@ async def test_once_waits_for_every_feed() -> None:
         assert f'contactcenter_up{{account="{account}",provider="five9"}} 1.0' in page
         assert f'contactcenter_campaign_state{{provider="five9",account="{account}"' in page
         assert f'contactcenter_account_permission{{provider="five9",account="{account}"' in page
-
-
-async def test_every_account_is_tried() -> None:
-    """The live check says what each account and feed answered, and what it cost."""
-    world = World()
-    world.simulator.fail_next("fault:Server", operation="getStatistics")
-    lines, well = await App(world.config(second="wrong"), clients=world.client).check()
-    text = "\n".join(lines)
-    assert not well
-    assert "first: signed in" in text
-    assert "ACDStatus: failed (server 1)" in text
-    assert "AgentState: ok, " in text
-    assert "second: not signed in (auth 1)" in text
-    assert "requests in one cycle: 1 (getCallCountersState 1)" in text
-
-
-async def test_objectives_reach_the_page_and_the_report(caplog: pytest.LogCaptureFixture) -> None:
-    """Objectives are on the whole page; the check lists, and logs once, what matches nothing."""
-    queues = [
-        {"match": {"account": "f*"}, "waiting_limit": {"warning": 7}},
-        {"match": {"queue": "Nobody"}},
-    ]
-    found = Objectives.of(map(QueueObjectives.model_validate, queues), [])
-    config = dataclasses.replace(World().config(), objectives=found)
-    world = World()
-    page = (await App(config, clients=world.client).once()).decode()
-    caplog.clear()
-    with caplog.at_level(logging.WARNING):
-        lines, well = await App(config, clients=World().client).check()
-
-    limits = [line for line in page.splitlines() if "_waiting_limit{" in line]
-    assert limits
-    assert all('account="first"' in line and line.endswith('level="warning"} 7') for line in limits)
-    assert "contactcenter_exporter_objectives_unmatched 1.0" in page.splitlines()
-    assert lines[-1] == "queues[1] matches nothing (provider: *, account: *, queue: Nobody)"
-    assert well
-    assert caplog.text.count("objectives matched nothing") == 1
 
 
 def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -17,7 +18,12 @@ import pytest
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.clock import SystemClock
+from exporter.demo.floor import Floor
 from exporter.families import FAMILIES
+from exporter.providers.five9.simulator import Five9Simulator
+from exporter.web import Address, Server
+from support.five9 import GENEROUS
 
 GOOD = """
 accounts:
@@ -341,3 +347,108 @@ def test_a_socket_of_systemd() -> None:
                 assert process.wait(timeout=15) == 0
             finally:
                 process.kill()
+
+
+@contextmanager
+def platform(folder: Path, **options: str) -> Iterator[tuple[Path, Five9Simulator]]:
+    """Serve a simulated Five9 on loopback; give a configuration that reads it."""
+    floor = Floor(agents=8, queues=4, campaigns=3, start=time.time())
+    simulator = Five9Simulator(floor, SystemClock(), limits=GENEROUS)
+    server = Server(simulator.app, Address("127.0.0.1", 0), "simulator")
+    server.start()
+    account = {
+        "name": "acme",
+        "provider": "five9",
+        "base_url": f"http://{server.address}",
+        "username": simulator.username,
+        "password": simulator.password,
+        **options,
+    }
+    file = folder / "exporter.yml"
+    file.write_text(json.dumps({"accounts": [account]}))
+    try:
+        yield file, simulator
+    finally:
+        server.stop(at_once=True)
+
+
+def test_check_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``check --live`` ends with 0 where nothing is missing and with 1 where a permission is."""
+    with platform(tmp_path) as (file, simulator):
+        arguments = ["check", "--config.file", str(file), "--live", "--log.level", "error"]
+        assert main(arguments) == 0
+        assert "nothing is missing" in capsys.readouterr().out
+        simulator.permissions["Campaigns"] = False
+        assert main([*arguments, "--account", "acme"]) == 1
+    assert "! permission Campaigns: missing" in capsys.readouterr().out
+
+
+def test_check_live_of_a_stranger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account that is not in the file is a mistake of the user's."""
+    with platform(tmp_path) as (file, simulator):
+        for command in (["check", "--live"], ["discover"], ["capture", "--out", "unused.json"]):
+            code = main([*command, "--config.file", str(file), "--account", "acne"])
+            assert code == 2
+            assert "did you mean 'acme'?" in capsys.readouterr().err
+        assert simulator.log == []
+    assert not Path("unused.json").exists()
+
+
+def test_discover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``discover`` prints what there is, and ends with 1 where nobody can sign in."""
+    with platform(tmp_path) as (file, _):
+        assert main(["discover", "--config.file", str(file), "--account", "acme"]) == 0
+        assert "Calls In Queue: contactcenter_queue_contacts_waiting" in capsys.readouterr().out
+    with platform(tmp_path, password="wrong") as (file, _):
+        assert main(["discover", "--config.file", str(file), "--account", "acme"]) == 1
+        assert "not signed in" in capsys.readouterr().out
+
+
+def test_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``capture`` writes a file for its owner alone, and no second time."""
+    out = tmp_path / "recording.json"
+    with platform(tmp_path) as (file, simulator):
+        arguments = ["capture", "--config.file", str(file), "--account", "acme", "--out", str(out)]
+        assert main(arguments) == 0
+        assert "read it before you send it" in capsys.readouterr().out
+        requests = len(simulator.log)
+        assert main(arguments) == 1
+        assert "File exists" in capsys.readouterr().err
+        assert len(simulator.log) == requests
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert json.loads(out.read_bytes())["provider"] == "five9"
+
+
+def test_capture_leaves_no_empty_file(tmp_path: Path) -> None:
+    """Where a certificate file cannot be used nothing was recorded, and no file is left."""
+    out = tmp_path / "recording.json"
+    with platform(tmp_path) as (file, _):
+        account = json.loads(file.read_text())["accounts"][0]
+        account["tls"] = {"ca_file": "none.pem"}
+        file.write_text(json.dumps({"accounts": [account]}))
+        arguments = ["capture", "--config.file", str(file), "--account", "acme", "--out", str(out)]
+        assert main(arguments) == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_ended_signs_out(tmp_path: Path, number: signal.Signals) -> None:
+    """A signal in the midst of a live check leaves no session behind."""
+    with platform(tmp_path) as (file, simulator):
+        simulator.fail_next("hang", operation="getStatistics")
+        command = [sys.executable, "-m", "exporter", "check", "--live", "--config.file", str(file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                for _ in range(200):
+                    if any(each.operation == "getStatistics" for each in simulator.log):
+                        break
+                    time.sleep(0.05)
+                process.send_signal(number)
+                _, said = process.communicate(timeout=10)
+            finally:
+                process.kill()
+        operations = [each.operation for each in simulator.log]
+    assert process.returncode == 1
+    assert b"ended by a signal; signed out" in said
+    assert b"Traceback" not in said
+    assert operations[-2:] == ["getStatistics", "closeSession"]

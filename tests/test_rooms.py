@@ -18,7 +18,7 @@ PROVIDERS = sorted(
 )
 DOORS = {"config.py", "client.py", "tables.py", "collector.py", "simulator.py"}
 # Kernel modules that may know the providers: they bring both ends together.
-BOTH_ENDS = {"app.py", "cli.py", "__main__.py"}
+BOTH_ENDS = {"app.py", "cli.py", "enquiries.py", "__main__.py"}
 HTTPX_ERRORS = {
     name
     for name, value in vars(httpx).items()

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -414,3 +415,73 @@ async def test_verification_can_be_switched_off() -> None:
     """On request any certificate is taken."""
     async with open_client(Tls(insecure_skip_verify=True), None) as client:
         assert not client.is_closed
+
+
+async def exchanged(wire: Wire, handler: Handler) -> tuple[Http, list[tuple[str, str, int | None]]]:
+    """Send a request; return the way it went, and what a witness was told."""
+    told: list[tuple[str, str, int | None]] = []
+
+    def witness(operation: str, request: httpx.Request, answer: httpx.Response | None) -> None:
+        told.append((operation, request.method, answer.status_code if answer else None))
+
+    telemetry = AccountTelemetry(wire.telemetry, "five9", "acme")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
+        http = Http(client, telemetry, wire.clock, witness)
+        request = client.build_request("POST", "https://platform/service", content=b"x")
+        with contextlib.suppress(ProviderError):
+            await http.send(request, "getStatistics", content, 5.0)
+    return http, told
+
+
+def unreachable(_: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize(
+    ("handler", "status"),
+    [
+        (lambda _: httpx.Response(200), 200),
+        (lambda _: httpx.Response(503), 503),
+        (unreachable, None),
+    ],
+)
+async def test_a_witness(wire: Wire, handler: Handler, status: int | None) -> None:
+    """A witness is told of every exchange, whatever came of it."""
+    assert (await exchanged(wire, handler))[1] == [("getStatistics", "POST", status)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "skew"),
+    [
+        ({"date": "Mon, 02 Mar 2026 12:02:00 GMT"}, 120.5),
+        ({"date": "Mon, 02 Mar 2026 11:58:00 GMT"}, -119.5),
+        ({"date": "Mon, 02 Mar 2026 12:02:00 GMT", "age": "120"}, None),
+        ({"date": "yesterday"}, None),
+        ({}, None),
+    ],
+)
+async def test_skew(wire: Wire, headers: dict[str, str], skew: float | None) -> None:
+    """The platform's clock is compared with ours, unless a cache kept the answer."""
+    http, _ = await exchanged(wire, lambda _: httpx.Response(200, headers=headers))
+
+    assert http.skew == skew
+
+
+class Stream:
+    """What httpx tells of a connection, whose certificate nobody can read."""
+
+    def get_extra_info(self, name: str) -> Any:
+        assert name == "ssl_object"
+        return self
+
+    def getpeercert(self, *, binary_form: bool) -> bytes:
+        return b"no certificate" if binary_form else b""
+
+
+async def test_an_unreadable_certificate(wire: Wire) -> None:
+    """A certificate that cannot be read is not known, and costs nothing."""
+    extensions = {"network_stream": Stream()}
+    http, told = await exchanged(wire, lambda _: httpx.Response(200, extensions=extensions))
+
+    assert http.certificates == {}
+    assert told[0][2] == 200

@@ -29,6 +29,10 @@ class Expired(Unauthorized):
     """The platform does not, or no longer, know the token or session."""
 
 
+class Unprivileged(Unauthorized):
+    """The platform knows the user, who may not do this."""
+
+
 class Declined(Refused):
     """The platform does not take a subscription as it is; ``code`` is its word for why."""
 
@@ -175,7 +179,7 @@ def _check(response: httpx.Response) -> None:
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise Expired("HTTP 401: token or session not accepted")
     if response.status_code == httpx.codes.FORBIDDEN:
-        raise Unauthorized(
+        raise Unprivileged(
             "HTTP 403: the user lacks a privilege, such as Access Realtime Stats API"
         )
     check_status(response)

@@ -14,6 +14,7 @@ from exporter.clock import Clock
 from exporter.collector import Collector
 from exporter.errors import ProviderError, Throttled, Unauthorized
 from exporter.logs import get_log
+from exporter.offers import Offers
 from exporter.providers.brightpattern import directory, tables
 from exporter.providers.brightpattern.campaigns import Campaigns
 from exporter.providers.brightpattern.client import Client, Declined, Expired, SubscriptionLost
@@ -34,7 +35,10 @@ from exporter.providers.brightpattern.subscription import (
     Statistic,
     negotiate,
 )
+from exporter.providers.brightpattern.survey import look
+from exporter.providers.brightpattern.trial import suggest, totals
 from exporter.rows import Reading
+from exporter.survey import Found, Survey
 from exporter.telemetry import AccountTelemetry
 from exporter.transport import Http
 
@@ -124,6 +128,26 @@ class BrightPatternCollector(Collector):
         if feed != SUBSCRIPTION:
             return 0.0
         return max(self._ready_at - self._clock.monotonic(), 0.0)
+
+    # Looking around ------------------------------------------------------------------------
+
+    async def survey(self, found: Found) -> Survey:
+        """Add the privileges that the answers reveal."""
+        result = await super().survey(found)
+        look(self._config, found, self._directory, result)
+        return result
+
+    async def discover(self, found: Found) -> Offers:
+        """Try the statistics that are known and not asked for, in a subscription on trial."""
+        seen = await super().discover(found)
+        seen.found = [
+            each for each in seen.found if each.table != tables.TOTALS.name or each.use == "mapped"
+        ]
+        await totals(self._config, self._post, seen)
+        suggest(self._config, seen)
+        for grid, name in sorted(self._declined):
+            seen.notes.append(f"{grid}: {name} is not offered by this tenant")
+        return seen
 
     # Directory -----------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ class Tenant:
     seed: int = 1
     tick: Callable[[], None] | None = None  # called before each request
     hang_seconds: float = 600.0
+    clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
+    date_header: bool = False  # also tell that clock's time; a server in front may do so already
 
     # Tokens: handed out again, with the life that is left, while they are valid.
     token_seconds: float = 3600.0

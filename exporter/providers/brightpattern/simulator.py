@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import formatdate
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple
@@ -200,6 +201,9 @@ class BrightPatternSimulator(Tenant):
         finally:
             record.end = self.clock.time()
         response.headers["Cache-Control"] = "no-store"
+        if self.date_header:
+            now = self.clock.time() + self.clock_ahead
+            response.headers["Date"] = formatdate(now, usegmt=True)
         if self.balancer:
             cookie = f"{request.state.node}{self._random.getrandbits(64):016x}"
             response.headers.append("Set-Cookie", f"AWSALB={cookie}; Path=/")

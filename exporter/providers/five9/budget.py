@@ -94,6 +94,18 @@ class Budget:
             waits.append(next_beat - self._clock.monotonic())
         return max(0.0, *waits)
 
+    def limits(self) -> Iterable[tuple[str, float, float, float | None]]:
+        """Yield each limit: what is counted, the window in seconds, the limit, and calls used now,
+
+        ``None`` where the platform has not told them.
+        """
+        now = self._clock.monotonic()
+        for operation, windows in self._windows.items():
+            for each in windows:
+                counted = now < each.read_at + each.length
+                used = each.base + self._made[operation] - each.calls_then if counted else None
+                yield operation, each.length, each.limit, used
+
     def poll_wait(self, demand: float) -> float:
         """Return the seconds until a long poll fits in what the due calls leave over."""
         spares = [

@@ -17,13 +17,15 @@ from exporter.errors import (
 )
 from exporter.logs import get_log
 from exporter.mapping import extend
+from exporter.offers import Offers
 from exporter.parsers import Cell
 from exporter.period import Period
 from exporter.providers.five9.answers import Statistics
 from exporter.providers.five9.budget import CHANGES, FULL, WINDOWS, Budget
-from exporter.providers.five9.client import Client, Forgotten
+from exporter.providers.five9.client import Client, Forgotten, Licences
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.grid import Grid
+from exporter.providers.five9.survey import look, suggest
 from exporter.providers.five9.tables import (
     LICENSES,
     OUTBOUND_CAMPAIGN_MANAGER,
@@ -33,6 +35,7 @@ from exporter.providers.five9.tables import (
     VISIBILITY,
 )
 from exporter.rows import Reading, Rows
+from exporter.survey import Found, Limit, Survey
 from exporter.tables import Spread, Table
 from exporter.telemetry import AccountTelemetry
 from exporter.transport import Http
@@ -78,6 +81,8 @@ class Five9Collector(Collector):
         self._names_at = float("-inf")
         self._offset: int | None = None
         self._warned_of_budget = False
+        self._permissions: dict[str, bool] | None = None
+        self._licences: Licences | None = None
 
     # Session -------------------------------------------------------------------------------
 
@@ -175,9 +180,9 @@ class Five9Collector(Collector):
         """Read licences and permissions, and the request counters with them."""
         await self._read_counters()
         async with self._spending(FULL):
-            licences = await self._client.user_limits()
+            licences = self._licences = await self._client.user_limits()
         async with self._spending(FULL):
-            permissions = await self._client.permissions()
+            permissions = self._permissions = await self._client.permissions()
         rows: list[dict[str, Cell]] = []
         if licences is not None:
             rows = [
@@ -203,6 +208,36 @@ class Five9Collector(Collector):
         if overdrawn > 1 and not self._warned_of_budget:
             self._warned_of_budget = True
             self._log.warning("intervals are shorter than the limits allow", times=overdrawn)
+
+    # Looking around ------------------------------------------------------------------------
+
+    async def survey(self, found: Found) -> Survey:
+        """Add permissions, licences and request counters; what no feed has read is asked for."""
+        result = await super().survey(found)
+        if found.refusal is None and self._permissions is None:
+            try:
+                await self._account()
+            except ProviderError as error:
+                result.faults.append(
+                    f"permissions and licences: not read ({error.reason}): {error}"
+                )
+        look(self._config, found, self._permissions, self._licences, result)
+        if found.refusal is None:
+            result.limits = [Limit(*each) for each in self._budget.limits()]
+        return result
+
+    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+        """Return what is counted: after the first table come changes, and a re-read at times."""
+        if feed == _ACCOUNT:
+            return {FULL: sum(requests.values()) - requests.get("getCallCountersState", 0)}
+        interval = next(each.interval for each in self.feeds if each.name == feed)
+        return {CHANGES: 1.0, FULL: interval / _REREAD_AFTER}
+
+    async def discover(self, found: Found) -> Offers:
+        """Add the keys that map what is not mapped yet."""
+        seen = await super().discover(found)
+        suggest(self._config, seen)
+        return seen
 
     # Tables --------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ class Domain:
     tick: Callable[[], None] | None = None  # called before each request and in long polls
     zone: str = "America/Los_Angeles"  # of the data centre: "Since" texts, windows of the limits
     hang_seconds: float = 600.0
+    clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
+    date_header: bool = False  # also tell that clock's time; a server in front may do so already
 
     # Requests: strict as the schema, or lax as live servers are.
     lax: bool = False

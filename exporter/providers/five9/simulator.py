@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections import Counter
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -122,6 +123,13 @@ class Five9Simulator(Domain):
     async def _post(self, request: Request) -> Response:
         if self.tick is not None:
             self.tick()
+        response = await self._answer(request)
+        if self.date_header:
+            now = self.clock.time() + self.clock_ahead
+            response.headers["date"] = formatdate(now, usegmt=True)
+        return response
+
+    async def _answer(self, request: Request) -> Response:
         user, authentic = self._user(request)
         record = Record(user, self.clock.time())
         self.log.append(record)

@@ -7,6 +7,7 @@ from exporter.clock import Clock
 from exporter.collector import Collector
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
+from exporter.offers import Offers
 from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig
@@ -14,7 +15,9 @@ from exporter.providers.genesys.feeds import feed, statistics
 from exporter.providers.genesys.live import CLOSE_LIMIT, Live
 from exporter.providers.genesys.poll import Poll
 from exporter.providers.genesys.subscriptions import Subscriptions
+from exporter.providers.genesys.survey import discover, look
 from exporter.rows import Reading
+from exporter.survey import Found, Survey
 from exporter.telemetry import AccountTelemetry
 from exporter.transport import Http
 
@@ -29,10 +32,11 @@ class GenesysCollector(Collector):
         telemetry: AccountTelemetry,  # noqa: ARG002 - what every collector is given
         clock: Clock,
     ) -> None:
+        self._config = config
         log = get_log(__name__).bind(provider=config.provider, account=config.name)
         self.feeds = [feed(config)]
         tables = {table.name for table in self.feeds[0].tables}
-        book = Book(statistics(config), tables, config.service_level_threshold)
+        self._book = book = Book(statistics(config), tables, config.service_level_threshold)
         polls = config.mode == "poll"
         self._client = Client(config, http, clock)
         subscriptions = Subscriptions(self._client, book, config.chunk, log, quiet=polls)
@@ -70,3 +74,15 @@ class GenesysCollector(Collector):
             return None
         reading = await self._way.recovered(seconds)
         return {STATISTICS: reading} if reading is not None else {}
+
+    async def survey(self, found: Found) -> Survey:
+        """Add what refusals reveal, and which statistics are not open."""
+        result = await super().survey(found)
+        look(self._config, found, self._book, result)
+        return result
+
+    async def discover(self, found: Found) -> Offers:
+        """Add the statistics that the contact centre has defined by names that are known."""
+        seen = await super().discover(found)
+        await discover(self._config, self._client, seen)
+        return seen

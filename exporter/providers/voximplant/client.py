@@ -7,7 +7,6 @@ PHP, Java and Go. The caller sees to it that there is one request at a time.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx
@@ -49,7 +48,8 @@ _NOTABLE_SKEW = 30.0
 class Client:
     """One account's requests. Every method raises ``ProviderError``.
 
-    ``skew`` is how many seconds the platform's clock is ahead of ours, once it told.
+    ``answered`` and ``forbidden`` are the methods that this key may and may not call, as far as
+    they have been tried.
     """
 
     def __init__(
@@ -67,7 +67,17 @@ class Client:
         self._quiet_until = float("-inf")
         self._refusals: Counter[str] = Counter()
         self._skew_told = False
-        self.skew: float | None = None
+        self.answered: set[str] = set()
+
+    @property
+    def skew(self) -> float | None:
+        """The seconds by which the platform's clock is ahead of ours, once it told."""
+        return self._http.skew
+
+    @property
+    def forbidden(self) -> frozenset[str]:
+        """The methods for which the key lacks a role."""
+        return frozenset(self._refusals)
 
     @property
     def quiet(self) -> float:
@@ -130,6 +140,7 @@ class Client:
             raise self._forbidden(method, str(error)) from error
         self._throttles = 0
         self._refusals.pop(method, None)
+        self.answered.add(method)
         self._answered_at = self._clock.monotonic()
         return answer
 
@@ -151,7 +162,7 @@ class Client:
         )
 
         async def read(response: httpx.Response) -> Row:
-            self._measure_skew(response)
+            self._tell_skew()
             body = response.content
             return judge(method, response, await run_job(len(body) > _LARGE, _parse, body))
 
@@ -171,15 +182,11 @@ class Client:
         pause = _FIRST_ROLE_PAUSE * 4.0 ** min(self._refusals[method] - 1, 10)
         return Forbidden(said, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
 
-    def _measure_skew(self, response: httpx.Response) -> None:
-        try:
-            told = parsedate_to_datetime(response.headers["date"]).timestamp()
-        except (KeyError, TypeError, ValueError):
-            return
-        self.skew = told + 0.5 - self._clock.time()  # the header has whole seconds
-        if abs(self.skew) > _NOTABLE_SKEW and not self._skew_told:
+    def _tell_skew(self) -> None:
+        skew = self.skew
+        if skew is not None and abs(skew) > _NOTABLE_SKEW and not self._skew_told:
             self._skew_told = True
-            self._log.warning("clock differs from the platform's", seconds=round(self.skew))
+            self._log.warning("clock differs from the platform's", seconds=round(skew))
 
 
 def encode(parameters: Mapping[str, Value]) -> dict[str, str]:

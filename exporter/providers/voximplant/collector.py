@@ -9,6 +9,7 @@ from exporter.collector import Collector, Feed
 from exporter.errors import InvalidAnswer
 from exporter.logs import get_log
 from exporter.mapping import extend
+from exporter.offers import Offers
 from exporter.parsers import Cell
 from exporter.period import Period
 from exporter.providers.voximplant import shapes
@@ -27,8 +28,11 @@ from exporter.providers.voximplant.inventory import (
     portions,
 )
 from exporter.providers.voximplant.lists import CallLists
+from exporter.providers.voximplant.reports import suggest
+from exporter.providers.voximplant.roles import OWN, grants
 from exporter.providers.voximplant.rotation import Rotation
 from exporter.rows import Reading, Rows
+from exporter.survey import Found, Survey
 from exporter.tables import Table
 from exporter.telemetry import AccountTelemetry
 from exporter.transport import Http
@@ -108,6 +112,40 @@ class VoximplantCollector(Collector):
         rotation.begin(self._wanted_queues(known))
         await rotation.advance(rotation.share(), min(seconds, _IDLE_HOLD), self._window())
         return {_QUEUE_STATISTICS: self._rounded(rotation)} if rotation.finished else {}
+
+    # Looking around ------------------------------------------------------------------------
+
+    async def survey(self, found: Found) -> Survey:
+        """Add the roles that refused methods reveal, and what the account says of itself."""
+        result = await super().survey(found)
+        client = self._client
+        result.grants = grants(self._config, client.answered, client.forbidden)
+        account = self._account.value or {}
+        if account.get("frozen"):
+            result.faults.append("the account is frozen: settle that with Voximplant")
+        if account.get("active") == 0:
+            result.faults.append("the account is not active: settle that with Voximplant")
+        return result
+
+    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+        """Return a feed's own requests, and its part in reading the inventory anew at times."""
+        interval = next(each.interval for each in self.feeds if each.name == feed)
+        cost = {
+            method: count if method in OWN[feed] else count * interval / max(SLOW, interval)
+            for method, count in requests.items()
+        }
+        if feed == _QUEUE_STATISTICS:  # a round may have gone on after its first refresh
+            cost |= {
+                method: len(self._wanted_queues(self._inventory.queues.value or {}))
+                for method in OWN[feed]
+            }
+        return cost
+
+    async def discover(self, found: Found) -> Offers:
+        """Add the reports of SmartQueue that are not read."""
+        seen = await super().discover(found)
+        suggest(self._config, seen)
+        return seen
 
     # ACD v1 --------------------------------------------------------------------------------
 

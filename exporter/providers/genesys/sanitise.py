@@ -1,0 +1,69 @@
+"""What of Genesys' answers may be shown to strangers: definitions, statuses and figures."""
+
+from typing import Any
+
+from exporter.providers.genesys.statistics import OBJECT_TYPES, PROFILES
+from exporter.providers.genesys.survey import NAMES
+from exporter.providers.genesys.tables import TABLES
+from exporter.sanitise import Sanitiser, Value
+
+_KEPT = (
+    *("statisticId", "objectType", "object_type", "type", "profile", "definition", "category"),
+    *("subject", "mainMask", "notificationMode", "intervalType", "dynamicTimeProfile", "channel"),
+    *("subscription", "supportedConnectionTypes", "connectionType", "version", "minimumVersion"),
+    *(
+        "reconnect",
+        "serviceState",
+        "grant_type",
+        "token_type",
+        "timestamp",
+        "time",
+        "code",
+        "grant",
+    ),
+    *(
+        "grant",
+        "mode",
+        "verbose",
+        "time_zone",
+        "reset_time",
+        "insensitivity",
+        "notificationFrequency",
+    ),
+)
+_IDS = (
+    *("objectId", "agentId", "placeId", "loginId", "dnId", "switchId", "connectionId", "groupId"),
+    *(
+        "employeeId",
+        "subscriptionId",
+        "operationId",
+        "clientId",
+        "referenceId",
+        "ids",
+        "object_ids",
+    ),
+    *("names", "tenant"),
+)
+
+
+class GenesysSanitiser(Sanitiser):
+    """See ``Sanitiser``."""
+
+    segments = frozenset({"auth", "statistics", "oauth", "token", "sign-out", "notifications"})
+
+    def __init__(self) -> None:
+        names = {name for some in NAMES.values() for name in some}
+        super().__init__(
+            TABLES,
+            kept=_KEPT,
+            plain=("id", "name"),
+            hidden=_IDS,
+            words=(*OBJECT_TYPES, *PROFILES.values(), *names, "INFO", "OFF", "subscribe", "poll"),
+        )
+
+    def mapping(self, found: Any, key: str, *, hide: bool) -> Value:
+        """Return an object; the configuration's ``names`` are labels by object id."""
+        if key == "names":
+            text = self.pseudonyms.text
+            return {text(identity): text(label) for identity, label in found.items()}
+        return super().mapping(found, key, hide=hide)
