@@ -12,6 +12,7 @@ from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
 from exporter.providers import MODELS
 from exporter.providers.brightpattern.simulator import BrightPatternSimulator
 from exporter.providers.five9.simulator import Five9Simulator
+from exporter.providers.genesys.simulator import GenesysSimulator
 from exporter.providers.voximplant.simulator import VoximplantSimulator
 
 _DAY = 86_400.0
@@ -56,6 +57,7 @@ class Centre:
             self.floor.advance(opened + (clock.time() - opened) * size.time_lapse)
 
         self.five9 = Five9Simulator(self.floor, clock, tick=tick, limits=_LIMITS)
+        self.genesys = GenesysSimulator(self.floor, clock, tick=tick)
         self.brightpattern = BrightPatternSimulator(self.floor, clock, tick=tick)
         self.voximplant = VoximplantSimulator(self.floor, clock, tick=tick)
 
@@ -64,6 +66,8 @@ class Centre:
         path = scope.get("path", "")
         if path.startswith("/wssupervisor"):
             app: Any = self.five9.app
+        elif path.startswith(self.genesys.url_path):
+            app = self.genesys.app
         elif path.startswith("/platform_api"):
             app = self.voximplant.app
         else:
@@ -82,6 +86,18 @@ class Centre:
                 "password": self.five9.password,
                 "view": {"time_zone": self.zone},
                 "long_poll": "1s",  # the end waits for one
+            },
+            {
+                "name": "demo-genesys",
+                "provider": "genesys",
+                "base_url": url,
+                "api_key": self.genesys.api_key,
+                "client_id": self.genesys.client_id,
+                "client_secret": self.genesys.client_secret,
+                "username": self.genesys.username,
+                "password": self.genesys.password,
+                "time_zone": self.zone,
+                "objects": self._objects(),
             },
             {
                 "name": "demo-brightpattern",
@@ -112,6 +128,20 @@ class Centre:
             Path(),
             self._objectives(),
         )
+
+    def _objects(self) -> list[dict[str, Any]]:
+        """Return what the Genesys account watches; names are shorter than the platform's ids."""
+        found = self.genesys.objects()
+        wanted = {"Queue": "@", "GroupAgents": "", "Agent": "", "CampaignGroup": "@"}
+        return [
+            {
+                "type": kind,
+                "ids": found[kind],
+                "names": {each: each.partition(mark)[0] for each in found[kind]} if mark else {},
+            }
+            for kind, mark in wanted.items()
+            if found[kind]
+        ]
 
     def _objectives(self) -> Objectives:
         """Return what is to hold: by day, with one queue that has just closed for the day."""
