@@ -11,14 +11,7 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, NoReturn
 
 from exporter.clock import Clock
-from exporter.errors import (
-    InvalidAnswer,
-    ProviderError,
-    Refused,
-    ServerTrouble,
-    SessionLost,
-    Unauthorized,
-)
+from exporter.errors import ProviderError, SessionLost, Unauthorized
 from exporter.logs import Log
 from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
@@ -27,9 +20,10 @@ from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
 from exporter.rows import Reading
 
 CHANNELS = ("/statistics/v3/service", "/statistics/v3/updates")
-# Seconds until what could not be opened is tried again, and what is open is read once: an event may
-# have been lost on the way, and nothing tells that an object is no longer there.
+# Seconds until everything is opened anew: what could not be opened before may be there now, and
+# nothing tells that an object is no longer there.
 CHECK_EVERY = 600.0
+_BETWEEN = 5.0  # seconds, at least, from one such opening to the next
 _LOOK_EVERY = 1.0
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
 CLOSE_LIMIT = 2.0  # seconds for each step of it: an orchestrator waits ten in all
@@ -53,7 +47,7 @@ class Live:
         self._subscriptions = subscriptions
         self._clock = clock
         self._log = log
-        self._session = Session(client.messages, clock, self._heard, log, missed=self._wake_up)
+        self._session = Session(client.messages, clock, self._heard, log, missed=self._missed)
         self._wake = asyncio.Event()
         self._losses = 0  # how often everything had to be opened anew
         self._mended = 0  # how many of these have been made good
@@ -117,8 +111,13 @@ class Live:
             self._losses += was
             self._wake.set()
 
-    def _wake_up(self) -> None:
-        """Have everything read once: updates may have been lost."""
+    def _missed(self) -> None:
+        """Have everything opened anew: updates were lost.
+
+        To read the values would not do: the platform tells what changes against the value that it
+        told last, so that one which goes back to that would stay as it was read.
+        """
+        self._losses += 1
         self._wake.set()
 
     def _ended(self, error: BaseException | None) -> NoReturn:
@@ -144,31 +143,20 @@ class Live:
         failures = 0
         while True:
             await self._wait(failures)
+            if self._mended == self._losses:
+                self._losses += 1
             losses = self._losses
             try:
-                if losses != self._mended:
-                    await self._subscriptions.open_anew()
-                    self._mended = losses
-                else:
-                    await self._check()
+                await self._subscriptions.open_anew()
+                self._mended = losses
                 failures = 0
+                await self._clock.sleep(_BETWEEN)
             except (SessionLost, Unauthorized):
                 raise
             except ProviderError as error:
                 failures += 1
                 self._log.debug("opening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
-
-    async def _check(self) -> None:
-        """See to it that what is shown is what the platform says, and try what is missing."""
-        try:
-            await self._subscriptions.read()
-        except (Refused, ServerTrouble, InvalidAnswer):
-            self._losses += 1  # whatever else it may be, a subscription may be gone
-            self._wake.set()
-            raise
-        if self._book.missing:
-            await self._subscriptions.open_missing()
 
     async def _wait(self, failures: int) -> None:
         """Wait until there is something to open, or for a time that grows with the failures.

@@ -43,6 +43,7 @@ class Subscriptions:
         self._log = log
         self._quiet = quiet
         self._ids: dict[str, frozenset[int]] = {}
+        self._old: set[str] = set()  # to be deleted
         self._dropped = 0  # how often the platform dropped everything
         self._told: set[int] = set()
         self.available = True
@@ -56,16 +57,18 @@ class Subscriptions:
 
     async def open_anew(self) -> None:
         """Open every statistic, whatever was open before. Raises ``ProviderError``."""
-        old, self._ids = self._ids, {}
+        self._old.update(self._ids)
+        self._ids = {}
         self._book.close()
         await self._open(self._mine())
         self._book.settle()
-        await self._delete(old)
+        await self._delete_old()
 
     async def open_missing(self) -> None:
         """Try those again that could not be opened. Raises ``ProviderError``."""
         missing = set(self._book.missing)
         await self._open(number for number in self._mine() if number in missing)
+        await self._delete_old()
 
     def _mine(self) -> Iterable[int]:
         """Return what is opened here; quiet names need no subscription to be read."""
@@ -85,10 +88,12 @@ class Subscriptions:
 
     async def close(self, limit: float) -> None:
         """Close everything, best-effort and within ``limit`` seconds."""
-        old, self._ids = self._ids, {}
+        self._old.update(self._ids)
+        self._ids = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
-                await self._delete(old)
+                await self._delete_old()
+        self._old.clear()
 
     async def _open(self, numbers: Iterable[int]) -> None:
         """Open statistics in lots; those of doubtful definition apart from the certain ones."""
@@ -124,7 +129,7 @@ class Subscriptions:
             raise Unavailable("the service dropped the statistics while they were opened")
         if not self.take(entries, subscription):
             self._ids.pop(subscription, None)
-            await self._delete({subscription: frozenset()})
+            self._old.add(subscription)
 
     def _tell(self) -> None:
         """Say once of each statistic that it could not be opened."""
@@ -135,16 +140,15 @@ class Subscriptions:
             examples = "; ".join(f"{x.wanted.header} of {x.kind} {x.identity}" for x in statistics)
             self._log.warning("statistics not opened", statistics=len(new), examples=examples)
 
-    async def _delete(self, ids: Mapping[str, object]) -> None:
-        """Close subscriptions, best-effort and a few at a time."""
-        waiting = iter(list(ids))
+    async def _delete_old(self) -> None:
+        """Close what is not needed any more, best-effort and a few at a time."""
 
         async def work() -> None:
-            for subscription in waiting:
+            while self._old:
                 with contextlib.suppress(ProviderError):
-                    await self._client.delete(subscription)
+                    await self._client.delete(self._old.pop())
 
-        await asyncio.gather(*(work() for _ in range(min(_CLOSING, len(ids)))))
+        await asyncio.gather(*(work() for _ in range(min(_CLOSING, len(self._old)))))
 
     # What comes in -------------------------------------------------------------------------
 
