@@ -559,3 +559,39 @@ def test_a_bug_in_the_live_session_ends_it(caplog: pytest.LogCaptureFixture) -> 
     alone(exporter, work())
     assert "live session broke" in caplog.text
     assert exporter.metric("session_signins_total", outcome="ok") == 2
+
+
+def test_a_hanging_long_poll_is_given_up() -> None:
+    """A connect that is never answered is not waited for beyond what the server said it holds."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.simulator.fail_next("hang", 100, "*/notifications*")
+        await exporter.go_on(75)
+        assert exporter.page() == {}
+        assert exporter.metric("session_signins_total", outcome="ok") == 1
+        assert exporter.metric("up") == 0
+        platform.simulator._failures.clear()
+        await exporter.go_on(200)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+def test_trouble_while_opening_is_waited_out() -> None:
+    """After a lost session, opening is tried again with pauses until it works."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.simulator.fail_next("503", 4, "*/subscriptions")
+        platform.simulator.expire_sessions()
+        await exporter.go_on(60)
+        waited = exporter.metric("feed_refreshes_total", feed="statistics", outcome="reopening")
+        assert waited is not None
+        assert waited > 3
+        assert exporter.metric("session_signins_total", outcome="ok") == 1
+        assert exporter.metric("feed_up", feed="statistics") == 1
+
+    alone(exporter, work())
