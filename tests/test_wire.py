@@ -23,13 +23,14 @@ QUICK = Limits(head_time=1.0, read_time=1.0, connections=4)
 TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 LARGE = b"x" * 4_000_000
+HUGE = b"x" * 64_000_000  # more than the buffers of both ends take
 
 
 async def page(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a little or, under ``/large``, with more than buffers hold; or fail."""
+    """Answer with a little, much, or more than buffers hold; or fail."""
     if scope["path"] == "/broken":
         raise RuntimeError("hunter2 is in this message")
-    body = LARGE if scope["path"] == "/large" else b"page"
+    body = {"/large": LARGE, "/huge": HUGE}.get(scope["path"], b"page")
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -211,12 +212,12 @@ def test_connections_are_bounded() -> None:
 def test_a_client_that_does_not_read() -> None:
     """Who takes nothing of a long answer is cut off in time."""
     with serving() as server, connected(server) as client:
-        client.sendall(GET.replace(b"/ ", b"/large "))
-        time.sleep(6)
+        client.sendall(GET.replace(b"/ ", b"/huge "))
+        time.sleep(4)
         received = b""
         with contextlib.suppress(ConnectionResetError):
             received = rest(client)
-        assert len(received) < len(LARGE)
+        assert len(received) < len(HUGE)
 
 
 def test_a_slow_reader_is_served() -> None:
