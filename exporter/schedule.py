@@ -58,6 +58,7 @@ class _State:
     failures: int = 0
     answering: bool = False
     reading: Reading | None = None  # what the last snapshot was made of
+    folded: Folded | None = None  # and what it became
     ledger: Ledger = field(default_factory=Ledger)
 
 
@@ -301,8 +302,10 @@ class Refresher:
                 corrections=0,
                 duplicates=0,
             )
-        tables = {table.name: table for table in feed.tables}
-        folded = fold(reading, tables, self._scope, raw=feed.raw)
+        folded = state.folded
+        if folded is None or reading != state.reading:
+            tables = {table.name: table for table in feed.tables}
+            folded = fold(reading, tables, self._scope, raw=feed.raw, before=folded)
         snapshot = take(
             self._account,
             feed.name,
@@ -313,7 +316,7 @@ class Refresher:
             expires_at=expires_at,
             before=before,
         )
-        state.reading = reading
+        state.reading, state.folded = reading, folded
         state.ledger.prune(self._max_series)
         return folded, snapshot
 
