@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from exporter.families import Family
 from exporter.page import Chapter, Page, assemble
 from exporter.snapshot import Block, Snapshot
 
@@ -83,16 +82,15 @@ class Board:
                 )
                 for account, place in sorted(self._places.items())
             }
-        blocks: dict[Family, list[Block]] = {}
+        owned: dict[str, list[Block]] = {}
         valid_until = now + LONGEST_VALID
         trims: dict[tuple[Block, ...], Block] = {}
         for account, (limit, snapshots) in places.items():
             fresh = [snapshot for snapshot in snapshots if snapshot.expires_at > now]
             valid_until = min([valid_until, *(snapshot.expires_at for snapshot in fresh)])
-            for block in self._fit(account, fresh, limit, trims):
-                blocks.setdefault(block.family, []).append(block)
+            owned[account] = self._fit(account, fresh, limit, trims)
         self._trims = trims
-        return assemble(blocks, extra, valid_until, before)
+        return assemble(owned, extra, valid_until, before)
 
     def _fit(
         self,
@@ -128,6 +126,8 @@ class Board:
         trims: dict[tuple[Block, ...], Block],
     ) -> Block:
         """Drop the series that a more important feed of the account already shows."""
+        if not earlier:
+            return block
         taken = {label for other in earlier for label in other.labels}
         if taken.isdisjoint(block.labels):
             return block

@@ -2,39 +2,21 @@
 
 import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from exporter.page import Format
 from support.five9 import MIDNIGHT, Centre
+from support.prometheus import free_port, program, query
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "demo.prom"
 # Of the exporter's own families, those that tell about the machine and not about the platform.
 VOLATILE = re.compile(r"(# \w+ )?(process_|python_|contactcenter_exporter_)")
-
-
-def program(name: str) -> str:
-    """Return a program's path; without it a test skips here, and fails under CI."""
-    found = shutil.which(name)
-    if found is None:
-        message = f"{name} is not installed: apt-get install prometheus"
-        assert not os.environ.get("CI"), message
-        pytest.skip(message)
-    return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -73,22 +55,6 @@ def prometheus(demo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield address
         process.terminate()
         process.wait(timeout=20)
-
-
-def query(address: str, expression: str) -> list[dict[str, Any]]:
-    """Return the result of a query, waited for until there is one."""
-    for _ in range(900):  # a machine that is busy starts slowly
-        try:
-            answer = httpx.get(
-                f"http://{address}/api/v1/query", params={"query": expression}, trust_env=False
-            ).json()
-        except (httpx.TransportError, ValueError):  # it is starting: no socket, or no JSON yet
-            answer = {}
-        if answer.get("data", {}).get("result"):
-            result: list[dict[str, Any]] = answer["data"]["result"]
-            return result
-        time.sleep(0.1)
-    raise AssertionError(f"no result for {expression}")
 
 
 @pytest.mark.real
