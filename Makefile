@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden dist clean
+.PHONY: help demo test check golden bench dist clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: .venv/.lint ## lint, formatting, types, spelling
 golden: .venv/.test ## write the generated files anew
 	$(BIN)/contactcenter-exporter metrics > docs/metrics.md
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/integration -k test_the_golden_page
+
+bench: .venv/.demo ## measure beside nginx, Pushgateway and others; ONLY=scrape for one subject
+	$(BIN)/python -m benchmarks $(ONLY)
 
 dist: .venv/.demo ## build the wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
