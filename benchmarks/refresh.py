@@ -65,7 +65,7 @@ class Kernel:
     def _take(self, account: Account, reading: Reading) -> None:
         name = account.name
         folded = self._folds.get(name)
-        if folded is None or reading != self._readings[name]:
+        if folded is None or reading.tables != self._readings[name].tables:
             folded = fold(reading, self._tables, account.scope, raw=False, before=folded)
         self._folds[name], self._readings[name] = folded, reading
         snapshot = take(

@@ -6,6 +6,7 @@ from benchmarks import peers
 from benchmarks.client import scrape
 from benchmarks.harness import Figures, Options, milliseconds
 from benchmarks.peers import Peer
+from benchmarks.workload import accounts
 
 _PEERS: dict[str, peers.Start] = {
     "nginx": peers.nginx,
@@ -57,6 +58,10 @@ def run(options: Options, figures: Figures) -> None:
 
 def _measure(figures: Figures, series: int, peer: str, there: Peer, options: Options) -> None:
     slow = peer in _SLOW
+    if peer in ("ours", "refreshing"):
+        path = f"/metrics?account={accounts(series)[1].name}"
+        timings = scrape(there.port, path=path, gzip=True, seconds=0.2 if options.quick else 1.0)
+        figures.add(f"scrape/{series}/{peer}/one account", timings.p50)
     seconds = 0.2 if options.quick else 1.0 if slow else 1.5
     for clients in (1, 8):
         if clients > 1 and slow and series >= _HUGE:
@@ -89,6 +94,8 @@ def tables(options: Options, figures: Figures) -> list[str]:
             memory = figures.get(f"scrape/{series}/{peer}/memory")
             if memory is not None:
                 lines.append(f"| {title} | {' | '.join(cells)} | {memory / 1e6:,.0f} |")
+        own = [figures[f"scrape/{series}/{peer}/one account"] for peer in ("ours", "refreshing")]
+        lines += ["", f"`?account=` with gzip: {own[0]:.2f} idle, {own[1]:.2f} while refreshing."]
         found.append("\n".join(lines))
     return found
 

@@ -303,7 +303,8 @@ class Refresher:
                 duplicates=0,
             )
         folded = state.folded
-        if folded is None or reading != state.reading:
+        known = state.reading
+        if folded is None or known is None or reading.tables != known.tables:
             tables = {table.name: table for table in feed.tables}
             folded = fold(reading, tables, self._scope, raw=feed.raw, before=folded)
         snapshot = take(
