@@ -26,19 +26,18 @@ def _deaf(port: int) -> Iterator[None]:
 def run(options: Options, figures: Figures) -> None:
     """Measure our own process after refreshes, and its peak under eight readers and four deaf."""
     for series in options.sizes:
-        for _ in range(1 if options.quick else 2):
-            with peers.refreshing(series, options) as there, there.process.turn():
-                time.sleep(2.0 if options.quick else _REFRESHED)
-                figures.add(f"memory/{series}/refreshing", there.process.memory() / series)
-            with peers.ours(series, options) as there, there.process.turn():
-                figures.add(f"memory/{series}/idle", there.process.memory() / series)
-                size = scrape(there.port, gzip=False, seconds=0.5).size
-                there.process.forget_peak()
-                before = there.process.memory("VmHWM")
-                with _deaf(there.port):
-                    scrape(there.port, gzip=False, connections=8, seconds=1.5)
-                    grown = there.process.memory("VmHWM") - before
-                figures.add(f"memory/{series}/readers", grown / size)
+        with peers.refreshing(series, options) as there, there.process.turn():
+            time.sleep(2.0 if options.quick else _REFRESHED)
+            figures.add(f"memory/{series}/refreshing", there.process.memory() / series)
+        with peers.ours(series, options) as there, there.process.turn():
+            figures.add(f"memory/{series}/idle", there.process.memory() / series)
+            size = scrape(there.port, gzip=False, seconds=0.5).size
+            there.process.forget_peak()
+            before = there.process.memory("VmHWM")
+            with _deaf(there.port):
+                scrape(there.port, gzip=False, connections=8, seconds=1.5)
+                grown = there.process.memory("VmHWM") - before
+            figures.add(f"memory/{series}/readers", grown / size)
     if options.middle in options.sizes:
         with peers.prometheus_client(options.middle, options) as there, there.process.turn():
             scrape(there.port, gzip=True, seconds=0.5)
