@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden dashboards dist clean
+.PHONY: help demo test check golden dashboards bench dist clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ golden: .venv/.test ## write the generated files anew
 
 dashboards: .venv/.lint ## write the dashboards' JSON anew
 	$(BIN)/python dashboards/build.py
+
+bench: .venv/.demo ## measure beside nginx, Pushgateway and others; ONLY=scrape for one subject
+	$(BIN)/python -m benchmarks $(ONLY)
 
 dist: .venv/.demo ## build the wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

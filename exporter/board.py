@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from exporter.applied import Applied, apply
 from exporter.clock import SystemClock
-from exporter.families import Family
 from exporter.objectives import Entry, Objectives
 from exporter.page import Chapter, Page, assemble
 from exporter.snapshot import Block, Snapshot
@@ -108,7 +107,7 @@ class Board:
 
         ``before`` is an earlier page whose work is taken over where nothing has changed.
         """
-        blocks: dict[Family, list[Block]] = {}
+        owned: dict[str, list[Block]] = {}
         valid_until = now + LONGEST_VALID
         trims: dict[tuple[Block, ...], Block] = {}
         objectives, wall = self._objectives, self._wall()
@@ -119,10 +118,9 @@ class Board:
             if applied is not None:
                 valid_until = min(valid_until, now + applied.until - wall)
                 shown = [*fresh, applied.snapshot]  # last: the first to go where there are too many
-            for block in self._fit(account, shown, place.max_series, trims):
-                blocks.setdefault(block.family, []).append(block)
+            owned[account] = self._fit(account, shown, place.max_series, trims)
         self._trims = trims
-        return assemble(blocks, extra, valid_until, before)
+        return assemble(owned, extra, valid_until, before)
 
     def unmatched(self, now: float) -> list[Entry] | None:
         """Return the objectives that match nothing live at ``now`` (monotonic seconds).
@@ -197,6 +195,8 @@ class Board:
         trims: dict[tuple[Block, ...], Block],
     ) -> Block:
         """Drop the series that a more important feed of the account already shows."""
+        if not earlier:
+            return block
         taken = {label for other in earlier for label in other.labels}
         if taken.isdisjoint(block.labels):
             return block

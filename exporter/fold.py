@@ -7,12 +7,13 @@ an absent or empty cell makes no series.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from exporter.errors import InvalidAnswer
 from exporter.families import RAW_VALUE, Family
-from exporter.parsers import Cell, Number, Parser, number
+from exporter.parsers import Cell, Number, Parser, number, whole_numbers
 from exporter.period import Period
+from exporter.recall import Recall
 from exporter.rows import Reading, Rows
 from exporter.scope import Scope, label_pairs
 from exporter.tables import (
@@ -54,25 +55,35 @@ class Schema:
 
 @dataclass(slots=True)
 class Folded:
-    """The series of one reading, and how the tables fitted.
+    """The series of one reading, how the tables fitted, and what helps to fold the next one.
 
     ``objects`` are the names of all queues and campaigns in the series, by label.
     """
 
     series: dict[Family, Series] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
+    recalls: dict[str, Recall] = field(default_factory=dict)
     duplicates: int = 0
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
-def fold(reading: Reading, tables: Mapping[str, Table], scope: Scope, *, raw: bool) -> Folded:
+def fold(
+    reading: Reading,
+    tables: Mapping[str, Table],
+    scope: Scope,
+    *,
+    raw: bool,
+    before: Folded | None = None,
+) -> Folded:
     """Map a reading to series.
 
-    Raises ``InvalidAnswer`` where a grid lacks the column that names its rows.
+    ``before`` is an earlier fold by the same tables and scope, whose work is taken over where rows
+    have not changed. Raises ``InvalidAnswer`` where a grid lacks the column that names its rows.
     """
     folded = Folded()
+    recalls = before.recalls if before else {}
     for name, rows in reading.tables.items():
-        _TableFold(tables[name], rows, scope, folded).run(raw=raw)
+        _TableFold(tables[name], rows, scope, folded, recalls.get(name)).run(raw=raw)
     for family, series in folded.series.items():
         folded.duplicates += _drop_duplicates(series)
         assert len(series.labels) == len(series.values), family.name
@@ -94,7 +105,9 @@ def _drop_duplicates(series: Series) -> int:
 class _TableFold:
     """One table meeting one grid."""
 
-    def __init__(self, table: Table, rows: Rows, scope: Scope, folded: Folded) -> None:
+    def __init__(
+        self, table: Table, rows: Rows, scope: Scope, folded: Folded, before: Recall | None
+    ) -> None:
         self.table = table
         self.rows = rows
         self.scope = scope
@@ -108,8 +121,10 @@ class _TableFold:
         self.cells = self._wanted(rows.cells)
         self.by_row = table.subject != "agent" or scope.agents != "aggregate"
         self.shown = self._shown() if self.by_row else []
-        labels = [key.label for key in table.key]
-        self.parts = [label_pairs(dict(zip(labels, name, strict=True))) for name in self.shown]
+        keys = [key.label for key in table.key]
+        self.recall = Recall(rows.headers, self.cells, self.shown, keys, before)
+        folded.recalls[table.name] = self.recall
+        self.parts = self.recall.parts
         self.without = list(range(len(self.shown)))  # rows of which no series has been made yet
 
     def run(self, *, raw: bool) -> None:
@@ -199,18 +214,12 @@ class _TableFold:
         handlers[type(figure)](figure, position)
 
     def _column(self, figure: Column, position: int) -> None:
-        if not self.by_row:
-            return
-        before, after = self._around(figure.family, figure.labels)
-        series = self._series(figure.family)
-        values = self._read(position, figure.parse)
-        for part, value in zip(self.parts, values, strict=True):
-            if value is not None:
-                series.labels.append(before + part + after)
-                series.values.append(value)
-        self._made_series_of(values)
-        for label, name in figure.labels.items():
-            self._note_objects(label, [name] if any(value is not None for value in values) else [])
+        if self.by_row:
+            values = self._read(position, figure.parse)
+            self._add(figure.family, figure.labels, values)
+            some = any(value is not None for value in values)
+            for label, name in figure.labels.items():
+                self._note_objects(label, [name] if some else [])
 
     def _current_state(self, figure: CurrentState, position: int) -> None:
         if not self.by_row:
@@ -232,14 +241,9 @@ class _TableFold:
         if not self.by_row:
             return
         present = self._states(position, figure.states)
-        series = self._series(figure.family)
         for state in figure.states.canonical:
-            before, after = self._around(figure.family, {"state": state})
-            for part, now in zip(self.parts, present, strict=True):
-                if now is not None:
-                    series.labels.append(before + part + after)
-                    series.values.append(int(now == state))
-        self._made_series_of(present)
+            values = [None if now is None else int(now == state) for now in present]
+            self._add(figure.family, {"state": state}, values)
 
     def _tally(self, figure: Tally, position: int) -> None:
         found = self._states(position, figure.states) if self.cells else []
@@ -280,19 +284,13 @@ class _TableFold:
         found = sorted(
             header for header in set(self.rows.headers) & wanted if normalise(header) not in claimed
         )
-        totals: dict[str, list[Number | None]] = {}
+        totals: dict[str, Sequence[Number | None]] = {}
         for rank, header in enumerate(found):
             name = header if rank < figure.cap else "other"
             column = self._read(self.exact[header], figure.parse)
-            totals[name] = _add(totals[name], column) if name in totals else column
-        series = self._series(figure.family)
+            totals[name] = _sums(totals[name], column) if name in totals else column
         for name, column in totals.items():
-            before, after = self._around(figure.family, {figure.label: name})
-            for part, value in zip(self.parts, column, strict=True):
-                if value is not None:
-                    series.labels.append(before + part + after)
-                    series.values.append(value)
-            self._made_series_of(column)
+            self._add(figure.family, {figure.label: name}, column)
 
     def _raw(self, headers: Sequence[str]) -> None:
         series = self._series(RAW_VALUE)
@@ -329,6 +327,23 @@ class _TableFold:
     def _series(self, family: Family) -> Series:
         return self.folded.series.setdefault(family, Series([], [], self.table.period))
 
+    def _add(
+        self, family: Family, constants: Mapping[str, str], values: Sequence[Number | None]
+    ) -> None:
+        """Add a series for each row that has a value."""
+        self._made_series_of(values)
+        series = self._series(family)
+        key = (family.labels, *constants.items())
+        labels = self.recall.labels(key, lambda: self._around(family, constants))
+        if None not in values:
+            series.labels.extend(labels)
+            series.values.extend(cast("Sequence[Number]", values))
+            return
+        for label, value in zip(labels, values, strict=True):
+            if value is not None:
+                series.labels.append(label)
+                series.values.append(value)
+
     def _single(self, family: Family, constants: Mapping[str, str], value: Number) -> None:
         before, after = self._around(family, constants)
         series = self._series(family)
@@ -355,19 +370,38 @@ class _TableFold:
             after = b"," + after if after else after
         return start, after + b"} "
 
-    def _read(self, position: int, parse: Parser) -> list[Number | None]:
-        values: list[Number | None] = []
-        for row in self.cells:
-            cell = row[position]
-            if cell is None or cell == "":
-                values.append(None)
-                continue
-            try:
-                values.append(parse(cell))
-            except ValueError:
-                values.append(None)
-                self.schema.rejected[self.rows.headers[position]] += 1
+    def _read(self, position: int, parse: Parser) -> Sequence[Number | None]:
+        """Read a column; only the rows that have changed, where most have not."""
+        header = self.rows.headers[position]
+        rejected = self.schema.rejected[header]
+        known, changed = self.recall.known(position, parse)
+        if known is None:
+            values = self._read_all(position, parse)
+        elif changed:
+            values = patched = [*known]
+            for at in changed:
+                patched[at] = self._read_cell(self.cells[at][position], position, parse)
+        else:
+            values = known
+        if self.schema.rejected[header] == rejected:
+            self.recall.keep(position, parse, values)  # else the bad cells are to count again
         return values
+
+    def _read_all(self, position: int, parse: Parser) -> Sequence[Number | None]:
+        column = [row[position] for row in self.cells]
+        values = whole_numbers(column, parse)
+        if values is not None:
+            return values
+        return [self._read_cell(cell, position, parse) for cell in column]
+
+    def _read_cell(self, cell: Cell, position: int, parse: Parser) -> Number | None:
+        if cell is None or cell == "":
+            return None
+        try:
+            return parse(cell)
+        except ValueError:
+            self.schema.rejected[self.rows.headers[position]] += 1
+            return None
 
     def _states(self, position: int, states: States) -> list[str | None]:
         words = states.words
@@ -415,6 +449,6 @@ def _text(cell: Cell) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _add(left: list[Number | None], right: list[Number | None]) -> list[Number | None]:
+def _sums(left: Sequence[Number | None], right: Sequence[Number | None]) -> Sequence[Number | None]:
     """Add two columns cell by cell; a cell is null only where both are."""
     return [b if a is None else a if b is None else a + b for a, b in zip(left, right, strict=True)]

@@ -6,6 +6,7 @@ A fall to zero, or any fall once a boundary was passed, is a reset and goes thro
 """
 
 from collections.abc import Sequence
+from operator import lt
 
 from exporter.parsers import Number
 from exporter.period import Period
@@ -15,7 +16,9 @@ class Ledger:
     """The highest value of each counter series of one feed since its period began."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, bytes], tuple[Number, float]] = {}
+        # The series of each name's last reading, and those that were not in it.
+        self._last: dict[str, tuple[Sequence[bytes], Sequence[Number], float]] = {}
+        self._gone: dict[tuple[str, bytes], tuple[Number, float]] = {}
 
     def settle(
         self,
@@ -24,32 +27,52 @@ class Ledger:
         values: Sequence[Number],
         period: Period | None,
         at: float,
-    ) -> tuple[list[Number], int]:
+    ) -> tuple[Sequence[Number], int]:
         """Return the values to show for a counter's series, and how many were held.
 
         ``at`` is the platform's time of the reading in epoch seconds.
         """
-        seen = self._seen
+        last_labels, last_values, _ = self._last.get(name, ((), (), 0.0))
+        held = 0
+        if labels != last_labels or any(map(lt, values, last_values)):
+            values, held = self._settle_each(name, labels, values, period, at)
+        self._last[name] = labels, values, at
+        return values, held
+
+    def _settle_each(
+        self,
+        name: str,
+        labels: Sequence[bytes],
+        values: Sequence[Number],
+        period: Period | None,
+        at: float,
+    ) -> tuple[Sequence[Number], int]:
+        self._put_aside(name)
         shown: list[Number] = []
         held = 0
         restarts: dict[float, bool] = {}  # nearly always one reading time for all series
         for label, value in zip(labels, values, strict=True):
-            key = (name, label)
-            best, last = seen.get(key, (value, at))
+            best, last = self._gone.pop((name, label), (value, at))
             if value < best and value != 0 and period is not None:
                 if last not in restarts:
                     restarts[last] = period.restarted(last, at)
                 if not restarts[last]:
                     held += 1
                     shown.append(best)
-                    seen[key] = (best, at)
                     continue
-            seen[key] = (value, at)
             shown.append(value)
         return shown, held
 
+    def _put_aside(self, name: str) -> None:
+        """Take a name's last reading apart into its series."""
+        labels, values, at = self._last.pop(name, ((), (), 0.0))
+        for label, value in zip(labels, values, strict=True):
+            self._gone[name, label] = (value, at)
+
     def prune(self, limit: int) -> None:
         """Forget the series seen longest ago, down to ``limit``."""
-        if len(self._seen) > limit:
-            newest = sorted(self._seen.items(), key=lambda item: item[1][1], reverse=True)
-            self._seen = dict(newest[:limit])
+        if len(self._gone) + sum(len(labels) for labels, _, _ in self._last.values()) > limit:
+            for name in list(self._last):
+                self._put_aside(name)
+            newest = sorted(self._gone.items(), key=lambda item: item[1][1], reverse=True)
+            self._gone = dict(newest[:limit])

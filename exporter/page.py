@@ -6,15 +6,18 @@ stitched from segments that were each compressed and fully flushed on their own,
 compresses what it changed; several members would be cut short by curl, requests and httpx.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from types import ModuleType
 
 from exporter.families import Family
+from exporter.scope import escape
 from exporter.snapshot import Block
 
 deflate: ModuleType
@@ -27,7 +30,8 @@ _LEVEL = 1
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _EMPTY_LAST_BLOCK = b"\x03\x00"
 _SEGMENT_SERIES = 128  # cut by series, not bytes: a longer number must not move the cuts
-_BUFFER = 64 * 1024  # smaller pieces are joined up to this, so that a scrape is few writes
+_ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
+_BUFFER = 512 * 1024  # smaller pieces are joined up to this, so that a scrape is few writes
 
 
 class Format(Enum):
@@ -75,19 +79,45 @@ class Chapter:
     headers: Mapping[Format, Segment]
     segments: Sequence[Segment]
 
+    def of(self, accounts: AbstractSet[bytes]) -> "Chapter | None":
+        """Return what is about any of the accounts (names as they are escaped in labels).
+
+        What has no account is under the empty name, and so is a family without lines.
+        """
+        lines = b"".join(segment.plain for segment in self.segments).splitlines(keepends=True)
+        kept = [line for line in lines if _owner(line) in accounts]
+        if not kept and (lines or b"" not in accounts):
+            return None
+        segments = [_segment(b"".join(kept))] if kept else []
+        return Chapter(self.name, self.samples, self.headers, segments)
+
+
+def _owner(line: bytes) -> bytes:
+    """Return the account's name in a line as it is escaped; nothing where it has none."""
+    found = _ACCOUNT.search(line)
+    return found[1] if found else b""
+
 
 class Page:
     """One generation of the exposition; never changed, replaced by one assignment.
 
-    ``valid_until`` is when (monotonic seconds) the first of its figures gets too old.
+    ``valid_until`` is when (monotonic seconds) the first of its figures gets too old. ``owned``
+    are the blocks of each account, ``extra`` the chapters that are not made of blocks.
     """
 
     def __init__(
-        self, chapters: Sequence[Chapter], valid_until: float, packed: "Packed | None" = None
+        self,
+        chapters: Sequence[Chapter],
+        valid_until: float,
+        packed: "Packed | None" = None,
+        owned: Mapping[str, Sequence[Block]] | None = None,
+        extra: Sequence[Chapter] = (),
     ) -> None:
         self.chapters = chapters
         self.valid_until = valid_until
         self.packed = packed or Packed()
+        self._owned = owned or {}
+        self._extra = extra
         self._bodies: dict[tuple[Format, bool], tuple[list[bytes], int]] = {}
 
     def body(self, form: Format, *, gzip: bool) -> tuple[list[bytes], int]:
@@ -103,6 +133,23 @@ class Page:
         """Return the page of the families that hold any of the sample names."""
         chapters = [chapter for chapter in self.chapters if names & chapter.samples]
         return Page(chapters, self.valid_until)
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The names for ``of``: every account, also one without figures, and the empty name."""
+        return frozenset(["", *self._owned])
+
+    def of(self, accounts: AbstractSet[str]) -> "Page":
+        """Return the page of what is about any of the accounts.
+
+        The empty name is that of everything that is about no account. The pages of all names
+        together are the whole page, each series once.
+        """
+        owned = {name: blocks for name, blocks in self._owned.items() if name in accounts}
+        escaped = {escape(name).encode() for name in accounts}
+        parts = (chapter.of(escaped) for chapter in self._extra)
+        extra = [part for part in parts if part is not None]
+        return assemble(owned, extra, self.valid_until, self)
 
     def _pieces(self, form: Format) -> Iterable[Segment]:
         for chapter in self.chapters:
@@ -123,18 +170,22 @@ class Packed:
 
 
 def assemble(
-    blocks: Mapping[Family, Sequence[Block]],
+    owned: Mapping[str, Sequence[Block]],
     extra: Sequence[Chapter],
     valid_until: float,
     before: Page | None = None,
 ) -> Page:
-    """Make a page of blocks by family, then ``extra`` chapters.
+    """Make a page of blocks by account, then ``extra`` chapters.
 
     Whatever ``before`` had compressed already, and which did not change, is taken from there.
     """
     old = before.packed.segments if before else {}
     packed = Packed()
     chapters = []
+    blocks: dict[Family, list[Block]] = {}
+    for own in owned.values():
+        for block in own:
+            blocks.setdefault(block.family, []).append(block)
     by_name: dict[str, list[Block]] = {}
     for family in sorted(blocks, key=lambda family: (family.name, family.labels)):
         by_name.setdefault(family.name, []).extend(blocks[family])
@@ -147,13 +198,17 @@ def assemble(
         shadowed = name.removesuffix("_total") in by_name
         headers = {form: _header(found[0].family, form, shadowed=shadowed) for form in Format}
         chapters.append(Chapter(name, frozenset([name]), headers, segments))
-    return Page([*chapters, *extra], valid_until, packed)
+    return Page([*chapters, *extra], valid_until, packed, owned, extra)
 
 
 def _groups(blocks: Sequence[Block]) -> Iterable[tuple[Block, ...]]:
+    """Group small blocks; a large one stays alone, so that an account's own page has it too."""
     group: list[Block] = []
     series = 0
     for block in blocks:
+        if group and len(block.labels) >= _SEGMENT_SERIES:
+            yield tuple(group)
+            group, series = [], 0
         group.append(block)
         series += len(block.labels)
         if series >= _SEGMENT_SERIES:

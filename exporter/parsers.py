@@ -6,7 +6,8 @@ Every parser takes one cell that is neither null nor empty and returns an ``int`
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 Cell = str | int | float | None
 Number = int | float
@@ -120,6 +121,38 @@ def count_share(cell: Cell) -> Number:
             raise ValueError("not a count with its share")
         return int(match[1])
     return count(cell)
+
+
+# What a text of digits is divided by; these parsers say nothing else of it.
+_DIVISORS: dict[Parser, int] = {
+    number: 1,
+    count: 1,
+    fraction: 1,
+    seconds: 1,
+    milliseconds: 1000,
+    epoch_milliseconds: 1000,
+}
+
+
+def whole_numbers(column: Sequence[Cell], parse: Parser) -> Sequence[Number] | None:
+    """Read a column in bulk: what ``parse`` makes of its cells one by one, several times faster.
+
+    Possible where each cell is a text of nothing but digits; ``None`` where one is not.
+    """
+    divisor = _DIVISORS.get(parse)
+    if divisor is None or not column:
+        return None
+    cells = cast("Sequence[str]", column)
+    try:
+        digits = "".join(cells)
+        if not (digits.isascii() and digits.isdigit()):
+            return None
+        numbers = list(map(int, cells))
+    except (TypeError, ValueError):  # a cell that is no text, is empty, or has thousands of digits
+        return None
+    if max(numbers) >= _EXACT:
+        return None
+    return numbers if divisor == 1 else [each / divisor for each in numbers]
 
 
 NAMED: dict[str, Parser] = {

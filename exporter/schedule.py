@@ -59,6 +59,7 @@ class _State:
     failures: int = 0
     answering: bool = False
     reading: Reading | None = None  # what the last snapshot was made of
+    folded: Folded | None = None  # and what it became
     ledger: Ledger = field(default_factory=Ledger)
     read_at: float | None = None  # when the last refresh succeeded
     seconds: float | None = None  # that the last refresh took
@@ -385,8 +386,11 @@ class Refresher:
                 corrections=0,
                 duplicates=0,
             )
-        tables = {table.name: table for table in feed.tables}
-        folded = fold(reading, tables, self._scope, raw=feed.raw)
+        folded = state.folded
+        known = state.reading
+        if folded is None or known is None or reading.tables != known.tables:
+            tables = {table.name: table for table in feed.tables}
+            folded = fold(reading, tables, self._scope, raw=feed.raw, before=folded)
         snapshot = take(
             self._account,
             feed.name,
@@ -397,7 +401,7 @@ class Refresher:
             expires_at=expires_at,
             before=before,
         )
-        state.reading = reading
+        state.reading, state.folded = reading, folded
         state.ledger.prune(self._max_series)
         return folded, snapshot
 

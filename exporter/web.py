@@ -127,6 +127,12 @@ class Site:
 
     async def _metrics(self, request: Request) -> Response:
         page = self._publisher.current()
+        accounts = set(request.query_params.getlist("account"))
+        if accounts:
+            strange = sorted(accounts - page.accounts)
+            if strange:
+                return PlainTextResponse(f"no such account: {strange[0]}\n", status_code=404)
+            page = page.of(accounts)
         names = request.query_params.getlist("name[]")
         if names:
             page = page.only(set(names))

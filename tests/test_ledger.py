@@ -135,3 +135,39 @@ def test_labels_and_values_belong_together() -> None:
     """Labels and values of different lengths are a mistake that is not passed over."""
     with pytest.raises(ValueError, match="zip"):
         Ledger().settle("x_total", [A, B], [1], DAY, NOON)
+
+
+class Plain:
+    """What a ledger says, one series after the other."""
+
+    def __init__(self) -> None:
+        self.seen: dict[bytes, tuple[float, float]] = {}
+
+    def settle(self, found: dict[bytes, float], at: float) -> tuple[list[float], int]:
+        shown, held = [], 0
+        for label, value in found.items():
+            best, last = self.seen.get(label, (value, at))
+            correction = value < best and value != 0 and not DAY.restarted(last, at)
+            held += correction
+            self.seen[label] = (best if correction else value, at)
+            shown.append(self.seen[label][0])
+        return shown, held
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from([A, B, b"c"]), st.integers(0, 4)),
+            st.sampled_from([60.0, 7200.0, 86_400.0]),
+        ),
+        max_size=12,
+    )
+)
+def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) -> None:
+    """Whichever series come, go and come back, each is settled by what was last shown of it."""
+    ledger, plain, at = Ledger(), Plain(), NOON
+    for found, pause in course:
+        at += pause
+        shown, held = ledger.settle("x_total", list(found), list(found.values()), DAY, at)
+
+        assert (list(shown), held) == plain.settle(found, at)

@@ -11,8 +11,16 @@ from itertools import groupby
 import httpx
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -70,10 +78,7 @@ def block(family: Family, *series: tuple[Mapping[str, str], float]) -> Block:
 def make(
     *blocks: Block, own: str = "", valid_until: float = 0.0, before: Page | None = None
 ) -> Page:
-    families: dict[Family, list[Block]] = {}
-    for each in blocks:
-        families.setdefault(each.family, []).append(each)
-    return assemble(families, chapters_of(own), valid_until, before)
+    return assemble({"acme": blocks}, chapters_of(own), valid_until, before)
 
 
 def body(page: Page, form: Format = Format.TEXT) -> bytes:
@@ -463,3 +468,93 @@ def test_curl(large_page: Page, url: str) -> None:
     command = ["curl", "--silent", "--fail", "--compressed", "--noproxy", "*", url]
 
     assert body(large_page) == subprocess.run(command, capture_output=True, check=True).stdout
+
+
+# One account's page ---------------------------------------------------------------------------
+
+
+def own(accounts: list[str]) -> str:
+    """Return own metrics of accounts and of none, written by the library that writes them."""
+    disable_created_metrics()  # as the exporter does
+    registry = CollectorRegistry()
+    up = Gauge("contactcenter_up", "Up.", ("provider", "account"), registry=registry)
+    requests = Counter("contactcenter_api", "Api.", ("account", "operation"), registry=registry)
+    spent = Histogram("contactcenter_wait_seconds", "Wait.", ("account",), registry=registry)
+    Gauge("contactcenter_exporter_build_info", "Build.", ("version",), registry=registry).labels(
+        ',account="a"'
+    ).set(1)
+    Gauge("contactcenter_empty", "Empty.", ("account",), registry=registry)
+    for number, name in enumerate(accounts):
+        up.labels("five9", name).set(number)
+        requests.labels(name, "signin").inc(number)
+        spent.labels(name).observe(number)
+    return generate_latest(registry).decode()
+
+
+@st.composite
+def owned_pages(draw: st.DrawFn) -> tuple[Page, list[str]]:
+    accounts = draw(st.lists(hostile.filter(bool), unique=True, max_size=4))
+    owned = {}
+    for name in accounts:
+        owned[name] = [
+            block(
+                family, *(({"account": name, "queue": str(queue)}, queue) for queue in range(size))
+            )
+            for family in draw(st.lists(st.sampled_from(FIGURES), unique=True))
+            if (size := draw(st.sampled_from([1, 3, 130])))
+        ]
+    return assemble(owned, chapters_of(own(accounts)), 0.0), accounts
+
+
+@pytest.mark.parametrize("form", list(Format))
+@settings(max_examples=40)
+@given(owned_pages())
+def test_the_accounts_pages_make_the_whole(form: Format, found: tuple[Page, list[str]]) -> None:
+    """The pages of all accounts and of none have each series of the whole, and have it once."""
+    page, accounts = found
+    parts = [read(page.of({name}), form) for name in ["", *accounts]]
+
+    assert sum(map(len, parts)) == len(read(page, form))
+    assert {key: value for part in parts for key, value in part.items()} == read(page, form)
+    assert read(page.of({"", *accounts}), form) == read(page, form)
+
+
+@pytest.mark.parametrize("form", list(Format))
+@settings(max_examples=20)
+@given(owned_pages())
+def test_an_accounts_page_is_its_own(form: Format, found: tuple[Page, list[str]]) -> None:
+    """Every series on an account's page has its name, and gzip says the same as the plain page."""
+    page, accounts = found
+    for name in accounts:
+        part = page.of({name})
+
+        assert all(dict(labels)["account"] == name for _, labels in read(part, form))
+        assert zlib.decompress(packed(part, form), 31) == body(part, form)
+
+
+def test_an_account_without_figures() -> None:
+    """An account that has no figures has a page of what is known about it."""
+    page = assemble({"a": [], "b": []}, chapters_of(own(["a"])), 0.0)
+
+    assert page.accounts == {"", "a", "b"}
+    assert names(page.of({"a"})) == [
+        "contactcenter_up",
+        "contactcenter_api_total",
+        "contactcenter_wait_seconds",
+    ]
+    assert body(page.of({"b"})) == b""
+
+
+def test_what_is_large_is_not_compressed_again() -> None:
+    """An account's page takes its large blocks from the whole page as they were compressed."""
+    owned = {
+        name: [
+            block(
+                f.QUEUE_AGENTS, *(({"account": name, "queue": str(at)}, at) for at in range(size))
+            )
+        ]
+        for name, size in (("a", 3), ("b", 500), ("c", 5))
+    }
+    page = assemble(owned, (), 0.0)
+
+    assert page.of({"b"}).chapters[0].segments[0] in page.chapters[0].segments

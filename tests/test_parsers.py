@@ -235,3 +235,41 @@ def test_messages_do_not_quote_the_cell() -> None:
 def test_named(name: str, parse: Callable[..., parsers.Number]) -> None:
     """The words of the configuration name the parsers."""
     assert parse is NAMED[name]
+
+
+BULK = [
+    parsers.number,
+    parsers.count,
+    parsers.fraction,
+    parsers.seconds,
+    parsers.milliseconds,
+    parsers.epoch_milliseconds,
+]
+
+
+@pytest.mark.parametrize("parse", BULK)
+@given(
+    st.lists(
+        st.integers(0, 10**18).map(str)
+        | st.sampled_from(["007", "", " 5", "1_000", "+5", "-5", "5.0", "٣", "x", "9" * 5000])
+        | st.none()
+        | st.integers(),
+        max_size=4,
+    )
+)
+def test_a_column_in_bulk(parse: parsers.Parser, column: list[parsers.Cell]) -> None:
+    """A column read in bulk is what its cells are one by one, types included; or it is not read."""
+    found = parsers.whole_numbers(column, parse)
+
+    if found is not None:
+        one_by_one = [parse(cell) for cell in column]
+        assert found == one_by_one
+        assert list(map(type, found)) == list(map(type, one_by_one))
+
+
+@pytest.mark.parametrize("parse", BULK)
+def test_a_column_of_digits_is_read_in_bulk(parse: parsers.Parser) -> None:
+    """Digits are what is read in bulk, by the parsers to which they mean a plain number."""
+    assert parsers.whole_numbers(["7", "0", "12000"], parse) is not None
+    assert parsers.whole_numbers(["7", "0"], parsers.clock) is None
+    assert parsers.whole_numbers([], parse) is None

@@ -264,6 +264,22 @@ async def test_a_budget_delays_only_what_it_is_for() -> None:
     assert len(bench.script.times("b")) == 7
 
 
+async def test_equal_readings_count_alike() -> None:
+    """A reading that equals the last is taken like any other: it is fresh, and its faults count."""
+    bench = Bench(10.0)
+    cells = [{"Queue": "Sales", "Waiting": 7}, {"Queue": "Bad", "Waiting": "many"}]
+    bench.script.answers["a"] = [
+        lambda at=at: Reading({"grid": Rows.of(cells)}, 1_700_000_000.0 + at) for at in range(9)
+    ]
+    await bench.run(until=34.0)
+
+    assert len(bench.script.asked) == 4
+    assert bench.metric("schema_rejected_cells_total", table="grid") == 4
+    assert bench.metric("feed_source_timestamp_seconds", feed="a") == 1_700_000_003.0
+    assert bench.metric("feed_samples", feed="a") == 1
+    assert 'queue="Sales"} 7' in bench.page().replace(',media="voice"', "")
+
+
 async def test_stale_figures_leave_the_page() -> None:
     """Figures that were not refreshed in time are gone, and the page says so by itself."""
     bench = Bench(10, stale_after=30.0)

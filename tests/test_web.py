@@ -119,6 +119,46 @@ async def test_names_are_filtered() -> None:
     assert f'{wanted}{{queue="Sales"}} 3' in answer.text
 
 
+async def test_accounts_are_filtered() -> None:
+    """``account`` leaves the accounts asked for, and goes with ``name[]``."""
+    bench = Bench()
+    bench.board.reserve("beta", ["a"], 1000)
+    bench.telemetry.up.labels("five9", "acme").set(1)
+    bench.telemetry.up.labels("five9", "beta").set(0)
+    bench.publisher = Publisher(bench.board, bench.telemetry.chapters, lambda: 100.0)
+    bench.site = Site(bench.publisher, bench.telemetry, lambda: True)
+    transport = httpx.ASGITransport(bench.site)
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        acme, beta, both, none = [
+            (await client.get("/metrics", params={"account": names})).text
+            for names in (["acme"], ["beta"], ["acme", "beta"], [""])
+        ]
+        dials = await client.get(
+            "/metrics", params={"account": "acme", "name[]": "contactcenter_campaign_dials_total"}
+        )
+
+    assert 'queue="Sales"' in acme
+    assert 'contactcenter_up{account="acme",provider="five9"} 1.0' in acme
+    assert "beta" not in acme
+    assert beta.splitlines()[2:] == ['contactcenter_up{account="beta",provider="five9"} 0.0']
+    assert both.count("contactcenter_up{") == 2
+    assert "process_start_time_seconds" in none
+    assert "process_start_time_seconds" not in both
+    assert "acme" not in none
+    assert dials.text.count("# TYPE") == 1
+
+
+async def test_a_name_that_is_no_account() -> None:
+    """An account that is not configured is not found, also beside one that is."""
+    bench = Bench()
+    for names in (["acme-u"], ["acme", "nobody"]):
+        answer = await bench.client.get("/metrics", params={"account": names})
+
+        assert answer.status_code == 404
+        assert answer.text == f"no such account: {names[-1]}\n"
+        assert answer.headers["content-type"].startswith("text/plain")
+
+
 async def test_unknown_paths_and_methods() -> None:
     """Other paths are not found, other methods are not allowed, and both are counted."""
     bench = Bench()

@@ -1,0 +1,1 @@
+"""Figures beside those of others: how fast, and how large? See README.md."""

@@ -1,0 +1,72 @@
+"""How much memory for a series, and how much for clients who do not read?"""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from benchmarks import peers
+from benchmarks.client import scrape
+from benchmarks.harness import Figures, Options
+
+_READERS = 4  # who ask for the plain page and never read it
+_REFRESHED = 12.0  # seconds: every account was read twice
+
+
+@contextmanager
+def _deaf(port: int) -> Iterator[None]:
+    """Ask for a page, and read nothing of it."""
+    with ExitStack() as stack:
+        for _ in range(_READERS):
+            there = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            there.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: identity\r\n\r\n")
+        yield
+
+
+def run(options: Options, figures: Figures) -> None:
+    """Measure our own process after refreshes, and its peak under eight readers and four deaf."""
+    for series in options.sizes:
+        with peers.refreshing(series, options) as there, there.process.turn():
+            time.sleep(2.0 if options.quick else _REFRESHED)
+            figures.add(f"memory/{series}/refreshing", there.process.memory() / series)
+        with peers.ours(series, options) as there, there.process.turn():
+            figures.add(f"memory/{series}/idle", there.process.memory() / series)
+            size = scrape(there.port, gzip=False, seconds=0.5).size
+            there.process.forget_peak()
+            before = there.process.memory("VmHWM")
+            with _deaf(there.port):
+                scrape(there.port, gzip=False, connections=8, seconds=1.5)
+                grown = there.process.memory("VmHWM") - before
+            figures.add(f"memory/{series}/readers", grown / size)
+    if options.middle in options.sizes:
+        with peers.prometheus_client(options.middle, options) as there, there.process.turn():
+            scrape(there.port, gzip=True, seconds=0.5)
+            used = there.process.memory() / options.middle
+            figures.add(f"memory/{options.middle}/prometheus_client", used)
+
+
+def tables(options: Options, figures: Figures) -> list[str]:
+    """Return the figures as Markdown."""
+    lines = [
+        "Resident bytes of the whole process for each series; plain pages held for 8 who read",
+        "and 4 who do not",
+        "",
+        "| series | idle | every feed refreshed each 5 s | prometheus-client | pages held |",
+        "|---|---|---|---|---|",
+    ]
+    for series in options.sizes:
+        naive = figures.get(f"memory/{series}/prometheus_client")
+        lines.append(
+            f"| {series:,} | {figures[f'memory/{series}/idle']:,.0f} "
+            f"| {figures[f'memory/{series}/refreshing']:,.0f} "
+            f"| {'-' if naive is None else f'{naive:,.0f}'} "
+            f"| {figures[f'memory/{series}/readers']:.2f} |"
+        )
+    small, large = options.sizes[0], options.sizes[-1]
+    if large > small:
+        used = [figures[f"memory/{series}/refreshing"] * series for series in (small, large)]
+        slope = (used[1] - used[0]) / (large - small)
+        start = used[0] - small * slope
+        base = f"{start / 1e6:,.0f} MB for the process with its libraries"
+        lines += ["", f"That is {base}, and {slope:,.0f} B for each series."]
+    return ["\n".join(lines)]

@@ -1,0 +1,142 @@
+"""What does a refresh cost, from rows of text to the bytes of a page?
+
+fold + render + publish of all accounts, of changes of several kinds, and of one account; against
+setting as many gauges of prometheus-client and writing its page.
+"""
+
+import gc
+import gzip
+import sys
+import time
+from collections.abc import Sequence
+
+import prometheus_client as prom
+
+from benchmarks.harness import Figures, Options
+from benchmarks.promclient import Gauges
+from benchmarks.workload import FEED, TABLES, Account, Change, accounts
+from exporter.board import Board
+from exporter.fold import Folded, fold
+from exporter.ledger import Ledger
+from exporter.page import Format, Page
+from exporter.rows import Reading
+from exporter.snapshot import Snapshot, take
+
+_KINDS: dict[str, Change] = {
+    "all values": "all",
+    "5 % of rows": "scattered",
+    "5 % of rows, 3 columns": "narrow",
+    "nothing": "nothing",
+}
+_ONE = "one account of 20"
+_NAIVE = "prometheus-client: set all, write the page, gzip"
+_REPEATS = 3
+_LARGEST_NAIVE = 100_000  # series; above, prometheus-client takes minutes
+
+
+class Kernel:
+    """The part of the exporter between rows and bytes, step by step as the schedule does it."""
+
+    def __init__(self, series: int) -> None:
+        self.accounts = accounts(series)
+        self._tables = {table.name: table for table in TABLES}
+        self._board = Board()
+        self._readings: dict[str, Reading] = {}
+        self._folds: dict[str, Folded] = {}
+        self._ledgers = {each.name: Ledger() for each in self.accounts}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._page: Page | None = None
+        for each in self.accounts:
+            self._board.reserve(each.name, [FEED], sys.maxsize)
+
+    def refresh(
+        self, chosen: Sequence[Account], generation: int, change: Change
+    ) -> tuple[float, float]:
+        """Refresh accounts; return the ms until all lines are there, and until gzip is."""
+        readings = [(each, each.reading(generation, change)) for each in chosen]
+        began = time.perf_counter()
+        for account, reading in readings:
+            self._take(account, reading)
+        rendered = time.perf_counter()
+        self._page = self._board.page(0.0, (), self._page)
+        self._page.body(Format.OPENMETRICS, gzip=True)
+        return (rendered - began) * 1000, (time.perf_counter() - began) * 1000
+
+    def _take(self, account: Account, reading: Reading) -> None:
+        name = account.name
+        folded = self._folds.get(name)
+        if folded is None or reading.tables != self._readings[name].tables:
+            folded = fold(reading, self._tables, account.scope, raw=False, before=folded)
+        self._folds[name], self._readings[name] = folded, reading
+        snapshot = take(
+            name,
+            FEED,
+            folded,
+            self._ledgers[name],
+            taken_at=0.0,
+            source_at=None,
+            expires_at=float("inf"),
+            before=self._snapshots.get(name),
+        )
+        self._snapshots[name] = snapshot
+        self._board.put(snapshot)
+
+
+def run(options: Options, figures: Figures) -> None:
+    """Measure all sizes, both ways in turn."""
+    for series in options.sizes:
+        kernel = Kernel(series)
+        gauges = Gauges() if series <= _LARGEST_NAIVE else None
+        generation = 0
+        for change in _KINDS.values():  # each kind of change begins at its own beginning
+            kernel.refresh(kernel.accounts, generation, change)
+        gc.collect()
+        gc.freeze()  # as both would do it that care
+        for _ in range(options.rounds):
+            for kind, change in _KINDS.items():
+                kernel.refresh(kernel.accounts, generation, change)
+                for _ in range(_REPEATS):
+                    generation += 1
+                    _add(figures, series, kind, kernel.refresh(kernel.accounts, generation, change))
+            for account in kernel.accounts[:_REPEATS]:
+                generation += 1
+                _add(figures, series, _ONE, kernel.refresh([account], generation, "all"))
+            if gauges is not None:
+                _add(figures, series, _NAIVE, _naive(gauges, kernel.accounts, generation))
+        gc.unfreeze()
+
+
+def _naive(gauges: Gauges, chosen: Sequence[Account], generation: int) -> tuple[float, float]:
+    readings = [(each, each.reading(generation)) for each in chosen]
+    began = time.perf_counter()
+    for account, reading in readings:
+        gauges.set_all(account, reading)
+    page = prom.generate_latest(gauges.registry)
+    rendered = time.perf_counter()
+    gzip.compress(page)
+    return (rendered - began) * 1000, (time.perf_counter() - began) * 1000
+
+
+def _add(figures: Figures, series: int, kind: str, took: tuple[float, float]) -> None:
+    figures.add(f"refresh/{series}/{kind}/rendered", took[0])
+    figures.add(f"refresh/{series}/{kind}/gzipped", took[1])
+
+
+def tables(options: Options, figures: Figures) -> list[str]:
+    """Return the figures as Markdown."""
+    head = " | ".join(f"{series:,} series" for series in options.sizes)
+    lines = [
+        "Refresh from rows of text to rendered lines / to the gzipped page, in ms",
+        "",
+        f"| what differs | {head} |",
+        f"|---|{'---|' * len(options.sizes)}",
+    ]
+    for kind in (*_KINDS, _ONE, _NAIVE):
+        cells = []
+        for series in options.sizes:
+            rendered = figures.get(f"refresh/{series}/{kind}/rendered")
+            gzipped = figures.get(f"refresh/{series}/{kind}/gzipped")
+            known = rendered is not None and gzipped is not None
+            cells.append(f"{rendered:,.1f} / {gzipped:,.1f}" if known else "-")
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return ["\n".join(lines)]

@@ -1,0 +1,218 @@
+"""How many Genesys updates a second become figures on a page?
+
+From the bodies of CometD's answers through ``Subscriptions.heard`` to a page made once per beat,
+against a client that only keeps a dict, and against one that sets gauges of prometheus-client.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import prometheus_client as prom
+
+from benchmarks.harness import Figures, Options
+from exporter.board import Board
+from exporter.fold import Folded, fold
+from exporter.ledger import Ledger
+from exporter.logs import get_log
+from exporter.page import Format, Page
+from exporter.providers.genesys.bayeux import is_event, messages_of
+from exporter.providers.genesys.book import Book
+from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.feeds import feed, statistics
+from exporter.providers.genesys.live import CHANNELS
+from exporter.providers.genesys.subscriptions import Subscriptions
+from exporter.snapshot import Snapshot, take
+
+_PER_MESSAGE = 100  # updates
+_PER_BEAT = 5_000  # updates between two pages
+_TITLES = {
+    "ours": "**contactcenter-exporter**: to a gzipped page, each 5,000 updates",
+    "dict": "`json.loads` and a dict, no page",
+    "gauges": "`json.loads`, gauges of prometheus-client, its page each 5,000 updates",
+}
+
+
+def _account(queues: int) -> GenesysConfig:
+    return GenesysConfig.model_validate(
+        {
+            "name": "acme",
+            "provider": "genesys",
+            "base_url": "https://genesys.example.com",
+            "client_id": "exporter",
+            "client_secret": "none",
+            "username": "exporter",
+            "password": "none",
+            "max_series": 1_000_000,
+            "objects": [{"type": "Queue", "ids": [f"queue-{at:04}@sip" for at in range(queues)]}],
+        }
+    )
+
+
+class _Platform(Client):
+    """A contact centre that opens every statistic and says nothing else."""
+
+    def __init__(self) -> None:
+        self.owner: dict[int, str] = {}
+
+    async def create(
+        self, subscription: str, statistics: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Open statistics."""
+        self.owner |= {int(each["statisticId"]): subscription for each in statistics}
+        return [{"statisticId": each["statisticId"], "value": 0} for each in statistics]
+
+
+def _bodies(owner: Mapping[int, str], updates: int) -> list[bytes]:
+    """Return the bodies of answers that bring updates, as CometD wraps them."""
+    numbers = list(owner)
+    bodies = []
+    for first in range(0, updates, _PER_MESSAGE):
+        found = []
+        for at in range(first, first + _PER_MESSAGE):
+            number = numbers[at * 7919 % len(numbers)]
+            found.append(
+                {
+                    "statisticId": str(number),
+                    "subscriptionId": owner[number],
+                    "objectId": "queue-0001@sip",
+                    "objectType": "Queue",
+                    "value": at // 100 + 1,
+                    "timestamp": 1_772_452_800_000 + at,
+                }
+            )
+        bodies.append(
+            json.dumps([{"channel": CHANNELS[1], "data": {"statistics": found}}]).encode()
+        )
+    return bodies
+
+
+class _Ours:
+    """The exporter from the body of an answer to the page."""
+
+    def __init__(self, queues: int) -> None:
+        account = _account(queues)
+        self.platform = _Platform()
+        self._tables = {table.name: table for table in feed(account).tables}
+        self._scope = account.scope()
+        self._book = Book(statistics(account), set(self._tables), account.service_level_threshold)
+        log = get_log("benchmarks").bind()
+        self._subscriptions = Subscriptions(self.platform, self._book, account.chunk, log)
+        asyncio.run(self._subscriptions.open_anew())
+        self._board = Board()
+        self._board.reserve("acme", ["statistics"], sys.maxsize)
+        self._ledger = Ledger()
+        self._folded: Folded | None = None
+        self._snapshot: Snapshot | None = None
+        self._page: Page | None = None
+        self.size = 0
+
+    def hear(self, body: bytes) -> None:
+        """Take one answer."""
+        for message in messages_of(orjson.loads(body)):
+            if is_event(message):
+                self._subscriptions.heard(message["channel"], message["data"])
+
+    def publish(self) -> None:
+        """Make the page."""
+        reading = self._book.reading()
+        self._folded = fold(reading, self._tables, self._scope, raw=False, before=self._folded)
+        self._snapshot = take(
+            "acme",
+            "statistics",
+            self._folded,
+            self._ledger,
+            taken_at=0.0,
+            source_at=None,
+            expires_at=float("inf"),
+            before=self._snapshot,
+        )
+        self.size = self._snapshot.size
+        self._board.put(self._snapshot)
+        self._page = self._board.page(0.0, (), self._page)
+        self._page.body(Format.OPENMETRICS, gzip=True)
+
+
+class _Dict:
+    """A client that keeps the last value of each statistic."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def hear(self, body: bytes) -> None:
+        """Take one answer."""
+        for message in json.loads(body):
+            for each in message["data"]["statistics"]:
+                self.values[each["statisticId"]] = each["value"]
+
+    def publish(self) -> None:
+        """Make no page."""
+
+
+class _Gauges:
+    """A client that sets a gauge for each update."""
+
+    def __init__(self) -> None:
+        self._registry = prom.CollectorRegistry()
+        labels = ("account", "object", "statistic")
+        self._gauge = prom.Gauge("queue_statistic", "A value.", labels, registry=self._registry)
+
+    def hear(self, body: bytes) -> None:
+        """Take one answer."""
+        for message in json.loads(body):
+            for each in message["data"]["statistics"]:
+                labels = ("acme", each["objectId"], each["statisticId"])
+                self._gauge.labels(*labels).set(float(each["value"]))
+
+    def publish(self) -> None:
+        """Make the page."""
+        prom.generate_latest(self._registry)
+
+
+def _rate(
+    bodies: Sequence[bytes], hear: Callable[[bytes], None], publish: Callable[[], None]
+) -> float:
+    began = time.perf_counter()
+    for at, body in enumerate(bodies, start=1):
+        hear(body)
+        if at * _PER_MESSAGE % _PER_BEAT == 0:
+            publish()
+    return len(bodies) * _PER_MESSAGE / (time.perf_counter() - began)
+
+
+def run(options: Options, figures: Figures) -> None:
+    """Measure all clients in turn."""
+    logging.disable(logging.WARNING)
+    updates = 10_000 if options.quick else 100_000
+    for _ in range(options.rounds):
+        ours = _Ours(50 if options.quick else 500)
+        bodies = _bodies(ours.platform.owner, updates)
+        clients: dict[str, _Ours | _Dict | _Gauges] = {
+            "ours": ours,
+            "dict": _Dict(),
+            "gauges": _Gauges(),
+        }
+        for name, each in clients.items():
+            figures.add(f"storm/{name}", _rate(bodies, each.hear, each.publish))
+        figures.add("storm/statistics", len(ours.platform.owner))
+        figures.add("storm/series", ours.size)
+    logging.disable(logging.NOTSET)
+
+
+def tables(options: Options, figures: Figures) -> list[str]:  # noqa: ARG001 - as all subjects
+    """Return the figures as Markdown."""
+    lines = [
+        f"Genesys updates of {figures['storm/statistics']:,.0f} statistics",
+        f"({figures['storm/series']:,.0f} series)",
+        "",
+        "| client | updates a second |",
+        "|---|---|",
+        *(f"| {title} | {figures[f'storm/{name}']:,.0f} |" for name, title in _TITLES.items()),
+    ]
+    return ["\n".join(lines)]

@@ -1,0 +1,140 @@
+"""A fold that knows an earlier one finds the same, with less work."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter import families as f
+from exporter.fold import Folded, fold
+from exporter.parsers import Cell, Number, count
+from exporter.period import Period
+from exporter.rows import Reading, Rows
+from exporter.scope import AgentMode, Scope
+from exporter.tables import Column, Key, Spread, States, StateSet, Sum, Table
+
+HEADERS = ["Name", "Waiting", "Dials", "State", "Sale"]
+CAMPAIGNS = Table(
+    "campaigns",
+    (Key("campaign", "Name"),),
+    (
+        StateSet("State", f.CAMPAIGN_STATE, States(f.CAMPAIGN_STATES, {"Running": "running"})),
+        Column("Dials", f.CAMPAIGN_DIALS, count),
+        Spread("dispositions", f.CAMPAIGN_DISPOSITIONS, "disposition", count),
+    ),
+    subject="campaign",
+    period=Period("day"),
+)
+AGENTS = Table(
+    "agents",
+    (Key("agent", "Name"),),
+    (
+        Sum("Dials", f.AGENTS_CONTACTS_HANDLED, count),
+        Column("Dials", f.AGENT_CONTACTS_HANDLED, count, {"media": "voice"}),
+    ),
+    subject="agent",
+)
+cells = st.sampled_from(["7", "8", "1200", "", "bad", None, 3, 2.5, "Running", "-1"])
+rows = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), cells, cells, cells, cells).map(list), max_size=12
+)
+
+
+def reading(*tables: tuple[str, Sequence[Sequence[Cell]]], spread: str = "Sale") -> Reading:
+    names = {"dispositions": frozenset([spread])}
+    return Reading({name: Rows(HEADERS, found, names) for name, found in tables})
+
+
+def folded(found: Reading, before: Folded | None = None, agents: AgentMode = "id") -> Folded:
+    scope = Scope({"provider": "five9", "account": "acme"}, agents=agents)
+    tables = {table.name: table for table in (CAMPAIGNS, AGENTS)}
+    return fold(found, tables, scope, raw=False, before=before)
+
+
+def figures(found: Folded) -> object:
+    return found.series, found.schemas, found.duplicates
+
+
+@given(st.lists(rows, min_size=2, max_size=4), st.sampled_from(["id", "aggregate"]))
+def test_the_same_is_found(generations: list[list[list[Cell]]], agents: AgentMode) -> None:
+    """Whatever came before, a reading folds to the same series and fits as well or ill."""
+    before = None
+    for each in generations:
+        found = reading(("campaigns", each), ("agents", each))
+        before = folded(found, before, agents)
+
+        assert figures(before) == figures(folded(found, agents=agents))
+
+
+@given(rows, st.data())
+def test_few_changes(found: list[list[Cell]], data: st.DataObject) -> None:
+    """Where few cells have changed, as where all have, a reading folds to the same."""
+    before = folded(reading(("campaigns", found), ("agents", found)))
+    changed = [[*row] for row in found]
+    for row in changed[:1]:
+        row[data.draw(st.integers(0, 4))] = data.draw(st.sampled_from(["7", "bad", "x"]))
+    then = reading(("campaigns", changed), ("agents", changed))
+
+    assert figures(folded(then, before)) == figures(folded(then))
+
+
+def counting(read: list[Cell]) -> Table:
+    def parse(cell: Cell) -> Number:
+        read.append(cell)
+        return count(cell)
+
+    return Table(
+        "queues", (Key("queue", "Name"),), (Column("Waiting", f.QUEUE_AGENTS_LOGGED_IN, parse),)
+    )
+
+
+def queues(*waiting: str) -> Reading:
+    cells = [[f"q{at}", each, "", "", ""] for at, each in enumerate(waiting)]
+    return Reading({"queues": Rows(HEADERS, cells)})
+
+
+def test_only_what_has_changed_is_read() -> None:
+    """Of a column one cell of which has changed, that cell is read."""
+    read: list[Cell] = []
+    tables = {"queues": counting(read)}
+    scope = Scope({"provider": "five9", "account": "acme"})
+    first = fold(queues("1", "2", "3", "4", "5"), tables, scope, raw=False)
+    read.clear()
+    second = fold(queues("1", "2", "9", "4", "5"), tables, scope, raw=False, before=first)
+
+    assert read == ["9"]
+    assert second.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 9, 4, 5]
+    assert first.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 3, 4, 5]
+
+
+def test_label_sets_are_shared() -> None:
+    """Rows of the same names keep the very label sets they had."""
+    first = folded(reading(("campaigns", [["a", "", "1", "", ""]])))
+    second = folded(reading(("campaigns", [["a", "", "2", "", ""]])), first)
+    one, two = (each.series[f.CAMPAIGN_DIALS].labels[0] for each in (first, second))
+
+    assert one is two
+
+
+def test_bad_cells_count_again() -> None:
+    """A cell that could not be read counts in every reading that has it."""
+    found = reading(
+        ("campaigns", [["a", "", "bad", "", ""], *([f"b{n}", "", "1", "", ""] for n in range(8))])
+    )
+    first = folded(found)
+    second = folded(found, first)
+
+    assert first.schemas["campaigns"].rejected["Dials"] == 1
+    assert second.schemas["campaigns"].rejected["Dials"] == 1
+
+
+def test_what_is_gone_is_forgotten() -> None:
+    """Labels and values that a reading had no use for are not kept for later ones."""
+    campaign = [["a", "1", "1", "Running", "1"]]
+    first = folded(reading(("campaigns", campaign)))
+    second = folded(reading(("campaigns", campaign), spread="Waiting"), first)
+    third = folded(reading(("campaigns", campaign), spread="Waiting"), second)
+
+    assert len(third.recalls["campaigns"].found_labels) == len(
+        first.recalls["campaigns"].found_labels
+    )
