@@ -66,6 +66,15 @@ def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
     )
 
 
+def is_proxy(address: str) -> bool:
+    """Tell whether a client can be opened with a proxy; SOCKS takes a package that we lack."""
+    try:
+        found = httpx.Proxy(address).url
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return found.scheme in ("http", "https") and bool(found.host)
+
+
 def _context(ca_file: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
@@ -165,8 +174,18 @@ class Http:
         except httpx.DecodingError as error:
             raise InvalidAnswer("the answer's content encoding is broken") from error
         except (httpx.TransportError, OSError) as error:
-            raise Unreachable(f"{type(error).__name__}: {error}") from error
+            raise Unreachable(f"{type(error).__name__}: {_told(error)}") from error
         return response
+
+
+def _told(error: Exception) -> str:
+    """Return what an error says, less what it quotes: who is there may repeat our credentials."""
+    text = str(error)
+    if isinstance(error, httpx.ProxyError):
+        return text.partition(" ")[0]  # the status; a phrase of the proxy's own is behind it
+    if isinstance(error, httpx.RemoteProtocolError):
+        return text.partition(":")[0]  # "illegal status line", with the line behind it
+    return text
 
 
 async def _read_capped(response: httpx.Response) -> None:
