@@ -189,7 +189,10 @@ def _told(error: Exception) -> str:
 
 
 async def _read_capped(response: httpx.Response) -> None:
-    """Read the body into the response, up to MAX_BODY."""
+    """Read the body into the response, up to MAX_BODY as it is unpacked."""
+    if "," in response.headers.get("content-encoding", ""):
+        # Each packing makes a thousand bytes of one: of two, one read could fill the memory.
+        raise InvalidAnswer("the answer is packed more than once")
     chunks = []
     size = 0
     async for chunk in response.aiter_bytes():

@@ -28,6 +28,7 @@ from exporter.webwatch import WebWatch
 from support.certificates import Authority
 from support.five9 import VirtualClock
 from support.planted import WAYS, Planted, leaks, secret_fields, secrets_in
+from support.servers import listening
 from support.visits import MORNING, NAMES, World
 
 pytestmark = pytest.mark.anyio
@@ -199,14 +200,6 @@ async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.write(await reader.readuntil(b"\r\n\r\n"))
     await writer.drain()
     writer.close()
-
-
-@asynccontextmanager
-async def listening(serve: Any, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve on a free port of this machine, and give the port."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 @asynccontextmanager
