@@ -98,7 +98,7 @@ class App:
     def _refresher(
         self, account: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
     ) -> Refresher:
-        http = Http(client, telemetry, self._clock)
+        http = Http(client, telemetry, self._clock, hide=shown.Hider(account).hide)
         collector = PROVIDERS[account.provider].collector(account, http, telemetry, self._clock)
         return Refresher(
             account.name,

@@ -20,7 +20,7 @@ from exporter.located import Located, Path, read, suggest
 from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
 from exporter.scope import AgentMode, Scope
 from exporter.shape import Duration, Fault, Model, prune, shape_faults
-from exporter.transport import Tls
+from exporter.transport import Tls, is_proxy
 
 M = TypeVar("M", bound=Model)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -169,6 +169,8 @@ class AccountConfig(Model):
         )
         if fault:
             yield ("base_url",), fault
+        if self.proxy_url and not is_proxy(self.proxy_url.get_secret_value()):
+            yield ("proxy_url",), "an address such as http://user:password@host:3128 is wanted"
 
     def wanted_feeds(self) -> dict[str, FeedTimes]:
         """Return the feeds to read, in order of importance, with their times."""

@@ -17,6 +17,7 @@ from exporter.fold import fold
 from exporter.located import suggest
 from exporter.logs import get_log
 from exporter.providers import PROVIDERS
+from exporter.shown import Hider
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.transport import Http, Witness
 from exporter.visit import Visit, survey, visiting
@@ -113,7 +114,8 @@ class Enquiries:
     ) -> AsyncIterator[Visit]:
         telemetry = AccountTelemetry(Telemetry(), account.provider, account.name)
         async with self._clients(account, self._config.directory) as client:
-            http = Http(client, telemetry, self._clock, witness)
+            hide = Hider(account).hide
+            http = Http(client, telemetry, self._clock, witness, hide)
             kind = PROVIDERS[account.provider].collector
             collector = kind(account, http, telemetry, self._clock)
             async with visiting(account, collector, telemetry, http, self._clock) as visit:

@@ -66,6 +66,15 @@ def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
     )
 
 
+def is_proxy(address: str) -> bool:
+    """Tell whether a client can be opened with a proxy; SOCKS takes a package that we lack."""
+    try:
+        found = httpx.Proxy(address).url
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return found.scheme in ("http", "https") and bool(found.host)
+
+
 def _context(ca_file: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
@@ -74,7 +83,8 @@ class Http:
     """One account's way to its platform.
 
     ``skew`` is how many seconds the platform's clock is ahead of ours, once it told.
-    ``certificates`` are when those end that answered over TLS (epoch seconds), by host.
+    ``certificates`` are when those end that answered over TLS (epoch seconds), by host. ``hide``
+    takes the account's secrets out of a text.
     """
 
     def __init__(
@@ -83,8 +93,10 @@ class Http:
         telemetry: AccountTelemetry,
         clock: Clock,
         witness: Witness | None = None,
+        hide: Callable[[str], str] = str,
     ) -> None:
         self.client = client
+        self.hide = hide
         self._telemetry = telemetry
         self._clock = clock
         self._witness = witness
@@ -111,6 +123,7 @@ class Http:
             result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
+            error.args = (self.hide(str(error)),)  # platforms may repeat what they were sent
             outcome = error.reason if error.reason in _OUTCOMES else "fault"
             raise
         finally:
@@ -165,12 +178,25 @@ class Http:
         except httpx.DecodingError as error:
             raise InvalidAnswer("the answer's content encoding is broken") from error
         except (httpx.TransportError, OSError) as error:
-            raise Unreachable(f"{type(error).__name__}: {error}") from error
+            raise Unreachable(f"{type(error).__name__}: {_told(error)}") from error
         return response
 
 
+def _told(error: Exception) -> str:
+    """Return what an error says, less what it quotes: who is there may repeat our credentials."""
+    text = str(error)
+    if isinstance(error, httpx.ProxyError):
+        return text.partition(" ")[0]  # the status; a phrase of the proxy's own is behind it
+    if isinstance(error, httpx.RemoteProtocolError):
+        return text.partition(":")[0]  # "illegal status line", with the line behind it
+    return text
+
+
 async def _read_capped(response: httpx.Response) -> None:
-    """Read the body into the response, up to MAX_BODY."""
+    """Read the body into the response, up to MAX_BODY as it is unpacked."""
+    if "," in response.headers.get("content-encoding", ""):
+        # Each packing makes a thousand bytes of one: of two, one read could fill the memory.
+        raise InvalidAnswer("the answer is packed more than once")
     chunks = []
     size = 0
     async for chunk in response.aiter_bytes():

@@ -106,7 +106,7 @@ class WebConfig:
 
     tls: ssl.SSLContext | None = None
     sans: frozenset[str] | None = None
-    users: Mapping[str, bytes] = field(default_factory=dict)
+    users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     headers: tuple[tuple[bytes, bytes], ...] = ()
     interval: float = 0.0  # seconds between two requests; 0 is no limit
     burst: int = 0

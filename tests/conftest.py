@@ -1,6 +1,7 @@
 """What all tests share: a clock that tests move, and how long properties are tried."""
 
 import asyncio
+import os
 import sys
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import settings
 # found to be so at once, instead of in every folder of the path each time.
 sys.modules.setdefault("trio", None)  # type: ignore[arg-type]
 
-settings.register_profile("exporter", max_examples=100, deadline=None)
-settings.load_profile("exporter")
+settings.register_profile("exporter", max_examples=200, deadline=None)
+settings.register_profile("nightly", max_examples=10_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "exporter"))
 
 NOON = 1_772_452_800.0  # 2026-03-02 12:00 UTC, a Monday
 

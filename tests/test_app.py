@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from exporter.clock import SystemClock
 from exporter.config import AccountConfig, Config
 from exporter.demo.floor import Floor
 from exporter.front import Paths
+from exporter.objectives import Objectives, QueueObjectives
 from exporter.providers import MODELS
 from exporter.providers.five9.simulator import Five9Simulator
 from exporter.sockets import Address, listen_all
@@ -115,6 +118,26 @@ async def test_once_waits_for_every_feed() -> None:
         assert f'contactcenter_up{{account="{account}",provider="five9"}} 1.0' in page
         assert f'contactcenter_campaign_state{{provider="five9",account="{account}"' in page
         assert f'contactcenter_account_permission{{provider="five9",account="{account}"' in page
+
+
+async def test_objectives_are_on_the_page() -> None:
+    """Objectives are on the page for what they match; those that match nothing are counted."""
+    written = [
+        QueueObjectives.model_validate({"match": match, "waiting_limit": {"warning": 7}})
+        for match in ({"account": "f*"}, {"queue": "Nobody"})
+    ]
+    world = World()
+    config = replace(world.config(), objectives=Objectives.of(written, []))
+    page = (await App(config, clients=world.client).once()).decode()
+    labels = 'provider="five9",account="first",queue="{}",level="warning"'
+    queues = set(re.findall(r'_queue_contacts_waiting{.*account="first".*queue="(.*?)"', page))
+    limits = [line for line in page.splitlines() if "_waiting_limit{" in line]
+
+    assert len(queues) > 1
+    assert sorted(limits) == sorted(
+        f"contactcenter_queue_waiting_limit{{{labels.format(queue)}}} 7" for queue in queues
+    )
+    assert "contactcenter_exporter_objectives_unmatched 1.0" in page.splitlines()
 
 
 def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -277,13 +277,36 @@ def test_secret_files(read: Load, file: Path, content: str, expected: str) -> No
 
 def test_every_secret_has_a_file(read: Load, file: Path) -> None:
     """Optional secrets can be read from files too, by absolute path."""
-    (file.parent / "key").write_text("k")
     path = file.parent / "key"
+    path.write_text("http://proxy:3128")
     (account,) = read(
         alpha(f"token_file: {path}\nagents_key_file: {path}\nproxy_url_file: {path}")
     ).accounts
 
-    assert [account.token, account.agents_key, account.proxy_url] == [SecretStr("k")] * 3
+    assert [account.token, account.agents_key, account.proxy_url] == [
+        SecretStr("http://proxy:3128")
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("proxy:3128", "user:planted@proxy:3128", "socks5://user:planted@proxy:1080", "http://"),
+        *(
+            "http://user:planted@proxy:port",
+            "http://user:p#planted@proxy:1",
+        ),
+        *("http://user:planted@", "ftp://planted", "http://plan\\x00ted", "planted"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(read: Load, address: str) -> None:
+    """The address of a proxy that no client can use is a fault, which does not quote it."""
+    with pytest.raises(ConfigError) as caught:
+        read(alpha(f'proxy_url: "{address}"'))
+
+    (fault,) = caught.value.faults
+    assert "proxy_url: an address such as http://user:password@host:3128 is wanted" in fault
+    assert "planted" not in fault
 
 
 @pytest.mark.parametrize(

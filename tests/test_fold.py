@@ -556,6 +556,7 @@ def test_an_object_named_by_a_constant() -> None:
 # Properties -----------------------------------------------------------------------------------
 
 
+@pytest.mark.fuzz
 @given(readings, scopes, st.booleans())
 def test_never_breaks(reading: Reading, scope: Scope, raw: bool) -> None:
     """Odd cells never raise, and every series is finite and has exactly its family's labels."""

@@ -22,6 +22,7 @@ from exporter.config import Config
 from exporter.demand import against
 from exporter.enquiries import Enquiries
 from exporter.errors import ConfigError, ServerTrouble
+from exporter.objectives import Objectives, QueueObjectives
 from exporter.providers.brightpattern.directory import Directory, Entry
 from exporter.providers.brightpattern.survey import look
 from exporter.rows import Reading, Rows
@@ -29,6 +30,7 @@ from exporter.survey import Found, Limit, Survey
 from exporter.transport import Http, open_client
 from exporter.visit import Visit, survey
 from support.five9 import LIMITS_OF_2015
+from support.virtual import LoopClock, run
 from support.visits import MORNING, NAMES, World
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +66,27 @@ async def test_nothing_is_left_behind(provider: str) -> None:
     elif provider == "brightpattern":
         assert simulator.active_subscriptions == 0
     elif provider == "genesys":
-        assert (simulator.open, simulator.signed_in) == ({}, False)
+        assert left_at(simulator) == ([], [], 0)
+
+
+def left_at(simulator: Any) -> tuple[list[str], list[str], int]:
+    """Return what Genesys still has of us: subscriptions, CometD sessions, tokens."""
+    return simulator.open_subscriptions, simulator.live_sessions, simulator.live_tokens
+
+
+def test_genesys_that_pushes() -> None:
+    """Where Genesys pushes nothing is missing either, and nothing is left behind."""
+
+    async def main() -> None:
+        world = World("genesys", clock=LoopClock(MORNING), mode="subscribe")
+        text, well = await world.check()
+
+        assert well, text
+        assert "statistics: ok, " in text
+        assert left_at(world.simulator) == ([], [], 0)
+        assert any("/meta/subscribe" in each.channels for each in world.simulator.requests)
+
+    run(main())
 
 
 FIVE9 = {
@@ -268,8 +290,12 @@ async def test_genesys_wrong_password() -> None:
 
 async def test_genesys_statistics_not_opened() -> None:
     """What could not be opened is counted and named, but persons are not."""
-    unknown = {"9001@planted-switch", "planted-agent"}
-    text, well = await World("genesys", {"unknown_objects": unknown}).check()
+    objects = [
+        {"type": "Queue", "ids": ["9001@planted-switch"]},
+        {"type": "GroupAgents", "ids": ["All Agents"]},
+        {"type": "Agent", "ids": ["planted-agent"]},
+    ]
+    text, well = await World("genesys", objects=objects).check()
 
     assert not well
     (line,) = (x for x in lines_with(text, "!") if "statistics not opened: " in x)
@@ -338,7 +364,7 @@ async def test_requests_in_an_hour() -> None:
 
 
 @pytest.mark.parametrize("ahead", [120.0, -120.0])
-@pytest.mark.parametrize("provider", [name for name in NAMES if name != "genesys"])
+@pytest.mark.parametrize("provider", NAMES)
 async def test_skew(provider: str, ahead: float) -> None:
     """A clock that is two minutes off is named with its direction."""
     world = World(provider, {"clock_ahead": ahead, "date_header": True})
@@ -348,7 +374,7 @@ async def test_skew(provider: str, ahead: float) -> None:
     assert f"12{0 if '120 s' in line else 1} s {'ahead of' if ahead > 0 else 'behind'} ours" in line
 
 
-@pytest.mark.parametrize("provider", [name for name in NAMES if name != "genesys"])
+@pytest.mark.parametrize("provider", NAMES)
 async def test_no_skew(provider: str) -> None:
     """Clocks that agree are said to."""
     text, _ = await World(provider, {"date_header": True}).check()
@@ -524,9 +550,9 @@ async def test_secrets_stay_secret(provider: str, caplog: pytest.LogCaptureFixtu
     secrets = {str(world.options[name]) for name in named if name in world.options}
     if provider == "voximplant":
         secrets |= {*world.simulator.secrets.values(), "BEGIN PRIVATE"}
-    secrets.add("genesys-token-5b1d")
     people = {each.name for each in world.floor.agents.values()}
     people |= {each.username for each in world.floor.agents.values()}
+    people -= {identity for each in world.options.get("objects", ()) for identity in each["ids"]}
 
     assert [each for each in sorted(secrets) if each in said] == []
     assert [each for each in sorted(people) if each in checked + "\n".join(offered)] == []
@@ -655,3 +681,21 @@ def test_brightpattern_teams_without_services() -> None:
     (grant,) = (each for each in result.grants if "service metrics" in each.name)
     assert grant.held is False
     assert "its teams serve none, or a privilege is missing" in grant.loss
+
+
+async def test_an_objective_that_matches_nothing() -> None:
+    """An objective for what no account has is listed, and fails nothing."""
+    world = World("five9")
+    queue = next(iter(world.floor.queues))
+    written = [
+        QueueObjectives.model_validate({"match": {"queue": name}, "waiting_limit": {"warning": 7}})
+        for name in (queue, "Nobody")
+    ]
+    config = Config((world.account,), Path(), Objectives.of(written, []))
+    lines, well = await Enquiries(config, world.clock, world.client).check()
+
+    assert well, lines
+    assert [line for line in lines if "matches nothing" in line] == [
+        f"? queues[1] matches nothing ({config.objectives.entries[1]})"
+    ]
+    assert "Nobody" in lines[-1]

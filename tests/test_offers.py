@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from exporter.config import AccountConfig, Config, load
 from exporter.enquiries import Enquiries
@@ -14,6 +15,7 @@ from exporter.parsers import Cell
 from exporter.providers import MODELS
 from exporter.providers.brightpattern.client import Declined
 from exporter.providers.brightpattern.trial import totals
+from exporter.providers.genesys import simulated_names, survey
 from exporter.providers.voximplant.reports import suggest
 from support.visits import NAMES, World
 
@@ -174,12 +176,21 @@ async def test_brightpattern_takes_nothing() -> None:
 @pytest.mark.parametrize("mixed", [False, True])
 async def test_genesys_names(mixed: bool) -> None:
     """Only the names that the contact centre has are offered, for all objects of their type."""
-    world = World("genesys", {"refuses_mixed_names": mixed})
+    lacks = frozenset({"Total_Abandoned", "CurrNumberACWStatuses"})
+    world = World("genesys", {"refuses_unknown_names": mixed, "lacks": lacks})
     lines, _ = await world.enquiries.discover("acme")
     text = pasted(lines)
+    (account,) = yaml.safe_load(f"accounts:\n  - x: 1\n{text}")["accounts"]
+    offered = [(each["object_type"], each["name"]) for each in account["statistics"]]
+    tried = {(kind, name) for kind in ("Queue", "GroupAgents") for name in survey.NAMES[kind]}
 
-    assert text.count("name: ExpectedWaitTime") == 1
-    assert "Total_Abandoned" not in text
+    assert len(offered) == len(set(offered))
+    assert set(offered) == {
+        (kind, name)
+        for kind, name in tried
+        if name not in lacks and kind in simulated_names.NAMES[name][0]
+    }
+    assert tried - set(offered)
     assert "parse: percent" in text
     assert "Agent: its objects are persons; needs agents: hashed, id or name" in "\n".join(lines)
 
@@ -247,15 +258,16 @@ async def test_voximplant_unknown_fields() -> None:
 
 async def test_genesys_mapped_names() -> None:
     """Names that are mapped are not tried again, and stay in what is to be pasted."""
-    names = World("genesys").simulator.names
+    route_point = World("genesys").simulator.objects()["RoutePoint"][0]
     own = [
         {
             "name": name,
             "object_type": "RoutePoint",
-            "object_ids": ["5001"],
+            "object_ids": [route_point],
             "metric": f"custom_{at}",
         }
-        for at, name in enumerate(names)
+        for at, (name, (kinds, _)) in enumerate(simulated_names.NAMES.items())
+        if "RoutePoint" in kinds
     ]
     world = World("genesys", objects=[], statistics=own)
     lines, _ = await world.enquiries.discover("acme")

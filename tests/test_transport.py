@@ -485,3 +485,20 @@ async def test_an_unreadable_certificate(wire: Wire) -> None:
 
     assert http.certificates == {}
     assert told[0][2] == 200
+
+
+async def test_a_platform_that_repeats_a_secret(clock: Clock) -> None:
+    """What a platform says in its errors is told without the account's secrets."""
+
+    async def refuse(response: httpx.Response) -> bytes:
+        raise Refused(f"the platform said {response.text}")
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, text="no user hunter2"))
+    ) as client:
+        telemetry = AccountTelemetry(Telemetry(), "five9", "acme")
+        http = Http(client, telemetry, clock, hide=lambda text: text.replace("hunter2", "***"))
+        request = client.build_request("GET", "http://platform/")
+        with pytest.raises(Refused) as caught:
+            await http.send(request, "get", refuse, 5.0)
+    assert str(caught.value) == "the platform said no user ***"

@@ -285,6 +285,7 @@ class Lists:
         self.campaigns = campaigns
         self.pages = 0
         self.circle = False
+        self.attempts: Callable[[int], Any] = lambda at: at % 2
         self.app = App()
         self.app.answers[f"{self.BASE}/getAll"] = lambda _: httpx.Response(200, json=self._all())
         for name in campaigns:
@@ -309,7 +310,7 @@ class Lists:
         start = 0 if self.circle else int(asked["cursor"] or 0)
         end = min(start + asked["limit"], records)
         page = [
-            {"status": {"completed": at < completed, "totalAttempts": at % 2}}
+            {"status": {"completed": at < completed, "totalAttempts": self.attempts(at)}}
             for at in range(start, end)
         ]
         cursor = str(end) if end < records else None
@@ -333,6 +334,26 @@ async def test_records_are_counted_page_by_page(clock: Any) -> None:
     assert rows["Same (b)", "total"] == rows["Same (b)", "available"] == 0
     assert len(rows) == 8
     assert lists.pages == 4
+
+
+@pytest.mark.parametrize(
+    ("told", "counts"),
+    [
+        ("0", {"total": 3, "available": 3, "attempted": 0, "completed": 0}),
+        ("2", {"total": 3, "available": 0, "attempted": 3, "completed": 0}),
+        (None, {"total": 3, "available": 3, "attempted": 0, "completed": 0}),
+        ("x", {}),
+        ([], {}),
+        (True, {}),
+    ],
+)
+async def test_attempts(clock: Any, told: Any, counts: dict[str, int]) -> None:
+    """Attempts may come as a text; where they cannot be read no record is counted."""
+    lists = Lists(a=(3, 0))
+    lists.attempts = lambda _: told
+    found = await Campaigns(client_of(lists.app, clock), 900.0, get_log("test")).read()
+    rows = found.tables["campaigns.records"].cells
+    assert {status: n for name, status, n in rows if name == "Same"} == counts
 
 
 async def test_pages_are_bounded(clock: Any) -> None:

@@ -278,6 +278,7 @@ def test_a_typed_answer_cut_short() -> None:
     assert whole == [len(body)]
 
 
+@pytest.mark.fuzz
 @given(st.binary(max_size=300))
 def test_random_bytes(body: bytes) -> None:
     """Random bytes are an invalid answer, and nothing else goes wrong."""
@@ -287,6 +288,7 @@ def test_random_bytes(body: bytes) -> None:
     assert read_fault(body) is None
 
 
+@pytest.mark.fuzz
 @given(st.data())
 def test_damaged_answers(data: st.DataObject) -> None:
     """A damaged answer is read or is invalid, and nothing else goes wrong."""
@@ -319,6 +321,7 @@ cells = st.none() | st.text(
 )
 
 
+@pytest.mark.fuzz
 @given(st.lists(st.lists(cells, max_size=4), max_size=4))
 def test_any_cells(rows: list[list[str | None]]) -> None:
     """Whatever is in its cells, a table is read as it was written."""

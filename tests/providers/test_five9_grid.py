@@ -268,6 +268,7 @@ def test_changes_lead_to_the_full_table(states: list[dict[str, tuple[str | None,
     assert not grid.distrusted
 
 
+@pytest.mark.fuzz
 @given(
     st.lists(st.lists(st.none() | st.text(max_size=5), max_size=5), max_size=5),
     st.lists(st.tuples(st.text(max_size=3), st.sampled_from(QUEUES), st.none() | st.text())),

@@ -141,7 +141,7 @@ async def conform(
     floor = Floor(agents=12, queues=6, campaigns=4, seed=3, start=start)
     platform = Platform(start=start, floor=floor, settings=settings)
     unknown = {"type": "Queue", "ids": ["nobody@SIP_Switch"]}
-    objects = objects_of(platform, "Queue", "GroupAgents", "Agent", "CampaignGroup")
+    objects = objects_of(platform.simulator, "Queue", "GroupAgents", "Agent", "CampaignGroup")
     line = Line(platform.simulator.app)
     exporter = Exporter(platform, line, objects=[*objects, unknown], **options)
     comparison, mischief = Comparison(exporter), Mischief(exporter, line, seed, often)
@@ -286,7 +286,7 @@ def test_nothing_is_folded_while_nothing_changes(monkeypatch: pytest.MonkeyPatch
     """A silent session stays fresh without any work: the same blocks are published again."""
     platform = small()
     platform.frozen = True
-    exporter = Exporter(platform, objects=objects_of(platform, "CampaignGroup"))
+    exporter = Exporter(platform, objects=objects_of(platform.simulator, "CampaignGroup"))
 
     async def work() -> None:
         snapshot = exporter.board.latest("acme", "statistics")
@@ -472,7 +472,7 @@ def test_a_vanished_object_leaves_within_ten_minutes() -> None:
 def test_an_object_that_comes_later_is_opened_later() -> None:
     """What could not be opened is tried again every ten minutes."""
     platform = small()
-    known = objects_of(platform, "Queue")
+    known = objects_of(platform.simulator, "Queue")
     later = {"type": "Queue", "ids": ["Later@SIP_Switch"], "names": {"Later@SIP_Switch": "Later"}}
     exporter = Exporter(platform, objects=[*known, later])
 
@@ -508,7 +508,10 @@ def test_own_statistics_are_mapped(mode: str) -> None:
         {"name": "NoSuch", "object_type": "Queue", "object_ids": ["x"], "metric": "custom_none"},
     ]
     exporter = Exporter(
-        platform, objects=objects_of(platform, "Queue"), statistics=own_statistics, mode=mode
+        platform,
+        objects=objects_of(platform.simulator, "Queue"),
+        statistics=own_statistics,
+        mode=mode,
     )
     platform.frozen = True
 

@@ -472,13 +472,15 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.fuzz
 @given(JSON)
 def test_no_event_breaks_the_subscriptions(data: Any) -> None:
     """Whatever an event holds, it is taken or passed over."""
     account = config()
     book = Book(statistics(account), {"statistics.queues"}, 20.0)
     view = AccountTelemetry(Telemetry(), "genesys", "acme")
-    client = Client(account, Http(httpx.AsyncClient(), view, None), None)  # type: ignore[arg-type]
+    nowhere = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(404)))
+    client = Client(account, Http(nowhere, view, None), None)  # type: ignore[arg-type]
     subscriptions = Subscriptions(client, book, 200, get_log("test"))
     subscriptions.heard("/statistics/v3/updates", data)
     assert book.reading().tables is not None

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.errors import (
@@ -964,7 +964,7 @@ def addressed(body: Any, sent: Sequence[Message]) -> Any:
     ]
 
 
-@settings(max_examples=150)
+@pytest.mark.fuzz
 @given(
     starts=st.lists(st.one_of(st.just([_GOOD]), _BODY), min_size=1, max_size=3),
     connects=st.lists(st.one_of(st.just([_GOOD]), _BODY), min_size=1, max_size=4),

@@ -92,7 +92,10 @@ async def test_an_update_storm_loses_nothing_and_memory_stays_flat() -> None:
     platform.clock = platform.simulator.clock = SystemClock()  # type: ignore[assignment]
     server = Server(platform.simulator.app, Address("127.0.0.1", 0), "simulator")
     server.start()
-    where = {"base_url": f"http://{server.address}", "objects": objects_of(platform, "Agent")}
+    where = {
+        "base_url": f"http://{server.address}",
+        "objects": objects_of(platform.simulator, "Agent"),
+    }
     exporter = Exporter(platform, httpx.AsyncHTTPTransport(), **where)
     size = len(exporter.collector._way._book.statistics)
     began = time.monotonic()

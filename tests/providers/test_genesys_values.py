@@ -130,6 +130,7 @@ def test_an_instant_is_read_or_left_out(told: Any, found: float | None) -> None:
     assert milliseconds_of(told) == found
 
 
+@pytest.mark.fuzz
 @given(JSON)
 def test_no_value_breaks_the_reader(value: Any) -> None:
     """Whatever JSON comes, the reader gives a cell, a state or nothing."""

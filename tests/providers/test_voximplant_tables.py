@@ -167,6 +167,7 @@ objects = st.lists(
 )
 
 
+@pytest.mark.fuzz
 @given(objects)
 def test_odd_answers_are_invalid_and_nothing_worse(rows: list[dict[str, Any]]) -> None:
     """Whatever comes, it is rows of cells or an invalid answer."""

@@ -69,9 +69,9 @@ class Platform:
         return [f"{x.method} {x.path}" for x in found if x.method.startswith(method)]
 
 
-def objects_of(platform: Platform, *wanted: str) -> list[dict[str, Any]]:
+def objects_of(simulator: GenesysSimulator, *wanted: str) -> list[dict[str, Any]]:
     """Return the objects of the wanted types, labelled by what the floor calls them."""
-    found = platform.simulator.objects()
+    found = simulator.objects()
     names = {
         "Queue": lambda identity: identity.removesuffix("@SIP_Switch"),
         "CampaignGroup": lambda identity: identity.partition("@")[0],
@@ -106,7 +106,7 @@ class Exporter:
             "password": simulator.password,
             "agents": "id",
             "time_zone": platform.floor.time_zone,
-            "objects": objects_of(platform, "Queue", "GroupAgents", "Agent", "CampaignGroup"),
+            "objects": objects_of(simulator, "Queue", "GroupAgents", "Agent", "CampaignGroup"),
             **options,
         }
         self.config = GenesysConfig.model_validate(account)

@@ -1,6 +1,7 @@
 """Accounts to ask once: each platform's simulator with secrets planted, on virtual time."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +14,36 @@ from exporter.enquiries import Enquiries
 from exporter.providers import MODELS, PROVIDERS
 from exporter.providers.brightpattern.simulator import BrightPatternSimulator
 from exporter.providers.five9.simulator import Five9Simulator
+from exporter.providers.genesys.simulated_settings import Settings
+from exporter.providers.genesys.simulator import GenesysSimulator
 from exporter.providers.voximplant.simulator import VoximplantSimulator
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.transport import Http
 from exporter.visit import visiting
 from support.five9 import GENEROUS, VirtualClock
-from support.genesys_poll import PollingCentre
+from support.genesys import objects_of
 
 MORNING = 1_795_564_800.0 + 9 * 3600  # 2026-11-25 09:00 UTC
 NAMES = ("five9", "genesys", "brightpattern", "voximplant")
 SCALES = {"ratio_scale": "fraction"}
-OBJECTS = [
-    {"type": "Queue", "ids": ["9001@planted-switch"], "names": {"9001@planted-switch": "Sales"}},
-    {"type": "GroupAgents", "ids": ["planted-group"]},
-    {"type": "Agent", "ids": ["planted-agent"]},
-]
+OBJECTS = ("Queue", "GroupAgents", "Agent", "CampaignGroup")
 
 
 class World:
-    """One platform and one account of it."""
+    """One platform and one account of it; ``switches`` are the simulator's.
+
+    Genesys is polled, unless the options say otherwise: pushing takes a clock of a virtual loop.
+    """
 
     def __init__(
-        self, provider: str, switches: Mapping[str, Any] | None = None, **options: Any
+        self,
+        provider: str,
+        switches: Mapping[str, Any] | None = None,
+        clock: Any = None,
+        **options: Any,
     ) -> None:
         self.provider = provider
-        self.clock = VirtualClock(MORNING)
+        self.clock = clock or VirtualClock(MORNING)
         self.floor = Floor(agents=12, queues=6, campaigns=6, seed=3, start=MORNING - 9 * 3600)
         self.floor.advance(MORNING)
         self.simulator: Any = getattr(self, f"_{provider}")(dict(switches or {}))
@@ -56,13 +62,21 @@ class World:
         return VoximplantSimulator(self.floor, self.clock, tick=self._tick, **switches)
 
     def _genesys(self, switches: dict[str, Any]) -> Any:
-        centre = PollingCentre()
-        for name, value in switches.items():
-            setattr(centre, name, value)
-        return centre
+        names = {each.name for each in fields(Settings)}
+        settings = Settings(**{name: switches[name] for name in names & switches.keys()})
+        own = {name: value for name, value in switches.items() if name not in names}
+        planted = {
+            "username": "planted-tenant\\planted-user",
+            "password": "planted-password-genesys",
+            "client_id": "planted-client",
+            "client_secret": "planted-secret-genesys",
+            "api_key": "planted-key-genesys",
+        }
+        planted |= {"tick": self._tick, "settings": settings, **own}
+        return GenesysSimulator(self.floor, self.clock, **planted)
 
     def _tick(self) -> None:
-        self.floor.advance(self.clock.now)
+        self.floor.advance(self.clock.time())
 
     def _account(self) -> dict[str, Any]:
         common = {"name": "acme", "provider": self.provider, "base_url": "http://127.0.0.1:9001"}
@@ -82,13 +96,13 @@ class World:
             mine = {name: key[name] for name in ("account_id", "key_id", "private_key")}
         else:
             mine = {
-                "client_id": "planted-client",
-                "client_secret": simulator.secret,
+                "client_id": simulator.client_id,
+                "client_secret": simulator.client_secret,
                 "api_key": simulator.api_key,
-                "username": "planted-tenant\\planted-user",
+                "username": simulator.username,
                 "password": simulator.password,
                 "mode": "poll",
-                "objects": OBJECTS,
+                "objects": objects_of(simulator, *OBJECTS),
             }
         return {**common, **mine}
 

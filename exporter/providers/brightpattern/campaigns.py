@@ -10,7 +10,7 @@ from typing import Any
 
 from exporter.errors import InvalidAnswer, Refused, Unauthorized
 from exporter.logs import Log
-from exporter.parsers import Cell
+from exporter.parsers import Cell, Number, count
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.tables import CAMPAIGN_RECORDS, CAMPAIGN_STATES
 from exporter.rows import Reading, Rows
@@ -123,4 +123,14 @@ def _status(record: Any) -> str:
         raise InvalidAnswer("a record without its status")
     if status["completed"]:
         return "completed"
-    return "attempted" if status.get("totalAttempts") else "available"
+    return "attempted" if _attempts(status.get("totalAttempts")) else "available"
+
+
+def _attempts(told: Any) -> Number:
+    """Return how often a record was tried; where that is not there, it was not."""
+    if told is None or told == "":
+        return 0
+    try:
+        return count(told if isinstance(told, str | int | float) else None)
+    except ValueError:
+        raise InvalidAnswer("a record whose attempts cannot be read") from None

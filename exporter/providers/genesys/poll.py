@@ -59,6 +59,7 @@ class Poll:
             yield
         finally:
             await self._subscriptions.close(CLOSE_LIMIT)
+            await self._session.stop(CLOSE_LIMIT)
 
     async def _open_anew(self) -> None:
         await self._subscriptions.open_anew()

@@ -88,6 +88,8 @@ class Rest:
                 entries.append(self._peeked(each))
             except RefusedError as refusal:
                 failed.append(Failed(str(each.get("name")), str(refusal)))
+        if failed and self._tenant.settings.refuses_unknown_names:
+            return envelope(400, failed[0].reason)
         return JSONResponse(self._envelope({"statistics": entries}, failed))
 
     def _peeked(self, asked: dict[str, Any]) -> dict[str, Any]:

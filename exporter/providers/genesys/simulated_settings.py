@@ -22,6 +22,7 @@ class Settings:
     refused_status: Literal[401, 403] = 401  # for a token that is unknown or has expired
     client_credentials_accepted: bool = True  # by the statistics, not by the token endpoint
     api_key_required: bool = True
+    may_read: bool = True  # whether the user may ask for statistics at all
 
     # Cookies.
     secure_browser_cookie: bool = False  # BAYEUX_BROWSER then stays at home on plain http
@@ -33,6 +34,8 @@ class Settings:
     partial_code: int = 0  # status.code where some statistics failed
     errors: Literal["message", "detail", "bare", "none"] = "message"  # how a failed one is named
     reused_operation: Literal["refuse", "replace"] = "refuse"
+    lacks: frozenset[str] = frozenset()  # names of statistics that this tenant has not
+    refuses_unknown_names: bool = False  # of all that is read by name, for one that is unknown
     statistics_limit: int = 2000  # statistics of one subscription; more are refused with 400
     unknown_subscription_status: int = 404
     keeps_subscriptions: bool = False  # once the CometD session that heard of them is gone

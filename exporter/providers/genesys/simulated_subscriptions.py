@@ -124,6 +124,8 @@ class Subscriptions:
         if ("name" in asked) == ("definition" in asked):
             raise RefusedError("Either name or definition is required")
         if "name" in asked:
+            if asked["name"] in self._tenant.settings.lacks:
+                raise RefusedError(f"Unknown statistic {asked['name']}")
             definition = configured(str(asked["name"]), object_type)
         else:
             definition = read(asked["definition"])

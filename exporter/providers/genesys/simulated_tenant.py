@@ -29,6 +29,8 @@ class Tenant:
     api_key: str = "0123456789abcdef"
     seed: int = 1
     hang_seconds: float = 600.0
+    clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
+    date_header: bool = False  # also tell that clock's time; a server in front may do so already
     emitted: Emitted | None = None  # called for every value that leaves
 
     def move(self) -> None:

@@ -56,6 +56,11 @@ class Tokens:
         self._live: dict[str, Token] = {}
         self._refresh: dict[str, str] = {}  # refresh token -> user
 
+    @property
+    def count(self) -> int:
+        """How many access tokens have not been ended."""
+        return len(self._live)
+
     def expire(self) -> None:
         """End every access token."""
         self._live.clear()

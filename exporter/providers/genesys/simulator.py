@@ -9,6 +9,7 @@ fields of ``simulated_settings.Settings``.
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from math import inf
 from random import Random
 from typing import Any
@@ -116,6 +117,11 @@ class GenesysSimulator(Tenant):
         """The client ids of the CometD sessions that have not expired."""
         return [each.client_id for each in self._sessions.live]
 
+    @property
+    def live_tokens(self) -> int:
+        """How many access tokens have been given out and not been ended; some may have expired."""
+        return self._tokens.count
+
     def expire_tokens(self) -> None:
         """End every access token."""
         self._tokens.expire()
@@ -186,6 +192,9 @@ class GenesysSimulator(Tenant):
                 record.status = response.status_code
             finally:
                 record.end = self.clock.time()
+            if self.date_header:
+                now = self.clock.time() + self.clock_ahead
+                response.headers["Date"] = formatdate(now, usegmt=True)
             if self.settings.balancer:
                 cookie = f"{request.state.node}{self._random.getrandbits(64):016x}"
                 response.headers.append("Set-Cookie", f"{_BALANCER}={cookie}; Path=/")
@@ -261,6 +270,8 @@ class GenesysSimulator(Tenant):
             return envelope(self.settings.refused_status, "Invalid or expired token")
         if token.grant == "client_credentials" and not self.settings.client_credentials_accepted:
             return envelope(403, "The token has no contact center")
+        if not self.settings.may_read:
+            return envelope(403, "Access denied")
         return None
 
     # Authentication.

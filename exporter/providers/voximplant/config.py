@@ -101,7 +101,7 @@ class SmartQueueConfig(Model):
 
     applications: list[Reference] = []
     reports: list[Report] = []
-    report_seconds_scale: Annotated[float, Field(gt=0)] = 1.0
+    report_seconds_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     service_level_threshold: Annotated[Duration, Field(ge=1, le=3600)] = 20.0
 
 

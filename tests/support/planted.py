@@ -1,0 +1,144 @@
+"""Secrets in every place that can hold one, and whether any of them is in a text."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, SecretStr
+
+from exporter.config import Config, load
+from exporter.providers import MODELS
+from support.visits import World
+
+WAYS = ("inline", "file", "environment")
+PROXY_USER, PROXY_PASSWORD = "planted-proxy-user", "planted-proxy-password"
+_SHORTEST = 8  # characters of what is looked for
+
+
+def secret_fields(model: type[BaseModel]) -> Iterator[str]:
+    """Yield every field of a model that can hold a secret, with those of the models inside it."""
+    for name, info in model.model_fields.items():
+        for kind in _kinds(info.annotation):
+            if kind is SecretStr:
+                yield name
+            elif isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from (f"{name}.{inner}" for inner in secret_fields(kind))
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for each in get_args(annotation):
+        yield from _kinds(each)
+
+
+def secrets_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the place and the text of every secret that a model holds."""
+    if isinstance(value, SecretStr):
+        yield path, value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name), f"{path}.{name}".removeprefix("."))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from secrets_in(each, path)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from secrets_in(each, path)
+
+
+class Planted:
+    """A world whose account was read from a file in ``folder`` with a secret in every field.
+
+    The secrets are written into it, into files beside it, or come from the environment. ``folder``
+    may be read more than once; ``options`` go before what is planted.
+    """
+
+    def __init__(self, folder: Path, provider: str, way: str, **options: Any) -> None:
+        self.folder = folder
+        self.environment: dict[str, str] = {}
+        self.world = World(provider)
+        known = self.world.options
+        if provider == "brightpattern":
+            self.world.simulator.password = "planted-password-brightpattern"
+            known["password"] = self.world.simulator.password
+        known["proxy_url"] = f"http://{PROXY_USER}:{PROXY_PASSWORD}@127.0.0.1:9"
+        for name in (each for each in secret_fields(MODELS[provider]) if "." not in each):
+            known.setdefault(name, f"planted-{provider}-{name}")
+            self._write(name, known, way)
+        if provider == "voximplant" and way == "file":
+            self._credentials(known)
+        known.update(options)
+        self.file = folder / "exporter.yml"
+        self.file.write_text(json.dumps({"accounts": [known]}))
+        self.config: Config = load(self.file, self.environment, MODELS)
+        (self.world.loaded,) = self.config.accounts
+        self.secrets = set(_forms(self.world.loaded)) | self._simulated()
+
+    def _write(self, name: str, options: dict[str, Any], way: str) -> None:
+        if way == "file":
+            path = self.folder / name
+            path.write_text(f"{options.pop(name)}\n")
+            options[f"{name}_file"] = name
+        elif way == "environment":
+            self.environment[name.upper()] = options[name]
+            options[name] = f"${{{name.upper()}}}"
+
+    def _credentials(self, options: dict[str, Any]) -> None:
+        del options["private_key_file"]
+        key = {name: options.pop(name) for name in ("account_id", "key_id")}
+        key["private_key"] = (self.folder / "private_key").read_text()
+        path = self.folder / "credentials.json"
+        path.write_text(json.dumps(key))
+        path.chmod(0o600)
+        options["credentials_file"] = path.name
+
+    def _simulated(self) -> set[str]:
+        """Return the secrets that only the platform's answers have."""
+        if self.world.provider != "voximplant":
+            return set()
+        return set(self.world.simulator.secrets.values())
+
+    def client(self, account: Any, folder: Path) -> httpx.AsyncClient:
+        """Return a client to the simulator; what it sends as credentials is a secret, too."""
+        client = self.world.client(account, folder)
+        client.event_hooks["request"] = [self._overhear]
+        return client
+
+    async def _overhear(self, request: httpx.Request) -> None:
+        for name in ("authorization", "x-api-key", "cookie"):
+            value = request.headers.get(name, "").partition(" ")[2] or request.headers.get(name, "")
+            self.secrets.update(_with_decoded(value))
+
+    def said(self, text: str) -> list[str]:
+        """Return the secrets that are in a text; a good list is empty."""
+        return leaks(text, self.secrets)
+
+
+def leaks(text: str, secrets: Collection[str]) -> list[str]:
+    """Return the secrets that are in a text."""
+    return sorted(each for each in secrets if len(each) >= _SHORTEST and each in text)
+
+
+def _with_decoded(value: str) -> Iterator[str]:
+    yield value
+    try:
+        yield b64decode(value, validate=True).decode()
+    except ValueError:
+        return
+
+
+def _forms(account: Any) -> Iterator[str]:
+    """Yield every secret of an account as it may be written: bare, quoted, packed, line by line."""
+    yield from (PROXY_USER, PROXY_PASSWORD)
+    yield b64encode(f"{PROXY_USER}:{PROXY_PASSWORD}".encode()).decode()
+    user = getattr(account, "username", None) or getattr(account, "client_id", "")
+    for _, secret in secrets_in(account):
+        for text in (secret, *secret.splitlines()):
+            if text != "-----BEGIN PRIVATE KEY-----":  # what any file of a key begins with
+                yield from (text, quote(text, safe=""), json.dumps(text)[1:-1])
+                yield b64encode(text.encode()).decode()
+                yield b64encode(f"{user}:{text}".encode()).decode()
