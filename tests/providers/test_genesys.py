@@ -598,3 +598,40 @@ def test_trouble_while_opening_is_waited_out() -> None:
         assert exporter.metric("feed_up", feed="statistics") == 1
 
     alone(exporter, work())
+
+
+def test_what_a_quiet_hour_costs() -> None:
+    """A live session costs its long polls and an opening of all statistics every ten minutes."""
+    platform = small()
+    exporter = Exporter(platform, chunk=50)
+    before: dict[str, float] = {}
+
+    def count(operation: str) -> float:
+        labels = {"operation": operation, "outcome": "ok"}
+        return exporter.metric("api_requests_total", **labels) or 0.0
+
+    async def work() -> None:
+        platform.frozen = True
+        await exporter.go_on(60)
+        steady = exporter.collector.steady("statistics", {})
+        before.update({operation: count(operation) for operation in steady})
+        await exporter.go_on(3600)
+        for operation, share in steady.items():
+            made = count(operation) - before[operation]
+            assert made == pytest.approx(share * 3600, rel=0.25), operation
+
+    alone(exporter, work())
+
+
+def test_no_person_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """An agent whose statistics could not be opened is not named."""
+    platform = small()
+    exporter = Exporter(platform, objects=[{"type": "Agent", "ids": ["nobody.known"]}])
+
+    async def work() -> None:
+        await exporter.go_on(1)
+
+    alone(exporter, work())
+    assert "statistics not opened" in caplog.text
+    fields = [getattr(record, "fields", {}) for record in caplog.records]
+    assert not any("nobody.known" in str(each) for each in fields)

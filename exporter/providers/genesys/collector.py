@@ -12,7 +12,7 @@ from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig
 from exporter.providers.genesys.feeds import feed, statistics
-from exporter.providers.genesys.live import CLOSE_LIMIT, Live
+from exporter.providers.genesys.live import CHECK_EVERY, CLOSE_LIMIT, HEARD_EVERY, Live
 from exporter.providers.genesys.poll import Poll
 from exporter.providers.genesys.subscriptions import Subscriptions
 from exporter.providers.genesys.survey import discover, look
@@ -40,6 +40,7 @@ class GenesysCollector(Collector):
         polls = config.mode == "poll"
         self._client = Client(config, http, clock)
         subscriptions = Subscriptions(self._client, book, config.chunk, log, quiet=polls)
+        self._subscriptions = subscriptions
         self._way: Live | Poll
         if polls:
             self._way = Poll(self._client, book, subscriptions, config.chunk, clock, log)
@@ -67,6 +68,18 @@ class GenesysCollector(Collector):
         if isinstance(self._way, Live):
             return self._way.reading()
         return await self._way.reading()
+
+    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+        """Count long polls, and openings anew, by a refresh that itself asks for nothing."""
+        if not isinstance(self._way, Live):
+            return super().steady(feed, requests)
+        interval = self.feeds[0].interval
+        openings = len(self._subscriptions.ids) * interval / CHECK_EVERY
+        return {
+            "/meta/connect": interval / HEARD_EVERY,
+            "POST /subscriptions": openings,
+            "DELETE /subscriptions/{id}": openings,
+        }
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         """Wait for figures that are late because the platform was in trouble."""

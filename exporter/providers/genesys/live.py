@@ -23,6 +23,9 @@ CHANNELS = ("/statistics/v3/service", "/statistics/v3/updates")
 # Seconds until everything is opened anew: what could not be opened before may be there now, and
 # nothing tells that an object is no longer there.
 CHECK_EVERY = 600.0
+HEARD_EVERY = (
+    10.0  # seconds: how often a long poll is answered at least, as some statistics come so
+)
 _BETWEEN = 5.0  # seconds, at least, from one such opening to the next
 _LOOK_EVERY = 1.0
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0

@@ -14,6 +14,7 @@ from exporter.errors import ProviderError, Refused, ServerTrouble
 from exporter.logs import Log
 from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.statistics import AGENT_TYPES
 
 _MOST_REFUSALS = 64  # requests spent on finding out which statistics of a refused lot are bad
 _NAMED = 5  # statistics that a log line names
@@ -132,12 +133,16 @@ class Subscriptions:
             self._old.add(subscription)
 
     def _tell(self) -> None:
-        """Say once of each statistic that it could not be opened."""
+        """Say once of each statistic that it could not be opened; persons are not named."""
         new = [number for number in self._book.missing if number not in self._told]
         if new:
             self._told |= set(new)
             statistics = (self._book.statistics[number] for number in new[:_NAMED])
-            examples = "; ".join(f"{x.wanted.header} of {x.kind} {x.identity}" for x in statistics)
+            examples = "; ".join(
+                f"{x.wanted.header} of {x.kind}"
+                + ("" if x.kind in AGENT_TYPES else f" {x.identity}")
+                for x in statistics
+            )
             self._log.warning("statistics not opened", statistics=len(new), examples=examples)
 
     async def _delete_old(self) -> None:
