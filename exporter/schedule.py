@@ -375,7 +375,6 @@ class Refresher:
     ) -> tuple[Folded, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
-        before = self._board.latest(self._account, feed.name)
         expires_at = self._clock.monotonic() + feed.stale_after
         if before is not None and reading is state.reading:
             # Nothing was pushed since: the same figures are true for longer.
