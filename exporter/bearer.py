@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from exporter.clock import Clock
-from exporter.errors import ProviderError, Unauthorized
+from exporter.errors import ProviderError, Rejected, Unauthorized
 
 RENEW_AT = 0.8  # of a token's life
 _PAUSE = 60.0  # seconds between two tokens, unless the platform asked for a new one
@@ -21,6 +21,7 @@ class Token:
         self._asking = asyncio.Lock()
         self._asked_at = self._renew_at = self._ends_at = float("-inf")
         self.value = ""
+        self._refused = ""  # what was said where credentials were rejected; nobody asks again then
 
     @property
     def headers(self) -> dict[str, str]:
@@ -54,12 +55,22 @@ class Token:
                 self.value = ""
                 await self._renew()
 
+    def dare(self) -> None:
+        """Let a token be asked for again although that was refused."""
+        self._refused = ""
+
     def forget(self) -> None:
-        """Show no token from now on."""
-        self.value = ""
+        """Begin anew: show no token, and ask for one even if that was refused before."""
+        self.value = self._refused = ""
 
     async def _renew(self) -> None:
+        if self._refused:
+            raise Rejected(self._refused)
         self._asked_at = self._clock.monotonic()
-        self.value, life = await self._ask()
+        try:
+            self.value, life = await self._ask()
+        except Unauthorized as error:
+            self.value, self._refused = "", str(error)
+            raise Rejected(str(error), retry_after=error.retry_after) from error
         self._renew_at = self._asked_at + RENEW_AT * life
         self._ends_at = self._asked_at + life

@@ -88,12 +88,14 @@ class Board:
 
     def latest(self, account: str, feed: str) -> Snapshot | None:
         """Return a feed's last snapshot, fresh or not."""
-        return self._places[account].snapshots.get(feed)
+        place = self._places.get(account)  # it may have been given up meanwhile
+        return place.snapshots.get(feed) if place else None
 
     def withdraw(self, account: str, feed: str) -> None:
         """Take a feed's figures off the page."""
         with self._lock:
-            self._places[account].snapshots.pop(feed, None)
+            if account in self._places:
+                self._places[account].snapshots.pop(feed, None)
         self.changed.set()
 
     def clear(self, account: str) -> None:

@@ -14,6 +14,7 @@
         ├── Refused            the platform understood and declined this request
         ├── SessionLost        the session is gone: sign in anew
         └── Unauthorized       the credentials were rejected: stop, or the account gets locked
+            └── Rejected       by the sign-in itself, so that there is no use in another one
 
 ``reason`` is the short word of a class in logs and in the label ``outcome``.
 """
@@ -99,3 +100,7 @@ class Unauthorized(ProviderError):
     """The credentials were rejected. Not tried again soon: repeated failures lock accounts."""
 
     reason = "auth"
+
+
+class Rejected(Unauthorized):
+    """The sign-in itself was refused, perhaps in the middle of a session whose token had ended."""

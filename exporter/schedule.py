@@ -14,7 +14,7 @@ from typing import NoReturn
 from exporter.board import Board
 from exporter.clock import Clock, SystemClock
 from exporter.collector import Collector, Feed
-from exporter.errors import ProviderError, SessionLost, TimedOut, Unauthorized
+from exporter.errors import ProviderError, Rejected, SessionLost, TimedOut, Unauthorized
 from exporter.fold import Folded, fold
 from exporter.ledger import Ledger
 from exporter.logs import get_log
@@ -202,7 +202,7 @@ class Refresher:
         """Log the end of a session; return the seconds to wait."""
         self._check_end()
         self._failures += 1
-        refused = isinstance(error, Unauthorized) and not signed_in
+        refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
             self._board.clear(self._account)
             pause = max(self._auth_retry, error.retry_after)
@@ -300,6 +300,7 @@ class Refresher:
             self._failed(state, error.reason, str(error), started, log=self._log.debug)
             raise
         except ProviderError as error:
+            self._check_end()
             if error.early and self._is_fresh(state):
                 self._telemetry.waited(feed.name, error.reason)
                 self._move_on(state)

@@ -1,5 +1,6 @@
 """Genesys from floor to page: figures equal the floor's or are absent, whatever goes wrong."""
 
+import dataclasses
 import logging
 import random
 import statistics as math
@@ -11,6 +12,7 @@ import pytest
 
 from exporter.demo.figures import READY
 from exporter.demo.floor import Floor
+from exporter.providers.genesys.simulated_failures import spring
 from exporter.providers.genesys.simulated_settings import Settings
 from support.brightpattern import Line, Series
 from support.genesys import (
@@ -635,3 +637,141 @@ def test_no_person_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None
     assert "statistics not opened" in caplog.text
     fields = [getattr(record, "fields", {}) for record in caplog.records]
     assert not any("nobody.known" in str(each) for each in fields)
+
+
+@pytest.mark.parametrize("mode", ["subscribe", "poll"])
+def test_a_changed_password_is_tried_once(mode: str) -> None:
+    """Where the password has changed meanwhile, one sign-in is refused, and nobody asks again."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, chunk=20, mode=mode)
+
+    async def work() -> None:
+        simulator = platform.simulator
+        before = len(platform.requests("/oauth/token"))
+        simulator._tokens._credentials = dataclasses.replace(
+            simulator._tokens._credentials, password="another"
+        )
+        simulator.expire_tokens()
+        await exporter.go_on(300)
+        assert len(platform.requests("/oauth/token")) == before + 1
+        assert exporter.page() == {}
+        assert exporter.refresher.status().session == "stopped"
+
+    alone(exporter, work())
+
+
+def test_polling_begins_anew_however_long_opening_takes() -> None:
+    """Where a subscription is gone and opening takes long, the account comes back, and no more."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, chunk=20, mode="poll", timeout="30s")
+
+    async def work() -> None:
+        opened = len(platform.simulator.open_subscriptions)
+        platform.simulator.fail_next("500", 1, "*/statistic-values")
+        platform.simulator.fail_next("slow:3", 21, "*/subscriptions")
+        await exporter.go_on(400)
+        assert exporter.page()
+        assert len(platform.simulator.open_subscriptions) <= opened
+
+    alone(exporter, work())
+
+
+def test_a_lot_that_breaks_the_platform_leaves_nothing_behind() -> None:
+    """While some statistics cannot be opened for days, subscriptions do not pile up."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, chunk=20)
+
+    async def work() -> None:
+        opened = len(platform.simulator.open_subscriptions)
+        platform.simulator.expire_sessions()
+        for _ in range(40):
+            platform.simulator.fail_next("500", 1, "*/subscriptions")
+            await exporter.go_on(30)
+            assert len(platform.simulator.open_subscriptions) <= 2 * opened
+        platform.simulator._failures.clear()
+        await exporter.go_on(600)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+def test_doubtful_definitions_cost_only_themselves() -> None:
+    """Where the platform breaks over a definition of ours that is a guess, the rest is read."""
+    platform = small()
+    exporter = Exporter(platform, objects=objects_of(platform.simulator, "Queue"))
+    create = platform.simulator._rest.create
+
+    def breaks(session: str, body: Any, query: Any) -> Any:
+        asked = body["data"]["statistics"]
+        if any(each["definition"]["category"] == "EstimWaitTime" for each in asked):
+            return spring("java.lang.NullPointerException", 0.0)
+        return create(session, body, query)
+
+    platform.simulator._rest.create = breaks
+
+    async def work() -> None:
+        names = {name for name, _ in exporter.page()}
+        assert "contactcenter_queue_contacts_waiting" in names
+        assert "contactcenter_queue_contacts_handled_total" in names
+        assert "contactcenter_queue_estimated_wait_seconds" not in names
+
+    alone(exporter, work())
+
+
+def test_an_interval_is_kept() -> None:
+    """With a longer interval, what was pushed is published so often and no more."""
+    platform = small()
+    exporter = Exporter(platform, feeds={"statistics": {"interval": "20s"}})
+
+    async def work() -> None:
+        labels = {"feed": "statistics", "outcome": "ok"}
+        before = exporter.metric("feed_refreshes_total", **labels) or 0.0
+        await exporter.go_on(200)
+        after = exporter.metric("feed_refreshes_total", **labels) or 0.0
+        assert 9 <= after - before <= 11
+
+    alone(exporter, work())
+
+
+def test_a_bad_name_costs_only_itself_when_polling() -> None:
+    """A lot of names that is refused is halved until the bad one is found, which is remembered."""
+    platform = small(refuses_unknown_names=True)
+    queues = platform.simulator.objects()["Queue"]
+    names = [
+        {
+            "name": name,
+            "object_type": "Queue",
+            "object_ids": queues,
+            "metric": f"custom_{number}",
+        }
+        for number, name in enumerate(("CurrentNumberWaitingCalls", "Nope"))
+    ]
+    exporter = Exporter(platform, objects=[], statistics=names, mode="poll")
+
+    async def work() -> None:
+        found = {name for name, _ in exporter.page()}
+        assert "contactcenter_custom_0" in found
+        assert "contactcenter_custom_1" not in found
+        before = len(platform.requests("/get-statistic-ex"))
+        await exporter.go_on(61)
+        assert len(platform.requests("/get-statistic-ex")) <= before + 5
+
+    alone(exporter, work())
+
+
+def test_failing_connects_are_not_taken_for_silence() -> None:
+    """While connects are known to fail figures get older, though they are still shown."""
+    platform = small()
+    line = Line(platform.simulator.app)
+    exporter = Exporter(platform, line)
+
+    async def work() -> None:
+        line.is_cut = True
+        await exporter.go_on(23)
+        read = exporter.metric("feed_last_success_timestamp_seconds", feed="statistics")
+        await exporter.go_on(5)
+        later = exporter.metric("feed_last_success_timestamp_seconds", feed="statistics")
+        assert read == later
+        assert exporter.page()
+
+    alone(exporter, work())

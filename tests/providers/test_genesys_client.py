@@ -15,6 +15,7 @@ from exporter.errors import (
     InvalidAnswer,
     ProviderError,
     Refused,
+    Rejected,
     ServerTrouble,
     SessionLost,
     Throttled,
@@ -128,10 +129,10 @@ async def test_a_token_by_client_credentials_from_another_host(clock: Any) -> No
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (400, {"error": "invalid_grant", "error_description": "swordfish is wrong"}, Unauthorized),
-        (401, {"error": "invalid_client"}, Unauthorized),
-        (403, {}, Unauthorized),
-        (401, "<html>", Unauthorized),
+        (400, {"error": "invalid_grant", "error_description": "swordfish is wrong"}, Rejected),
+        (401, {"error": "invalid_client"}, Rejected),
+        (403, {}, Rejected),
+        (401, "<html>", Rejected),
         (400, {"error": "temporarily_unavailable"}, ServerTrouble),
         (400, "<html>", Refused),
         (503, "<html>", ServerTrouble),

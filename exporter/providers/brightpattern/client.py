@@ -75,6 +75,7 @@ class Client:
 
     async def sign_in(self) -> None:
         """Be known to the platform."""
+        self._login.begin()
         await self._login.ready()
 
     async def sign_out(self) -> None:

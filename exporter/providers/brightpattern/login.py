@@ -28,6 +28,9 @@ _OLD_WAY = (
 class Login(Protocol):
     """A way to be known to the platform."""
 
+    def begin(self) -> None:
+        """Forget what an earlier session had, a refusal included."""
+
     async def ready(self) -> None:
         """See to it that there is something to show. Raises ``ProviderError``."""
 
@@ -64,6 +67,10 @@ class OAuth:
         self._secret = secret
         self._timeout = timeout
         self._token = Token(self._ask, clock)
+
+    def begin(self) -> None:
+        """Ask again even where that was refused before; a token that is valid stays."""
+        self._token.dare()
 
     async def ready(self) -> None:
         """Ask for a token where there is none, or where most of its life is over."""
@@ -108,6 +115,9 @@ class Password:
         self._password = password
         self._timeout = timeout
         self._open = False
+
+    def begin(self) -> None:
+        """Do nothing: the next request signs in where that has not been done."""
 
     async def ready(self) -> None:
         """Sign in where that has not been done."""

@@ -115,7 +115,7 @@ class Client:
         if code in _DONE:
             return {}
         said = str(status.get("message", "no message")) if isinstance(status, dict) else "no status"
-        raise Refused(self._http.hide(f"{operation}: code {code}: {said[:_SAID]}"))
+        raise Refused(f"{operation}: code {code}: {self._http.hide(said)[:_SAID]}")
 
     async def _twice(
         self, method: str, path: str, operation: str, body: Json | None, limit: float

@@ -55,7 +55,8 @@ class Session:
     ``heard`` is told the channel and the data of every event, in the order of arrival. It may be
     called before ``start`` returns. ``missed`` is told that the session goes on after an answer
     was lost, and with it whatever events it had. ``alive_until`` is the monotonic time at which the
-    next good answer is overdue: until then silence means that nothing has happened.
+    next good answer is overdue: until then silence means that nothing has happened. ``failing`` is
+    whether connects are known to fail, again and again.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Session:
         roll: Roll = random.random,
     ) -> None:
         self.alive_until = -math.inf
+        self.failing = False
         self._post = post
         self._clock = clock
         self._heard = heard
@@ -89,6 +91,7 @@ class Session:
     async def start(self, channels: Sequence[str]) -> None:
         """Begin a session that is subscribed to all channels. Raises ``ProviderError``."""
         self._client = None
+        self.failing = False
         self._advice = Advice()  # some servers send none with the handshake, and mean "retry"
         request = self._request("handshake", version="1.0", supportedConnectionTypes=[LONG_POLLING])
         (reply,) = await self._exchange("handshake", [request], _PROMPT)
@@ -127,6 +130,7 @@ class Session:
             if self._advice.reconnect == HANDSHAKE:
                 await self._part()
                 return
+            self.failing = failure is not None and failures > 0
             if failure is not None:
                 failures += 1
                 await self._endure(failure, failures)

@@ -27,7 +27,7 @@ HEARD_EVERY = (
     10.0  # seconds: how often a long poll is answered at least, as some statistics come so
 )
 _BETWEEN = 5.0  # seconds, at least, from one such opening to the next
-_LOOK_EVERY = 1.0
+_MOST_FAILURES = 5  # to open anew, one after the other; then the session is begun anew
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
 CLOSE_LIMIT = 2.0  # seconds for each step of it: an orchestrator waits ten in all
 
@@ -54,6 +54,7 @@ class Live:
         self._wake = asyncio.Event()
         self._losses = 0  # how often everything had to be opened anew
         self._mended = 0  # how many of these have been made good
+        self._late = False  # the last reading could not be had
         self._tasks: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
@@ -83,6 +84,7 @@ class Live:
 
     def reading(self) -> Reading:
         """Return what is known now. Raises ``ProviderError`` where that is not up to date."""
+        self._late = True
         for task in self._tasks:
             if task.done():
                 self._ended(task.exception())
@@ -92,20 +94,21 @@ class Live:
             raise Unavailable("the statistics service is unavailable")
         if self._mended != self._losses:
             raise Reopening("the platform lost the session; the statistics are opened again")
+        if self._session.failing:
+            raise Reopening("the long poll fails; what is known gets old")
+        self._late = False
         return self._book.reading()
 
-    async def recovered(self, seconds: float) -> Reading | None:
-        """Wait up to ``seconds`` until there is a reading again. Raises ``ProviderError``."""
-        end = self._clock.monotonic() + seconds
-        while (left := end - self._clock.monotonic()) > 0:
-            await self._clock.sleep(min(_LOOK_EVERY, left))
-            try:
-                return self.reading()
-            except (SessionLost, Unauthorized):
-                raise
-            except ProviderError:
-                continue
-        return None
+    def recovered(self) -> Reading | None:
+        """Return a reading if one is late and can be had now. Raises ``ProviderError``."""
+        if not self._late:
+            return None
+        try:
+            return self.reading()
+        except (SessionLost, Unauthorized):
+            raise
+        except ProviderError:
+            return None
 
     def _heard(self, channel: str, data: object) -> None:
         was = self._subscriptions.available
@@ -158,6 +161,8 @@ class Live:
                 raise
             except ProviderError as error:
                 failures += 1
+                if failures >= _MOST_FAILURES:
+                    raise
                 self._log.debug("opening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
 

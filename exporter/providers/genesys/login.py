@@ -1,5 +1,6 @@
 """Signing in to the Authentication API v3: a token by password or client credentials."""
 
+import re
 from base64 import b64encode
 
 import httpx
@@ -16,6 +17,7 @@ from exporter.transport import Http, check_status
 _PATH = "/auth/v3"
 _UNKNOWN_LIFE = 600.0  # seconds, where the platform does not say
 _LONGEST_LIFE = 7 * 86_400.0
+_CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749; anything else is not repeated
 _BUSY = ("server_error", "temporarily_unavailable")  # RFC 6749, section 4.1.2.1
 _REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
@@ -78,7 +80,8 @@ async def _read_token(response: httpx.Response) -> tuple[str, float]:
     found = _parse(response.content)
     said = found.get("error")
     if response.status_code in _REFUSED and isinstance(said, str) and said not in _BUSY:
-        raise Unauthorized(f"HTTP {response.status_code}: {said[:100]}: the login was not accepted")
+        word = said if _CODE.fullmatch(said) else "refused"
+        raise Unauthorized(f"HTTP {response.status_code}: {word}: the login was not accepted")
     if said in _BUSY:
         raise ServerTrouble(f"HTTP {response.status_code}: {said}")
     check_status(response)

@@ -1,12 +1,11 @@
 """A session without CometD: statistics are opened without updates, and read when they are due."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from exporter.clock import Clock
-from exporter.errors import InvalidAnswer, Refused, ServerTrouble
+from exporter.errors import InvalidAnswer, Refused, ServerTrouble, SessionLost
 from exporter.logs import Log
 from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
@@ -14,6 +13,9 @@ from exporter.providers.genesys.cometd import Session
 from exporter.providers.genesys.live import CHECK_EVERY, CLOSE_LIMIT
 from exporter.providers.genesys.subscriptions import Subscriptions
 from exporter.rows import Reading
+
+_Name = tuple[str, str, str]  # the statistic's name, its object's type and id
+_MOST_REFUSALS = 64  # requests spent on finding out which names of a refused lot are bad
 
 
 class Poll:
@@ -37,7 +39,8 @@ class Poll:
         self._chunk = chunk
         self._clock = clock
         self._session = Session(client.messages, clock, subscriptions.heard, log)
-        self._names: dict[tuple[Any, Any, Any], int] = {
+        self._refused: set[int] = set()  # names that the platform does not take
+        self._names: dict[_Name, int] = {
             (each.wanted.name, each.kind, each.identity): at
             for at, each in enumerate(book.statistics)
             if each.wanted.name
@@ -69,9 +72,10 @@ class Poll:
     async def reading(self) -> Reading:
         """Read every statistic. Raises ``ProviderError``."""
         if self._outdated:
-            await self._open_anew()
-        elif self._clock.monotonic() >= self._retry_at and self._book.missing:
+            raise SessionLost("a subscription is gone")  # opening takes longer than a refresh may
+        if self._clock.monotonic() >= self._retry_at and self._book.missing:
             self._retry_at = self._clock.monotonic() + CHECK_EVERY
+            self._refused.clear()
             await self._subscriptions.open_missing()
         try:
             await self._subscriptions.read()
@@ -82,19 +86,37 @@ class Poll:
         return self._book.reading()
 
     async def _read_names(self) -> None:
-        wanted = list(self._names)
+        wanted = [each for each in self._names if self._names[each] not in self._refused]
+        left = [_MOST_REFUSALS]
         for start in range(0, len(wanted), self._chunk):
-            lot = wanted[start : start + self._chunk]
-            asked = [
-                {"name": str(name), "objectId": identity, "objectType": kind}
-                for name, kind, identity in lot
-            ]
-            came = set()
-            for entry in await self._client.values(asked):
-                key = (entry.get("name"), entry.get("objectType"), entry.get("objectId"))
-                number = self._names.get(key)
-                if number is not None:
-                    came.add(number)
-                    self._book.opened(number)
-                    self._book.put(number, entry)
-            self._book.lost(self._names[key] for key in lot if self._names[key] not in came)
+            await self._read_lot(wanted[start : start + self._chunk], left)
+
+    async def _read_lot(self, lot: Sequence[_Name], left: list[int]) -> None:
+        """Read some names; where they are refused together, find out which are bad."""
+        asked = [
+            {"name": name, "objectId": identity, "objectType": kind} for name, kind, identity in lot
+        ]
+        numbers = {self._names[each] for each in lot}
+        try:
+            entries = await self._client.values(asked)
+        except Refused:
+            left[0] -= 1
+            if left[0] <= 0:
+                raise
+            if len(lot) == 1:
+                self._refused |= numbers
+                self._book.lost(numbers)
+                return
+            middle = len(lot) // 2
+            await self._read_lot(lot[:middle], left)
+            await self._read_lot(lot[middle:], left)
+            return
+        came = set()
+        for entry in entries:
+            key = tuple(str(entry.get(part)) for part in ("name", "objectType", "objectId"))
+            number = self._names.get(key)  # type: ignore[arg-type]
+            if number in numbers:
+                came.add(number)
+                self._book.opened(number)
+                self._book.put(number, entry)
+        self._book.lost(numbers - came)

@@ -61,7 +61,11 @@ class Subscriptions:
         self._old.update(self._ids)
         self._ids = {}
         self._book.close()
-        await self._open(self._mine())
+        try:
+            await self._open(self._mine())
+        except ProviderError:
+            await self._delete_old()
+            raise
         self._book.settle()
         await self._delete_old()
 
@@ -113,8 +117,10 @@ class Subscriptions:
         described = [statistics[number].described(str(number), quiet=self._quiet) for number in lot]
         try:
             entries = await self._client.create(subscription, described)
-        except Refused as error:
+        except (Refused, ServerTrouble) as error:
             self._ids.pop(subscription, None)
+            if isinstance(error, ServerTrouble) and not statistics[lot[0]].wanted.guess:
+                raise  # a doubtful definition may well break the platform: it costs only itself
             left[0] -= 1
             if len(lot) == 1 or left[0] <= 0:
                 self._log.debug("statistics refused", statistics=len(lot), error=str(error))

@@ -42,15 +42,16 @@ def number_of(value: Any, depth: int = _DEPTH) -> Cell:
 
 def _inner_number(value: dict[str, Any], depth: int) -> Cell:
     if "stringValue" in value or "intValue" in value:
-        return _event_number(value)
+        return _event_number(value, depth) if depth else UNREADABLE
     if len(value) == 1 and depth:
         return number_of(next(iter(value.values())), depth - 1)
     return UNREADABLE if value else None
 
 
-def _event_number(value: dict[str, Any]) -> Cell:
+def _event_number(value: dict[str, Any], depth: int) -> Cell:
     """Take the text where it is a number, since the integer beside it has lost the fraction."""
-    text, whole = number_of(value.get("stringValue")), number_of(value.get("intValue"))
+    text = number_of(value.get("stringValue"), depth - 1)
+    whole = number_of(value.get("intValue"), depth - 1)
     with contextlib.suppress(ValueError):
         if text is not None:
             number(text)
