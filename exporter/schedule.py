@@ -1,8 +1,9 @@
-"""When: which feed is read next, how failures are waited out. The only file that sleeps.
+"""When: which feed is read next, how failures are waited out.
 
 One task for each account, one request at a time in it. Failures reach one of three scopes: a
 feed (its next time moves), the session (sign in anew), the credentials (stop, so that no account
-is locked). The schedule is the retry: no client tries again on its own.
+is locked). The schedule is the retry: no client tries again on its own, but for a session that the
+platform pushes into, which has to be kept alive between refreshes (Genesys).
 """
 
 import asyncio

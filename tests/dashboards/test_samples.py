@@ -77,7 +77,9 @@ def test_inhibitions_are_about_alerts_that_exist() -> None:
     known = set(alerts(BOARDS / "rules"))
     for rule in sample("alertmanager.yml")["inhibit_rules"]:
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
-            label, pattern = re.fullmatch(r'(\w+)=~?"(.*)"', matcher).groups()  # type: ignore[union-attr]
+            parts = re.fullmatch(r'(\w+)=~?"(.*)"', matcher)
+            assert parts, matcher
+            label, pattern = parts.groups()
             if label == "alertname":
                 assert [name for name in known if re.fullmatch(pattern, name)], matcher
         assert {"provider", "account"} <= set(rule["equal"])

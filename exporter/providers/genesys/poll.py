@@ -113,8 +113,8 @@ class Poll:
             return
         came = set()
         for entry in entries:
-            key = tuple(str(entry.get(part)) for part in ("name", "objectType", "objectId"))
-            number = self._names.get(key)  # type: ignore[arg-type]
+            name, kind = str(entry.get("name")), str(entry.get("objectType"))
+            number = self._names.get((name, kind, str(entry.get("objectId"))))
             if number in numbers:
                 came.add(number)
                 self._book.opened(number)
