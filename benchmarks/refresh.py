@@ -41,7 +41,6 @@ class Kernel:
         self.accounts = accounts(series)
         self._tables = {table.name: table for table in TABLES}
         self._board = Board()
-        self._readings: dict[str, Reading] = {}
         self._folds: dict[str, Folded] = {}
         self._ledgers = {each.name: Ledger() for each in self.accounts}
         self._snapshots: dict[str, Snapshot] = {}
@@ -64,10 +63,9 @@ class Kernel:
 
     def _take(self, account: Account, reading: Reading) -> None:
         name = account.name
-        folded = self._folds.get(name)
-        if folded is None or reading.tables != self._readings[name].tables:
-            folded = fold(reading, self._tables, account.scope, raw=False, before=folded)
-        self._folds[name], self._readings[name] = folded, reading
+        before = self._folds.get(name)
+        folded = fold(reading, self._tables, account.scope, raw=False, before=before)
+        self._folds[name] = folded
         snapshot = take(
             name,
             FEED,

@@ -65,7 +65,7 @@ def apply(
     snapshot = take(
         base["account"],
         FEED,
-        Folded(sheet.series),
+        Folded(sheet.series()),
         Ledger(),
         taken_at=at,
         source_at=None,
@@ -81,7 +81,7 @@ class _Sheet:
     def __init__(self, base: Mapping[str, str], at: float) -> None:
         self.at = at
         self.until = at + _LOOK_AGAIN
-        self.series: dict[Family, Series] = {}
+        self._lines: dict[Family, list[tuple[bytes, Number]]] = {}
         self.matched: set[Entry] = set()
         self._start = b"{" + label_pairs(base) + b","
         self._open: dict[Hours, bool] = {}
@@ -95,10 +95,16 @@ class _Sheet:
             if entry.hours:
                 self._add(entry.open, {entry.subject: name}, int(self._is_open(entry.hours)))
 
+    def series(self) -> dict[Family, Series]:
+        """Return what was written."""
+        return {
+            family: Series([labels for labels, _ in lines], [value for _, value in lines], None)
+            for family, lines in self._lines.items()
+        }
+
     def _add(self, family: Family, labels: Mapping[str, str], value: Number) -> None:
-        series = self.series.setdefault(family, Series([], [], None))
-        series.labels.append(self._start + label_pairs(labels) + b"} ")
-        series.values.append(value)
+        line = self._start + label_pairs(labels) + b"} ", value
+        self._lines.setdefault(family, []).append(line)
 
     def _is_open(self, hours: Hours) -> bool:
         if hours not in self._open:

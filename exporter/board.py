@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from exporter.applied import Applied, apply
 from exporter.clock import SystemClock
+from exporter.families import Family
 from exporter.objectives import Entry, Objectives
 from exporter.page import Chapter, Page, assemble
 from exporter.snapshot import Block, Snapshot
@@ -30,6 +32,25 @@ class Place:
     tried: Callable[[], bool]
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     applied: Applied | None = None
+    fitted: "Fitted | None" = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """An account's blocks as they are shown.
+
+    ``of`` are the blocks of its snapshots, and ``trims`` those that had to lose series, by what
+    they are trimmed from.
+    """
+
+    of: Sequence[Mapping[Family, Block]]
+    blocks: Sequence[Block]
+    trims: Mapping[tuple[Block, ...], Block]
+
+    def still(self, snapshots: Sequence[Snapshot]) -> bool:
+        """Tell whether these snapshots have the very same blocks."""
+        pairs = zip_longest(self.of, snapshots)
+        return all(snapshot and blocks is snapshot.blocks for blocks, snapshot in pairs)
 
 
 class Board:
@@ -52,7 +73,6 @@ class Board:
         self._lock = threading.Lock()
         self._dropped = dropped
         self._doubled = doubled
-        self._trims: dict[tuple[Block, ...], Block] = {}
         self._objectives = objectives or Objectives()
         self._wall = wall or SystemClock().time
         self.changed = threading.Event()
@@ -109,9 +129,8 @@ class Board:
 
         ``before`` is an earlier page whose work is taken over where nothing has changed.
         """
-        owned: dict[str, list[Block]] = {}
+        owned: dict[str, Sequence[Block]] = {}
         valid_until = now + LONGEST_VALID
-        trims: dict[tuple[Block, ...], Block] = {}
         objectives, wall = self._objectives, self._wall()
         for account, place, fresh in self._fresh(now):
             valid_until = min([valid_until, *(snapshot.expires_at for snapshot in fresh)])
@@ -120,8 +139,9 @@ class Board:
             if applied is not None:
                 valid_until = min(valid_until, now + applied.until - wall)
                 shown = [*fresh, applied.snapshot]  # last: the first to go where there are too many
-            owned[account] = self._fit(account, shown, place.max_series, trims)
-        self._trims = trims
+            if place.fitted is None or not place.fitted.still(shown):
+                place.fitted = self._fit(account, shown, place)
+            owned[account] = place.fitted.blocks
         return assemble(owned, extra, valid_until, before)
 
     def unmatched(self, now: float) -> list[Entry] | None:
@@ -163,59 +183,70 @@ class Board:
             place.applied = apply(objectives, place.base, fresh, wall, place.applied)
         return place.applied
 
-    def _fit(
-        self,
-        account: str,
-        snapshots: Sequence[Snapshot],
-        limit: int,
-        trims: dict[tuple[Block, ...], Block],
-    ) -> list[Block]:
-        """Return an account's blocks, less doubles between feeds and series over its cap."""
-        fitted: list[Block] = []
-        seen: dict[str, list[Block]] = {}
-        left = limit
+    def _fit(self, account: str, snapshots: Sequence[Snapshot], place: Place) -> Fitted:
+        """Choose an account's blocks: less doubles between feeds and series over its cap."""
+        blocks = [block for snapshot in snapshots for block in snapshot.blocks.values()]
+        names = {block.family.name for block in blocks}
+        size = sum(snapshot.size for snapshot in snapshots)
+        if size <= place.max_series and len(names) == len(blocks):  # so it is nearly always
+            for snapshot in snapshots:
+                self._dropped(account, snapshot.feed, 0)
+            return Fitted([snapshot.blocks for snapshot in snapshots], blocks, {})
+        fitter = _Fitter(place.fitted.trims if place.fitted else {})
+        left = place.max_series
         for snapshot in snapshots:
             over = 0
             for found in sorted(snapshot.blocks.values(), key=lambda block: block.family.name):
-                name = found.family.name
-                block = self._undoubled(found, seen.get(name, []), snapshot, trims)
+                block, doubles = fitter.undoubled(found)
+                if doubles:
+                    self._doubled(account, snapshot.feed, doubles)
                 if len(block.labels) > left:
                     over += len(block.labels) - left
-                    block = self._headed(block, left, trims)
+                    block = fitter.headed(block, left)
                 left -= len(block.labels)
-                seen.setdefault(name, []).append(block)
-                if block.labels:
-                    fitted.append(block)
+                fitter.take(block)
             self._dropped(account, snapshot.feed, over)
-        return fitted
+        return Fitted([snapshot.blocks for snapshot in snapshots], fitter.blocks, fitter.trims)
 
-    def _undoubled(
-        self,
-        block: Block,
-        earlier: Sequence[Block],
-        snapshot: Snapshot,
-        trims: dict[tuple[Block, ...], Block],
-    ) -> Block:
-        """Drop the series that a more important feed of the account already shows."""
+
+class _Fitter:
+    """Fits blocks to what is there already; ``before`` are the trims that were made last time."""
+
+    def __init__(self, before: Mapping[tuple[Block, ...], Block]) -> None:
+        self.blocks: list[Block] = []
+        self.trims: dict[tuple[Block, ...], Block] = {}
+        self._before = before
+        self._seen: dict[str, list[Block]] = {}
+
+    def take(self, block: Block) -> None:
+        """Let a block be shown."""
+        self._seen.setdefault(block.family.name, []).append(block)
+        if block.labels:
+            self.blocks.append(block)
+
+    def undoubled(self, block: Block) -> tuple[Block, int]:
+        """Drop the series that a more important feed shows; return how many doubles are new."""
+        earlier = self._seen.get(block.family.name)
         if not earlier:
-            return block
+            return block, 0
         taken = {label for other in earlier for label in other.labels}
         if taken.isdisjoint(block.labels):
-            return block
+            return block, 0
         key = (block, *earlier)
-        trim = self._trims.get(key)
+        trim = self._before.get(key)
+        doubles = 0
         if trim is None:
             trim = block.without(taken)
-            self._doubled(snapshot.account, snapshot.feed, len(block.labels) - len(trim.labels))
-        trims[key] = trim
-        return trim
+            doubles = len(block.labels) - len(trim.labels)
+        self.trims[key] = trim
+        return trim, doubles
 
-    def _headed(self, block: Block, series: int, trims: dict[tuple[Block, ...], Block]) -> Block:
+    def headed(self, block: Block, series: int) -> Block:
         """Keep the first series of a block; the same ones as long as the block is the same."""
-        trim = self._trims.get((block,))
+        trim = self._before.get((block,))
         if trim is None or len(trim.labels) != series:
             trim = block.head(series)
-        trims[(block,)] = trim
+        self.trims[(block,)] = trim
         return trim
 
 

@@ -6,7 +6,8 @@ Every family here also carries ``provider`` and ``account`` and the account's ow
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 PREFIX = "contactcenter_"
@@ -37,19 +38,20 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _PLAIN_HELP = re.compile(r"[^\"\\\n]+\.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
     """One metric name: its meaning, kind and own labels (in the order they are written).
 
-    Raises ``ValueError`` where the name breaks the grammar of Prometheus: only counters end in
-    ``_total``; HELP is one plain sentence that reads the same in both exposition formats.
+    There is one object for each, by which series are found. Raises ``ValueError`` where the name
+    breaks the grammar of Prometheus: only counters end in ``_total``; HELP is one plain sentence
+    that reads the same in both exposition formats.
     """
 
     name: str
     help: str
     kind: Kind = "gauge"
     labels: tuple[str, ...] = ()
-    sliding: "Family | None" = field(default=None, compare=False)
+    sliding: "Family | None" = None
 
     def __post_init__(self) -> None:
         short = self.name.removeprefix(PREFIX)
@@ -97,6 +99,7 @@ def _own(name: str, text: str, *labels: str, kind: Kind = "gauge") -> Family:
     return Family(PREFIX + name, text, kind, labels)
 
 
+@lru_cache(maxsize=4096)
 def custom(name: str, labels: tuple[str, ...]) -> Family:
     """Return the gauge family ``name`` of a figure that the user maps to no family of ours."""
     return Family(

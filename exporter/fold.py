@@ -5,15 +5,18 @@ an absent or empty cell makes no series.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import NamedTuple, cast
 
-from exporter.errors import InvalidAnswer
+from exporter.columns import Columns, Schema, text_of
 from exporter.families import RAW_VALUE, Family
-from exporter.parsers import Cell, Number, Parser, number, whole_numbers
+from exporter.layout import Layout
+from exporter.naming import name_rows
+from exporter.parsers import Number, number
 from exporter.period import Period
-from exporter.recall import Recall
+from exporter.recall import Recall, Row, Values
 from exporter.rows import Reading, Rows
 from exporter.scope import Scope, label_pairs
 from exporter.tables import (
@@ -22,12 +25,10 @@ from exporter.tables import (
     Figure,
     Reasons,
     Spread,
-    States,
     StateSet,
     Sum,
     Table,
     Tally,
-    normalise,
 )
 
 RAW_CAP = 10_000  # series of raw_value for one table
@@ -35,22 +36,16 @@ _OBJECTS = {"queue", "campaign"}  # labels whose values may have objectives
 
 
 class Series(NamedTuple):
-    """All series of one family: rendered labels (``{…} ``) and values, side by side."""
+    """All series of one family: rendered labels (``{…} ``) and values, side by side.
 
-    labels: list[bytes]
-    values: list[Number]
+    Both are shared by what is made of them and by later folds, and never changed. ``distinct``
+    tells that no two can have the same labels.
+    """
+
+    labels: Sequence[bytes]
+    values: Sequence[Number]
     period: Period | None
-
-
-@dataclass(slots=True)
-class Schema:
-    """How well a table fits what the platform sent."""
-
-    unmapped: dict[str, set[str]] = field(
-        default_factory=lambda: {"column": set(), "state": set(), "media": set()}
-    )
-    missing: set[str] = field(default_factory=set)
-    rejected: Counter[str] = field(default_factory=Counter)
+    distinct: bool = False
 
 
 @dataclass(slots=True)
@@ -77,148 +72,120 @@ def fold(
 ) -> Folded:
     """Map a reading to series.
 
-    ``before`` is an earlier fold by the same tables and scope, whose work is taken over where rows
-    have not changed. Raises ``InvalidAnswer`` where a grid lacks the column that names its rows.
+    ``before`` is an earlier fold by the same tables, scope and ``raw``. Where nothing has changed
+    it is returned as it is, else its work is taken over where rows have not changed. Raises
+    ``InvalidAnswer`` where a grid lacks the column that names its rows.
     """
+    known = before.recalls if before else {}
+    folds = [
+        _TableFold(tables[name], rows, scope, known.get(name))
+        for name, rows in reading.tables.items()
+    ]
+    if before and list(known) == list(reading.tables) and all(each.unchanged for each in folds):
+        return before
     folded = Folded()
-    recalls = before.recalls if before else {}
-    for name, rows in reading.tables.items():
-        _TableFold(tables[name], rows, scope, folded, recalls.get(name)).run(raw=raw)
+    for each in folds:
+        each.run(folded, raw=raw)
     for family, series in folded.series.items():
-        folded.duplicates += _drop_duplicates(series)
-        assert len(series.labels) == len(series.values), family.name
+        if not series.distinct:
+            folded.series[family] = unique = _unique(series)
+            folded.duplicates += len(series.labels) - len(unique.labels)
     return folded
 
 
-def _drop_duplicates(series: Series) -> int:
-    """Keep the first of each label set; return how many went."""
-    extra = len(series.labels) - len(set(series.labels))
-    if extra:
-        first: dict[bytes, Number] = {}
+def _unique(series: Series) -> Series:
+    """Keep the first of each label set."""
+    first: dict[bytes, Number] = {}
+    if len(set(series.labels)) < len(series.labels):
         for label, value in zip(series.labels, series.values, strict=True):
             first.setdefault(label, value)
-        series.labels[:] = first.keys()
-        series.values[:] = first.values()
-    return extra
+        return Series([*first.keys()], [*first.values()], series.period)
+    return series
 
 
 class _TableFold:
     """One table meeting one grid."""
 
-    def __init__(
-        self, table: Table, rows: Rows, scope: Scope, folded: Folded, before: Recall | None
-    ) -> None:
+    def __init__(self, table: Table, rows: Rows, scope: Scope, before: Recall | None) -> None:
         self.table = table
-        self.rows = rows
-        self.scope = scope
-        self.folded = folded
-        self.schema = folded.schemas.setdefault(table.name, Schema())
-        self.base = b"{" + label_pairs(scope.base)
-        self.at: dict[str, int] = {}
-        self.exact = {header: at for at, header in reversed([*enumerate(rows.headers)])}
-        for position, header in enumerate(rows.headers):
-            self.at.setdefault(normalise(header), position)
-        self.cells = self._wanted(rows.cells)
         self.by_row = table.subject != "agent" or scope.agents != "aggregate"
-        self.shown = self._shown() if self.by_row else []
-        keys = [key.label for key in table.key]
-        self.recall = Recall(rows.headers, self.cells, self.shown, keys, before)
-        folded.recalls[table.name] = self.recall
-        self.parts = self.recall.parts
-        self.without = list(range(len(self.shown)))  # rows of which no series has been made yet
+        known = before is not None and before.layout.fits(rows)
+        self.layout = before.layout if before and known else Layout(table, rows.headers, rows.names)
+        named_by = self.layout.naming if rows.cells else ()
+        texts = [
+            ["" if (cell := row[at]) is None else str(cell) for row in rows.cells]
+            for at in named_by
+        ]
+        self.naming = name_rows(
+            table, scope, len(rows.cells), texts, before.naming if before else None
+        )
+        wanted = self.naming.wanted
+        self.cells: Sequence[Row] = (
+            rows.cells if wanted is None else [rows.cells[at] for at in wanted]
+        )
+        self.recall = Recall(self.layout, self.naming, self.cells, before)
+        self.unchanged = self.recall.unchanged
+        self.scope = scope
 
-    def run(self, *, raw: bool) -> None:
-        for figure in self.table.figures:
-            self._fold_figure(figure)
-        unknown = self._unknown_headers()
-        self.schema.unmapped["column"] |= {header for header, ours in unknown if not ours}
+    def run(self, folded: Folded, *, raw: bool) -> None:
+        """Add to ``folded`` what is found."""
+        self.folded = folded
+        self.base = b"{" + label_pairs(self.scope.base)
+        self.schema = folded.schemas.setdefault(self.table.name, Schema())
+        self.columns = Columns(self.cells, self.recall, self.schema)
+        folded.recalls[self.table.name] = self.recall
+        # The rows of which no series has been made yet.
+        self.without: Sequence[int] = range(len(self.naming.shown))
+        for figure, position in self.layout.places:
+            if position is not None:
+                self._fold_figure(figure, position)
+            elif isinstance(figure, Spread):
+                self._spread(figure)
+            else:
+                self._missing(figure)
+        strange = self.layout.strange
+        self.schema.unmapped["column"] |= {header for header, ours in strange if not ours}
         if raw and self.by_row:
-            self._raw([header for header, _ in unknown])
+            self._raw([header for header, _ in strange])
         for at, key in enumerate(self.table.key):
-            without = set(self.without)
-            names = (name[at] for row, name in enumerate(self.shown) if row not in without)
-            self._note_objects(key.label, names)
-
-    # What the rows are about ---------------------------------------------------------------
-
-    def _position(self, header: str, aliases: Iterable[str] = ()) -> int | None:
-        found = (self.at.get(normalise(name)) for name in (header, *aliases))
-        return next((position for position in found if position is not None), None)
-
-    def _key_positions(self) -> list[int]:
-        positions = []
-        for key in self.table.key:
-            position = self._position(key.header, key.aliases)
-            if position is None:
-                raise InvalidAnswer(f"{self.table.name}: no column {key.header!r}")
-            positions.append(position)
-        return positions
-
-    def _wanted(self, cells: Sequence[Sequence[Cell]]) -> list[Sequence[Cell]]:
-        """Keep the rows that name themselves and that the account wants."""
-        keys = self._key_positions() if cells else []
-        also = self._position(self.table.display) if self.table.display else None
-        names = keys if also is None else [*keys, also]
-        subject = self.table.subject
-        return [
-            row
-            for row in cells
-            if all(_text(row[key]) for key in keys)
-            and self.scope.wants(subject, [str(row[name]) for name in names])
-        ]
-
-    def _shown(self) -> list[tuple[str, ...]]:
-        """Return each row's own label values."""
-        keys = self._key_positions() if self.cells else []
-        names = [tuple(str(row[key]) for key in keys) for row in self.cells]
-        if self.table.subject != "agent" or self.scope.agents == "id":
-            return names
-        ids = [name[0] for name in names]
-        if self.scope.agents == "hashed":
-            return [(self.scope.hashed(identity),) for identity in ids]
-        return [(name,) for name in self._display_names(ids)]
-
-    def _display_names(self, ids: list[str]) -> list[str]:
-        """Return people's names; those of namesakes carry the id, those without one are ids."""
-        at = self._position(self.table.display) if self.table.display else None
-        if at is None:
-            return ids
-        names = [_text(row[at]) for row in self.cells]
-        often = Counter(names)
-        return [
-            name if name and often[name] == 1 else f"{name} ({identity})" if name else identity
-            for name, identity in zip(names, ids, strict=True)
-        ]
+            if key.label in _OBJECTS:
+                without = set(self.without)
+                shown = enumerate(self.naming.shown)
+                self._note_objects(
+                    key.label, [name[at] for row, name in shown if row not in without]
+                )
 
     # Figures -------------------------------------------------------------------------------
 
-    def _fold_figure(self, figure: Figure) -> None:
-        if isinstance(figure, Spread):
-            self._spread(figure)
-            return
-        position = self._position(figure.header, figure.aliases)
-        if position is None:
-            if figure.certain and self.rows.headers:
-                self.schema.missing.add(figure.header)
-            if isinstance(figure, Tally) and not self.cells:
-                self._tally(figure, 0)
-            return
-        handlers: dict[type, Callable[..., None]] = {
-            Column: self._column,
-            CurrentState: self._current_state,
-            StateSet: self._state_set,
-            Tally: self._tally,
-            Reasons: self._reasons,
-            Sum: self._sum,
-        }
-        handlers[type(figure)](figure, position)
+    def _fold_figure(self, figure: Figure, position: int) -> None:
+        match figure:
+            case Column():
+                self._column(figure, position)
+            case CurrentState():
+                self._current_state(figure, position)
+            case StateSet():
+                self._state_set(figure, position)
+            case Tally():
+                self._tally(figure, position)
+            case Reasons():
+                self._reasons(figure, position)
+            case Sum():
+                self._sum(figure, position)
+
+    def _missing(self, figure: Column | CurrentState | StateSet | Tally | Reasons | Sum) -> None:
+        if figure.certain and self.layout.headers:
+            self.schema.missing.add(figure.header)
+        if isinstance(figure, Tally) and not self.cells:
+            self._tally(figure, 0)
 
     def _column(self, figure: Column, position: int) -> None:
-        if self.by_row:
-            values = self._read(position, figure.parse)
-            self._add(figure.family, figure.labels, values)
-            some = any(value is not None for value in values)
-            for label, name in figure.labels.items():
+        if not self.by_row:
+            return
+        values = self.columns.read(position, figure.parse)
+        self._put(figure.family, *self._with(figure.family, figure.labels, values))
+        for label, name in figure.labels.items():
+            if label in _OBJECTS:
+                some = any(value is not None for value in values.numbers)
                 self._note_objects(label, [name] if some else [])
 
     def _current_state(self, figure: CurrentState, position: int) -> None:
@@ -228,38 +195,43 @@ class _TableFold:
             state: self._around(figure.family, {"state": state})
             for state in figure.states.canonical
         }
-        series = self._series(figure.family)
-        states = self._states(position, figure.states)
-        for part, state in zip(self.parts, states, strict=True):
-            if state is not None:
-                before, after = around[state]
-                series.labels.append(before + part + after)
-                series.values.append(1)
+        states = self.columns.states(position, figure.states)
+        labels = [
+            around[state][0] + part + around[state][1]
+            for part, state in zip(self.naming.parts, states, strict=True)
+            if state is not None
+        ]
+        self._put(figure.family, labels, [1] * len(labels))
         self._made_series_of(states)
 
     def _state_set(self, figure: StateSet, position: int) -> None:
         if not self.by_row:
             return
-        present = self._states(position, figure.states)
+        present = self.columns.states(position, figure.states)
+        whole = None not in present
+        labels: list[bytes] = []
+        values: list[Number] = []
         for state in figure.states.canonical:
-            values = [None if now is None else int(now == state) for now in present]
-            self._add(figure.family, {"state": state}, values)
+            numbers = [None if now is None else int(now == state) for now in present]
+            found = self._with(figure.family, {"state": state}, Values(numbers, whole))
+            labels += found[0]
+            values += found[1]
+        self._put(figure.family, labels, values)
 
     def _tally(self, figure: Tally, position: int) -> None:
-        found = self._states(position, figure.states) if self.cells else []
+        found = self.columns.states(position, figure.states) if self.cells else []
         if None in found:
             self.schema.unmapped["state"].add("(empty)")
         counts = Counter(state or "other" for state in found)
-        for state in figure.states.canonical:
-            self._single(figure.family, {"state": state}, counts[state])
+        self._counted(figure.family, "state", {x: counts[x] for x in figure.states.canonical})
 
     def _reasons(self, figure: Reasons, position: int) -> None:
-        state_at = self._position(figure.state_header)
+        state_at = self.layout.position(figure.state_header)
         if state_at is None:
             return
-        states = self._states(state_at, figure.states)
+        states = self.columns.states(state_at, figure.states)
         counts = Counter(
-            _text(row[position]) or "unspecified"
+            text_of(row[position]) or "unspecified"
             for row, state in zip(self.cells, states, strict=True)
             if state == figure.state
         )
@@ -267,88 +239,97 @@ class _TableFold:
         shown = Counter(dict(ranked[: figure.cap]))
         for _, rest in ranked[figure.cap :]:
             shown["other"] += rest
-        for reason, rows in shown.items():
-            self._single(figure.family, {"reason": reason}, rows)
+        self._counted(figure.family, "reason", shown)
 
     def _sum(self, figure: Sum, position: int) -> None:
-        values = [value for value in self._read(position, figure.parse) if value is not None]
+        numbers = self.columns.read(position, figure.parse).numbers
+        values = [value for value in numbers if value is not None]
         if values:
-            self._single(figure.family, {}, number(sum(values)))
+            before, after = self._around(figure.family, {})
+            self._put(figure.family, [before + after], [number(sum(values))])
 
     def _spread(self, figure: Spread) -> None:
         """Sum columns past the cap under ``other``; alphabetical, so that the choice is stable."""
         if not self.by_row:
             return
-        wanted = self.rows.names.get(figure.names, frozenset())
-        claimed = self._claimed()
-        found = sorted(
-            header for header in set(self.rows.headers) & wanted if normalise(header) not in claimed
-        )
-        totals: dict[str, Sequence[Number | None]] = {}
-        for rank, header in enumerate(found):
+        totals: dict[str, Values] = {}
+        for rank, header in enumerate(self.layout.spread(figure.names)):
             name = header if rank < figure.cap else "other"
-            column = self._read(self.exact[header], figure.parse)
+            column = self.columns.read(self.layout.exactly(header), figure.parse)
             totals[name] = _sums(totals[name], column) if name in totals else column
+        labels: list[bytes] = []
+        values: list[Number] = []
         for name, column in totals.items():
-            self._add(figure.family, {figure.label: name}, column)
+            found = self._with(figure.family, {figure.label: name}, column)
+            labels += found[0]
+            values += found[1]
+        self._put(figure.family, labels, values)
 
     def _raw(self, headers: Sequence[str]) -> None:
-        series = self._series(RAW_VALUE)
-        left = RAW_CAP
+        labels: list[bytes] = []
+        values: list[Number] = []
         for header in headers:
-            position = self.exact[header]
-            for name, row in zip(self.shown, self.cells, strict=True):
+            position = self.layout.exactly(header)
+            for name, row in zip(self.naming.shown, self.cells, strict=True):
                 try:
                     value = number(row[position])
                 except ValueError:
                     continue
-                if left == 0:
-                    return
-                left -= 1
-                labels = {
-                    "table": self.table.name,
-                    "object": " / ".join(name),
-                    "column": header,
-                }
-                series.labels.append(self.base + b"," + label_pairs(labels) + b"} ")
-                series.values.append(value)
+                if len(values) < RAW_CAP:
+                    about = {
+                        "table": self.table.name,
+                        "object": " / ".join(name),
+                        "column": header,
+                    }
+                    labels.append(self.base + b"," + label_pairs(about) + b"} ")
+                    values.append(value)
+        self._put(RAW_VALUE, labels, values)
 
     # Small steps ---------------------------------------------------------------------------
 
     def _made_series_of(self, values: Sequence[object]) -> None:
-        """Remember the rows that had a value; after the first full column that costs nothing."""
+        """Remember the rows that had a value."""
         self.without = [row for row in self.without if values[row] is None]
 
     def _note_objects(self, label: str, names: Iterable[str]) -> None:
-        if label in _OBJECTS:
-            known = self.folded.objects.get(label, frozenset())
-            self.folded.objects[label] = known.union(names)
+        known = self.folded.objects.get(label, frozenset())
+        self.folded.objects[label] = known.union(names)
 
-    def _series(self, family: Family) -> Series:
-        return self.folded.series.setdefault(family, Series([], [], self.table.period))
-
-    def _add(
-        self, family: Family, constants: Mapping[str, str], values: Sequence[Number | None]
+    def _put(
+        self,
+        family: Family,
+        labels: Sequence[bytes],
+        values: Sequence[Number],
+        distinct: bool = False,  # noqa: FBT002 - it stands last wherever it is known
     ) -> None:
-        """Add a series for each row that has a value."""
-        self._made_series_of(values)
-        series = self._series(family)
-        key = (family.labels, *constants.items())
-        labels = self.recall.labels(key, lambda: self._around(family, constants))
-        if None not in values:
-            series.labels.extend(labels)
-            series.values.extend(cast("Sequence[Number]", values))
-            return
-        for label, value in zip(labels, values, strict=True):
-            if value is not None:
-                series.labels.append(label)
-                series.values.append(value)
+        """Add series, after those that the family has already."""
+        known = self.folded.series.get(family)
+        if known is not None:
+            labels, values, distinct = [*known.labels, *labels], [*known.values, *values], False
+        self.folded.series[family] = Series(labels, values, self.table.period, distinct)
 
-    def _single(self, family: Family, constants: Mapping[str, str], value: Number) -> None:
-        before, after = self._around(family, constants)
-        series = self._series(family)
-        series.labels.append(before + after)
-        series.values.append(value)
+    def _with(
+        self, family: Family, constants: Mapping[str, str], values: Values
+    ) -> tuple[Sequence[bytes], Sequence[Number], bool]:
+        """Return the series of the rows that have a value."""
+        key = (family.labels, *constants.items())
+        labels = self.recall.labels.get(key)
+        if labels is None:
+            start, end = self._around(family, constants)
+            labels = [start + part + end for part in self.naming.parts]
+            self.recall.labels[key] = labels
+        numbers = cast("Sequence[Number]", values.numbers)
+        if not values.whole:
+            self._made_series_of(numbers)
+            there = [value is not None for value in numbers]
+            labels, numbers = list(compress(labels, there)), list(compress(numbers, there))
+        else:
+            self.without = ()
+        return labels, numbers, self.naming.distinct
+
+    def _counted(self, family: Family, label: str, counts: Mapping[str, int]) -> None:
+        around = (self._around(family, {label: word}) for word in counts)
+        self._put(family, [before + after for before, after in around], [*counts.values()])
 
     def _around(self, family: Family, constants: Mapping[str, str]) -> tuple[bytes, bytes]:
         """Return what stands before and after a row's own labels, in the family's order."""
@@ -370,85 +351,11 @@ class _TableFold:
             after = b"," + after if after else after
         return start, after + b"} "
 
-    def _read(self, position: int, parse: Parser) -> Sequence[Number | None]:
-        """Read a column; only the rows that have changed, where most have not."""
-        header = self.rows.headers[position]
-        rejected = self.schema.rejected[header]
-        known, changed = self.recall.known(position, parse)
-        if known is None:
-            values = self._read_all(position, parse)
-        elif changed:
-            values = patched = [*known]
-            for at in changed:
-                patched[at] = self._read_cell(self.cells[at][position], position, parse)
-        else:
-            values = known
-        if self.schema.rejected[header] == rejected:
-            self.recall.keep(position, parse, values)  # else the bad cells are to count again
-        return values
 
-    def _read_all(self, position: int, parse: Parser) -> Sequence[Number | None]:
-        column = [row[position] for row in self.cells]
-        values = whole_numbers(column, parse)
-        if values is not None:
-            return values
-        return [self._read_cell(cell, position, parse) for cell in column]
-
-    def _read_cell(self, cell: Cell, position: int, parse: Parser) -> Number | None:
-        if cell is None or cell == "":
-            return None
-        try:
-            return parse(cell)
-        except ValueError:
-            self.schema.rejected[self.rows.headers[position]] += 1
-            return None
-
-    def _states(self, position: int, states: States) -> list[str | None]:
-        words = states.words
-        known: dict[str, str] = {}
-        found: list[str | None] = []
-        for row in self.cells:
-            word = _text(row[position])
-            if not word:
-                found.append(words.get(""))
-                continue
-            if word not in known:
-                known[word] = words.get(normalise(word), "other")
-                if normalise(word) not in words:
-                    self.schema.unmapped["state"].add(word)
-            found.append(known[word])
-        return found
-
-    def _claimed(self) -> set[str]:
-        table = self.table
-        names = [name for key in table.key for name in (key.header, *key.aliases)]
-        for figure in table.figures:
-            if not isinstance(figure, Spread):
-                names += [figure.header, *figure.aliases]
-        if table.display:
-            names.append(table.display)
-        return {normalise(name) for name in names}
-
-    def _unknown_headers(self) -> list[tuple[str, bool]]:
-        """List (header, known to us) of the columns that no figure maps; private ones never."""
-        claimed = self._claimed() | {normalise(header) for header in self.table.private}
-        ignored = {normalise(header) for header in self.table.ignored}
-        spread: set[str] = set()
-        for figure in self.table.figures:
-            if isinstance(figure, Spread):
-                spread |= self.rows.names.get(figure.names, frozenset())
-        return [
-            (header, normalise(header) in ignored)
-            for header in self.rows.headers
-            if normalise(header) not in claimed and header not in spread
-        ]
-
-
-def _text(cell: Cell) -> str:
-    """Return a cell's text without the blanks around it; nothing for null."""
-    return "" if cell is None else str(cell).strip()
-
-
-def _sums(left: Sequence[Number | None], right: Sequence[Number | None]) -> Sequence[Number | None]:
+def _sums(left: Values, right: Values) -> Values:
     """Add two columns cell by cell; a cell is null only where both are."""
-    return [b if a is None else a if b is None else a + b for a, b in zip(left, right, strict=True)]
+    numbers = [
+        b if a is None else a if b is None else a + b
+        for a, b in zip(left.numbers, right.numbers, strict=True)
+    ]
+    return Values(numbers, None not in numbers)

@@ -19,6 +19,7 @@ class Ledger:
         # The series of each name's last reading, and those that were not in it.
         self._last: dict[str, tuple[Sequence[bytes], Sequence[Number], float]] = {}
         self._gone: dict[tuple[str, bytes], tuple[Number, float]] = {}
+        self._at = 0.0  # the time of the last reading
 
     def settle(
         self,
@@ -34,10 +35,19 @@ class Ledger:
         """
         last_labels, last_values, _ = self._last.get(name, ((), (), 0.0))
         held = 0
-        if labels != last_labels or any(map(lt, values, last_values)):
+        same = labels is last_labels or labels == last_labels
+        if not same or (values is not last_values and any(map(lt, values, last_values))):
             values, held = self._settle_each(name, labels, values, period, at)
         self._last[name] = labels, values, at
+        self._at = at
         return values, held
+
+    def confirm(self, at: float) -> None:
+        """Take note that all series of the last reading were read again, and were the same."""
+        for name, (labels, values, read) in self._last.items():
+            if read == self._at:
+                self._last[name] = labels, values, at
+        self._at = at
 
     def _settle_each(
         self,

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import orjson
+
 Cell = str | int | float | None
 Number = int | float
 Parser = Callable[[Cell], Number]
@@ -142,15 +144,14 @@ def whole_numbers(column: Sequence[Cell], parse: Parser) -> Sequence[Number] | N
     divisor = _DIVISORS.get(parse)
     if divisor is None or not column:
         return None
-    cells = cast("Sequence[str]", column)
     try:
-        digits = "".join(cells)
-        if not (digits.isascii() and digits.isdigit()):
+        text = ",".join(cast("Sequence[str]", column)).encode()
+        if text.translate(None, b"0123456789,"):
             return None
-        numbers = list(map(int, cells))
-    except (TypeError, ValueError):  # a cell that is no text, is empty, or has thousands of digits
+        numbers: list[int] = orjson.loads(b"[%b]" % text)
+    except (TypeError, ValueError):  # a cell that is no text, is empty, or begins with a zero
         return None
-    if max(numbers) >= _EXACT:
+    if len(numbers) != len(column) or max(numbers) >= _EXACT:  # "1,234" is no number
         return None
     return numbers if divisor == 1 else [each / divisor for each in numbers]
 

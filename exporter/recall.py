@@ -1,78 +1,120 @@
 """What one fold of a table leaves to the next: which labels and values are known already?
 
 Most rows of an answer are the rows of the answer before. Their names do not change, so neither do
-their label sets; and where only some cells have changed, only those rows are read anew.
+their label sets; and where only some cells have changed, only those are read anew.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import compress, repeat
+from typing import NamedTuple, cast
 
+from exporter.layout import Layout
+from exporter.naming import Naming
 from exporter.parsers import Cell, Number, Parser
-from exporter.scope import label_pairs
 
-_FEW = 4  # up to one row of that many is read singly; from there on whole columns are quicker
+_FEW = 4  # up to one row of that many is looked at singly; from there on columns are quicker
+_BETWEEN = "\0"  # the cells of a line
 
-Values = Sequence[Number | None]
+Row = Sequence[Cell]
+_Key = tuple[int, Parser]
+
+
+class Values(NamedTuple):
+    """A column that was read; ``whole`` tells that every row has a number."""
+
+    numbers: Sequence[Number | None]
+    whole: bool
 
 
 class Recall:
     """The rows of one grid and what was made of them; ``before`` is the recall of an earlier one.
 
-    ``names`` are the rows' own label values under the labels ``keys``; none where the rows are
-    only counted. Both folds have to be by the same table and scope.
+    ``cells`` are the wanted rows. Both folds have to be by the same table and scope.
     """
 
     def __init__(
         self,
-        headers: Sequence[str],
-        cells: Sequence[Sequence[Cell]],
-        names: Sequence[tuple[str, ...]],
-        keys: Sequence[str],
+        layout: Layout,
+        naming: Naming,
+        cells: Sequence[Row],
         before: "Recall | None" = None,
     ) -> None:
-        self.headers = headers
-        self.cells = cells
-        self.names = names
-        self.parts: Sequence[bytes]  # each row's own labels as ``a="x",b="y"``
-        self.found_labels: dict[Hashable, list[bytes]] = {}
-        self.found_values: dict[tuple[int, Parser], Values] = {}
-        # What was found by the fold before; what is of use goes over one by one.
-        self._old_labels: dict[Hashable, list[bytes]] = {}
-        self._old_values: dict[tuple[int, Parser], Values] = {}
-        self._changed: Sequence[int] = ()
-        if before is not None and names == before.names:
-            self.parts = before.parts
-            self._old_labels = dict(before.found_labels)
-        else:
-            self.parts = [label_pairs(dict(zip(keys, name, strict=True))) for name in names]
-        if before is not None and headers == before.headers and len(cells) == len(before.cells):
-            self._take_over(before)
+        self.layout = layout
+        self.naming = naming
+        self.lines = _lines(cells)
+        self.unchanged = False  # nothing at all has changed
+        # Each row's whole label set; families with the same labels share it.
+        self.labels: dict[Hashable, Sequence[bytes]] = {}
+        # The columns that were read, as they are now.
+        self.values: dict[_Key, Values] = {}
+        self._old_values: dict[_Key, Values] = {}  # of columns that have changed
+        self._changed: Mapping[int, Sequence[int]] = {}  # in which rows, by column
+        if before is None or layout is not before.layout:
+            return
+        if naming is before.naming:
+            self.labels = before.labels
+        if len(self.lines) == len(before.lines):
+            self._compare(cells, before)
 
-    def _take_over(self, before: "Recall") -> None:
-        pairs = enumerate(zip(self.cells, before.cells, strict=True))
-        changed = [at for at, (new, old) in pairs if new != old]
-        if len(changed) * _FEW <= len(self.cells):
-            self._old_values, self._changed = dict(before.found_values), changed
-
-    def labels(self, key: Hashable, around: Callable[[], tuple[bytes, bytes]]) -> list[bytes]:
-        """Return each row's whole label set; families with the same labels share it.
-
-        ``key`` stands for what ``around`` returns: what is before and after a row's own labels.
-        """
-        if key not in self.found_labels:
-            found = self._old_labels.pop(key, None)
-            if found is None:
-                before, after = around()
-                found = [before + part + after for part in self.parts]
-            self.found_labels[key] = found
-        return self.found_labels[key]
+    def _compare(self, cells: Sequence[Row], before: "Recall") -> None:
+        if self.lines == before.lines:
+            self.lines, self.values = before.lines, before.values
+            self.unchanged = self.naming is before.naming
+            return
+        pairs = enumerate(zip(self.lines, before.lines, strict=True))
+        rows = [at for at, (new, old) in pairs if new != old]
+        if len(rows) * _FEW > len(cells):
+            return
+        self._changed = _changed(rows, cells, before.lines)
+        for key, values in before.values.items():
+            kept = self._old_values if key[0] in self._changed else self.values
+            kept[key] = values
 
     def known(self, position: int, parse: Parser) -> tuple[Values | None, Sequence[int]]:
-        """Return a column as it was read last, if it was, and the rows changed since."""
+        """Return a column as it was read last, if it was, and the rows in which it has changed."""
         key = (position, parse)
-        if key in self.found_values:
-            return self.found_values[key], ()
-        return self._old_values.pop(key, None), self._changed
+        values = self.values.get(key)
+        if values is not None:
+            return values, ()
+        return self._old_values.get(key), self._changed.get(position, ())
+
+    def changes(self, parse: Parser) -> list[tuple[int, Sequence[int]]]:
+        """List (column, rows) of what has changed in the columns that were read like this."""
+        return [(at, self._changed[at]) for at, read in self._old_values if read is parse]
 
     def keep(self, position: int, parse: Parser, values: Values) -> None:
         """Remember a column that was read."""
-        self.found_values[position, parse] = values
+        self.values[position, parse] = values
+
+
+def _lines(rows: Sequence[Row]) -> list[str | Row]:
+    """Write each row as one text, which takes a tenth of its cells' memory.
+
+    A row stays as it is where its cells could not be told apart again, or are not all texts.
+    """
+    try:
+        lines = list(map(_BETWEEN.join, cast("Sequence[Sequence[str]]", rows)))
+    except TypeError:
+        return [_line(row) for row in rows]
+    if sum(map(str.count, lines, repeat(_BETWEEN))) == sum(map(len, rows)) - len(rows):
+        return [*lines]
+    return [_line(row) for row in rows]
+
+
+def _line(row: Row) -> str | Row:
+    if all(isinstance(cell, str) and _BETWEEN not in cell for cell in row):
+        return _BETWEEN.join(cast("Sequence[str]", row))
+    return row
+
+
+def _changed(
+    rows: Sequence[int], cells: Sequence[Row], lines: Sequence[str | Row]
+) -> dict[int, list[int]]:
+    """Find the cells of these rows that differ from what they were; by column."""
+    differ = []
+    for at in rows:
+        line = lines[at]
+        old: Row = line.split(_BETWEEN) if isinstance(line, str) else line
+        differ.append([one != other for one, other in zip(cells[at], old, strict=True)])
+    columns = enumerate(zip(*differ, strict=True))
+    return {at: list(compress(rows, column)) for at, column in columns if True in column}

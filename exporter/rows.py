@@ -26,7 +26,7 @@ class Rows:
         return cls(headers, [[row.get(header) for header in headers] for row in rows])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Reading:
     """One feed's answer: its grids by table name.
 

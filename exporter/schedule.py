@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
+from weakref import ref
 
 from exporter.board import Board
 from exporter.clock import Clock, SystemClock
@@ -59,7 +60,7 @@ class _State:
     fresh: bool = True  # no refresh yet in this session
     failures: int = 0
     answering: bool = False
-    reading: Reading | None = None  # what the last snapshot was made of
+    reading: Callable[[], Reading | None] = lambda: None  # the last one, while anybody has it
     folded: Folded | None = None  # and what it became
     ledger: Ledger = field(default_factory=Ledger)
     read_at: float | None = None  # when the last refresh succeeded
@@ -377,19 +378,10 @@ class Refresher:
     ) -> tuple[Folded, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
-        expires_at = self._clock.monotonic() + feed.stale_after
-        if before is not None and reading is state.reading:
-            # Nothing was pushed since: the same figures are true for longer.
-            return Folded(), replace(
-                before,
-                taken_at=self._clock.time(),
-                expires_at=expires_at,
-                corrections=0,
-                duplicates=0,
-            )
+        # Nothing was pushed since: the same figures are true for longer.
+        again = reading is state.reading()
         folded = state.folded
-        known = state.reading
-        if folded is None or known is None or reading.tables != known.tables:
+        if folded is None or not again:
             tables = {table.name: table for table in feed.tables}
             folded = fold(reading, tables, self._scope, raw=feed.raw, before=folded)
         snapshot = take(
@@ -399,11 +391,13 @@ class Refresher:
             state.ledger,
             taken_at=self._clock.time(),
             source_at=reading.source_at,
-            expires_at=expires_at,
+            expires_at=self._clock.monotonic() + feed.stale_after,
             before=before,
         )
-        state.reading, state.folded = reading, folded
+        state.reading, state.folded = ref(reading), folded
         state.ledger.prune(self._max_series)
+        if again:  # what was wrong with it has been counted
+            return Folded(), replace(snapshot, corrections=0, duplicates=0)
         return folded, snapshot
 
     def _report(self, folded: Folded) -> None:

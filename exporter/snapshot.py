@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import orjson
 
 from exporter.families import Family
-from exporter.fold import Folded
+from exporter.fold import Folded, Series
 from exporter.ledger import Ledger
 from exporter.parsers import Number
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: that would take as long as to write two lines
 class Block:
-    """All lines of one family from one feed: the same bytes in both exposition formats."""
+    """All lines of one family from one feed: the same bytes in both formats; never changed."""
 
     family: Family
     labels: Sequence[bytes]
@@ -24,6 +24,12 @@ class Block:
     def of(cls, family: Family, labels: Sequence[bytes], values: Sequence[Number]) -> "Block":
         """Render series; ``labels`` are complete label sets with the blank behind them."""
         return cls(family, labels, values, _render(family.name.encode(), labels, values))
+
+    def holds(self, labels: Sequence[bytes], values: Sequence[Number]) -> bool:
+        """Tell whether these are its series; mostly the very lists, which costs nothing."""
+        return (self.labels is labels or self.labels == labels) and (
+            self.values is values or self.values == values
+        )
 
     def without(self, taken: set[bytes]) -> "Block":
         """Return the block less the series whose label sets are ``taken``."""
@@ -40,6 +46,7 @@ class Block:
 class Snapshot:
     """Everything one refresh produced; never changed after.
 
+    ``blocks`` were made of ``series``, the very object.
     ``taken_at`` is our clock's time and ``source_at`` the platform's (if it tells), both in epoch
     seconds; ``expires_at``, in monotonic seconds, is when the figures are too old to be shown.
     ``corrections`` counts falls of counters that were held, ``duplicates`` the series that came
@@ -55,6 +62,7 @@ class Snapshot:
     corrections: int = 0
     duplicates: int = 0
     objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    series: Mapping[Family, Series] = field(default_factory=dict, repr=False)
 
     @property
     def size(self) -> int:
@@ -76,21 +84,16 @@ def take(
     """Make a snapshot of folded series.
 
     A block that equals the one in ``before`` is that same object, so the page can tell by
-    identity what has changed; so it is with ``objects``.
+    identity what has changed; so it is with all ``blocks`` and with ``objects``.
     """
-    blocks: dict[Family, Block] = {}
-    corrections = 0
-    for family, (labels, values, period) in folded.series.items():
-        if not labels:
-            continue
-        settled: Sequence[Number] = values
-        if family.kind == "counter":
-            at = taken_at if source_at is None else source_at
-            settled, held = ledger.settle(family.name, labels, values, period, at)
-            corrections += held
-        old = before.blocks.get(family) if before else None
-        same = old is not None and old.labels == labels and old.values == settled
-        blocks[family] = old if old and same else Block.of(family, labels, settled)
+    at = taken_at if source_at is None else source_at
+    blocks: Mapping[Family, Block]
+    if before is not None and before.series is folded.series and not before.corrections:
+        ledger.confirm(at)
+        blocks, corrections = before.blocks, 0
+    else:
+        old = before.blocks if before else {}
+        blocks, corrections = _blocks(folded.series, ledger, at, old)
     return Snapshot(
         account,
         feed,
@@ -101,7 +104,28 @@ def take(
         corrections,
         folded.duplicates,
         before.objects if before and before.objects == folded.objects else folded.objects,
+        folded.series,
     )
+
+
+def _blocks(
+    found: Mapping[Family, Series], ledger: Ledger, at: float, old: Mapping[Family, Block]
+) -> tuple[Mapping[Family, Block], int]:
+    """Settle and render series, but for those that are there already; count what was held."""
+    blocks: dict[Family, Block] = {}
+    corrections = 0
+    for family, (labels, values, period, _) in found.items():
+        if not labels:
+            continue
+        settled = values
+        if family.kind == "counter":
+            settled, held = ledger.settle(family.name, labels, values, period, at)
+            corrections += held
+        block = old.get(family)
+        if block is None or not block.holds(labels, settled):
+            block = Block.of(family, labels, settled)
+        blocks[family] = block
+    return old if blocks == old else blocks, corrections
 
 
 def _render(name: bytes, labels: Sequence[bytes], values: Sequence[Number]) -> bytes:

@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exporter import __version__, families
+from exporter.columns import Schema
 from exporter.families import BASE_LABELS, PROCESS_WIDE, Family
-from exporter.fold import Schema
 from exporter.page import Chapter, chapters_of
 from exporter.snapshot import Snapshot
 from exporter.status import Quota

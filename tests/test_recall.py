@@ -135,6 +135,4 @@ def test_what_is_gone_is_forgotten() -> None:
     second = folded(reading(("campaigns", campaign), spread="Waiting"), first)
     third = folded(reading(("campaigns", campaign), spread="Waiting"), second)
 
-    assert len(third.recalls["campaigns"].found_labels) == len(
-        first.recalls["campaigns"].found_labels
-    )
+    assert len(third.recalls["campaigns"].labels) == len(first.recalls["campaigns"].labels)

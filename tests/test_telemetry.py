@@ -8,8 +8,8 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter import __version__, families
+from exporter.columns import Schema
 from exporter.families import BASE_LABELS, FAMILIES, PREFIX, PROCESS_WIDE
-from exporter.fold import Schema
 from exporter.page import Format, Page
 from exporter.snapshot import Block, Snapshot
 from exporter.telemetry import AccountTelemetry, Telemetry
