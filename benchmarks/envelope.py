@@ -1,6 +1,6 @@
 """A Five9 answer of any size: 30 columns, as many rows as asked for."""
 
-from benchmarks.workload import TEXTS
+from benchmarks.workload import POOL, TEXTS
 
 COLUMNS = 30
 _SERVICE = "http://service.supervisor.ws.five9.com/"
@@ -17,7 +17,10 @@ def answer(rows: int) -> bytes:
     lines = [
         _row(
             "rows",
-            [f"agent-{row:05}@example.com", *TEXTS[(at := row * 41 % 50_000) : at + COLUMNS - 1]],
+            [
+                f"agent-{row:05}@example.com",
+                *TEXTS[(at := row * 41 % (POOL // 2)) : at + COLUMNS - 1],
+            ],
         )
         for row in range(rows)
     ]

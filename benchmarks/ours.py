@@ -9,6 +9,7 @@ again and again, and writes the longest stall of the event loop (ms) into a file
 import argparse
 import asyncio
 import gc
+import random
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -84,7 +85,7 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
             AccountTelemetry(telemetry, "five9", each.name),
             auth_retry=900,
             max_series=sys.maxsize,
-            roll=lambda: 0.0,
+            roll=random.Random(each.number).random,  # noqa: S311 - spread alike in every run
         )
         for each in accounts(series)
     ]

@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from exporter.errors import ExporterError
@@ -12,10 +13,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+# One thread: as Python runs one at a time, more would only make scrapes wait behind all of them,
+# and spread what they allocate over as many heaps, each of which grows to its own peak.
+_worker = ThreadPoolExecutor(1, thread_name_prefix="worker")
+
+
 async def run_job(large: bool, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a job, in a worker thread if it is large; a hop to a thread costs a small one more."""
+    """Run a job, in the worker thread if it is large; a hop to a thread costs a small one more."""
     if large:
-        return await asyncio.to_thread(job, *args, **kwargs)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_worker, partial(job, *args, **kwargs))
     return job(*args, **kwargs)
 
 
