@@ -20,6 +20,7 @@ class Ledger:
         self._last: dict[str, tuple[Sequence[bytes], Sequence[Number], float]] = {}
         self._gone: dict[tuple[str, bytes], tuple[Number, float]] = {}
         self._at = 0.0  # the time of the last reading
+        self._held = False  # whether any of its values was
 
     def settle(
         self,
@@ -33,21 +34,29 @@ class Ledger:
 
         ``at`` is the platform's time of the reading in epoch seconds.
         """
+        if at != self._at:
+            self._at, self._held = at, False
         last_labels, last_values, _ = self._last.get(name, ((), (), 0.0))
         held = 0
         same = labels is last_labels or labels == last_labels
         if not same or (values is not last_values and any(map(lt, values, last_values))):
             values, held = self._settle_each(name, labels, values, period, at)
+            self._held = self._held or held > 0
         self._last[name] = labels, values, at
-        self._at = at
         return values, held
 
-    def confirm(self, at: float) -> None:
-        """Take note that all series of the last reading were read again, and were the same."""
+    def confirm(self, at: float) -> bool:
+        """Take note that all that was read last was read again, and was the same.
+
+        Not where a value is held, which has to be settled again: then ``False`` is returned.
+        """
+        if self._held:
+            return False
         for name, (labels, values, read) in self._last.items():
             if read == self._at:
                 self._last[name] = labels, values, at
         self._at = at
+        return True
 
     def _settle_each(
         self,

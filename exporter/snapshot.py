@@ -88,8 +88,7 @@ def take(
     """
     at = taken_at if source_at is None else source_at
     blocks: Mapping[Family, Block]
-    if before is not None and before.series is folded.series and not before.corrections:
-        ledger.confirm(at)
+    if before is not None and before.series is folded.series and ledger.confirm(at):
         blocks, corrections = before.blocks, 0
     else:
         old = before.blocks if before else {}

@@ -414,6 +414,19 @@ def test_an_unchanged_account_is_not_compressed_again(board: Board) -> None:
     ] == [True, False]
 
 
+def test_only_what_has_changed_is_fitted_anew(board: Board) -> None:
+    """An account's blocks are the same list as long as no feed of it has other blocks."""
+    board.reserve("beta", FEEDS, 2)
+    board.put(agents(a=1, b=2))
+    board.put(agents(account="beta", a=1, b=2, c=3))
+    first = board.page(NOON)
+    board.put(agents(a=1, b=3))
+    second = board.page(NOON, before=first)
+
+    assert first.owned["acme"] is not second.owned["acme"]
+    assert first.owned["beta"] is second.owned["beta"]
+
+
 # Publisher ------------------------------------------------------------------------------------
 
 

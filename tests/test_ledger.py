@@ -171,3 +171,33 @@ def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) 
         shown, held = ledger.settle("x_total", list(found), list(found.values()), DAY, at)
 
         assert (list(shown), held) == plain.settle(found, at)
+
+
+def test_confirmed() -> None:
+    """A reading that was the same again counts as if it had been settled again."""
+    ledger = Ledger()
+    settle(ledger, 5, NOON)
+    assert ledger.confirm(NOON + 13 * 3600)
+
+    assert settle(ledger, 4, NOON + 13 * 3600 + 600) == (5, 1)  # it was 5 after midnight too
+
+
+def test_what_is_held_is_not_confirmed() -> None:
+    """A value that is held has to be settled again, so that it is let go at the boundary."""
+    ledger = Ledger()
+    settle(ledger, 5, NOON)
+    settle(ledger, 4, NOON + 60)
+
+    assert not ledger.confirm(NOON + 120)
+    assert settle(ledger, 4, NOON + 13 * 3600) == (4, 0)
+    assert ledger.confirm(NOON + 14 * 3600)
+
+
+def test_what_is_gone_is_not_confirmed() -> None:
+    """Only what was in the last reading is read again."""
+    ledger = Ledger()
+    ledger.settle("other", [b"a"], [9], DAY, NOON)
+    settle(ledger, 5, NOON + 60)
+    ledger.confirm(NOON + 13 * 3600)
+
+    assert ledger.settle("other", [b"a"], [3], DAY, NOON + 13 * 3600 + 400) == ([3], 0)

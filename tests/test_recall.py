@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from exporter import families as f
 from exporter.fold import Folded, fold
-from exporter.parsers import Cell, Number, count
+from exporter.parsers import Cell, Number, count, seconds
 from exporter.period import Period
 from exporter.rows import Reading, Rows
 from exporter.scope import AgentMode, Scope
@@ -34,7 +34,7 @@ AGENTS = Table(
     ),
     subject="agent",
 )
-cells = st.sampled_from(["7", "8", "1200", "", "bad", None, 3, 2.5, "Running", "-1"])
+cells = st.sampled_from(["7", "8", "1200", "", "bad", None, 3, 2.5, "Running", "-1", "7\x008"])
 rows = st.lists(
     st.tuples(st.sampled_from("abcdefgh"), cells, cells, cells, cells).map(list), max_size=12
 )
@@ -45,22 +45,32 @@ def reading(*tables: tuple[str, Sequence[Sequence[Cell]]], spread: str = "Sale")
     return Reading({name: Rows(HEADERS, found, names) for name, found in tables})
 
 
-def folded(found: Reading, before: Folded | None = None, agents: AgentMode = "id") -> Folded:
+def folded(
+    found: Reading, before: Folded | None = None, agents: AgentMode = "id", *, raw: bool = False
+) -> Folded:
     scope = Scope({"provider": "five9", "account": "acme"}, agents=agents)
     tables = {table.name: table for table in (CAMPAIGNS, AGENTS)}
-    return fold(found, tables, scope, raw=False, before=before)
+    return fold(found, tables, scope, raw=raw, before=before)
 
 
 def figures(found: Folded) -> object:
     return found.series, found.schemas, found.duplicates
 
 
+def lines(found: Folded) -> object:
+    return {
+        family.name: list(zip(series.labels, series.values, strict=True))
+        for family, series in found.series.items()
+    }
+
+
 @given(st.lists(rows, min_size=2, max_size=4), st.sampled_from(["id", "aggregate"]))
 def test_the_same_is_found(generations: list[list[list[Cell]]], agents: AgentMode) -> None:
     """Whatever came before, a reading folds to the same series and fits as well or ill."""
     before = None
-    for each in generations:
-        found = reading(("campaigns", each), ("agents", each))
+    for at, each in enumerate(generations):
+        spread = "Waiting" if at % 3 == 1 else "Sale"  # now and then other columns are named
+        found = reading(("campaigns", each), ("agents", each), spread=spread)
         before = folded(found, before, agents)
 
         assert figures(before) == figures(folded(found, agents=agents))
@@ -76,6 +86,64 @@ def test_few_changes(found: list[list[Cell]], data: st.DataObject) -> None:
     then = reading(("campaigns", changed), ("agents", changed))
 
     assert figures(folded(then, before)) == figures(folded(then))
+
+
+@given(rows, st.booleans())
+def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:  # noqa: FBT001
+    """A fold that found nothing new is the one before; another is not, nor was it changed."""
+    before = folded(reading(("campaigns", found), ("agents", found)), raw=raw)
+    lines_before = lines(before)
+    same = [[*row] for row in found]
+
+    assert folded(reading(("campaigns", same), ("agents", same)), before, raw=raw) is before
+
+    more = [["new", "7", "8", "Running", "1"], *found]
+    other = folded(reading(("campaigns", more), ("agents", more)), before, raw=raw)
+    assert other is not before
+    assert lines(before) == lines_before
+
+
+def test_other_columns_are_a_change() -> None:
+    """The same cells under other headers, or named otherwise by the platform, are read anew."""
+    campaign = [["a", "1", "1", "Running", "1"]]
+    first = folded(reading(("campaigns", campaign)))
+
+    assert folded(reading(("campaigns", campaign), spread="Waiting"), first) is not first
+    assert folded(reading(("campaigns", campaign), ("agents", [])), first) is not first
+
+
+def test_cells_that_look_alike_in_a_line() -> None:
+    """Rows whose cells hold what stands between cells are told apart."""
+    one, other = ["a", "1", "2", "Running", "x\0y"], ["a", "1", "2\0Running", "x", "y"]
+    first = folded(reading(("campaigns", [one])))
+
+    assert figures(folded(reading(("campaigns", [other])), first)) == figures(
+        folded(reading(("campaigns", [other])))
+    )
+
+
+def test_two_figures_of_one_column() -> None:
+    """A column that is read twice, in two ways, follows its changes in both."""
+    table = Table(
+        "agents",
+        (Key("agent", "Name"),),
+        (
+            Sum("Dials", f.AGENTS_CONTACTS_HANDLED, count),
+            Column("Dials", f.AGENT_CONTACTS_HANDLED, count, {"media": "voice"}),
+            Column("Dials", f.AGENT_HANDLE_TIME, seconds, {"media": "voice"}),
+        ),
+        subject="agent",
+    )
+    scope = Scope({"provider": "five9", "account": "acme"}, agents="id")
+    cells = [[f"a{at}", "", str(at), "", ""] for at in range(9)]
+    first = fold(reading(("agents", cells)), {"agents": table}, scope, raw=False)
+    cells = [[*row] for row in cells]
+    cells[3][2] = "30"
+    second = fold(reading(("agents", cells)), {"agents": table}, scope, raw=False, before=first)
+
+    assert second.series[f.AGENTS_CONTACTS_HANDLED].values == [36 + 27]
+    for family in (f.AGENT_CONTACTS_HANDLED, f.AGENT_HANDLE_TIME):
+        assert second.series[family].values == [0, 1, 2, 30, 4, 5, 6, 7, 8]
 
 
 def counting(read: list[Cell]) -> Table:
