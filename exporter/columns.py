@@ -36,21 +36,22 @@ class Columns:
 
     def read(self, position: int, parse: Parser) -> Values:
         """Read a column; only the cells that have changed, where most have not."""
-        known, changed = self._recall.known(position, parse)
+        known = self._recall.values.get((position, parse))
+        if known is not None:
+            return known
+        known, changed = self._recall.stale(position, parse)
         if known is None:
             values, bad = self._read(
                 self._columns[position] if self._cells else (), position, parse
             )
-        elif changed:
+        else:
             found, bad = self._read_changed(position, parse, changed)
             numbers = [*known.numbers]
             for at, value in zip(changed, found.numbers, strict=True):
                 numbers[at] = value
             values = Values(numbers, found.whole and (known.whole or None not in numbers))
-        else:
-            return known
         if not bad:  # else they are to count again
-            self._recall.keep(position, parse, values)
+            self._recall.values[position, parse] = values
         return values
 
     def states(self, position: int, states: States) -> list[str | None]:

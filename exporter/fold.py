@@ -137,7 +137,9 @@ class _TableFold:
         # The rows of which no series has been made yet.
         self.without: Sequence[int] = range(len(self.naming.shown))
         for figure, position in self.layout.places:
-            if position is not None:
+            if isinstance(figure, Column) and position is not None:
+                self._column(figure, position)
+            elif position is not None:
                 self._fold_figure(figure, position)
             elif isinstance(figure, Spread):
                 self._spread(figure)
@@ -159,8 +161,6 @@ class _TableFold:
 
     def _fold_figure(self, figure: Figure, position: int) -> None:
         match figure:
-            case Column():
-                self._column(figure, position)
             case CurrentState():
                 self._current_state(figure, position)
             case StateSet():
@@ -181,8 +181,16 @@ class _TableFold:
     def _column(self, figure: Column, position: int) -> None:
         if not self.by_row:
             return
+        family = figure.family
         values = self.columns.read(position, figure.parse)
-        self._put(figure.family, *self._with(figure.family, figure.labels, values))
+        labels = self._labels(family, figure.labels)
+        if values.whole and family not in self.folded.series:  # nearly always
+            self.without = ()
+            numbers = cast("Sequence[Number]", values.numbers)
+            series = Series(labels, numbers, self.table.period, self.naming.distinct)
+            self.folded.series[family] = series
+        else:
+            self._put(family, *self._there(labels, values), self.naming.distinct)
         for label, name in figure.labels.items():
             if label in _OBJECTS:
                 some = any(value is not None for value in values.numbers)
@@ -213,7 +221,8 @@ class _TableFold:
         values: list[Number] = []
         for state in figure.states.canonical:
             numbers = [None if now is None else int(now == state) for now in present]
-            found = self._with(figure.family, {"state": state}, Values(numbers, whole))
+            its = self._labels(figure.family, {"state": state})
+            found = self._there(its, Values(numbers, whole))
             labels += found[0]
             values += found[1]
         self._put(figure.family, labels, values)
@@ -260,7 +269,7 @@ class _TableFold:
         labels: list[bytes] = []
         values: list[Number] = []
         for name, column in totals.items():
-            found = self._with(figure.family, {figure.label: name}, column)
+            found = self._there(self._labels(figure.family, {figure.label: name}), column)
             labels += found[0]
             values += found[1]
         self._put(figure.family, labels, values)
@@ -308,24 +317,26 @@ class _TableFold:
             labels, values, distinct = [*known.labels, *labels], [*known.values, *values], False
         self.folded.series[family] = Series(labels, values, self.table.period, distinct)
 
-    def _with(
-        self, family: Family, constants: Mapping[str, str], values: Values
-    ) -> tuple[Sequence[bytes], Sequence[Number], bool]:
-        """Return the series of the rows that have a value."""
+    def _labels(self, family: Family, constants: Mapping[str, str]) -> Sequence[bytes]:
+        """Return each row's whole label set."""
         key = (family.labels, *constants.items())
         labels = self.recall.labels.get(key)
         if labels is None:
             start, end = self._around(family, constants)
             labels = [start + part + end for part in self.naming.parts]
             self.recall.labels[key] = labels
+        return labels
+
+    def _there(
+        self, labels: Sequence[bytes], values: Values
+    ) -> tuple[Sequence[bytes], Sequence[Number]]:
+        """Return the series of the rows that have a value."""
         numbers = cast("Sequence[Number]", values.numbers)
-        if not values.whole:
-            self._made_series_of(numbers)
-            there = [value is not None for value in numbers]
-            labels, numbers = list(compress(labels, there)), list(compress(numbers, there))
-        else:
-            self.without = ()
-        return labels, numbers, self.naming.distinct
+        self._made_series_of(numbers)
+        if values.whole:
+            return labels, numbers
+        there = [value is not None for value in numbers]
+        return list(compress(labels, there)), list(compress(numbers, there))
 
     def _counted(self, family: Family, label: str, counts: Mapping[str, int]) -> None:
         around = (self._around(family, {label: word}) for word in counts)

@@ -45,7 +45,7 @@ class Recall:
         self.unchanged = False  # nothing at all has changed
         # Each row's whole label set; families with the same labels share it.
         self.labels: dict[Hashable, Sequence[bytes]] = {}
-        # The columns that were read, as they are now.
+        # The columns that have been read, as they are now.
         self.values: dict[_Key, Values] = {}
         self._old_values: dict[_Key, Values] = {}  # of columns that have changed
         self._changed: Mapping[int, Sequence[int]] = {}  # in which rows, by column
@@ -70,21 +70,13 @@ class Recall:
             kept = self._old_values if key[0] in self._changed else self.values
             kept[key] = values
 
-    def known(self, position: int, parse: Parser) -> tuple[Values | None, Sequence[int]]:
+    def stale(self, position: int, parse: Parser) -> tuple[Values | None, Sequence[int]]:
         """Return a column as it was read last, if it was, and the rows in which it has changed."""
-        key = (position, parse)
-        values = self.values.get(key)
-        if values is not None:
-            return values, ()
-        return self._old_values.get(key), self._changed.get(position, ())
+        return self._old_values.get((position, parse)), self._changed.get(position, ())
 
     def changes(self, parse: Parser) -> list[tuple[int, Sequence[int]]]:
         """List (column, rows) of what has changed in the columns that were read like this."""
         return [(at, self._changed[at]) for at, read in self._old_values if read is parse]
-
-    def keep(self, position: int, parse: Parser, values: Values) -> None:
-        """Remember a column that was read."""
-        self.values[position, parse] = values
 
 
 def _lines(rows: Sequence[Row]) -> list[str | Row]:

@@ -89,7 +89,7 @@ def test_few_changes(found: list[list[Cell]], data: st.DataObject) -> None:
 
 
 @given(rows, st.booleans())
-def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:  # noqa: FBT001
+def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:
     """A fold that found nothing new is the one before; another is not, nor was it changed."""
     before = folded(reading(("campaigns", found), ("agents", found)), raw=raw)
     lines_before = lines(before)
