@@ -145,6 +145,7 @@ class _TableFold:
                 self._spread(figure)
             else:
                 self._missing(figure)
+        self.recall.let_go()
         strange = self.layout.strange
         self.schema.unmapped["column"] |= {header for header, ours in strange if not ours}
         if raw and self.by_row:

@@ -78,6 +78,10 @@ class Recall:
         """List (column, rows) of what has changed in the columns that were read like this."""
         return [(at, self._changed[at]) for at, read in self._old_values if read is parse]
 
+    def let_go(self) -> None:
+        """Forget what was before: everything has been read."""
+        self._old_values, self._changed = {}, {}
+
 
 def _lines(rows: Sequence[Row]) -> list[str | Row]:
     """Write each row as one text, which takes a tenth of its cells' memory.
