@@ -38,11 +38,10 @@ def run(options: Options, figures: Figures) -> None:
                 scrape(there.port, gzip=False, connections=8, seconds=1.5)
                 grown = there.process.memory("VmHWM") - before
             figures.add(f"memory/{series}/readers", grown / size)
-    if options.middle in options.sizes:
-        with peers.prometheus_client(options.middle, options) as there, there.process.turn():
+        with peers.prometheus_client(series, options) as there, there.process.turn():
             scrape(there.port, gzip=True, seconds=0.5)
-            used = there.process.memory() / options.middle
-            figures.add(f"memory/{options.middle}/prometheus_client", used)
+            used = there.process.memory() / series
+            figures.add(f"memory/{series}/prometheus_client", used)
 
 
 def tables(options: Options, figures: Figures) -> list[str]:
@@ -55,11 +54,10 @@ def tables(options: Options, figures: Figures) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for series in options.sizes:
-        naive = figures.get(f"memory/{series}/prometheus_client")
         lines.append(
             f"| {series:,} | {figures[f'memory/{series}/idle']:,.0f} "
             f"| {figures[f'memory/{series}/refreshing']:,.0f} "
-            f"| {'-' if naive is None else f'{naive:,.0f}'} "
+            f"| {figures[f'memory/{series}/prometheus_client']:,.0f} "
             f"| {figures[f'memory/{series}/readers']:.2f} |"
         )
     small, large = options.sizes[0], options.sizes[-1]
