@@ -53,13 +53,13 @@ def tables(options: Options, figures: Figures) -> list[str]:
         "| series | idle | every feed refreshed each 5 s | prometheus-client | pages held |",
         "|---|---|---|---|---|",
     ]
-    for series in options.sizes:
-        lines.append(
-            f"| {series:,} | {figures[f'memory/{series}/idle']:,.0f} "
-            f"| {figures[f'memory/{series}/refreshing']:,.0f} "
-            f"| {figures[f'memory/{series}/prometheus_client']:,.0f} "
-            f"| {figures[f'memory/{series}/readers']:.2f} |"
-        )
+    lines += [
+        f"| {series:,} | {figures[f'memory/{series}/idle']:,.0f} "
+        f"| {figures[f'memory/{series}/refreshing']:,.0f} "
+        f"| {figures[f'memory/{series}/prometheus_client']:,.0f} "
+        f"| {figures[f'memory/{series}/readers']:.2f} |"
+        for series in options.sizes
+    ]
     small, large = options.sizes[0], options.sizes[-1]
     if large > small:
         used = [figures[f"memory/{series}/refreshing"] * series for series in (small, large)]
