@@ -22,13 +22,13 @@ from exporter.config import Config
 from exporter.demand import against
 from exporter.enquiries import Enquiries
 from exporter.errors import ConfigError, ServerTrouble
-from exporter.objectives import Objectives, QueueObjectives
 from exporter.providers.brightpattern.directory import Directory, Entry
 from exporter.providers.brightpattern.survey import look
 from exporter.rows import Reading, Rows
 from exporter.survey import Found, Limit, Survey
 from exporter.transport import Http, open_client
 from exporter.visit import Visit, survey
+from exporter.written import QueueObjectives, objectives_of
 from support.five9 import LIMITS_OF_2015
 from support.virtual import LoopClock, run
 from support.visits import MORNING, NAMES, World
@@ -693,7 +693,7 @@ async def test_an_objective_that_matches_nothing() -> None:
         QueueObjectives.model_validate({"match": {"queue": name}, "waiting_limit": {"warning": 7}})
         for name in (queue, "Nobody")
     ]
-    config = Config((world.account,), Path(), Objectives.of(written, []))
+    config = Config((world.account,), Path(), objectives_of(written, []))
     lines, well = await Enquiries(config, world.clock, world.client).check()
 
     assert well, lines

@@ -10,7 +10,7 @@ import pytest
 from exporter.providers import MODELS, PROVIDERS
 from support.visits import World
 
-# Large libraries, and the platforms that take one; nobody reads the last ones at run time.
+# Large libraries, and the platforms that need one; the last ones are for tests and the demo.
 LIBRARIES = {
     "zeep": {"five9"},
     "requests": {"five9"},
@@ -25,8 +25,15 @@ ONCE = """
 import sys
 from exporter.cli import main
 code = main(["run", "--once", "--config.file", sys.argv[1]])
-print(code, *sys.modules, file=sys.stderr)
+print(code, *sys.modules)
 """
+
+
+def run(script: str, *arguments: str) -> list[str]:
+    """Return the words of the last line that a script writes in an interpreter of its own."""
+    command = [sys.executable, "-c", script, *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    return ended.stdout.splitlines()[-1].split()
 
 
 @pytest.mark.parametrize("providers", [*([each] for each in PROVIDERS), ["genesys", "voximplant"]])
@@ -38,16 +45,21 @@ def test_only_what_is_configured_is_loaded(tmp_path: Path, providers: list[str])
         for each in providers
     ]
     file.write_text(json.dumps({"accounts": accounts}))
-    ended = subprocess.run(
-        [sys.executable, "-c", ONCE, str(file)], capture_output=True, text=True, check=True
-    )
+    code, *loaded = run(ONCE, str(file))
 
-    code, *loaded = ended.stderr.splitlines()[-1].split()
     assert code == "0"
     assert {each for each in LIBRARIES if each in loaded} == {
         each for each, users in LIBRARIES.items() if users & set(providers)
     }
     assert {each for each in PROVIDERS if f"exporter.providers.{each}" in loaded} == set(providers)
+
+
+def test_the_page_needs_no_configuration() -> None:
+    """What folds, renders and serves loads nothing that reads a configuration or asks platforms."""
+    loaded = run("import exporter.schedule, exporter.web, sys; print(*sys.modules)")
+
+    assert "exporter.page" in loaded
+    assert {"pydantic", "yaml", "httpx", "bcrypt", *LIBRARIES} & set(loaded) == set()
 
 
 def test_every_platform_can_be_loaded() -> None:
