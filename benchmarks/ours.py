@@ -21,7 +21,6 @@ from benchmarks.workload import FEED, TABLES, Account, accounts
 from exporter.board import Board, Publisher
 from exporter.clock import SystemClock
 from exporter.collector import Collector, Feed
-from exporter.providers.five9.answers import read_statistics
 from exporter.rows import Reading
 from exporter.schedule import Refresher
 from exporter.sockets import Address
@@ -55,6 +54,8 @@ class MadeUp(Collector):
 
 async def parse(body: bytes, stalls: Path) -> None:
     """Read an answer for ever, and keep the file up to date."""
+    from exporter.providers.five9.answers import read_statistics  # noqa: PLC0415 - brings lxml
+
     loop = asyncio.get_running_loop()
     longest = 0.0
 

@@ -17,10 +17,11 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from exporter.errors import ConfigError
 from exporter.families import BASE_LABELS, FAMILIES
 from exporter.located import Located, Path, read, suggest
-from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
+from exporter.objectives import Objectives
 from exporter.scope import AgentMode, Scope
 from exporter.shape import Duration, Fault, Model, prune, shape_faults
 from exporter.transport import Tls, is_proxy
+from exporter.written import CampaignObjectives, QueueObjectives, objectives_of
 
 M = TypeVar("M", bound=Model)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -281,7 +282,7 @@ class _Load:
 
     def objectives(self) -> Objectives:
         """Read what is to hold for queues and campaigns."""
-        return Objectives.of(
+        return objectives_of(
             self._section("queues", QueueObjectives),
             self._section("campaigns", CampaignObjectives),
         )

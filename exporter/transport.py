@@ -6,10 +6,10 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TypeVar
 
 import httpx
-from cryptography import x509
 
 from exporter import __version__
 from exporter.clock import Clock
@@ -49,16 +49,8 @@ def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
 
     Raises ``OSError`` or ``ssl.SSLError`` where a certificate file cannot be used.
     """
-    context = (
-        httpx.create_ssl_context(trust_env=False) if not tls.ca_file else _context(tls.ca_file)
-    )
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
     return httpx.AsyncClient(
-        verify=context,
+        verify=_context(tls) if tls != Tls() else _public(),
         proxy=proxy,
         trust_env=False,
         follow_redirects=False,
@@ -75,8 +67,24 @@ def is_proxy(address: str) -> bool:
     return found.scheme in ("http", "https") and bool(found.host)
 
 
-def _context(ca_file: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
+@cache
+def _public() -> ssl.SSLContext:
+    """Trust the public authorities; read once, as all of them take 0.7 MB."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = (
+        ssl.create_default_context(cafile=tls.ca_file)
+        if tls.ca_file
+        else httpx.create_ssl_context(trust_env=False)
+    )
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
 
 
 class Http:
@@ -157,11 +165,9 @@ class Http:
         if stream is None or host in self.certificates:
             return
         tls = stream.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         with contextlib.suppress(ValueError):  # one that OpenSSL took, and we cannot read
-            if certificate:
-                ends = x509.load_der_x509_certificate(certificate).not_valid_after_utc
-                self.certificates[host] = ends.timestamp()
+            if tls is not None:
+                self.certificates[host] = _end_of_certificate(tls)
 
     async def _exchange(self, request: httpx.Request, limit: float) -> httpx.Response:
         request.extensions["timeout"] = httpx.Timeout(limit, connect=_CONNECT_TIMEOUT).as_dict()
@@ -180,6 +186,16 @@ class Http:
         except (httpx.TransportError, OSError) as error:
             raise Unreachable(f"{type(error).__name__}: {_told(error)}") from error
         return response
+
+
+def _end_of_certificate(tls: ssl.SSLObject) -> float:
+    """Return when a server's certificate ends (epoch seconds); raises ``ValueError``."""
+    if verified := tls.getpeercert():
+        return ssl.cert_time_to_seconds(str(verified["notAfter"]))
+    from cryptography import x509  # noqa: PLC0415 - large; Python reads verified ones itself
+
+    certificate = tls.getpeercert(binary_form=True) or b""
+    return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
 
 
 def _told(error: Exception) -> str:

@@ -6,7 +6,7 @@ Served by uvicorn in a thread of its own, so that no parsing or rendering holds 
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,8 +23,10 @@ from exporter.page import Format
 from exporter.sockets import Address, listen
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
-from exporter.webwatch import WebWatch
 from exporter.wire import Connection, Limits, Listener
+
+if TYPE_CHECKING:
+    from exporter.webwatch import WebWatch  # a server without a web configuration needs none
 
 _STOP_TIMEOUT = 10.0  # seconds for the server to go down
 _LINKS = {
@@ -192,7 +194,7 @@ class Server:
         where: Address | Sequence[socket.socket],
         name: str,
         *,
-        watch: WebWatch | None = None,
+        watch: "WebWatch | None" = None,
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
     ) -> None:
         config = uvicorn.Config(

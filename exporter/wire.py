@@ -12,14 +12,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exporter.logs import get_log
-from exporter.webwatch import WebWatch
+
+if TYPE_CHECKING:
+    from exporter.webwatch import WebWatch  # a server without a web configuration needs none
 
 _log = get_log(__name__)
 
@@ -192,7 +194,7 @@ def _names(transport: asyncio.Transport) -> frozenset[str]:
 class Listener(uvicorn.Server):
     """uvicorn on sockets that listen already, with the limits above and TLS that can change."""
 
-    def __init__(self, config: uvicorn.Config, limits: Limits, watch: WebWatch | None) -> None:
+    def __init__(self, config: uvicorn.Config, limits: Limits, watch: "WebWatch | None") -> None:
         super().__init__(config)
         self._limits = limits
         self._watch = watch

@@ -17,11 +17,11 @@ from exporter.clock import SystemClock
 from exporter.config import AccountConfig, Config
 from exporter.demo.floor import Floor
 from exporter.front import Paths
-from exporter.objectives import Objectives, QueueObjectives
 from exporter.providers import MODELS
 from exporter.providers.five9.simulator import Five9Simulator
 from exporter.sockets import Address, listen_all
 from exporter.webwatch import WebWatch
+from exporter.written import QueueObjectives, objectives_of
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = pytest.mark.anyio
@@ -127,7 +127,7 @@ async def test_objectives_are_on_the_page() -> None:
         for match in ({"account": "f*"}, {"queue": "Nobody"})
     ]
     world = World()
-    config = replace(world.config(), objectives=Objectives.of(written, []))
+    config = replace(world.config(), objectives=objectives_of(written, []))
     page = (await App(config, clients=world.client).once()).decode()
     labels = 'provider="five9",account="first",queue="{}",level="warning"'
     queues = set(re.findall(r'_queue_contacts_waiting{.*account="first".*queue="(.*?)"', page))

@@ -16,11 +16,12 @@ from exporter.demo.floor import Floor
 from exporter.families import Family
 from exporter.fold import Folded, Series
 from exporter.ledger import Ledger
-from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
+from exporter.objectives import Objectives
 from exporter.page import Format, Page
 from exporter.scope import label_pairs
 from exporter.snapshot import Snapshot, take
 from exporter.telemetry import Telemetry
+from exporter.written import CampaignObjectives, QueueObjectives, objectives_of
 from support.five9 import MIDNIGHT, Centre
 
 NOON = 1_772_452_800.0  # 2026-03-02 12:00 UTC, a Monday
@@ -31,7 +32,7 @@ CLOSING = datetime(2026, 3, 2, 20, tzinfo=UTC).timestamp()
 
 
 def objectives(*queues: dict[str, Any], campaigns: Iterable[dict[str, Any]] = ()) -> Objectives:
-    return Objectives.of(
+    return objectives_of(
         map(QueueObjectives.model_validate, queues),
         map(CampaignObjectives.model_validate, campaigns),
     )

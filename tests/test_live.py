@@ -22,13 +22,13 @@ from exporter.config import Config
 from exporter.demand import against
 from exporter.enquiries import Enquiries
 from exporter.errors import ConfigError, ServerTrouble
-from exporter.objectives import Objectives, QueueObjectives
 from exporter.providers.brightpattern.directory import Directory, Entry
 from exporter.providers.brightpattern.survey import look
 from exporter.rows import Reading, Rows
 from exporter.survey import Found, Limit, Survey
 from exporter.transport import Http, open_client
 from exporter.visit import Visit, survey
+from exporter.written import QueueObjectives, objectives_of
 from support.five9 import LIMITS_OF_2015
 from support.virtual import LoopClock, run
 from support.visits import MORNING, NAMES, World
@@ -427,11 +427,13 @@ async def https(folder: Path, days: int) -> AsyncIterator[tuple[int, Path]]:
         yield server.sockets[0].getsockname()[1], public
 
 
+@pytest.mark.parametrize("verified", [True, False])
 @pytest.mark.parametrize(("days", "mark"), [(20, "?"), (64, " ")])
-async def test_certificate(tmp_path: Path, days: int, mark: str) -> None:
+async def test_certificate(tmp_path: Path, days: int, mark: str, verified: bool) -> None:
     """The days of the platform's own certificate are told; fewer than three weeks are a hint."""
     async with https(tmp_path, days) as (port, ca):
-        world = World("five9", base_url=f"https://localhost:{port}", tls={"ca_file": str(ca)})
+        tls = {"ca_file": str(ca)} if verified else {"insecure_skip_verify": True}
+        world = World("five9", base_url=f"https://localhost:{port}", tls=tls)
 
         def client(account: Any, folder: Path) -> httpx.AsyncClient:
             return open_client(account.transport_tls(folder), None)
@@ -691,7 +693,7 @@ async def test_an_objective_that_matches_nothing() -> None:
         QueueObjectives.model_validate({"match": {"queue": name}, "waiting_limit": {"warning": 7}})
         for name in (queue, "Nobody")
     ]
-    config = Config((world.account,), Path(), Objectives.of(written, []))
+    config = Config((world.account,), Path(), objectives_of(written, []))
     lines, well = await Enquiries(config, world.clock, world.client).check()
 
     assert well, lines

@@ -16,7 +16,7 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 PROVIDERS = sorted(
     path.name for path in (ROOT / "providers").iterdir() if (path / "__init__.py").is_file()
 )
-DOORS = {"config.py", "client.py", "tables.py", "collector.py", "simulator.py"}
+DOORS = {"config.py", "client.py", "tables.py", "collector.py", "provider.py", "simulator.py"}
 # Kernel modules that may know the providers: they bring both ends together.
 BOTH_ENDS = {"app.py", "cli.py", "enquiries.py", "__main__.py"}
 HTTPX_ERRORS = {

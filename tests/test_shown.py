@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.config import Config, load
-from exporter.objectives import Objectives, QueueObjectives
 from exporter.providers import MODELS
 from exporter.shown import SECRET, Hider, as_yaml
+from exporter.written import QueueObjectives, objectives_of
 
 PLANTED = "planted-hunter2"
 FILE = """
@@ -140,7 +140,7 @@ def test_objectives_are_shown_as_written(config: Config) -> None:
             "hours": {"time_zone": "UTC", "weekly": "Mon-Fri 08:00-20:00", "holidays": []},
         }
     )
-    larger = replace(config, objectives=Objectives.of([written], []))
+    larger = replace(config, objectives=objectives_of([written], []))
     shown = yaml.safe_load(as_yaml(larger))
     assert list(shown) == ["accounts", "queues"]
     (queue,) = shown["queues"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter import __version__
+from exporter import __version__, transport
 from exporter.clock import Clock
 from exporter.errors import (
     InvalidAnswer,
@@ -400,8 +400,26 @@ async def test_certificates_are_not_taken_from_the_environment(
 ) -> None:
     """Which authorities are trusted does not depend on the environment."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    transport._public.cache_clear()
     async with open_client(Tls(), None) as client:
         assert not client.is_closed
+
+
+async def test_what_is_trusted_is_read_once() -> None:
+    """Accounts without TLS settings share one context; what others set does not reach it."""
+
+    def context(client: httpx.AsyncClient) -> Any:
+        return client._transport._pool._ssl_context
+
+    lax = Tls(insecure_skip_verify=True)
+    async with (
+        open_client(lax, None) as other,
+        open_client(Tls(), None) as one,
+        open_client(Tls(), None) as two,
+    ):
+        assert context(one) is context(two)
+        assert context(one).verify_mode is ssl.CERT_REQUIRED
+        assert context(other).verify_mode is ssl.CERT_NONE
 
 
 @pytest.mark.parametrize("name", ["ca_file", "cert_file"])
@@ -474,8 +492,8 @@ class Stream:
         assert name == "ssl_object"
         return self
 
-    def getpeercert(self, *, binary_form: bool) -> bytes:
-        return b"no certificate" if binary_form else b""
+    def getpeercert(self, *, binary_form: bool = False) -> bytes | dict[str, str]:
+        return b"no certificate" if binary_form else {}
 
 
 async def test_an_unreadable_certificate(wire: Wire) -> None:

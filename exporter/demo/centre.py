@@ -8,12 +8,13 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.demo.floor import Floor
-from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
+from exporter.objectives import Objectives
 from exporter.providers import MODELS
 from exporter.providers.brightpattern.simulator import BrightPatternSimulator
 from exporter.providers.five9.simulator import Five9Simulator
 from exporter.providers.genesys.simulator import GenesysSimulator
 from exporter.providers.voximplant.simulator import VoximplantSimulator
+from exporter.written import CampaignObjectives, QueueObjectives, objectives_of
 
 _DAY = 86_400.0
 _LATE_MORNING = 11  # o'clock: the lunch-time peak is near, whenever the demo is started
@@ -165,7 +166,7 @@ class Centre:
             {"hours": day, **voice},
         ]
         campaigns = [{"abandoned_limit": 0.03, "hours": hours("Mon-Sun 08:00-21:00")}]
-        return Objectives.of(
+        return objectives_of(
             [QueueObjectives.model_validate(each) for each in queues],
             [CampaignObjectives.model_validate(each) for each in campaigns],
         )

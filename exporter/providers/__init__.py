@@ -1,32 +1,20 @@
 """The platforms: one folder each, with the same doors. The only place that names them all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, TypeVar
 
 from exporter.clock import Clock
 from exporter.collector import Collector
 from exporter.config import AccountConfig
-from exporter.providers.brightpattern.collector import BrightPatternCollector
-from exporter.providers.brightpattern.config import BrightPatternConfig
-from exporter.providers.brightpattern.sanitise import BrightPatternSanitiser
-from exporter.providers.brightpattern.tables import TABLES as BRIGHTPATTERN_TABLES
-from exporter.providers.five9.collector import Five9Collector
-from exporter.providers.five9.config import Five9Config
-from exporter.providers.five9.sanitise import Five9Sanitiser
-from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
-from exporter.providers.genesys.collector import GenesysCollector
-from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.sanitise import GenesysSanitiser
-from exporter.providers.genesys.tables import TABLES as GENESYS_TABLES
-from exporter.providers.voximplant.collector import VoximplantCollector
-from exporter.providers.voximplant.config import VoximplantConfig
-from exporter.providers.voximplant.sanitise import VoximplantSanitiser
-from exporter.providers.voximplant.tables import TABLES as VOXIMPLANT_TABLES
 from exporter.sanitise import Sanitiser
 from exporter.tables import Table
 from exporter.telemetry import AccountTelemetry
 from exporter.transport import Http
+
+T = TypeVar("T")
+_NAMES = ("five9", "genesys", "brightpattern", "voximplant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +27,27 @@ class Provider:
     sanitiser: Callable[[], Sanitiser]
 
 
-PROVIDERS: Mapping[str, Provider] = {
-    "five9": Provider(
-        Five9Config,
-        Five9Collector,
-        (*STATISTICS.values(), LICENSES, PERMISSIONS),
-        Five9Sanitiser,
-    ),
-    "genesys": Provider(GenesysConfig, GenesysCollector, GENESYS_TABLES, GenesysSanitiser),
-    "brightpattern": Provider(
-        BrightPatternConfig, BrightPatternCollector, BRIGHTPATTERN_TABLES, BrightPatternSanitiser
-    ),
-    "voximplant": Provider(
-        VoximplantConfig,
-        VoximplantCollector,
-        tuple(table for tables in VOXIMPLANT_TABLES.values() for table in tables),
-        VoximplantSanitiser,
-    ),
-}
-MODELS: Mapping[str, type[AccountConfig]] = {
-    name: provider.model for name, provider in PROVIDERS.items()
-}
+class _ByName(Mapping[str, T]):
+    """Something of each platform, which is loaded when it is first asked for.
+
+    So the libraries of a platform without an account take no memory.
+    """
+
+    def __init__(self, of: Callable[[Provider], T]) -> None:
+        self._of = of
+
+    def __getitem__(self, name: str) -> T:
+        if name not in _NAMES:
+            raise KeyError(name)
+        provider: Provider = import_module(f"{__name__}.{name}.provider").PROVIDER
+        return self._of(provider)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+PROVIDERS: Mapping[str, Provider] = _ByName(lambda provider: provider)
+MODELS: Mapping[str, type[AccountConfig]] = _ByName(lambda provider: provider.model)

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporter.objectives import CampaignObjectives, Objectives, QueueObjectives
 from exporter.page import Format
+from exporter.written import CampaignObjectives, QueueObjectives, objectives_of
 from support.five9 import MIDNIGHT, Centre
 from support.prometheus import free_port, program, query
 
@@ -100,7 +100,7 @@ async def golden_page() -> str:
         "hours": hours,
     }
     campaign = {"abandoned_limit": 0.03, "hours": hours}
-    objectives = Objectives.of(
+    objectives = objectives_of(
         [QueueObjectives.model_validate(queue)], [CampaignObjectives.model_validate(campaign)]
     )
     centre = Centre(start=start, agents="name", objectives=objectives)

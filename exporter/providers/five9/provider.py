@@ -1,0 +1,14 @@
+"""What does the rest of the exporter need of Five9?"""
+
+from exporter.providers import Provider
+from exporter.providers.five9.collector import Five9Collector
+from exporter.providers.five9.config import Five9Config
+from exporter.providers.five9.sanitise import Five9Sanitiser
+from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
+
+PROVIDER = Provider(
+    Five9Config,
+    Five9Collector,
+    (*STATISTICS.values(), LICENSES, PERMISSIONS),
+    Five9Sanitiser,
+)

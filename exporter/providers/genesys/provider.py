@@ -1,0 +1,14 @@
+"""What does the rest of the exporter need of Genesys?"""
+
+from exporter.providers import Provider
+from exporter.providers.genesys.collector import GenesysCollector
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.sanitise import GenesysSanitiser
+from exporter.providers.genesys.tables import TABLES
+
+PROVIDER = Provider(
+    GenesysConfig,
+    GenesysCollector,
+    TABLES,
+    GenesysSanitiser,
+)
