@@ -1,13 +1,14 @@
 """How much may one connection ask of us, and for how long?
 
 uvicorn bounds neither the time nor the size of a request's head, nor idle connections, nor how
-long a client may take to read; and it cannot take another certificate while it serves.
+long a client may take to read; it writes a body piece by piece or joined, never as it is; and it
+cannot take another certificate while it serves.
 """
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -33,6 +34,39 @@ class Limits:
     head_size: int = 16 * 1024
     url_size: int = 8 * 1024
     connections: int = 512
+
+
+PIECES = "exporter.pieces"  # the ASGI extension by which the body of a message may be ``Pieces``
+
+
+class Pieces:
+    """A part of a body that is in many places, written at once and never joined.
+
+    Its length is that of all pieces, in bytes.
+    """
+
+    def __init__(self, parts: Sequence[bytes], size: int) -> None:
+        self.parts = parts
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+
+class _Writer(asyncio.Transport):
+    """The end of a connection that uvicorn writes an answer to; it takes pieces too."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.is_closing = transport.is_closing  # type: ignore[method-assign]
+        self.close = transport.close  # type: ignore[method-assign]
+
+    def write(self, data: Any) -> None:
+        """Write bytes or pieces."""
+        if isinstance(data, Pieces):
+            self._transport.writelines(data.parts)
+        else:
+            self._transport.write(data)
 
 
 class _Refused(Exception):
@@ -67,6 +101,7 @@ class Connection(HttpToolsProtocol):
         """Let a client in, if there is room and its certificate has one of the names wanted."""
         full = len(self.connections) >= self._limits.connections
         super().connection_made(transport)
+        self._writer = _Writer(transport)
         sans = self._sans()
         if sans is not None and not sans & _names(transport):
             _log.debug("client certificate had none of the names wanted")
@@ -102,6 +137,7 @@ class Connection(HttpToolsProtocol):
         """Begin a request."""
         self._in_head, self._head_size = True, 0
         super().on_message_begin()
+        self.scope["extensions"] = {PIECES: {}}
 
     def on_headers_complete(self) -> None:
         """Take a request whose head is there, and not too large."""
@@ -117,6 +153,7 @@ class Connection(HttpToolsProtocol):
                 self._status = 431
                 raise _Refused
         super().on_headers_complete()
+        self.cycle.transport = self._writer
 
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read its answer."""
