@@ -45,9 +45,9 @@ class Pieces:
     Its length is that of all pieces, in bytes.
     """
 
-    def __init__(self, parts: Sequence[bytes], size: int) -> None:
+    def __init__(self, parts: Sequence[bytes]) -> None:
         self.parts = parts
-        self._size = size
+        self._size = sum(map(len, parts))
 
     def __len__(self) -> int:
         return self._size
@@ -137,7 +137,8 @@ class Connection(HttpToolsProtocol):
         """Begin a request."""
         self._in_head, self._head_size = True, 0
         super().on_message_begin()
-        self.scope["extensions"] = {PIECES: {}}
+        if self.scheme == "http":  # TLS would hold all of them encrypted
+            self.scope["extensions"] = {PIECES: {}}
 
     def on_headers_complete(self) -> None:
         """Take a request whose head is there, and not too large."""
