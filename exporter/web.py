@@ -6,6 +6,7 @@ Served by uvicorn in a thread of its own, so that no parsing or rendering holds 
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import uvicorn
@@ -57,12 +58,19 @@ def quality(header: str, names: Iterable[str]) -> float:
     return max(named, default=wild)
 
 
+@lru_cache(maxsize=64)  # clients are few, and each asks in the same words every time
 def choose_format(accept: str) -> Format:
     """Choose between text 0.0.4 and OpenMetrics; text where the client likes both the same."""
     openmetrics = quality(accept, ["application/openmetrics-text"])
     text = quality(accept, ["text/plain", "text/*"])
     named = "application/openmetrics-text" in accept.lower()
     return Format.OPENMETRICS if named and openmetrics > 0 and openmetrics >= text else Format.TEXT
+
+
+@lru_cache(maxsize=64)
+def takes_gzip(accept_encoding: str) -> bool:
+    """Tell whether a client takes a compressed answer."""
+    return quality(accept_encoding, ["gzip"]) > 0
 
 
 class _Buffers(Response):
@@ -158,7 +166,7 @@ class Site:
             page = page.only(set(names))
         headers = Headers(scope=request.scope)
         form = choose_format(headers.get("accept", ""))
-        gzip = quality(headers.get("accept-encoding", ""), ["gzip"]) > 0
+        gzip = takes_gzip(headers.get("accept-encoding", ""))
         buffers, length = page.body(form, gzip=gzip)
         answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
         if gzip:
