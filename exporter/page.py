@@ -1,10 +1,10 @@
 """The exposition: blocks of bytes that are already there, in order. What does a scrape get?
 
 A page is a list of ready buffers, shared by every scrape: the plain page is the blocks' own bytes,
-so that each line is in memory once. Sample lines are the same in text 0.0.4 and OpenMetrics 1.0; only
-headers differ. gzip is one member, stitched from segments that were each compressed and fully
-flushed on their own, so a refresh compresses what it changed; several members would be cut short by
-curl, requests and httpx.
+so that each line is in memory once. Sample lines are the same in text 0.0.4 and OpenMetrics 1.0;
+only headers differ. gzip is one member, stitched from segments that were each compressed and fully
+flushed on their own, so a refresh compresses what it changed; several members would be cut short
+by curl, requests and httpx.
 """
 
 import re
@@ -55,16 +55,25 @@ def _segment(*plain: bytes) -> Segment:
 
 
 @lru_cache(maxsize=4096)
-def _header(family: Family, form: Format, *, shadowed: bool) -> Segment:
+def _header(name: str, summary: str, kind: str) -> Segment:
+    return _segment(f"# HELP {name} {summary}\n# TYPE {name} {kind}\n".encode())
+
+
+def _headers(family: Family, *, shadowed: bool) -> Mapping[Format, Segment]:
     """Write HELP and TYPE.
 
     OpenMetrics names a counter's family without ``_total``. Where that name is ``shadowed`` by a
     gauge on the same page (a total beside its sliding twin), it has to be of unknown type.
     """
     name, kind = family.name, str(family.kind)
-    if form is Format.OPENMETRICS and kind == "counter":
-        name, kind = (name, "unknown") if shadowed else (name.removesuffix("_total"), kind)
-    return _segment(f"# HELP {name} {family.help}\n# TYPE {name} {kind}\n".encode())
+    text = openmetrics = _header(name, family.help, kind)
+    if kind == "counter":
+        openmetrics = (
+            _header(name, family.help, "unknown")
+            if shadowed
+            else _header(name.removesuffix("_total"), family.help, kind)
+        )
+    return {Format.TEXT: text, Format.OPENMETRICS: openmetrics}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +192,8 @@ class Page:
         """Return the buffers of the whole page and their summed length."""
         key = (form, gzip)
         if key not in self._bodies:
-            rest = [*_segments(self._extra, form), *([_EOF] if form is Format.OPENMETRICS else [])]
+            end = [_EOF] if form is Format.OPENMETRICS else []
+            rest = [*_segments(self._extra, form), *end]
             core = self.core.body(form, gzip=gzip)
             buffers = (core.and_packed(rest).and_end() if gzip else core.and_plain(rest)).buffers
             self._bodies[key] = (buffers, sum(map(len, buffers)))
@@ -231,9 +241,7 @@ def assemble(
     return Page(extra, valid_until, core)
 
 
-def _core(
-    owned: Mapping[str, Sequence[Block]], old: Mapping[tuple[Block, ...], Segment]
-) -> Core:
+def _core(owned: Mapping[str, Sequence[Block]], old: Mapping[tuple[Block, ...], Segment]) -> Core:
     by_name: dict[str, list[Block]] = {}
     for blocks in owned.values():
         for block in blocks:
@@ -248,7 +256,7 @@ def _core(
             kept[group] = segment
             segments.append(segment)
         shadowed = name.removesuffix("_total") in by_name
-        headers = {form: _header(found[0].family, form, shadowed=shadowed) for form in Format}
+        headers = _headers(found[0].family, shadowed=shadowed)
         chapters.append(Chapter(name, frozenset([name]), headers, segments))
     return Core(owned, chapters, kept)
 
@@ -279,8 +287,8 @@ def chapters_of(text: str) -> list[Chapter]:
         kind = types.rsplit(" ", 1)[1]
         short = name.removesuffix("_total") if kind == "counter" else name
         headers = {
-            form: _segment(f"# HELP {shown} {summary}\n# TYPE {shown} {kind}\n".encode())
-            for form, shown in ((Format.TEXT, name), (Format.OPENMETRICS, short))
+            Format.TEXT: _header(name, summary, kind),
+            Format.OPENMETRICS: _header(short, summary, kind),
         }
         body = [_segment(f"{lines.rstrip()}\n".encode())] if lines.strip() else []
         ends = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)

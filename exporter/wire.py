@@ -57,9 +57,16 @@ class _Writer(asyncio.Transport):
     """The end of a connection that uvicorn writes an answer to; it takes pieces too."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
         self._transport = transport
-        self.is_closing = transport.is_closing  # type: ignore[method-assign]
-        self.close = transport.close  # type: ignore[method-assign]
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection ends."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection when everything has been sent."""
+        self._transport.close()
 
     def write(self, data: Any) -> None:
         """Write bytes or pieces."""
