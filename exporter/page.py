@@ -31,6 +31,7 @@ _LEVEL = 1
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _EMPTY_LAST_BLOCK = b"\x03\x00"
 _SEGMENT_SERIES = 128  # cut by series, not bytes: a longer number must not move the cuts
+_AT_ONCE = 512  # buffers for one write: fewer are more writes, the kernel takes up to 1024
 _ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
 
 
@@ -168,6 +169,20 @@ class Core:
         return self._bodies[key]
 
 
+class Pieces:
+    """A part of a body that is in many places, written at once and never joined.
+
+    Its length is that of all pieces, in bytes.
+    """
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self.parts = parts
+        self._size = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self._size
+
+
 class Page:
     """One generation of the exposition; never changed, replaced by one assignment.
 
@@ -182,6 +197,7 @@ class Page:
         self.core = core or Core()
         self._extra = extra
         self._bodies: dict[tuple[Format, bool], tuple[Sequence[bytes], int]] = {}
+        self._pieces: dict[tuple[Format, bool], Sequence[Pieces]] = {}
 
     @property
     def chapters(self) -> Sequence[Chapter]:
@@ -198,6 +214,15 @@ class Page:
             buffers = (core.and_packed(rest).and_end() if gzip else core.and_plain(rest)).buffers
             self._bodies[key] = (buffers, sum(map(len, buffers)))
         return self._bodies[key]
+
+    def pieces(self, form: Format, *, gzip: bool) -> Sequence[Pieces]:
+        """Return the whole page as it is written; cut once, since to touch each buffer costs."""
+        key = (form, gzip)
+        if key not in self._pieces:
+            buffers, _ = self.body(form, gzip=gzip)
+            starts = range(0, len(buffers), _AT_ONCE)
+            self._pieces[key] = [Pieces(buffers[start : start + _AT_ONCE]) for start in starts]
+        return self._pieces[key]
 
     def only(self, names: set[str]) -> "Page":
         """Return the page of the families that hold any of the sample names."""

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import uvicorn
@@ -20,14 +21,13 @@ from starlette.types import Receive, Scope, Send
 from exporter import landing
 from exporter.board import Publisher
 from exporter.errors import ConfigError, ReloadRefused
-from exporter.page import Format
+from exporter.page import Format, Pieces
 from exporter.sockets import Address, listen
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
 from exporter.webwatch import WebWatch
-from exporter.wire import PIECES, Connection, Limits, Listener, Pieces
+from exporter.wire import PIECES, Connection, Limits, Listener
 
-_AT_ONCE = 512  # buffers for one write: fewer are more writes, the kernel takes up to 1024
 _JOINED = 512 * 1024  # bytes for one write where they have to be joined
 _STOP_TIMEOUT = 10.0  # seconds for the server to go down
 _LINKS = {
@@ -73,33 +73,28 @@ def takes_gzip(accept_encoding: str) -> bool:
     return quality(accept_encoding, ["gzip"]) > 0
 
 
-class _Buffers(Response):
+class _Body(Response):
     """A response of ready buffers, which are joined only where the server cannot do without."""
 
-    def __init__(self, buffers: Sequence[bytes], length: int, headers: dict[str, str]) -> None:
+    def __init__(self, pieces: Sequence[Pieces], headers: dict[str, str]) -> None:
         super().__init__(None, headers=headers)
-        self._buffers = buffers
-        self.headers["content-length"] = str(length)
+        self._pieces = pieces
+        self.headers["content-length"] = str(sum(map(len, pieces)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         if scope["method"] != "HEAD":
-            cut = _pieces if PIECES in scope.get("extensions", {}) else _joined
-            for part in cut(self._buffers):
+            as_they_are = PIECES in scope.get("extensions", {})
+            for part in self._pieces if as_they_are else _joined(self._pieces):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _pieces(buffers: Sequence[bytes]) -> Iterable[Pieces]:
-    for start in range(0, len(buffers), _AT_ONCE):
-        yield Pieces(buffers[start : start + _AT_ONCE])
-
-
-def _joined(buffers: Iterable[bytes]) -> Iterable[bytes]:
+def _joined(pieces: Sequence[Pieces]) -> Iterable[bytes]:
     held: list[bytes] = []
     size = 0
-    for buffer in buffers:
+    for buffer in chain.from_iterable(each.parts for each in pieces):
         held.append(buffer)
         size += len(buffer)
         if size >= _JOINED:
@@ -167,11 +162,10 @@ class Site:
         headers = Headers(scope=request.scope)
         form = choose_format(headers.get("accept", ""))
         gzip = takes_gzip(headers.get("accept-encoding", ""))
-        buffers, length = page.body(form, gzip=gzip)
         answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
         if gzip:
             answer["content-encoding"] = "gzip"
-        return _Buffers(buffers, length, answer)
+        return _Body(page.pieces(form, gzip=gzip), answer)
 
     async def _landing(self, request: Request) -> Response:
         root = request.scope.get("root_path", "")

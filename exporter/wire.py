@@ -8,7 +8,7 @@ cannot take another certificate while it serves.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,6 +20,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exporter.logs import get_log
+from exporter.page import Pieces
 from exporter.webwatch import WebWatch
 
 _log = get_log(__name__)
@@ -37,20 +38,6 @@ class Limits:
 
 
 PIECES = "exporter.pieces"  # the ASGI extension by which the body of a message may be ``Pieces``
-
-
-class Pieces:
-    """A part of a body that is in many places, written at once and never joined.
-
-    Its length is that of all pieces, in bytes.
-    """
-
-    def __init__(self, parts: Sequence[bytes]) -> None:
-        self.parts = parts
-        self._size = sum(map(len, parts))
-
-    def __len__(self) -> int:
-        return self._size
 
 
 class _Writer(asyncio.Transport):

@@ -13,10 +13,11 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from exporter.page import Pieces
 from exporter.sockets import Address, listen_all
 from exporter.web import Server
 from exporter.webwatch import WebWatch
-from exporter.wire import PIECES, Limits, Listener, Pieces
+from exporter.wire import PIECES, Limits, Listener
 from support.certificates import Authority, Pair
 
 QUICK = Limits(head_time=1.0, read_time=1.0, connections=4)
