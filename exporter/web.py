@@ -6,6 +6,8 @@ Served by uvicorn in a thread of its own, so that no parsing or rendering holds 
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -19,15 +21,16 @@ from starlette.types import Receive, Scope, Send
 from exporter import landing
 from exporter.board import Publisher
 from exporter.errors import ConfigError, ReloadRefused
-from exporter.page import Format
+from exporter.page import Format, Pieces
 from exporter.sockets import Address, listen
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
-from exporter.wire import Connection, Limits, Listener
+from exporter.wire import PIECES, Connection, Limits, Listener
 
 if TYPE_CHECKING:
     from exporter.webwatch import WebWatch  # a server without a web configuration needs none
 
+_JOINED = 512 * 1024  # bytes for one write where they have to be joined
 _STOP_TIMEOUT = 10.0  # seconds for the server to go down
 _LINKS = {
     "/metrics": "the figures, for Prometheus",
@@ -57,6 +60,7 @@ def quality(header: str, names: Iterable[str]) -> float:
     return max(named, default=wild)
 
 
+@lru_cache(maxsize=64)  # clients are few, and each asks in the same words every time
 def choose_format(accept: str) -> Format:
     """Choose between text 0.0.4 and OpenMetrics; text where the client likes both the same."""
     openmetrics = quality(accept, ["application/openmetrics-text"])
@@ -65,21 +69,40 @@ def choose_format(accept: str) -> Format:
     return Format.OPENMETRICS if named and openmetrics > 0 and openmetrics >= text else Format.TEXT
 
 
-class _Buffers(Response):
-    """A response of ready buffers, sent one by one without ever being joined."""
+@lru_cache(maxsize=64)
+def takes_gzip(accept_encoding: str) -> bool:
+    """Tell whether a client takes a compressed answer."""
+    return quality(accept_encoding, ["gzip"]) > 0
 
-    def __init__(self, buffers: Iterable[bytes], length: int, headers: dict[str, str]) -> None:
+
+class _Body(Response):
+    """A response of ready buffers, which are joined only where the server cannot do without."""
+
+    def __init__(self, pieces: Sequence[Pieces], headers: dict[str, str]) -> None:
         super().__init__(None, headers=headers)
-        self._buffers = buffers
-        self.headers["content-length"] = str(length)
+        self._pieces = pieces
+        self.headers["content-length"] = str(sum(map(len, pieces)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         if scope["method"] != "HEAD":
-            for buffer in self._buffers:
-                await send({"type": "http.response.body", "body": buffer, "more_body": True})
+            as_they_are = PIECES in scope.get("extensions", {})
+            for part in self._pieces if as_they_are else _joined(self._pieces):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _joined(pieces: Sequence[Pieces]) -> Iterable[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for buffer in chain.from_iterable(each.parts for each in pieces):
+        held.append(buffer)
+        size += len(buffer)
+        if size >= _JOINED:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
 
 
 class Site:
@@ -140,12 +163,11 @@ class Site:
             page = page.only(set(names))
         headers = Headers(scope=request.scope)
         form = choose_format(headers.get("accept", ""))
-        gzip = quality(headers.get("accept-encoding", ""), ["gzip"]) > 0
-        buffers, length = page.body(form, gzip=gzip)
+        gzip = takes_gzip(headers.get("accept-encoding", ""))
         answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
         if gzip:
             answer["content-encoding"] = "gzip"
-        return _Buffers(buffers, length, answer)
+        return _Body(page.pieces(form, gzip=gzip), answer)
 
     async def _landing(self, request: Request) -> Response:
         root = request.scope.get("root_path", "")

@@ -1,7 +1,8 @@
 """How much may one connection ask of us, and for how long?
 
 uvicorn bounds neither the time nor the size of a request's head, nor idle connections, nor how
-long a client may take to read; and it cannot take another certificate while it serves.
+long a client may take to read; it writes a body piece by piece or joined, never as it is; and it
+cannot take another certificate while it serves.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exporter.logs import get_log
+from exporter.page import Pieces
 
 if TYPE_CHECKING:
     from exporter.webwatch import WebWatch  # a server without a web configuration needs none
@@ -35,6 +37,32 @@ class Limits:
     head_size: int = 16 * 1024
     url_size: int = 8 * 1024
     connections: int = 512
+
+
+PIECES = "exporter.pieces"  # the ASGI extension by which the body of a message may be ``Pieces``
+
+
+class _Writer(asyncio.Transport):
+    """The end of a connection that uvicorn writes an answer to; it takes pieces too."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection ends."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection when everything has been sent."""
+        self._transport.close()
+
+    def write(self, data: Any) -> None:
+        """Write bytes or pieces."""
+        if isinstance(data, Pieces):
+            self._transport.writelines(data.parts)
+        else:
+            self._transport.write(data)
 
 
 class _Refused(Exception):
@@ -69,6 +97,7 @@ class Connection(HttpToolsProtocol):
         """Let a client in, if there is room and its certificate has one of the names wanted."""
         full = len(self.connections) >= self._limits.connections
         super().connection_made(transport)
+        self._writer = _Writer(transport)
         sans = self._sans()
         if sans is not None and not sans & _names(transport):
             _log.debug("client certificate had none of the names wanted")
@@ -104,6 +133,8 @@ class Connection(HttpToolsProtocol):
         """Begin a request."""
         self._in_head, self._head_size = True, 0
         super().on_message_begin()
+        if self.scheme == "http":  # TLS would hold all of them encrypted
+            self.scope["extensions"] = {PIECES: {}}
 
     def on_headers_complete(self) -> None:
         """Take a request whose head is there, and not too large."""
@@ -119,6 +150,7 @@ class Connection(HttpToolsProtocol):
                 self._status = 431
                 raise _Refused
         super().on_headers_complete()
+        self.cycle.transport = self._writer
 
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read its answer."""

@@ -423,8 +423,8 @@ def test_only_what_has_changed_is_fitted_anew(board: Board) -> None:
     board.put(agents(a=1, b=3))
     second = board.page(NOON, before=first)
 
-    assert first.owned["acme"] is not second.owned["acme"]
-    assert first.owned["beta"] is second.owned["beta"]
+    assert first.core.owned["acme"] is not second.core.owned["acme"]
+    assert first.core.owned["beta"] is second.core.owned["beta"]
 
 
 # Publisher ------------------------------------------------------------------------------------

@@ -266,17 +266,39 @@ def test_length(made: tuple[Page, Samples], form: Format, gzip: bool) -> None:
 
 
 def test_buffers_are_made_once() -> None:
-    """A second scrape of a page gets the very buffers of the first."""
+    """A second scrape of a page gets the very buffers and pieces of the first."""
     page = make(block(f.QUEUE_AGENTS, ({"queue": "a"}, 1)))
 
     assert page.body(Format.TEXT, gzip=True)[0] is page.body(Format.TEXT, gzip=True)[0]
+    assert page.pieces(Format.TEXT, gzip=True) is page.pieces(Format.TEXT, gzip=True)
 
 
-def test_buffers_are_few() -> None:
-    """A page of many segments is few buffers: a scrape is few writes."""
-    buffers, length = large().body(Format.TEXT, gzip=False)
+@pytest.mark.parametrize("gzip", [False, True])
+def test_pieces_are_the_buffers(gzip: bool) -> None:
+    """The pieces of a page are its buffers in order, never more at once than the kernel takes."""
+    page = make(*(block(f.QUEUE_AGENTS, ({"queue": f"{at}"}, at)) for at in range(1500)), own=OWN)
+    buffers, length = page.body(Format.TEXT, gzip=gzip)
+    pieces = page.pieces(Format.TEXT, gzip=gzip)
 
-    assert len(buffers) < length / 16_384
+    assert [part for each in pieces for part in each.parts] == buffers
+    assert sum(map(len, pieces)) == length
+    assert max(len(each.parts) for each in pieces) <= 1024
+    assert gzip or len(pieces) > 1
+
+
+def test_each_line_is_in_memory_once() -> None:
+    """The buffers of a plain page are the blocks' own bytes, however small; gzip is few buffers."""
+    blocks = [
+        block(family, *(({"account": f"{a}", "queue": f"{at}"}, at) for at in range(size)))
+        for family in FIGURES
+        for a, size in enumerate((1, 3, 200, 2, 500))
+    ]
+    page = make(*blocks, own=OWN)
+
+    for form in Format:
+        buffers = {id(each) for each in page.body(form, gzip=False)[0]}
+        assert all(id(each.text) in buffers for each in blocks)
+        assert len(page.body(form, gzip=True)[0]) < 6
 
 
 # Taking over ----------------------------------------------------------------------------------
@@ -316,9 +338,35 @@ def test_a_change_is_local() -> None:
     assert [at != 3 for at in range(10)] == kept
 
 
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=6))
-def test_taking_over_changes_nothing(choices: list[int]) -> None:
-    """A page made with the help of the one before is the page made from scratch."""
+@pytest.mark.parametrize("form", list(Format))
+def test_only_own_metrics_change(form: Format) -> None:
+    """Where no block changed, what was made of the blocks is what the next page sends too."""
+    blocks = [block(f.QUEUE_AGENTS, *(({"queue": f"{at}"}, at) for at in range(200)))]
+    first = make(*blocks, own=OWN)
+    first.body(form, gzip=True)
+    second = make(*blocks, own=OWN.replace("3.5", "4.5"), before=first)
+    head, packed_core, *_ = first.body(form, gzip=True)[0]
+
+    assert second.core is first.core
+    assert head is second.body(form, gzip=True)[0][0]
+    assert packed_core is second.body(form, gzip=True)[0][1]
+    assert b"sum 4.5" in body(second, form)
+    assert body(second, form) == zlib.decompress(packed(second, form), 31)
+    assert body(first, form) == body(second, form).replace(b"4.5", b"3.5")
+
+
+def test_accounts_in_another_order_are_another_page() -> None:
+    """The order of accounts is the order of their lines, also where no block changed."""
+    one, two = (block(f.QUEUE_AGENTS, ({"account": name}, 1)) for name in "ab")
+    first = assemble({"a": [one], "b": [two]}, (), 0.0)
+    second = assemble({"b": [two], "a": [one]}, (), 0.0, first)
+
+    assert body(second).endswith(two.text + one.text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=6))
+def test_taking_over_changes_nothing(choices: list[tuple[int, int]]) -> None:
+    """Whatever changes, the figures or only own metrics, the page is the one made from scratch."""
     stock = [
         block(
             f.QUEUE_AGENTS, *(({"account": "a", "queue": f"{at}"}, at * n) for at in range(60 * n))
@@ -327,12 +375,13 @@ def test_taking_over_changes_nothing(choices: list[int]) -> None:
     ]
     other = block(f.QUEUE_AGENTS, ({"account": "b", "queue": "x"}, 1))
     page = None
-    for choice in choices:
-        page = make(stock[choice], other, before=page)
-
-    scratch = make(stock[choices[-1]], other)
-    assert page is not None
-    assert body(page) == body(scratch) == zlib.decompress(packed(page), 31)
+    for choice, spent in choices:
+        own = OWN.replace("3.5", f"{spent}.5")
+        page = make(stock[choice], other, own=own, before=page)
+        scratch = make(stock[choice], other, own=own)
+        for form in Format:
+            assert body(page, form) == body(scratch, form)
+            assert body(page, form) == zlib.decompress(packed(page, form), 31)
 
 
 # only -----------------------------------------------------------------------------------------

@@ -2,6 +2,11 @@
 
 import gzip
 import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,12 +22,17 @@ from exporter.snapshot import take
 from exporter.sockets import Address
 from exporter.telemetry import Telemetry
 from exporter.web import Server, Site, choose_format, quality
+from exporter.webwatch import WebWatch
+from support.certificates import Authority
 
 pytestmark = pytest.mark.anyio
 PROMETHEUS = (
     "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1"
     ";q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 )
+
+
+FAMILIES = [f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS, f.QUEUE_AGENTS, f.QUEUE_LONGEST_WAIT]
 
 
 class Bench:
@@ -225,6 +235,87 @@ def test_a_real_socket(host: str) -> None:
     assert answer.text == raw.text
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://{shown}/metrics", trust_env=False)
+
+
+@contextmanager
+def serving(series: int, watch: WebWatch | None = None) -> Iterator[tuple[Server, bytes]]:
+    """Serve a page of many blocks, and return it too."""
+    bench = Bench()
+    for account in range(120):
+        bench.board.reserve(f"a{account}", ["a"], 4 * series)
+        folded = Folded()
+        for family in FAMILIES:
+            labels = [f'{{account="a{account}",queue="q{at}"}} '.encode() for at in range(series)]
+            folded.series[family] = Series(labels, list(range(series)), None)
+        bench.board.put(
+            take(f"a{account}", "a", folded, Ledger(), taken_at=0.0, source_at=None, expires_at=1e9)
+        )
+    bench.publisher.renew()
+    page = b"".join(bench.publisher.page.body(Format.TEXT, gzip=False)[0])
+    server = Server(bench.site, Address("127.0.0.1", 0), "test", watch=watch)
+    server.start()
+    try:
+        yield server, page
+    finally:
+        server.stop()
+
+
+def receive(client: socket.socket, size: int) -> bytes:
+    """Read an answer's head, and so many bytes behind it."""
+    received = bytearray()
+    while (end := received.find(b"\r\n\r\n")) < 0 or len(received) < end + 4 + size:
+        part = client.recv(300_000)
+        assert part
+        received += part
+    return bytes(received[end + 4 :])
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_page_of_many_blocks(tmp_path: Path, secure: bool) -> None:
+    """A large plain page comes whole and in order, again and again on a connection, HEAD between.
+
+    So it does where everything is encrypted, though not in the same pieces.
+    """
+    watch, context = None, ssl.create_default_context()
+    if secure:
+        authority = Authority()
+        authority.sign("server", "localhost").write(tmp_path, "server")
+        (tmp_path / "web.yml").write_text(
+            "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+        )
+        watch = WebWatch(tmp_path / "web.yml")
+        context.load_verify_locations(cadata=authority.pem)
+    with (
+        serving(300, watch) as (server, page),
+        socket.create_connection(("127.0.0.1", server.address.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") if secure else plain as client,
+    ):
+        rest = " /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: identity\r\n\r\n"
+        for _ in range(2):
+            client.sendall(f"GET{rest}".encode())
+            assert page == receive(client, len(page))
+            client.sendall(f"HEAD{rest}".encode())
+            assert receive(client, 0) == b""
+    assert len(page) > 6_000_000
+
+
+def test_requests_for_a_page_that_come_together() -> None:
+    """Pages asked for at once, by clients who read slowly, are not mixed up."""
+    with (
+        serving(60) as (server, page),
+        socket.create_connection(("127.0.0.1", server.address.port), timeout=10) as client,
+    ):
+        request = "GET /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: identity\r\n\r\n"
+        client.sendall(request.encode() * 3)
+        time.sleep(0.2)
+        received = bytearray()
+        while received.count(b"HTTP/1.1 200 OK") < 3 or not received.endswith(page[-1000:]):
+            part = client.recv(100_000)
+            assert part
+            received += part
+    heads = bytes(received).replace(page, b"")
+    assert heads.count(b"\r\n\r\n") == heads.count(b"HTTP/1.1 200 OK") == 3
+    assert len(heads) < 1500
 
 
 def test_a_taken_port_is_an_error() -> None:

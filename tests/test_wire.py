@@ -13,10 +13,11 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from exporter.page import Pieces
 from exporter.sockets import Address, listen_all
 from exporter.web import Server
 from exporter.webwatch import WebWatch
-from exporter.wire import Limits, Listener
+from exporter.wire import PIECES, Limits, Listener
 from support.certificates import Authority, Pair
 
 QUICK = Limits(head_time=1.0, read_time=1.0, connections=4)
@@ -30,7 +31,10 @@ async def page(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a little, much, or more than buffers hold; or fail."""
     if scope["path"] == "/broken":
         raise RuntimeError("hunter2 is in this message")
-    body = {"/large": LARGE, "/huge": HUGE}.get(scope["path"], b"page")
+    body: bytes | Pieces = {"/large": LARGE, "/huge": HUGE}.get(scope["path"], b"page")
+    if scope["path"].endswith("/pieces"):
+        assert PIECES in scope["extensions"]
+        body = Pieces([LARGE[:1000]] * (64_000 if scope["path"] == "/huge/pieces" else 4000))
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -209,10 +213,11 @@ def test_connections_are_bounded() -> None:
             pytest.fail("no room was made")
 
 
-def test_a_client_that_does_not_read() -> None:
+@pytest.mark.parametrize("path", [b"/huge", b"/huge/pieces"])
+def test_a_client_that_does_not_read(path: bytes) -> None:
     """Who takes nothing of a long answer is cut off in time."""
     with serving() as server, connected(server) as client:
-        client.sendall(GET.replace(b"/ ", b"/huge "))
+        client.sendall(GET.replace(b"/ ", path + b" "))
         time.sleep(4)
         received = b""
         with contextlib.suppress(ConnectionResetError):
@@ -220,12 +225,12 @@ def test_a_client_that_does_not_read() -> None:
         assert len(received) < len(HUGE)
 
 
-def test_a_slow_reader_is_served() -> None:
+@pytest.mark.parametrize("path", [b"/large", b"/large/pieces"])
+def test_a_slow_reader_is_served(path: bytes) -> None:
     """Who reads a long answer slowly, but reads, gets all of it."""
     with serving() as server, connected(server) as client:
-        client.sendall(
-            GET.replace(b"/ ", b"/large ").replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
-        )
+        head = GET.replace(b"/ ", path + b" ")
+        client.sendall(head.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
         received, begun = 0, time.monotonic()
         while part := client.recv(100_000):
             received += len(part)
