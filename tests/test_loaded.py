@@ -17,7 +17,6 @@ LIBRARIES = {
     "lxml": {"five9"},
     "jwt": {"voximplant"},
     "cryptography": {"voximplant"},
-    "watchfiles": set(),
     "websockets": set(),
     "exporter.demo": set(),
 }
