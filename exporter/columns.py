@@ -1,7 +1,7 @@
 """From columns of cells to columns of numbers and states: what can be read, and what is strange?"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -32,27 +32,17 @@ class Columns:
         self._cells = cells
         self._recall = recall
         self._schema = schema
-        self._changes: dict[Parser, Mapping[int, Sequence[Number]]] = {}
 
     def read(self, position: int, parse: Parser) -> Values:
         """Read a column; only the cells that have changed, where most have not."""
-        known = self._recall.values.get((position, parse))
-        if known is not None:
-            return known
-        known, changed = self._recall.stale(position, parse)
-        if known is None:
-            values, bad = self._read(
-                self._columns[position] if self._cells else (), position, parse
-            )
-        else:
-            found, bad = self._read_changed(position, parse, changed)
-            numbers = [*known.numbers]
-            for at, value in zip(changed, found.numbers, strict=True):
-                numbers[at] = value
-            values = Values(numbers, found.whole and (known.whole or None not in numbers))
-        if not bad:  # else they are to count again
-            self._recall.values[position, parse] = values
-        return values
+        known = self._recall.values
+        key = (position, parse)
+        if key not in known:
+            self._patch(parse)
+        if key not in known:
+            column = self._columns[position] if self._cells else ()
+            self._keep(key, *self._read(column, position, parse))
+        return known[key]
 
     def states(self, position: int, states: States) -> list[str | None]:
         """Read a column of states, as our canonical words."""
@@ -75,20 +65,27 @@ class Columns:
     def _columns(self) -> list[tuple[Cell, ...]]:
         return list(zip(*self._cells, strict=True))
 
-    def _read_changed(
-        self, position: int, parse: Parser, rows: Sequence[int]
-    ) -> tuple[Values, int]:
-        """Read the changed cells of a column: with those of its like, as each has only a few."""
-        if parse not in self._changes:
-            places = self._recall.changes(parse)
-            cells = [self._cells[at][column] for column, changed in places for at in changed]
-            whole = iter(whole_numbers(cells, parse) or ())
-            cut = [(column, list(islice(whole, len(changed)))) for column, changed in places]
-            self._changes[parse] = {column: found for column, found in cut if found}
-        found = self._changes[parse].get(position)
-        if found is not None:
-            return Values(found, whole=True), 0
-        return self._read([self._cells[at][position] for at in rows], position, parse)
+    def _patch(self, parse: Parser) -> None:
+        """Read what has changed in all columns that are read like this: it is little in each."""
+        stale = self._recall.take_stale(parse)
+        cells = [self._cells[at][column] for column, _, rows in stale for at in rows]
+        fresh = iter(whole_numbers(cells, parse) or ())
+        for column, known, rows in stale:
+            found: Sequence[Number | None] = list(islice(fresh, len(rows)))
+            bad = 0
+            if not found:
+                changed = [self._cells[at][column] for at in rows]
+                (found, _), bad = self._read(changed, column, parse)
+            numbers = [*known.numbers]
+            for at, value in zip(rows, found, strict=True):
+                numbers[at] = value
+            whole = None not in (found if known.whole else numbers)
+            self._keep((column, parse), Values(numbers, whole), bad)
+
+    def _keep(self, key: tuple[int, Parser], values: Values, bad: int) -> None:
+        self._recall.values[key] = values
+        if bad:  # they are to count again with the next reading
+            self._recall.once.append(key)
 
     def _read(self, cells: Sequence[Cell], position: int, parse: Parser) -> tuple[Values, int]:
         """Read some cells of a column; return how many are bad, too."""

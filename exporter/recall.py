@@ -47,7 +47,8 @@ class Recall:
         self.labels: dict[Hashable, Sequence[bytes]] = {}
         # The columns that have been read, as they are now.
         self.values: dict[_Key, Values] = {}
-        self._old_values: dict[_Key, Values] = {}  # of columns that have changed
+        self.once: list[_Key] = []  # those of them that are to be read again next time
+        self._stale: dict[_Key, Values] = {}  # the columns that have changed, as they were
         self._changed: Mapping[int, Sequence[int]] = {}  # in which rows, by column
         if before is None or layout is not before.layout:
             return
@@ -67,20 +68,20 @@ class Recall:
             return
         self._changed = _changed(rows, cells, before.lines)
         for key, values in before.values.items():
-            kept = self._old_values if key[0] in self._changed else self.values
+            kept = self._stale if key[0] in self._changed else self.values
             kept[key] = values
 
-    def stale(self, position: int, parse: Parser) -> tuple[Values | None, Sequence[int]]:
-        """Return a column as it was read last, if it was, and the rows in which it has changed."""
-        return self._old_values.get((position, parse)), self._changed.get(position, ())
-
-    def changes(self, parse: Parser) -> list[tuple[int, Sequence[int]]]:
-        """List (column, rows) of what has changed in the columns that were read like this."""
-        return [(at, self._changed[at]) for at, read in self._old_values if read is parse]
+    def take_stale(self, parse: Parser) -> list[tuple[int, Values, Sequence[int]]]:
+        """Take (column, as it was read last, rows that have changed since) of these columns."""
+        stale = [key for key in self._stale if key[1] is parse]
+        return [(key[0], self._stale.pop(key), self._changed[key[0]]) for key in stale]
 
     def let_go(self) -> None:
-        """Forget what was before: everything has been read."""
-        self._old_values, self._changed = {}, {}
+        """Forget what is of no use to the next fold: everything has been read."""
+        for key in self.once:
+            del self.values[key]
+        self.once = []
+        self._stale, self._changed = {}, {}
 
 
 def _lines(rows: Sequence[Row]) -> list[str | Row]:
