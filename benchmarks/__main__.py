@@ -85,6 +85,7 @@ def main() -> int:
     whole = not given.quick and not given.subjects and not missing
     if given.output or whole:
         target = given.output or HERE
+        target.mkdir(parents=True, exist_ok=True)
         (target / "results.json").write_text(json.dumps(results, indent=1) + "\n")
         report.save(target / ("results.md" if given.output else "README.md"), text)
     for line in missing:

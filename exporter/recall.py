@@ -6,6 +6,7 @@ their label sets; and where only some cells have changed, only those are read an
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import compress, repeat
+from operator import ne
 from typing import NamedTuple, cast
 
 from exporter.layout import Layout
@@ -62,10 +63,10 @@ class Recall:
             self.lines, self.values = before.lines, before.values
             self.unchanged = self.naming is before.naming
             return
-        pairs = enumerate(zip(self.lines, before.lines, strict=True))
-        rows = [at for at, (new, old) in pairs if new != old]
-        if len(rows) * _FEW > len(cells):
+        differ = list(map(ne, self.lines, before.lines))
+        if sum(differ) * _FEW > len(cells):
             return
+        rows = list(compress(range(len(cells)), differ))
         self._changed = _changed(rows, cells, before.lines)
         for key, values in before.values.items():
             kept = self._stale if key[0] in self._changed else self.values
@@ -84,7 +85,7 @@ class Recall:
         self._stale, self._changed = {}, {}
 
 
-def _lines(rows: Sequence[Row]) -> list[str | Row]:
+def _lines(rows: Sequence[Row]) -> Sequence[str | Row]:
     """Write each row as one text, which takes a tenth of its cells' memory.
 
     A row stays as it is where its cells could not be told apart again, or are not all texts.
@@ -94,7 +95,7 @@ def _lines(rows: Sequence[Row]) -> list[str | Row]:
     except TypeError:
         return [_line(row) for row in rows]
     if sum(map(str.count, lines, repeat(_BETWEEN))) == sum(map(len, rows)) - len(rows):
-        return [*lines]
+        return lines
     return [_line(row) for row in rows]
 
 
