@@ -11,6 +11,7 @@ from itertools import compress
 from typing import NamedTuple, cast
 
 from exporter.columns import Columns, Schema, text_of
+from exporter.errors import InvalidAnswer
 from exporter.families import RAW_VALUE, Family
 from exporter.layout import Layout
 from exporter.naming import name_rows
@@ -74,7 +75,8 @@ def fold(
 
     ``before`` is an earlier fold by the same tables, scope and ``raw``. Where nothing has changed
     it is returned as it is, else its work is taken over where rows have not changed. Raises
-    ``InvalidAnswer`` where a grid lacks the column that names its rows.
+    ``InvalidAnswer`` where a grid lacks the column that names its rows, or a row has a cell too
+    many or too few.
     """
     known = before.recalls if before else {}
     folds = [
@@ -111,6 +113,8 @@ class _TableFold:
         self.by_row = table.subject != "agent" or scope.agents != "aggregate"
         known = before is not None and before.layout.fits(rows)
         self.layout = before.layout if before and known else Layout(table, rows.headers, rows.names)
+        if not set(map(len, rows.cells)) <= {len(rows.headers)}:
+            raise InvalidAnswer(f"{table.name}: not every row has {len(rows.headers)} cells")
         named_by = self.layout.naming if rows.cells else ()
         texts = [
             ["" if (cell := row[at]) is None else str(cell) for row in rows.cells]
@@ -314,9 +318,11 @@ class _TableFold:
     ) -> None:
         """Add series, after those that the family has already."""
         known = self.folded.series.get(family)
+        period = self.table.period
         if known is not None:
-            labels, values, distinct = [*known.labels, *labels], [*known.values, *values], False
-        self.folded.series[family] = Series(labels, values, self.table.period, distinct)
+            labels, values = [*known.labels, *labels], [*known.values, *values]
+            period, distinct = known.period, False
+        self.folded.series[family] = Series(labels, values, period, distinct)
 
     def _labels(self, family: Family, constants: Mapping[str, str]) -> Sequence[bytes]:
         """Return each row's whole label set."""

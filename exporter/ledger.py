@@ -19,8 +19,13 @@ class Ledger:
         # The series of each name's last reading, and those that were not in it.
         self._last: dict[str, tuple[Sequence[bytes], Sequence[Number], float]] = {}
         self._gone: dict[tuple[str, bytes], tuple[Number, float]] = {}
-        self._at = 0.0  # the time of the last reading
-        self._held = False  # whether any of its values was
+        self._read: set[str] = set()  # the names of the last reading
+        self._settled = False  # whether all of it was shown as it was read, and still is in _last
+
+    def begin(self) -> None:
+        """Begin a reading; what is settled from now on is in it."""
+        self._read = set()
+        self._settled = True
 
     def settle(
         self,
@@ -34,29 +39,27 @@ class Ledger:
 
         ``at`` is the platform's time of the reading in epoch seconds.
         """
-        if at != self._at:
-            self._at, self._held = at, False
         last_labels, last_values, _ = self._last.get(name, ((), (), 0.0))
         held = 0
         same = labels is last_labels or labels == last_labels
         if not same or (values is not last_values and any(map(lt, values, last_values))):
             values, held = self._settle_each(name, labels, values, period, at)
-            self._held = self._held or held > 0
+            self._settled = self._settled and not held
         self._last[name] = labels, values, at
+        self._read.add(name)
         return values, held
 
     def confirm(self, at: float) -> bool:
-        """Take note that all that was read last was read again, and was the same.
+        """Take note that all that was read last was read again at ``at``, and was the same.
 
-        Not where a value is held, which has to be settled again: then ``False`` is returned.
+        Returns ``False``, and does nothing, where it has to be settled again: a value is held, or
+        was pruned.
         """
-        if self._held:
-            return False
-        for name, (labels, values, read) in self._last.items():
-            if read == self._at:
+        if self._settled:
+            for name in self._read:
+                labels, values, _ = self._last[name]
                 self._last[name] = labels, values, at
-        self._at = at
-        return True
+        return self._settled
 
     def _settle_each(
         self,
@@ -93,5 +96,6 @@ class Ledger:
         if len(self._gone) + sum(len(labels) for labels, _, _ in self._last.values()) > limit:
             for name in list(self._last):
                 self._put_aside(name)
+            self._settled = False
             newest = sorted(self._gone.items(), key=lambda item: item[1][1], reverse=True)
             self._gone = dict(newest[:limit])

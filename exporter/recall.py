@@ -102,6 +102,8 @@ def _lines(rows: Sequence[Row]) -> Sequence[str | Row]:
 def _line(row: Row) -> str | Row:
     if all(isinstance(cell, str) and _BETWEEN not in cell for cell in row):
         return _BETWEEN.join(cast("Sequence[str]", row))
+    if bool in map(type, row):  # which is no number, though it equals one
+        return [str(cell) if isinstance(cell, bool) else cell for cell in row]
     return row
 
 

@@ -378,12 +378,19 @@ class Refresher:
     ) -> tuple[Folded, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
-        # Nothing was pushed since: the same figures are true for longer.
-        again = reading is state.reading()
-        folded = state.folded
-        if folded is None or not again:
-            tables = {table.name: table for table in feed.tables}
-            folded = fold(reading, tables, self._scope, raw=feed.raw, before=folded)
+        expires_at = self._clock.monotonic() + feed.stale_after
+        if before is not None and reading is state.reading():
+            # Nothing was pushed since: the same figures are true for longer. They were not read
+            # again, which is why the ledger is not told.
+            return Folded(), replace(
+                before,
+                taken_at=self._clock.time(),
+                expires_at=expires_at,
+                corrections=0,
+                duplicates=0,
+            )
+        tables = {table.name: table for table in feed.tables}
+        folded = fold(reading, tables, self._scope, raw=feed.raw, before=state.folded)
         snapshot = take(
             self._account,
             feed.name,
@@ -391,13 +398,11 @@ class Refresher:
             state.ledger,
             taken_at=self._clock.time(),
             source_at=reading.source_at,
-            expires_at=self._clock.monotonic() + feed.stale_after,
+            expires_at=expires_at,
             before=before,
         )
         state.reading, state.folded = ref(reading), folded
         state.ledger.prune(self._max_series)
-        if again:  # what was wrong with it has been counted
-            return Folded(), replace(snapshot, corrections=0, duplicates=0)
         return folded, snapshot
 
     def _report(self, folded: Folded) -> None:

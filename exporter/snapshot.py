@@ -113,6 +113,7 @@ def _blocks(
     """Settle and render series, but for those that are there already; count what was held."""
     blocks: dict[Family, Block] = {}
     corrections = 0
+    ledger.begin()
     for family, (labels, values, period, _) in found.items():
         if not labels:
             continue

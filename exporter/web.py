@@ -94,15 +94,20 @@ class _Body(Response):
 
 
 def _joined(pieces: Sequence[Pieces]) -> Iterable[bytes]:
+    """Join small buffers; large ones stay as they are."""
     held: list[bytes] = []
     size = 0
     for buffer in chain.from_iterable(each.parts for each in pieces):
-        held.append(buffer)
-        size += len(buffer)
-        if size >= _JOINED:
+        if held and size + len(buffer) > _JOINED:
             yield b"".join(held)
             held, size = [], 0
-    yield b"".join(held)
+        if len(buffer) > _JOINED:
+            yield buffer
+        else:
+            held.append(buffer)
+            size += len(buffer)
+    if held:
+        yield b"".join(held)
 
 
 class Site:

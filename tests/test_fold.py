@@ -623,3 +623,13 @@ def test_rows_of_mappings() -> None:
     rows = Rows.of([{"a": 1}, {"b": 2, "a": 3}])
 
     assert (rows.headers, rows.cells) == (["a", "b"], [[1, None], [3, 2]])
+
+
+@pytest.mark.parametrize("row", [["a"], ["a", "1", "2", "3"]])
+def test_ragged_rows(row: list[Cell]) -> None:
+    """A row with a cell too many or too few makes the whole grid doubtful."""
+    table = Table("queues", (Key("queue", "Name"),), ())
+    reading = Reading({"queues": Rows(["Name", "One", "Two"], [["b", "1", "2"], row])})
+
+    with pytest.raises(InvalidAnswer, match="queues: not every row has 3 cells"):
+        fold(reading, {"queues": table}, Scope({"provider": "five9", "account": "a"}), raw=False)

@@ -176,6 +176,7 @@ def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) 
 def test_confirmed() -> None:
     """A reading that was the same again counts as if it had been settled again."""
     ledger = Ledger()
+    ledger.begin()
     settle(ledger, 5, NOON)
     assert ledger.confirm(NOON + 13 * 3600)
 
@@ -186,18 +187,33 @@ def test_what_is_held_is_not_confirmed() -> None:
     """A value that is held has to be settled again, so that it is let go at the boundary."""
     ledger = Ledger()
     settle(ledger, 5, NOON)
+    ledger.begin()
     settle(ledger, 4, NOON + 60)
 
     assert not ledger.confirm(NOON + 120)
+    ledger.begin()
     assert settle(ledger, 4, NOON + 13 * 3600) == (4, 0)
     assert ledger.confirm(NOON + 14 * 3600)
 
 
-def test_what_is_gone_is_not_confirmed() -> None:
-    """Only what was in the last reading is read again."""
+def test_what_was_pruned_is_not_confirmed() -> None:
+    """What was forgotten, or put aside, has to be settled again."""
     ledger = Ledger()
-    ledger.settle("other", [b"a"], [9], DAY, NOON)
-    settle(ledger, 5, NOON + 60)
-    ledger.confirm(NOON + 13 * 3600)
+    ledger.begin()
+    settle(ledger, 5, NOON)
+    ledger.prune(0)
 
-    assert ledger.settle("other", [b"a"], [3], DAY, NOON + 13 * 3600 + 400) == ([3], 0)
+    assert not ledger.confirm(NOON + 60)
+
+
+@pytest.mark.parametrize("at", [NOON + 60, NOON])
+def test_what_is_gone_is_not_confirmed(at: float) -> None:
+    """Only what was in the last reading is read again, also where two readings have one time."""
+    ledger = Ledger()
+    ledger.begin()
+    settle(ledger, 500, NOON)
+    ledger.begin()  # a reading without anything
+    assert ledger.confirm(at)
+    assert ledger.confirm(NOON + 13 * 3600)
+
+    assert settle(ledger, 3, NOON + 13 * 3600 + 400) == (3, 0)

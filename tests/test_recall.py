@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import families as f
-from exporter.fold import Folded, fold
+from exporter.fold import Folded, Series, fold
 from exporter.parsers import Cell, Number, count, seconds
 from exporter.period import Period
 from exporter.rows import Reading, Rows
@@ -54,7 +54,7 @@ def folded(
 
 
 def figures(found: Folded) -> object:
-    return found.series, found.schemas, found.duplicates
+    return found.series, found.schemas, found.duplicates, found.objects
 
 
 def lines(found: Folded) -> object:
@@ -185,15 +185,26 @@ def test_label_sets_are_shared() -> None:
 
 
 def test_bad_cells_count_again() -> None:
-    """A cell that could not be read counts in every reading that has it."""
-    found = reading(
-        ("campaigns", [["a", "", "bad", "", ""], *([f"b{n}", "", "1", "", ""] for n in range(8))])
-    )
-    first = folded(found)
-    second = folded(found, first)
+    """A cell that could not be read counts in every reading that has it, once for its column."""
+    rows = [["a", "", "bad", "", ""], *([f"b{n}", "", "1", "", ""] for n in range(8))]
+    first = folded(reading(("campaigns", rows), ("agents", rows)))
+    rows = [*rows[:-1], ["b7", "", "1", "Running", ""]]
+    second = folded(reading(("campaigns", rows), ("agents", rows)), first)
+    third = folded(reading(("campaigns", rows), ("agents", rows)), second)
 
-    assert first.schemas["campaigns"].rejected["Dials"] == 1
-    assert second.schemas["campaigns"].rejected["Dials"] == 1
+    for each in (first, second, third):
+        assert each.schemas["campaigns"].rejected == {"Dials": 1}
+        assert each.schemas["agents"].rejected == {"Dials": 1}
+
+
+def test_a_flag_is_no_number() -> None:
+    """``true`` is not taken for the 1 that was there before."""
+    first = folded(reading(("campaigns", [["a", "", 1, "", None]])))
+    second = folded(reading(("campaigns", [["a", "", True, "", None]])), first)
+
+    assert f.CAMPAIGN_DIALS in first.series
+    assert second.schemas["campaigns"].rejected == {"Dials": 1}
+    assert not second.series.get(f.CAMPAIGN_DIALS, Series([], [], None)).labels
 
 
 def test_what_is_gone_is_forgotten() -> None:

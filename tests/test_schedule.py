@@ -376,6 +376,24 @@ async def test_listening_fills_idle_time_only() -> None:
     assert bench.script.times("b") == [0, 5]
 
 
+@pytest.mark.parametrize(("same", "counted"), [(True, 1), (False, 3)])
+async def test_what_was_not_read_again_counts_once(same: bool, counted: int) -> None:
+    """The very same reading is what was pushed last: its bad cells are known, its figures true."""
+    bench = Bench(10)
+
+    def pushed() -> Reading:
+        rows = [{"Queue": "Sales", "Waiting": "bad"}, {"Queue": "Support", "Waiting": 7}]
+        return Reading({"grid": Rows.of(rows)})
+
+    kept = pushed()
+    bench.script.answers["a"] = [lambda: kept if same else pushed()] * 9
+    await bench.run(21)
+    assert bench.script.times("a") == [0, 5, 15]
+    assert bench.metric("schema_rejected_cells_total", table="grid") == counted
+    assert bench.metric("feed_last_success_timestamp_seconds", feed="a") == 1_700_000_015.0
+    assert 'queue="Support",media="voice"} 7' in bench.page()
+
+
 async def test_failing_to_listen_is_no_failure_of_a_feed() -> None:
     """A long poll that fails is left out for a while; the feeds go on."""
     bench = Bench(10)

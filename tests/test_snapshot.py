@@ -169,3 +169,35 @@ def test_two_families_of_one_name_are_both_kept() -> None:
 
     assert list(snapshot.blocks) == [plain, kinds]
     assert snapshot.size == 2
+
+
+def test_the_same_again() -> None:
+    """Series that are the very same keep their blocks; a value that is held is let go in time."""
+    ledger = Ledger()
+    first = snap(folded(f.QUEUE_OFFERED, a=5, b=7), ledger)
+    fallen = folded(f.QUEUE_OFFERED, a=4, b=7)
+    held = snap(fallen, ledger, NOON + 60, before=first)
+    still = snap(fallen, ledger, NOON + 120, before=held)
+    let_go = snap(fallen, ledger, NOON + 13 * 3600, before=still)
+    same = snap(fallen, ledger, NOON + 13 * 3600 + 60, before=let_go)
+
+    assert (held.corrections, still.corrections, let_go.corrections) == (1, 1, 0)
+    assert held.blocks is first.blocks is still.blocks
+    assert let_go.blocks[f.QUEUE_OFFERED].values == [4, 7]
+    assert same.blocks is let_go.blocks
+    assert same.taken_at == NOON + 13 * 3600 + 60
+
+
+def test_a_total_that_was_away_overnight() -> None:
+    """What vanished in the evening begins anew in the morning, empty readings in between."""
+    ledger = Ledger()
+    evening = snap(folded(f.QUEUE_OFFERED, a=500), ledger)
+    nothing = Folded()
+    night = snap(nothing, ledger, NOON + 3600, before=evening)
+    night = snap(nothing, ledger, NOON + 13 * 3600, before=night)
+    night = snap(nothing, ledger, NOON + 19 * 3600, before=night)
+    morning = snap(folded(f.QUEUE_OFFERED, a=3), ledger, NOON + 20 * 3600, before=night)
+
+    assert night.blocks == {}
+    assert morning.blocks[f.QUEUE_OFFERED].values == [3]
+    assert morning.corrections == 0

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from exporter.clock import Clock
 from exporter.collector import Collector
 from exporter.config import AccountConfig
+from exporter.errors import ConfigError
 from exporter.sanitise import Sanitiser
 from exporter.tables import Table
 from exporter.telemetry import AccountTelemetry
@@ -30,7 +31,8 @@ class Provider:
 class _ByName(Mapping[str, T]):
     """Something of each platform, which is loaded when it is first asked for.
 
-    So the libraries of a platform without an account take no memory.
+    So the libraries of a platform without an account take no memory. Raises ``ConfigError`` where
+    a platform cannot be loaded.
     """
 
     def __init__(self, of: Callable[[Provider], T]) -> None:
@@ -39,7 +41,12 @@ class _ByName(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         if name not in _NAMES:
             raise KeyError(name)
-        provider: Provider = import_module(f"{__name__}.{name}.provider").PROVIDER
+        try:
+            provider: Provider = import_module(f"{__name__}.{name}.provider").PROVIDER
+        except ImportError as error:  # after an upgrade: the process is older than its files
+            raise ConfigError(
+                [f"{name} cannot be loaded, restart the exporter: {error}"]
+            ) from error
         return self._of(provider)
 
     def __iter__(self) -> Iterator[str]:
