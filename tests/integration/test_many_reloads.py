@@ -68,7 +68,10 @@ class Platforms:
         )
         self.five9.password = SECRET
         self.bright = BrightPatternSimulator(
-            floor, clock, other_users={"third@example.com": SECRET}
+            floor,
+            clock,
+            other_users={"third@example.com": SECRET},
+            token_seconds=86_400.0,  # longer than all reloads take, on a slow machine too
         )
         self.bright.api_secret = SECRET
         self.vox = VoximplantSimulator(floor, clock)
