@@ -318,6 +318,7 @@ async def test_server_trouble_keeps_the_subscription() -> None:
     assert len([x for x in platform.requests() if x == "POST /statsapi/subscription"]) == 1
 
 
+@pytest.mark.timeout(300)
 async def test_tokens_are_renewed_ahead_of_their_end() -> None:
     """Over hours of short-lived tokens that are handed out again, at most one a minute is asked."""
     platform = Platform(start=MORNING, token_seconds=600.0)

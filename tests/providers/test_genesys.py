@@ -382,6 +382,7 @@ def test_an_expired_token_costs_no_figure(status: int) -> None:
     alone(exporter, work())
 
 
+@pytest.mark.timeout(300)
 def test_tokens_are_renewed_ahead_of_their_end() -> None:
     """Tokens that live five minutes are replaced in time: no request is ever refused."""
     platform = small(token_seconds=300.0)
