@@ -11,7 +11,6 @@ import asyncio
 import gc
 import random
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -96,7 +95,7 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
     tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in refreshers]
     await asyncio.gather(*(each.tried.wait() for each in refreshers))
     gc.freeze()
-    time.sleep(0.3)  # the page of the last account  # noqa: ASYNC251 - nothing else is to do
+    publisher.renew()  # every account is on the page that is scraped first
     server = Server(site, Address("127.0.0.1", port), "web")
     server.start()
     if stalls is not None:
