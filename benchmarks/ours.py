@@ -17,15 +17,15 @@ from pathlib import Path
 
 from benchmarks.envelope import answer
 from benchmarks.workload import FEED, TABLES, Account, accounts
-from exporter.board import Board, Publisher
 from exporter.clock import SystemClock
-from exporter.collector import Collector, Feed
-from exporter.rows import Reading
-from exporter.schedule import Refresher
-from exporter.sockets import Address
+from exporter.collector.base import Collector, Feed
+from exporter.collector.threads import run_job
+from exporter.exposition.store import Board, Publisher
+from exporter.metrics.reading import Reading
+from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.web import Server, Site
-from exporter.workers import run_job
+from exporter.web.site import Server, Site
+from exporter.web.sockets import Address
 
 _NEVER = 10_000_000.0  # seconds
 _SWITCH_INTERVAL = 0.0005  # seconds, as the exporter sets it

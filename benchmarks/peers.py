@@ -11,11 +11,11 @@ from pathlib import Path
 
 from benchmarks.harness import Options, Process, free_port, need, python, started
 from benchmarks.workload import ACCOUNTS, FEED, TABLES, Account, accounts
-from exporter.board import Board
-from exporter.fold import fold
-from exporter.ledger import Ledger
-from exporter.page import Format, Page
-from exporter.snapshot import Snapshot, take
+from exporter.exposition.page import Format, Page
+from exporter.exposition.store import Board
+from exporter.metrics.counters import Ledger
+from exporter.metrics.mapping import fold
+from exporter.metrics.snapshot import Snapshot, take
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;

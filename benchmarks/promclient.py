@@ -6,8 +6,8 @@ import threading
 import prometheus_client as prom
 
 from benchmarks.workload import ACCOUNTS, SITE, TABLES, Account, accounts, columns
-from exporter.parsers import milliseconds
-from exporter.rows import Reading
+from exporter.metrics.parsers import milliseconds
+from exporter.metrics.reading import Reading
 
 
 class Gauges:

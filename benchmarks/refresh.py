@@ -15,12 +15,12 @@ import prometheus_client as prom
 from benchmarks.harness import Figures, Options
 from benchmarks.promclient import Gauges
 from benchmarks.workload import FEED, TABLES, Account, Change, accounts
-from exporter.board import Board
-from exporter.fold import Folded, fold
-from exporter.ledger import Ledger
-from exporter.page import Format, Page
-from exporter.rows import Reading
-from exporter.snapshot import Snapshot, take
+from exporter.exposition.page import Format, Page
+from exporter.exposition.store import Board
+from exporter.metrics.counters import Ledger
+from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.reading import Reading
+from exporter.metrics.snapshot import Snapshot, take
 
 _KINDS: dict[str, Change] = {
     "all values": "all",

@@ -16,19 +16,19 @@ import orjson
 import prometheus_client as prom
 
 from benchmarks.harness import Figures, Options
-from exporter.board import Board
-from exporter.fold import Folded, fold
-from exporter.ledger import Ledger
+from exporter.exposition.page import Format, Page
+from exporter.exposition.store import Board
 from exporter.logs import get_log
-from exporter.page import Format, Page
+from exporter.metrics.counters import Ledger
+from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.snapshot import Snapshot, take
 from exporter.providers.genesys.bayeux import is_event, messages_of
-from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import GenesysConfig
 from exporter.providers.genesys.feeds import feed, statistics
-from exporter.providers.genesys.live import CHANNELS
+from exporter.providers.genesys.push import CHANNELS
+from exporter.providers.genesys.store import Book
 from exporter.providers.genesys.subscriptions import Subscriptions
-from exporter.snapshot import Snapshot, take
 
 _PER_MESSAGE = 100  # updates
 _PER_BEAT = 5_000  # updates between two pages

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.families import PREFIX, Family
-from exporter.parsers import count, milliseconds
-from exporter.period import Period
-from exporter.rows import Reading, Rows
-from exporter.scope import Scope
-from exporter.tables import Column, Key, Subject, Table
+from exporter.metrics.families import PREFIX, Family
+from exporter.metrics.labels import Scope
+from exporter.metrics.parsers import count, milliseconds
+from exporter.metrics.period import Period
+from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.tables import Column, Key, Subject, Table
 
 ACCOUNTS = 20
 FEED = "statistics"

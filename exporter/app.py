@@ -12,27 +12,27 @@ from pathlib import Path
 import httpx
 from starlette.types import ASGIApp
 
-from exporter import shown
-from exporter.accounts import Accounts, Change, ClientFactory
-from exporter.applied import Unmatched
-from exporter.board import Board, Publisher
 from exporter.clock import Clock, SystemClock
-from exporter.config import AccountConfig, Config
+from exporter.collector.http import Http, open_client
+from exporter.collector.threads import run_apart
+from exporter.config import redact as shown
+from exporter.config.load import AccountConfig, Config
 from exporter.errors import ConfigError, ReloadRefused
-from exporter.front import Guard, Mount, Paths
-from exporter.gate import Gate
+from exporter.exposition.page import Format
+from exporter.exposition.store import Board, Publisher
 from exporter.logs import get_log
-from exporter.objectives import Entry
-from exporter.page import Format
+from exporter.objectives.model import Entry
+from exporter.objectives.series import Unmatched
 from exporter.providers import PROVIDERS
-from exporter.schedule import Refresher
-from exporter.sockets import Address
+from exporter.refresh.accounts import Accounts, Change, ClientFactory
+from exporter.refresh.schedule import Refresher
 from exporter.status import Overview
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.transport import Http, open_client
-from exporter.web import Server, Site
-from exporter.webwatch import WebWatch
-from exporter.workers import run_apart
+from exporter.web.auth import Gate
+from exporter.web.middleware import Guard, Mount, Paths
+from exporter.web.site import Server, Site
+from exporter.web.sockets import Address
+from exporter.web.webwatch import WebWatch
 
 _ONCE_TIMEOUT = 900.0
 _SWITCH_INTERVAL = 0.0005  # seconds; a scrape gets its turn soon while a refresh computes

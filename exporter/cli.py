@@ -15,22 +15,23 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from exporter import __version__, catalogue
+from exporter import __version__
 from exporter.app import App
-from exporter.capture import new_file
 from exporter.clock import SystemClock
-from exporter.config import Config, load
-from exporter.enquiries import Enquiries
+from exporter.config.load import Config, load
 from exporter.errors import ConfigError
-from exporter.front import Paths
 from exporter.logs import LEVELS, get_log, set_up
+from exporter.metrics import catalogue
+from exporter.preflight.capture import new_file
+from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS, PROVIDERS
-from exporter.sockets import Address, inherited, listen_all
-from exporter.web import Server
-from exporter.webwatch import WebWatch
+from exporter.web.middleware import Paths
+from exporter.web.site import Server
+from exporter.web.sockets import Address, inherited, listen_all
+from exporter.web.webwatch import WebWatch
 
 if TYPE_CHECKING:
-    from exporter.demo.centre import Size
+    from exporter.simulators.centre import Size
 
 T = TypeVar("T")
 _OK, _FAILED, _USAGE = 0, 1, 2
@@ -283,7 +284,7 @@ def _stop_event() -> asyncio.Event:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from exporter.demo.centre import Centre  # noqa: PLC0415 - production loads no simulator
+    from exporter.simulators.centre import Centre  # noqa: PLC0415 - production loads no simulator
 
     watch = _watch(options)
     set_up(options.log_level, options.log_format)
@@ -297,7 +298,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from exporter.demo.centre import Centre  # noqa: PLC0415 - production loads no simulator
+    from exporter.simulators.centre import Centre  # noqa: PLC0415 - production loads no simulator
 
     set_up(options.log_level, options.log_format)
     centre = Centre(_size(options), SystemClock())
@@ -318,7 +319,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _size(options: argparse.Namespace) -> "Size":
-    from exporter.demo.centre import Size  # noqa: PLC0415 - production loads no simulator
+    from exporter.simulators.centre import Size  # noqa: PLC0415 - production loads no simulator
 
     return Size(options.agents, options.queues, options.campaigns, options.seed, options.time_lapse)
 

@@ -8,11 +8,12 @@ import prometheus_client as prom
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporter import __version__, families
-from exporter.columns import Schema
-from exporter.families import BASE_LABELS, PROCESS_WIDE, Family
-from exporter.page import Chapter, chapters_of
-from exporter.snapshot import Snapshot
+from exporter import __version__
+from exporter.exposition.page import Chapter, chapters_of
+from exporter.metrics import families
+from exporter.metrics.columns import Schema
+from exporter.metrics.families import BASE_LABELS, PROCESS_WIDE, Family
+from exporter.metrics.snapshot import Snapshot
 from exporter.status import Quota
 
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

@@ -14,14 +14,14 @@ from pydantic import SecretStr
 
 from exporter.app import App, client_for
 from exporter.clock import SystemClock
-from exporter.config import AccountConfig, Config
-from exporter.demo.floor import Floor
-from exporter.front import Paths
+from exporter.config.load import AccountConfig, Config
+from exporter.config.objectives import QueueObjectives, objectives_of
 from exporter.providers import MODELS
-from exporter.providers.five9.simulator import Five9Simulator
-from exporter.sockets import Address, listen_all
-from exporter.webwatch import WebWatch
-from exporter.written import QueueObjectives, objectives_of
+from exporter.simulators.five9.simulator import Five9Simulator
+from exporter.simulators.floor.floor import Floor
+from exporter.web.middleware import Paths
+from exporter.web.sockets import Address, listen_all
+from exporter.web.webwatch import WebWatch
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = pytest.mark.anyio

@@ -19,10 +19,10 @@ import pytest
 from exporter import __version__
 from exporter.cli import main
 from exporter.clock import SystemClock
-from exporter.demo.floor import Floor
-from exporter.families import FAMILIES
-from exporter.providers.five9.simulator import Five9Simulator
-from exporter.web import Address, Server
+from exporter.metrics.families import FAMILIES
+from exporter.simulators.five9.simulator import Five9Simulator
+from exporter.simulators.floor.floor import Floor
+from exporter.web.site import Address, Server
 from support.five9 import GENEROUS
 
 GOOD = """

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter import catalogue, families
 from exporter.cli import main
-from exporter.config import Config, load
+from exporter.config.load import Config, load
+from exporter.metrics import catalogue, families
 from exporter.providers import MODELS, PROVIDERS
 from exporter.providers.five9.config import Five9Config
 

@@ -15,24 +15,24 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter import webconfig
-from exporter.config import Config, load
+from exporter.collector.http import Http
+from exporter.config.load import Config, load
+from exporter.config.redact import as_yaml
 from exporter.errors import ConfigError, InvalidAnswer, ProviderError
-from exporter.fold import fold
-from exporter.parsers import number
+from exporter.metrics.labels import Scope
+from exporter.metrics.mapping import fold
+from exporter.metrics.parsers import number
+from exporter.metrics.reading import Reading
+from exporter.preflight.session import visiting
 from exporter.providers import MODELS, PROVIDERS
 from exporter.providers.brightpattern.config import BrightPatternConfig
 from exporter.providers.brightpattern.feeds import asked, feeds
 from exporter.providers.brightpattern.subscription import Layout, Selection
 from exporter.providers.five9.answers import read_statistics
-from exporter.providers.five9.grid import Grid
+from exporter.providers.five9.rows import Grid
 from exporter.providers.five9.tables import ACD_STATUS
-from exporter.rows import Reading
-from exporter.scope import Scope
-from exporter.shown import as_yaml
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.transport import Http
-from exporter.visit import visiting
+from exporter.web import config as webconfig
 from support.damage import Damage, Damaged, bytes_cut, figure_spoiled, value_changed
 from support.visits import NAMES, World
 

@@ -9,14 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from exporter import transport, webconfig
 from exporter.clock import SystemClock
-from exporter.config import Config, load
-from exporter.enquiries import Enquiries
+from exporter.collector import http as transport
+from exporter.collector.http import Http, check_status
+from exporter.config.load import Config, load
 from exporter.errors import ConfigError, InvalidAnswer
+from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.transport import Http, check_status
+from exporter.web import config as webconfig
 from support.certificates import Authority
 from support.damage import Damaged
 from support.servers import busy, listening

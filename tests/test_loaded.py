@@ -18,7 +18,7 @@ LIBRARIES = {
     "jwt": {"voximplant"},
     "cryptography": {"voximplant"},
     "websockets": set(),
-    "exporter.demo": set(),
+    "exporter.simulators": set(),
 }
 ONCE = """
 import sys
@@ -57,7 +57,7 @@ def test_the_page_needs_no_configuration() -> None:
     """What folds, renders and serves loads nothing that reads a configuration or asks platforms."""
     loaded = run("import exporter.schedule, exporter.web, sys; print(*sys.modules)")
 
-    assert "exporter.page" in loaded
+    assert "exporter.exposition.page" in loaded
     assert {"pydantic", "yaml", "httpx", "bcrypt", *LIBRARIES} & set(loaded) == set()
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from exporter.app import App
-from exporter.config import Config
+from exporter.config.load import Config
 from exporter.providers import MODELS
 from support.visits import NAMES, World
 

@@ -14,12 +14,12 @@ import pytest
 
 from exporter.app import App
 from exporter.clock import SystemClock
-from exporter.config import AccountConfig, Config, load
-from exporter.demo.floor import Floor
+from exporter.config.load import AccountConfig, Config, load
 from exporter.errors import ConfigError, ReloadRefused
 from exporter.providers import MODELS
-from exporter.providers.five9.simulator import Five9Simulator
-from exporter.web import Address
+from exporter.simulators.five9.simulator import Five9Simulator
+from exporter.simulators.floor.floor import Floor
+from exporter.web.site import Address
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = pytest.mark.anyio

@@ -15,16 +15,16 @@ import httpx
 import pytest
 
 from exporter.app import App, client_for
-from exporter.config import load
-from exporter.enquiries import Enquiries
+from exporter.collector.http import Http
+from exporter.config.load import load
 from exporter.errors import ConfigError
 from exporter.logs import LogFormat, set_up
+from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS, PROVIDERS
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.transport import Http
-from exporter.webconfig import WebFile
-from exporter.webconfig import load as load_web
-from exporter.webwatch import WebWatch
+from exporter.web.config import WebFile
+from exporter.web.config import load as load_web
+from exporter.web.webwatch import WebWatch
 from support.certificates import Authority
 from support.five9 import VirtualClock
 from support.planted import WAYS, Planted, leaks, secret_fields, secrets_in

@@ -7,11 +7,12 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter import __version__, families
-from exporter.columns import Schema
-from exporter.families import BASE_LABELS, FAMILIES, PREFIX, PROCESS_WIDE
-from exporter.page import Format, Page
-from exporter.snapshot import Block, Snapshot
+from exporter import __version__
+from exporter.exposition.page import Format, Page
+from exporter.metrics import families
+from exporter.metrics.columns import Schema
+from exporter.metrics.families import BASE_LABELS, FAMILIES, PREFIX, PROCESS_WIDE
+from exporter.metrics.snapshot import Block, Snapshot
 from exporter.telemetry import AccountTelemetry, Telemetry
 
 NOON = 1_772_452_800.0

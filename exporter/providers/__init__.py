@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from exporter.clock import Clock
-from exporter.collector import Collector
-from exporter.config import AccountConfig
+from exporter.collector.base import Collector
+from exporter.collector.http import Http
+from exporter.collector.sanitise import Sanitiser
+from exporter.config.load import AccountConfig
 from exporter.errors import ConfigError
-from exporter.sanitise import Sanitiser
-from exporter.tables import Table
+from exporter.metrics.tables import Table
 from exporter.telemetry import AccountTelemetry
-from exporter.transport import Http
 
 T = TypeVar("T")
 _NAMES = ("five9", "genesys", "brightpattern", "voximplant")

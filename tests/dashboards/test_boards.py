@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from boards import look
 from boards import promql as q
 from boards.frame import TAG
-from exporter import families
+from exporter.metrics import families
 from support.dashboards import RULES, metric_names, program, unknown_metrics
 from support.panels import DOCUMENTS, Target, panels, targets
 from support.scenarios import promtool_test

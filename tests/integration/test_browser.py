@@ -15,10 +15,10 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from exporter.board import Board, Publisher
+from exporter.exposition.store import Board, Publisher
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview
 from exporter.telemetry import Telemetry
-from exporter.web import Address, Server, Site
+from exporter.web.site import Address, Server, Site
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 OPTIONS = (

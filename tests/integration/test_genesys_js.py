@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.demo.floor import Floor
-from exporter.providers.genesys.simulator import GenesysSimulator
-from exporter.web import Address, Server
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.genesys.simulator import GenesysSimulator
+from exporter.web.site import Address, Server
 from support.node import modules, program
 
 pytestmark = pytest.mark.real

@@ -21,15 +21,15 @@ import httpx
 import pytest
 
 from exporter.app import App, client_for
-from exporter.config import AccountConfig, Config, load
-from exporter.demo.floor import Floor
-from exporter.page import Format
+from exporter.config.load import AccountConfig, Config, load
+from exporter.exposition.page import Format
 from exporter.providers import MODELS
-from exporter.providers.brightpattern.simulator import BrightPatternSimulator
-from exporter.providers.five9.simulator import Five9Simulator
-from exporter.providers.voximplant.simulator import VoximplantSimulator
-from exporter.schedule import Refresher
-from exporter.web import Address, Server
+from exporter.refresh.schedule import Refresher
+from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
+from exporter.simulators.five9.simulator import Five9Simulator
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.voximplant.simulator import VoximplantSimulator
+from exporter.web.site import Address, Server
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(600)]

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporter.page import Format
-from exporter.written import CampaignObjectives, QueueObjectives, objectives_of
+from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
+from exporter.exposition.page import Format
 from support.five9 import MIDNIGHT, Centre
 from support.prometheus import free_port, program, query
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import families
+from exporter.metrics import families
 from support.scenarios import rules
 
 ROOT = Path(__file__).parents[2]

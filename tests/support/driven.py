@@ -18,9 +18,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from exporter.app import App
 from exporter.clock import SystemClock
-from exporter.config import Config, FeedConfig
-from exporter.demo.centre import Centre, Size
-from exporter.web import Address, Server
+from exporter.config.load import Config, FeedConfig
+from exporter.simulators.centre import Centre, Size
+from exporter.web.site import Address, Server
 
 _HOUR = 3600.0
 _OFTEN = FeedConfig.model_validate({"interval": "5s", "stale_after": "30s"})

@@ -9,8 +9,13 @@ from typing import Any
 
 import httpx
 
-from exporter.board import Board
-from exporter.demo.figures import (
+from exporter.collector.http import Http
+from exporter.exposition.page import Format
+from exporter.exposition.store import Board
+from exporter.providers.genesys.collector import GenesysCollector
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.refresh.schedule import Refresher
+from exporter.simulators.floor.figures import (
     LOGGED_OUT,
     NOT_READY,
     ON_CONTACT,
@@ -21,14 +26,9 @@ from exporter.demo.figures import (
     Campaign,
     Queue,
 )
-from exporter.demo.floor import Floor
-from exporter.page import Format
-from exporter.providers.genesys.collector import GenesysCollector
-from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.simulator import GenesysSimulator
-from exporter.schedule import Refresher
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.genesys.simulator import GenesysSimulator
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.transport import Http
 from support.brightpattern import Series, named, series
 from support.virtual import LoopClock
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from exporter.demo.floor import Floor
-from exporter.providers.genesys.simulated_settings import Settings
-from exporter.providers.genesys.simulator import GenesysSimulator
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.genesys.settings import Settings
+from exporter.simulators.genesys.simulator import GenesysSimulator
 from support.virtual import LoopClock, run
 
 MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC

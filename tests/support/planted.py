@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, SecretStr
 
-from exporter.config import Config, load
+from exporter.config.load import Config, load
 from exporter.providers import MODELS
 from support.visits import World
 

@@ -8,18 +8,18 @@ from typing import Any
 import httpx
 
 from exporter.clock import Clock
-from exporter.config import AccountConfig, Config
-from exporter.demo.floor import Floor
-from exporter.enquiries import Enquiries
+from exporter.collector.http import Http
+from exporter.config.load import AccountConfig, Config
+from exporter.preflight.commands import Enquiries
+from exporter.preflight.session import visiting
 from exporter.providers import MODELS, PROVIDERS
-from exporter.providers.brightpattern.simulator import BrightPatternSimulator
-from exporter.providers.five9.simulator import Five9Simulator
-from exporter.providers.genesys.simulated_settings import Settings
-from exporter.providers.genesys.simulator import GenesysSimulator
-from exporter.providers.voximplant.simulator import VoximplantSimulator
+from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
+from exporter.simulators.five9.simulator import Five9Simulator
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.genesys.settings import Settings
+from exporter.simulators.genesys.simulator import GenesysSimulator
+from exporter.simulators.voximplant.simulator import VoximplantSimulator
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.transport import Http
-from exporter.visit import visiting
 from support.five9 import GENEROUS, VirtualClock
 from support.genesys import objects_of
 

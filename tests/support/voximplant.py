@@ -11,18 +11,18 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.board import Board
-from exporter.collector import Collector
-from exporter.demo.figures import ON_CONTACT, ON_HOLD, Agent, Queue
-from exporter.demo.floor import Floor
-from exporter.page import Format
+from exporter.collector.base import Collector
+from exporter.collector.http import Http
+from exporter.exposition.page import Format
+from exporter.exposition.store import Board
+from exporter.metrics.reading import Reading
 from exporter.providers.voximplant.collector import VoximplantCollector
 from exporter.providers.voximplant.config import VoximplantConfig
-from exporter.providers.voximplant.simulator import VoximplantSimulator
-from exporter.rows import Reading
-from exporter.schedule import Refresher
+from exporter.refresh.schedule import Refresher
+from exporter.simulators.floor.figures import ON_CONTACT, ON_HOLD, Agent, Queue
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.voximplant.simulator import VoximplantSimulator
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.transport import Http
 from support.five9 import Series, VirtualClock, series
 
 MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC

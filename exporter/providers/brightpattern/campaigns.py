@@ -10,10 +10,10 @@ from typing import Any
 
 from exporter.errors import InvalidAnswer, Refused, Unauthorized
 from exporter.logs import Log
-from exporter.parsers import Cell, Number, count
+from exporter.metrics.parsers import Cell, Number, count
+from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.tables import CAMPAIGN_RECORDS, CAMPAIGN_STATES
-from exporter.rows import Reading, Rows
 
 PAGE = 1000  # records, the most that the API gives at once
 MOST_PAGES = 60  # in one refresh: while they are read, the account's other feeds wait

@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx
 import orjson
 
+from exporter.collector.http import Http, check_status
+from exporter.collector.threads import run_job
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
-from exporter.providers.brightpattern.login import Login
-from exporter.transport import Http, check_status
-from exporter.workers import run_job
+from exporter.providers.brightpattern.auth import Login
 
 T = TypeVar("T")
 Json = dict[str, Any] | list[Any] | None

@@ -11,11 +11,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from exporter.clock import Clock
-from exporter.collector import Collector
+from exporter.collector.base import Collector
+from exporter.collector.http import Http
+from exporter.collector.offers import Offers
+from exporter.collector.survey import Found, Survey
 from exporter.errors import ProviderError, Throttled, Unauthorized
 from exporter.logs import get_log
-from exporter.offers import Offers
+from exporter.metrics.reading import Reading
 from exporter.providers.brightpattern import directory, tables
+from exporter.providers.brightpattern.auth import Login, OAuth, Password
 from exporter.providers.brightpattern.campaigns import Campaigns
 from exporter.providers.brightpattern.client import Client, Declined, Expired, SubscriptionLost
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
@@ -26,8 +30,8 @@ from exporter.providers.brightpattern.feeds import (
     certain_of,
     feeds,
 )
-from exporter.providers.brightpattern.grids import Grids, doubled
-from exporter.providers.brightpattern.login import Login, OAuth, Password
+from exporter.providers.brightpattern.preflight import look
+from exporter.providers.brightpattern.rows import Grids, doubled
 from exporter.providers.brightpattern.subscription import (
     Answer,
     Layout,
@@ -35,12 +39,8 @@ from exporter.providers.brightpattern.subscription import (
     Statistic,
     negotiate,
 )
-from exporter.providers.brightpattern.survey import look
 from exporter.providers.brightpattern.trial import suggest, totals
-from exporter.rows import Reading
-from exporter.survey import Found, Survey
 from exporter.telemetry import AccountTelemetry
-from exporter.transport import Http
 
 _SETTLE = 1.0  # seconds until the first data of a subscription are asked for
 _SAME_DIRECTORY = 30.0  # seconds in which it is not read twice

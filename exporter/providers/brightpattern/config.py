@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
-from exporter.config import AccountConfig, FeedTimes
-from exporter.located import suggest
-from exporter.mapping import ColumnConfig, column
-from exporter.period import Period
+from exporter.config.columns import ColumnConfig, column
+from exporter.config.load import AccountConfig, FeedTimes
+from exporter.config.schema import Fault, Model, WallTime, Zone
+from exporter.config.yaml import suggest
+from exporter.metrics.period import Period
 from exporter.providers.brightpattern.tables import (
     EACH_AGENT,
     KEYS,
@@ -22,7 +23,6 @@ from exporter.providers.brightpattern.tables import (
     SERVICES,
     TOTALS,
 )
-from exporter.shape import Fault, Model, WallTime, Zone
 
 CAMPAIGNS = "campaigns"
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"

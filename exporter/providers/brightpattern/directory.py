@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Unauthorized
-from exporter.parsers import Cell
+from exporter.metrics.parsers import Cell
+from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.config import BrightPatternConfig
 from exporter.providers.brightpattern.subscription import Selection, disposition_columns
 from exporter.providers.brightpattern.tables import DIRECTORY_SERVICES, DIRECTORY_TEAMS
-from exporter.rows import Reading, Rows
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 

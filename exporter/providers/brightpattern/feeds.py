@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from exporter.collector import Feed
-from exporter.mapping import extend
+from exporter.collector.base import Feed
+from exporter.config.columns import extend
+from exporter.metrics.labels import Scope
+from exporter.metrics.tables import Column, Table
 from exporter.providers.brightpattern import tables
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
-from exporter.providers.brightpattern.grids import statistics
+from exporter.providers.brightpattern.rows import statistics
 from exporter.providers.brightpattern.subscription import Statistic
-from exporter.scope import Scope
-from exporter.tables import Column, Table
 
 SUBSCRIPTION, DIRECTORY = "subscription", "directory"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
+from exporter.collector.sanitise import Sanitiser, Value
 from exporter.providers.brightpattern.tables import DISPOSITIONS, MEDIA, TABLES
-from exporter.sanitise import Sanitiser, Value
 
 _GRIDS = ("service_grids", "agent_grids")
 _SUBSCRIPTION = "POST /statsapi/subscription"

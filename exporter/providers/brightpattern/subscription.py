@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from exporter.errors import InvalidAnswer, Refused
-from exporter.parsers import Cell
+from exporter.metrics.parsers import Cell
+from exporter.metrics.tables import normalise
 from exporter.providers.brightpattern.client import Declined
 from exporter.providers.brightpattern.tables import DISPOSITIONS, KEYS
-from exporter.tables import normalise
 
 LIMIT = 10_000  # rows of a grid; without a limit some tenants cut theirs short
 OTHER = "other"

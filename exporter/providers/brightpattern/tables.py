@@ -7,10 +7,10 @@ A header with `` + `` is a sum of statistics, added here ("SUM" columns are docu
 release 5.2 only).
 """
 
-from exporter import families as f
-from exporter.parsers import Cell, Number, count, fraction, percent, seconds, signed_percent
-from exporter.parsers import epoch_milliseconds as instant
-from exporter.tables import (
+from exporter.metrics import families as f
+from exporter.metrics.parsers import Cell, Number, count, fraction, percent, seconds, signed_percent
+from exporter.metrics.parsers import epoch_milliseconds as instant
+from exporter.metrics.tables import (
     Column,
     CurrentState,
     Key,

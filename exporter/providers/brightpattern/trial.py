@@ -6,8 +6,8 @@ The platform has no list of its statistics, and takes or declines a subscription
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from exporter.collector.offers import Offer, Offers, mapping, taken_names
 from exporter.errors import Refused
-from exporter.offers import Offer, Offers, mapping, taken_names
 from exporter.providers.brightpattern.client import Declined
 from exporter.providers.brightpattern.config import BrightPatternConfig
 from exporter.providers.brightpattern.subscription import Statistic, negotiate

@@ -18,6 +18,8 @@ from lxml import etree
 from zeep.exceptions import Error as ZeepError
 from zeep.proxy import AsyncServiceProxy
 
+from exporter.collector.http import Http, check_status
+from exporter.collector.threads import run_job
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -29,8 +31,6 @@ from exporter.errors import (
 )
 from exporter.providers.five9 import answers
 from exporter.providers.five9.answers import Fault, Statistics, Update
-from exporter.transport import Http, check_status
-from exporter.workers import run_job
 
 T = TypeVar("T")
 _BINDING = "{http://service.supervisor.ws.five9.com/}WsSupervisorBinding"

@@ -5,7 +5,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from exporter.clock import Clock
-from exporter.collector import Collector, Feed
+from exporter.collector.base import Collector, Feed
+from exporter.collector.http import Http
+from exporter.collector.offers import Offers
+from exporter.collector.survey import Found, Limit, Survey
+from exporter.config.columns import extend
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -16,16 +20,16 @@ from exporter.errors import (
     Unauthorized,
 )
 from exporter.logs import get_log
-from exporter.mapping import extend
-from exporter.offers import Offers
-from exporter.parsers import Cell
-from exporter.period import Period
+from exporter.metrics.parsers import Cell
+from exporter.metrics.period import Period
+from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.tables import Spread, Table
 from exporter.providers.five9.answers import Statistics
 from exporter.providers.five9.budget import CHANGES, FULL, WINDOWS, Budget
 from exporter.providers.five9.client import Client, Forgotten, Licences
 from exporter.providers.five9.config import Five9Config
-from exporter.providers.five9.grid import Grid
-from exporter.providers.five9.survey import look, suggest
+from exporter.providers.five9.preflight import look, suggest
+from exporter.providers.five9.rows import Grid
 from exporter.providers.five9.tables import (
     LICENSES,
     OUTBOUND_CAMPAIGN_MANAGER,
@@ -34,11 +38,7 @@ from exporter.providers.five9.tables import (
     STATISTICS,
     VISIBILITY,
 )
-from exporter.rows import Reading, Rows
-from exporter.survey import Found, Limit, Survey
-from exporter.tables import Spread, Table
 from exporter.telemetry import AccountTelemetry
-from exporter.transport import Http
 
 _ACCOUNT = "account"
 _LISTENED = ("ACDStatus", "AgentState")  # what a long poll waits for

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
-from exporter.config import AccountConfig
-from exporter.mapping import ColumnConfig, column
-from exporter.period import Period
+from exporter.config.columns import ColumnConfig, column
+from exporter.config.load import AccountConfig
+from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
+from exporter.metrics.period import Period
 from exporter.providers.five9.tables import STATISTICS
-from exporter.shape import Duration, Fault, Model, WallTime, Zone
 
 # Data centres (Five9 developer programme, five9_session.py; Configuration Web Services, 2026).
 HOSTS = {

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from lxml import etree
 
+from exporter.collector.sanitise import Sanitiser, Value
 from exporter.errors import InvalidAnswer
+from exporter.metrics.tables import Spread, normalise
 from exporter.providers.five9 import answers
 from exporter.providers.five9.budget import CHANGES, FULL
 from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
-from exporter.sanitise import Sanitiser, Value
-from exporter.tables import Spread, normalise
 
 _DISPOSITIONS = "getDispositionsNames"
 _TYPE = "statisticType"

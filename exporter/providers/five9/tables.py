@@ -5,10 +5,10 @@ supervisor feed (their aliases): Five9 publishes no list of columns, it refers t
 ``getColumnNames`` (Statistics Web Services API Reference Guide, "getStatistics").
 """
 
-from exporter import families as f
-from exporter.parsers import count, count_share, milliseconds, number, pair, signed_percent
-from exporter.parsers import epoch_milliseconds as instant
-from exporter.tables import (
+from exporter.metrics import families as f
+from exporter.metrics.parsers import count, count_share, milliseconds, number, pair, signed_percent
+from exporter.metrics.parsers import epoch_milliseconds as instant
+from exporter.metrics.tables import (
     Column,
     CurrentState,
     Key,

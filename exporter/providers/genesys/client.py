@@ -13,11 +13,11 @@ import httpx
 import orjson
 
 from exporter.clock import Clock
+from exporter.collector.http import Http, check_status
+from exporter.collector.threads import run_job
 from exporter.errors import InvalidAnswer, ProviderError, Refused, SessionLost, Unauthorized
+from exporter.providers.genesys.auth import Login
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.login import Login
-from exporter.transport import Http, check_status
-from exporter.workers import run_job
 
 Json = Any
 Entry = dict[str, Any]

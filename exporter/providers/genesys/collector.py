@@ -4,22 +4,22 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from exporter.clock import Clock
-from exporter.collector import Collector
+from exporter.collector.base import Collector
+from exporter.collector.http import Http
+from exporter.collector.offers import Offers
+from exporter.collector.survey import Found, Survey
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
-from exporter.offers import Offers
-from exporter.providers.genesys.book import Book
+from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig
 from exporter.providers.genesys.feeds import feed, statistics
-from exporter.providers.genesys.live import CHECK_EVERY, CLOSE_LIMIT, HEARD_EVERY, Live
 from exporter.providers.genesys.poll import Poll
+from exporter.providers.genesys.preflight import discover, look
+from exporter.providers.genesys.push import CHECK_EVERY, CLOSE_LIMIT, HEARD_EVERY, Live
+from exporter.providers.genesys.store import Book
 from exporter.providers.genesys.subscriptions import Subscriptions
-from exporter.providers.genesys.survey import discover, look
-from exporter.rows import Reading
-from exporter.survey import Found, Survey
 from exporter.telemetry import AccountTelemetry
-from exporter.transport import Http
 
 
 class GenesysCollector(Collector):

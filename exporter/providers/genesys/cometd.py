@@ -30,7 +30,7 @@ from exporter.providers.genesys.bayeux import (
     messages_of,
     reply_to,
 )
-from exporter.schedule import Roll, backoff
+from exporter.refresh.schedule import Roll, backoff
 
 # Messages, the operation's name for counting, and the seconds that the exchange may take at most;
 # returns the decoded body, raises ProviderError.

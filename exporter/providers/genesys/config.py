@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
-from exporter.config import AccountConfig, FeedTimes, url_fault
-from exporter.located import Path, suggest
-from exporter.mapping import ColumnConfig, column
-from exporter.period import Period
+from exporter.config.columns import ColumnConfig, column
+from exporter.config.load import AccountConfig, FeedTimes, url_fault
+from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
+from exporter.config.yaml import Path, suggest
+from exporter.metrics.period import Period
+from exporter.metrics.tables import Table
 from exporter.providers.genesys import tables
 from exporter.providers.genesys.statistics import OBJECT_TYPES, PROFILES, Profile, Wanted, of
-from exporter.shape import Duration, Fault, Model, WallTime, Zone
-from exporter.tables import Table
 
 STATISTICS = "statistics"
 _POLL_INTERVAL = 15.0  # seconds

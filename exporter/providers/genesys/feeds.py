@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from exporter.collector import Feed
-from exporter.mapping import ColumnConfig, column
+from exporter.collector.base import Feed
+from exporter.config.columns import ColumnConfig, column
+from exporter.metrics.tables import Column, Table
 from exporter.providers.genesys import headers as h
 from exporter.providers.genesys import tables
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig, StatisticConfig, table_of
-from exporter.providers.genesys.shape import Statistic
+from exporter.providers.genesys.rows import Statistic
 from exporter.providers.genesys.statistics import Profile, Wanted
-from exporter.tables import Column, Table
 
 _TABLES: Mapping[Profile, Table] = {
     "queue": tables.QUEUES,

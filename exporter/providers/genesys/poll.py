@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from exporter.clock import Clock
 from exporter.errors import InvalidAnswer, Refused, ServerTrouble, SessionLost
 from exporter.logs import Log
-from exporter.providers.genesys.book import Book
+from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.cometd import Session
-from exporter.providers.genesys.live import CHECK_EVERY, CLOSE_LIMIT
+from exporter.providers.genesys.push import CHECK_EVERY, CLOSE_LIMIT
+from exporter.providers.genesys.store import Book
 from exporter.providers.genesys.subscriptions import Subscriptions
-from exporter.rows import Reading
 
 _Name = tuple[str, str, str]  # the statistic's name, its object's type and id
 _MOST_REFUSALS = 64  # requests spent on finding out which names of a refused lot are bad

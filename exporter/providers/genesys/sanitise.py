@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from exporter.collector.sanitise import Sanitiser, Value
+from exporter.providers.genesys.preflight import NAMES
 from exporter.providers.genesys.statistics import OBJECT_TYPES, PROFILES
-from exporter.providers.genesys.survey import NAMES
 from exporter.providers.genesys.tables import TABLES
-from exporter.sanitise import Sanitiser, Value
 
 _KEPT = (
     *("statisticId", "objectType", "object_type", "type", "profile", "definition", "category"),

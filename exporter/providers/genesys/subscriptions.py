@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from exporter.errors import ProviderError, Refused, ServerTrouble
 from exporter.logs import Log
-from exporter.providers.genesys.book import Book
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.statistics import AGENT_TYPES
+from exporter.providers.genesys.store import Book
 
 _MOST_REFUSALS = 64  # requests spent on finding out which statistics of a refused lot are bad
 _NAMED = 5  # statistics that a log line names

@@ -4,12 +4,12 @@ Sources: the Statistics API reference; the Stat Server User's Guide for what cat
 campaign actions mean; the status numbers are those that public clients of Stat Server agree on.
 """
 
-from exporter import families as f
-from exporter.parsers import Cell, Number, count, percent, seconds
-from exporter.period import Period
+from exporter.metrics import families as f
+from exporter.metrics.parsers import Cell, Number, count, percent, seconds
+from exporter.metrics.period import Period
+from exporter.metrics.tables import Column, CurrentState, Key, States, StateSet, Table, Tally
 from exporter.providers.genesys import headers as h
 from exporter.providers.genesys.statistics import STATUSES
-from exporter.tables import Column, CurrentState, Key, States, StateSet, Table, Tally
 
 # States -----------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.parsers import Cell, number
+from exporter.metrics.parsers import Cell, number
 
 UNREADABLE: Final = "unreadable"  # no parser takes it, so it is counted as a rejected cell
 _TREES: Final = ("stateValue", "objectValue")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exporter.errors import InvalidAnswer
-from exporter.parsers import Cell, Number, number
+from exporter.metrics.parsers import Cell, Number, number
 
 Row = Mapping[str, Any]
 

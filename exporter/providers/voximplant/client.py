@@ -13,14 +13,14 @@ import httpx
 import orjson
 
 from exporter.clock import Clock
+from exporter.collector.http import Http, check_status, retry_after
+from exporter.collector.threads import run_job
 from exporter.errors import InvalidAnswer, Throttled, Unauthorized
 from exporter.logs import Log
-from exporter.parsers import Cell
+from exporter.metrics.parsers import Cell
 from exporter.providers.voximplant.answers import scalars
 from exporter.providers.voximplant.auth import KeyAuth
-from exporter.providers.voximplant.codes import Forbidden, StaleToken, error_of
-from exporter.transport import Http, check_status, retry_after
-from exporter.workers import run_job
+from exporter.providers.voximplant.errors import Forbidden, StaleToken, error_of
 
 Row = dict[str, Any]
 Value = str | int | bool | datetime | Sequence[str] | None

@@ -5,20 +5,25 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, time
 
 from exporter.clock import Clock
-from exporter.collector import Collector, Feed
+from exporter.collector.base import Collector, Feed
+from exporter.collector.http import Http
+from exporter.collector.offers import Offers
+from exporter.collector.survey import Found, Survey
+from exporter.config.columns import extend
 from exporter.errors import InvalidAnswer
 from exporter.logs import get_log
-from exporter.mapping import extend
-from exporter.offers import Offers
-from exporter.parsers import Cell
-from exporter.period import Period
-from exporter.providers.voximplant import shapes
+from exporter.metrics.parsers import Cell
+from exporter.metrics.period import Period
+from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.tables import Table
+from exporter.providers.voximplant import rows as shapes
 from exporter.providers.voximplant import tables as t
 from exporter.providers.voximplant.answers import identity, items, scalars
 from exporter.providers.voximplant.auth import KeyAuth, read_private_key
+from exporter.providers.voximplant.call_lists import CallLists
 from exporter.providers.voximplant.client import Client, Row
-from exporter.providers.voximplant.codes import Forbidden
 from exporter.providers.voximplant.config import VoximplantConfig
+from exporter.providers.voximplant.errors import Forbidden
 from exporter.providers.voximplant.inventory import (
     ALL_OF_A_SUDDEN,
     JUST_READ,
@@ -27,15 +32,10 @@ from exporter.providers.voximplant.inventory import (
     Kept,
     portions,
 )
-from exporter.providers.voximplant.lists import CallLists
+from exporter.providers.voximplant.preflight import OWN, grants
 from exporter.providers.voximplant.reports import suggest
-from exporter.providers.voximplant.roles import OWN, grants
 from exporter.providers.voximplant.rotation import Rotation
-from exporter.rows import Reading, Rows
-from exporter.survey import Found, Survey
-from exporter.tables import Table
 from exporter.telemetry import AccountTelemetry
-from exporter.transport import Http
 
 Grid = Sequence[Mapping[str, Cell]]
 

@@ -20,13 +20,13 @@ from pydantic import (
     ValidationInfo,
 )
 
-from exporter.config import AccountConfig, FeedTimes
+from exporter.config.columns import ColumnConfig, column
+from exporter.config.load import AccountConfig, FeedTimes
+from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.logs import get_log
-from exporter.mapping import ColumnConfig, column
-from exporter.period import Period
+from exporter.metrics.period import Period
 from exporter.providers.voximplant.auth import read_private_key
 from exporter.providers.voximplant.tables import REPORTS_WINDOW, SMARTQUEUE_REPORTS
-from exporter.shape import Duration, Fault, Model, Zone
 
 _HOST = "https://api.voximplant.com"
 _SMARTQUEUE_FEEDS = ("smartqueue_state", "smartqueue_reports")

@@ -7,7 +7,7 @@ whether an account takes one shows when it is read.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from exporter.offers import Offer, Offers, mapping, taken_names
+from exporter.collector.offers import Offer, Offers, mapping, taken_names
 from exporter.providers.voximplant.config import VoximplantConfig
 from exporter.providers.voximplant.tables import SMARTQUEUE_REPORTS
 

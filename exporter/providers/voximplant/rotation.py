@@ -11,8 +11,8 @@ from datetime import datetime
 from exporter.clock import Clock
 from exporter.errors import InvalidAnswer, ProviderError, ServerTrouble
 from exporter.providers.voximplant.client import Client
-from exporter.providers.voximplant.codes import UnknownObject
-from exporter.providers.voximplant.shapes import Cells, queue_statistics
+from exporter.providers.voximplant.errors import UnknownObject
+from exporter.providers.voximplant.rows import Cells, queue_statistics
 
 _METHOD = "GetACDQueueStatistics"
 

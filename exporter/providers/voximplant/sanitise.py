@@ -1,8 +1,8 @@
 """What of Voximplant's answers may be shown to strangers: statuses, reports and figures."""
 
+from exporter.collector.sanitise import Sanitiser
 from exporter.providers.voximplant.reports import REPORTS
 from exporter.providers.voximplant.tables import TABLES
-from exporter.sanitise import Sanitiser
 
 _KEPT = (
     *("acd_status", "sq_status_name", "task_type", "status", "report_type", "aggregation", "group"),

@@ -7,10 +7,20 @@ Answers are nested; the columns here are the vendor's own field names where ther
 from collections.abc import Iterable
 from dataclasses import replace
 
-from exporter import families as f
-from exporter.parsers import count, number, seconds
+from exporter.metrics import families as f
+from exporter.metrics.parsers import count, number, seconds
+from exporter.metrics.tables import (
+    Column,
+    CurrentState,
+    Key,
+    Reasons,
+    States,
+    StateSet,
+    Sum,
+    Table,
+    Tally,
+)
 from exporter.providers.voximplant.answers import utc_time
-from exporter.tables import Column, CurrentState, Key, Reasons, States, StateSet, Sum, Table, Tally
 
 # States -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""What the author of a provider needs: the Collector base class, HTTP, tokens, surveys."""

@@ -1,0 +1,1 @@
+"""The configuration file: reading, validation, and printing without secrets."""

@@ -1,0 +1,157 @@
+"""Objectives as they are written: what has to be said for queues and campaigns, and what may be?"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from exporter.config.schema import Duration, Model, Zone
+from exporter.config.yaml import show
+from exporter.metrics import families as f
+from exporter.metrics.families import Family
+from exporter.metrics.parsers import number
+from exporter.objectives.hours import Hours, Week, week
+from exporter.objectives.model import Entry, Figure, Objectives
+
+_HOURS_WANTED = "days and hours such as Mon-Fri 08:00-20:00 are wanted"
+
+
+def _line(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(_HOURS_WANTED)
+    week([value])
+    return value
+
+
+def _one_or_more(value: object) -> object:
+    if value == []:
+        raise ValueError(_HOURS_WANTED)
+    return value if isinstance(value, list) else [value]
+
+
+def _day(value: object) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueError("a day such as 2026-12-25 is wanted") from error
+
+
+Lines = Annotated[
+    list[Annotated[str, BeforeValidator(_line)]],
+    BeforeValidator(_one_or_more),
+]
+Pattern = Annotated[str, Field(min_length=1)]
+Objective = Annotated[float, Field(gt=0, le=1)]
+Limit = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class HoursConfig(Model):
+    """Opening hours as they are written."""
+
+    time_zone: Zone
+    weekly: Lines
+    holidays: list[Annotated[date, BeforeValidator(_day)]] = []
+
+    def hours(self) -> Hours:
+        """Return what can be asked."""
+        spans: Week = week(self.weekly)
+        return Hours(self.time_zone, spans, frozenset(self.holidays))
+
+
+class QueueMatch(Model):
+    """Shell patterns, all of which a queue has to match."""
+
+    provider: Pattern = "*"
+    account: Pattern = "*"
+    queue: Pattern = "*"
+
+
+class CampaignMatch(Model):
+    """Shell patterns, all of which a campaign has to match."""
+
+    provider: Pattern = "*"
+    account: Pattern = "*"
+    campaign: Pattern = "*"
+
+
+class WaitingLimit(Model):
+    """How many contacts may wait, by level."""
+
+    warning: Count | None = None
+    critical: Count | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "WaitingLimit":
+        if None not in (self.warning, self.critical) and self.levels != sorted(self.levels):
+            raise ValueError("critical is less than warning")
+        return self
+
+    @property
+    def levels(self) -> list[int]:
+        """The limits that are given, the milder one first."""
+        return [each for each in (self.warning, self.critical) if each is not None]
+
+
+class QueueObjectives(Model):
+    """What is to hold for the queues that match; an item without figures exempts them."""
+
+    match: QueueMatch = QueueMatch()
+    waiting_limit: WaitingLimit = WaitingLimit()
+    answer_objective: Annotated[Duration, Field(gt=0)] | None = None
+    service_level_objective: Objective | None = None
+    hours: HoursConfig | None = None
+
+
+class CampaignObjectives(Model):
+    """What is to hold for the campaigns that match; an item without figures exempts them."""
+
+    match: CampaignMatch = CampaignMatch()
+    abandoned_limit: Limit | None = None
+    hours: HoursConfig | None = None
+
+
+def objectives_of(
+    queues: Sequence[QueueObjectives], campaigns: Sequence[CampaignObjectives]
+) -> Objectives:
+    """Return what is to hold by what was written under ``queues`` and ``campaigns``."""
+    entries = [
+        Entry(
+            show(("queues", at)),
+            "queue",
+            item.match.model_dump(),
+            _queue_figures(item),
+            f.QUEUE_OPEN,
+            item.hours.hours() if item.hours else None,
+        )
+        for at, item in enumerate(queues)
+    ]
+    entries += [
+        Entry(
+            show(("campaigns", at)),
+            "campaign",
+            item.match.model_dump(),
+            _figures([(f.CAMPAIGN_ABANDONED_LIMIT, item.abandoned_limit)]),
+            f.CAMPAIGN_OPEN,
+            item.hours.hours() if item.hours else None,
+        )
+        for at, item in enumerate(campaigns)
+    ]
+    sections: dict[str, Sequence[object]] = {"queues": queues, "campaigns": campaigns}
+    return Objectives(tuple(entries), {name: each for name, each in sections.items() if each})
+
+
+def _queue_figures(item: QueueObjectives) -> list[Figure]:
+    levels = item.waiting_limit.model_dump(exclude_none=True)
+    limits = [Figure(f.QUEUE_WAITING_LIMIT, limit, {"level": x}) for x, limit in levels.items()]
+    return limits + _figures(
+        [
+            (f.QUEUE_ANSWER_OBJECTIVE, item.answer_objective),
+            (f.QUEUE_SERVICE_LEVEL_OBJECTIVE, item.service_level_objective),
+        ]
+    )
+
+
+def _figures(values: Iterable[tuple[Family, float | None]]) -> list[Figure]:
+    return [Figure(family, number(value)) for family, value in values if value is not None]

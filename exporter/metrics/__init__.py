@@ -1,0 +1,1 @@
+"""What is a figure: families, tables, and how an answer becomes series."""

@@ -1,0 +1,81 @@
+"""The catalogue of metrics: every family, and which vendor figure feeds it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
+
+from exporter.metrics.families import FAMILIES, PROCESS_WIDE, Family
+from exporter.metrics.tables import Reasons, Spread, Table, Tally
+
+
+class Entry(TypedDict):
+    """One family as plain values; ``sources`` are the vendor figures that feed it."""
+
+    name: str
+    type: str
+    unit: str
+    labels: list[str]
+    help: str
+    sources: list[str]
+
+
+Tables = Mapping[str, Sequence[Table]]
+
+
+def _sources(family: Family, tables: Tables) -> Iterator[str]:
+    """Yield the vendor figures that feed a family, or the one whose twin it is."""
+    for provider, known in tables.items():
+        for table in known:
+            for header in _headers(table, family):
+                yield f"{provider} {table.name}: {header}"
+
+
+def _headers(table: Table, family: Family) -> Iterator[str]:
+    for figure in table.figures:
+        if family not in (figure.family, figure.family.sliding):
+            continue
+        if isinstance(figure, Spread):
+            yield f"the columns named by its {figure.names}"
+            continue
+        count = "rows by " if isinstance(figure, Tally | Reasons) else ""
+        guess = "" if figure.certain else " (spelling not documented)"
+        yield f"{count}{figure.header}{guess}"
+
+
+def entries(tables: Tables) -> list[Entry]:
+    """Return every family as plain values, by name; ``tables`` are those of each provider."""
+    return [
+        {
+            "name": family.name,
+            "type": family.kind,
+            "unit": family.unit,
+            "labels": [
+                *([] if family in PROCESS_WIDE else ["provider", "account"]),
+                *family.labels,
+            ],
+            "help": family.help,
+            "sources": list(_sources(family, tables)),
+        }
+        for _, family in sorted(FAMILIES.items())
+    ]
+
+
+def markdown(tables: Tables) -> str:
+    """Return the catalogue as a table in Markdown."""
+    lines = [
+        "| metric | type | unit | labels | meaning | fed by |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in entries(tables):
+        labels = ", ".join(f"`{label}`" for label in entry["labels"])
+        sources = "<br>".join(entry["sources"]).replace("|", "\\|")
+        lines.append(
+            f"| `{entry['name']}` | {entry['type']} | {entry['unit']} | {labels} "
+            f"| {entry['help']} | {sources} |"
+        )
+    return "\n".join(lines)
+
+
+def as_json(tables: Tables) -> str:
+    """Return the catalogue as JSON."""
+    return json.dumps(entries(tables), indent=2)

@@ -1,0 +1,1 @@
+"""Limits, objectives and opening hours as series."""

@@ -1,0 +1,1 @@
+"""The commands check --live, discover and capture."""

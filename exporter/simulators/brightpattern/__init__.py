@@ -1,0 +1,1 @@
+"""The Bright Pattern simulator."""

@@ -1,0 +1,310 @@
+"""What a subscription to the simulator may ask for: its body is read strictly, or refused.
+
+Members are those of the Real-Time Statistics API (Postman collection, and wiki page 3.10 for SUM
+columns); that strange members are refused is known from a comment in the vendor's wallboard.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from exporter.simulators.brightpattern.statistics import SUM, names
+from exporter.simulators.brightpattern.tenant import Tenant
+
+# The vendor publishes no codes: these are this simulator's own.
+MALFORMED, WRONG_TYPE, FOREIGN_KEY, UNKNOWN_STATISTIC, UNKNOWN_COLUMN = 1001, 1002, 1003, 1004, 1005
+LICENCE_EXCEEDED = 2001
+
+_OPERATIONS = ("EQ", "NE", "LT", "GT", "LE", "GE")
+_ORDERS = ("ASC", "DESC")
+
+Json = Any
+
+
+class RefusedError(Exception):
+    """A body that is not accepted."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Column(NamedTuple):
+    """One column: a statistic, or the sum of several."""
+
+    id: str
+    names: tuple[str, ...]
+    is_sum: bool
+    dispositions: tuple[str, ...]
+
+
+class Filter(NamedTuple):
+    """Which rows stay."""
+
+    column: str
+    operation: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table."""
+
+    id: str | int
+    columns: tuple[Column, ...]
+    order: tuple[tuple[str, bool], ...]  # column, and whether it falls
+    limit: int | None
+    filter: Filter | None
+    team_ids: frozenset[str]
+    service_ids: frozenset[str]
+    logged_in_only: bool = False
+    subteam_only: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one application of a subscription wants; None is a block that was not asked for."""
+
+    totals: tuple[str, ...] | None
+    service_ids: frozenset[str]
+    dispositions: tuple[str, ...]
+    service_grids: tuple[Grid, ...] | None
+    agent_grids: tuple[Grid, ...] | None
+    messages: tuple[str, int | None] | None  # text to look for, and a limit
+
+
+def read(body: Json, tenant: Tenant) -> dict[str, Block]:
+    """Read a subscription, by application."""
+    applications = _Members("the body", body, tenant)
+    if not applications.members:
+        raise RefusedError(MALFORMED, "the subscription is empty")
+    return {name: _block(name, block, tenant) for name, block in applications.members.items()}
+
+
+class _Members:
+    """The members of one JSON object, each taken once; what is left over is foreign."""
+
+    def __init__(self, place: str, value: Json, tenant: Tenant) -> None:
+        if not isinstance(value, dict):
+            raise RefusedError(WRONG_TYPE, f"{place}: an object is expected")
+        self.place = place
+        self.members: Mapping[str, Json] = value
+        self.tenant = tenant
+        self._known: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.members
+
+    def take(self, name: str, convert: Callable[[str, Json], Json], default: Json) -> Json:
+        """Return a member, or the default if it is not there."""
+        self._known.add(name)
+        if name not in self.members:
+            return default
+        return convert(f"{self.place}.{name}", self.members[name])
+
+    def need(self, name: str, convert: Callable[[str, Json], Json]) -> Json:
+        """Return a member that has to be there."""
+        if name not in self.members:
+            raise RefusedError(MALFORMED, f"{self.place}: {name} is required")
+        return self.take(name, convert, None)
+
+    def close(self) -> None:
+        """Refuse what nobody has taken."""
+        foreign = sorted(set(self.members) - self._known)
+        if foreign and self.tenant.foreign_keys == "refuse":
+            raise RefusedError(FOREIGN_KEY, f"{self.place}: unrecognized field {foreign[0]!r}")
+
+
+def _text(place: str, value: Json) -> str:
+    if not isinstance(value, str):
+        raise RefusedError(WRONG_TYPE, f"{place}: a string is expected")
+    return value
+
+
+def _texts(place: str, value: Json) -> tuple[str, ...]:
+    return tuple(_text(place, each) for each in _array(place, value))
+
+
+def _array(place: str, value: Json) -> Sequence[Json]:
+    if not isinstance(value, list):
+        raise RefusedError(WRONG_TYPE, f"{place}: an array is expected")
+    return value
+
+
+def _id(place: str, value: Json) -> str | int:
+    """Read an id; one example of the vendor has a number for it."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise RefusedError(WRONG_TYPE, f"{place}: a string is expected")
+    return value
+
+
+def _column_id(place: str, value: Json) -> str:
+    return str(_id(place, value))
+
+
+def _guids(place: str, value: Json) -> frozenset[str]:
+    guids = frozenset(_texts(place, value))
+    for guid in guids:
+        try:
+            UUID(guid)
+        except ValueError:
+            raise RefusedError(WRONG_TYPE, f"{place}: {guid!r} is not a GUID") from None
+    return guids
+
+
+def _limit(place: str, value: Json) -> int:
+    """Read a limit: a string in one document of the vendor, a number in the other."""
+    digits = isinstance(value, str) and value.isascii() and value.isdecimal()
+    number = int(value) if digits else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise RefusedError(WRONG_TYPE, f"{place}: a positive integer is expected")
+    return number
+
+
+def _boolean(place: str, value: Json) -> bool:
+    words = {"true": True, "false": False}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    if not isinstance(value, bool):
+        raise RefusedError(WRONG_TYPE, f"{place}: a boolean is expected")
+    return value
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str, Json], str]:
+    def convert(place: str, value: Json) -> str:
+        if _text(place, value) not in words:
+            raise RefusedError(WRONG_TYPE, f"{place}: {value!r} is not one of {', '.join(words)}")
+        return str(value)
+
+    return convert
+
+
+def _block(name: str, value: Json, tenant: Tenant) -> Block:
+    members = _Members(name, value, tenant)
+
+    def grids(kind: str) -> Callable[[str, Json], tuple[Grid, ...]]:
+        return lambda place, value: _grids(place, value, kind, tenant)
+
+    block = Block(
+        totals=members.take("stats_totals", _texts, None),
+        service_ids=members.take("stats_totals_service_ids", _guids, frozenset()),
+        dispositions=members.take("stats_totals_dispositions", _texts, ()),
+        service_grids=members.take("service_grids", grids("service"), None),
+        agent_grids=members.take("agent_grids", grids("agent"), None),
+        messages=members.take("chat_messages", _messages(tenant), None),
+    )
+    members.close()
+    for statistic in block.totals or ():
+        _check_statistic(f"{name}.stats_totals", statistic, "totals", tenant)
+    return block
+
+
+def _messages(tenant: Tenant) -> Callable[[str, Json], tuple[str, int | None]]:
+    def convert(place: str, value: Json) -> tuple[str, int | None]:
+        members = _Members(place, value, tenant)
+        wanted = members.take("filter", _text, ""), members.take("limit", _limit, None)
+        members.close()
+        return wanted
+
+    return convert
+
+
+def _grids(place: str, value: Json, kind: str, tenant: Tenant) -> tuple[Grid, ...]:
+    grids = tuple(
+        _grid(f"{place}[{index}]", each, kind, tenant)
+        for index, each in enumerate(_array(place, value))
+    )
+    if len({grid.id for grid in grids}) < len(grids):
+        raise RefusedError(MALFORMED, f"{place}: two grids have one id")
+    return grids
+
+
+def _grid(place: str, value: Json, kind: str, tenant: Tenant) -> Grid:
+    members = _Members(place, value, tenant)
+    columns = tuple(
+        _column(f"{place}.columns[{index}]", each, kind, tenant)
+        for index, each in enumerate(members.need("columns", _array))
+    )
+    known = {column.id for column in columns}
+    if not known or len(known) < len(columns):
+        raise RefusedError(MALFORMED, f"{place}.columns: ids must be there, and different")
+    agents = kind == "agent"
+    grid = Grid(
+        id=members.need("id", _id),
+        columns=columns,
+        order=_order(members),
+        limit=members.take("limit", _limit, tenant.default_limit),
+        filter=_filter(members),
+        team_ids=members.take("team_ids", _guids, frozenset()) if agents else frozenset(),
+        service_ids=members.take("service_ids", _guids, frozenset()),
+        logged_in_only=(
+            members.take("logged_in_agents_only", _boolean, tenant.logged_in_agents_only)
+            if agents
+            else False
+        ),
+        subteam_only=members.take("my_subteam_only", _boolean, default=False) if agents else False,
+    )
+    members.close()
+    used = [column for column, _ in grid.order]
+    used += [grid.filter.column] if grid.filter is not None else []
+    for column in used:
+        if column not in known:
+            raise RefusedError(UNKNOWN_COLUMN, f"{place}: there is no column {column!r}")
+    return grid
+
+
+def _order(members: _Members) -> tuple[tuple[str, bool], ...]:
+    """Read the order of rows: one column in older clients, several in newer ones."""
+    by = members.take("order_by", _column_id, None)
+    falls = members.take("order_dir", _one_of(_ORDERS), "ASC") == "DESC"
+    several = members.take("order", _array, None)
+    if several is None:
+        return () if by is None else ((by, falls),)
+    order = []
+    for index, each in enumerate(several):
+        one = _Members(f"{members.place}.order[{index}]", each, members.tenant)
+        column = one.need("by", _column_id)
+        order.append((column, one.take("dir", _one_of(_ORDERS), "ASC") == "DESC"))
+        one.close()
+    return tuple(order)
+
+
+def _filter(members: _Members) -> Filter | None:
+    by = members.take("filter_by", _column_id, None)
+    value = members.take("filter_value", _text, "")
+    operation = members.take("filter_operation", _one_of(_OPERATIONS), "EQ")
+    return None if by is None else Filter(by, operation, value)
+
+
+def _column(place: str, value: Json, kind: str, tenant: Tenant) -> Column:
+    members = _Members(place, value, tenant)
+    column_id = members.need("id", _column_id)
+    name = _statistic(members)
+    dispositions = members.take("dispositions", _texts, ())
+    is_sum = name == SUM and tenant.sum_columns
+    terms = members.take("sum_stat_names", _texts, ()) if tenant.sum_columns else ()
+    members.close()
+    wanted = terms if is_sum else (name,)
+    if not wanted:
+        raise RefusedError(MALFORMED, f"{place}: sum_stat_names is required")
+    for statistic in wanted:
+        _check_statistic(place, statistic, kind, tenant)
+    return Column(column_id, wanted, is_sum, dispositions)
+
+
+def _statistic(members: _Members) -> str:
+    """Read the name of a column's statistic, under whichever key the server knows."""
+    spelling = members.tenant.column_key
+    keys = ("stat_name", "statName") if spelling == "both" else (spelling,)
+    given = [key for key in keys if key in members]
+    if len(given) > 1:
+        raise RefusedError(MALFORMED, f"{members.place}: the statistic is named twice")
+    name: str = members.need(given[0] if given else keys[0], _text)
+    return name
+
+
+def _check_statistic(place: str, name: str, kind: str, tenant: Tenant) -> None:
+    if tenant.unknown_statistics == "refuse" and name not in names(tenant, kind):
+        raise RefusedError(UNKNOWN_STATISTIC, f"{place}: unknown statistic {name!r}")

@@ -1,0 +1,275 @@
+"""What does CometD say? Handshakes, held connects, channels, and the events between the replies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from exporter.simulators.genesys.sessions import SERVICE, UPDATES, CometSession, Hold, Sessions
+from exporter.simulators.genesys.tenant import Tenant
+
+Message = dict[str, Any]
+_MULTIPLE = {"multiple-clients": True, "reconnect": "retry", "interval": 2000}
+
+
+class InvalidChannelError(Exception):
+    """A subscription to what is no channel: the service fails instead of refusing."""
+
+
+class SupersededError(Exception):
+    """Another connect came, or nobody listens any more: an empty failure, and no events."""
+
+
+class Caller:
+    """One request to the endpoint: its cookies, its node, whether it is still there."""
+
+    def __init__(
+        self,
+        browser: str | None,
+        http: str | None,
+        node: int,
+        is_gone: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self.browser = browser
+        self.http = http
+        self.node = node
+        self.is_gone = is_gone
+        self.session: CometSession | None = None  # begun or spoken for by the messages
+        self.has_begun = False
+
+
+class Bayeux:
+    """The endpoint's answers."""
+
+    def __init__(self, tenant: Tenant, sessions: Sessions, look: Callable[[], None]) -> None:
+        self._tenant = tenant
+        self._sessions = sessions
+        self._look = look
+
+    async def answer(self, messages: list[Message], caller: Caller) -> list[Message]:
+        """Answer the messages of one request; raises the errors above."""
+        channels = [message["channel"] for message in messages]
+        if "/meta/handshake" in channels and len(messages) > 1:
+            return [self._refused(each, "400::handshake is not alone") for each in messages]
+        replies = []
+        may_carry = self._tenant.settings.events_on == "any"
+        for message in messages:
+            if message["channel"] == "/meta/connect":
+                may_carry = True
+                replies.append(await self._connect(message, caller, alone=len(messages) == 1))
+            else:
+                replies.append(self._plain(message, caller))
+        if channels == ["/meta/handshake"] or caller.session is None or not may_carry:
+            return replies
+        events = self._events(caller.session)
+        self._acknowledge(caller.session, messages, replies, events)
+        first = self._tenant.settings.events == "before"
+        return [*events, *replies] if first else [*replies, *events]
+
+    # One message each.
+
+    def _plain(self, message: Message, caller: Caller) -> Message:
+        channel = message["channel"]
+        if channel == "/meta/handshake":
+            return self._handshake(message, caller)
+        session = self._session(message, caller)
+        if session is None:
+            return self._refused(message, self._tenant.settings.unknown_session)
+        match channel:
+            case "/meta/subscribe" | "/meta/unsubscribe":
+                return self._subscribe(message, session)
+            case "/meta/disconnect":
+                if session.hold is not None:
+                    session.hold.is_released = True
+                self._sessions.end(session)
+                caller.session = None
+                return self._reply(message, session)
+        return self._refused(message, "403::publish_denied", session)
+
+    def _handshake(self, message: Message, caller: Caller) -> Message:
+        transports = message.get("supportedConnectionTypes")
+        if not isinstance(transports, list) or "long-polling" not in transports:
+            return self._refused(message, "400::supportedConnectionTypes")
+        settings = self._tenant.settings
+        http = self._sessions.http(caller.http, caller.node)
+        if http is None:
+            http = self._sessions.open_http(caller.node)
+        has_ack = settings.ack and (message.get("ext") or {}).get("ack") is True
+        browser = caller.browser or self._sessions.key()
+        session = self._sessions.open(browser, http, has_ack=has_ack)
+        caller.session, caller.has_begun = session, True
+        reply = self._reply(message, session)
+        reply |= {"version": "1.0", "supportedConnectionTypes": ["long-polling"]}
+        reply["clientId"] = session.client_id
+        if settings.handshake_advice:
+            reply["advice"] = self._advice()
+        if has_ack:
+            reply["ext"] = {"ack": True}
+        return reply
+
+    def _subscribe(self, message: Message, session: CometSession) -> Message:
+        given = message.get("subscription")
+        wanted = [given] if isinstance(given, str) else given
+        if not wanted or not isinstance(wanted, list):
+            return self._refused(message, "403::subscription_missing", session)
+        for channel in wanted:
+            if channel not in (UPDATES, SERVICE):
+                raise InvalidChannelError(str(channel))
+        if message["channel"] == "/meta/subscribe":
+            session.channels.update(wanted)
+        else:
+            session.channels.difference_update(wanted)
+        return {**self._reply(message, session), "subscription": given}
+
+    async def _connect(self, message: Message, caller: Caller, *, alone: bool) -> Message:
+        session = self._session(message, caller)
+        if session is None:
+            return self._unknown(message)
+        if message.get("connectionType") != "long-polling":
+            return self._refused(message, "400::connectionType", session)
+        if session.has_ack:
+            number = (message.get("ext") or {}).get("ack")
+            session.acknowledge(number if isinstance(number, int) else -1)
+        if session.hold is not None:
+            session.hold.is_cancelled = True
+            session.hold.wake.set()
+        reply = self._reply(message, session)
+        if "advice" in message:
+            reply["advice"] = self._advice()
+        if alone and self._sessions.has_rival(session):
+            reply["advice"] = _MULTIPLE
+        elif alone:
+            was_released = await self._held(message, caller, session)
+            if not self._sessions.is_live(session) and not was_released:
+                caller.session = None
+                return self._unknown(message)
+        else:
+            self._look()
+        session.seen = self._tenant.clock.monotonic()
+        return reply
+
+    async def _held(self, message: Message, caller: Caller, session: CometSession) -> bool:
+        """Wait for news or the end of the time; return whether a disconnect ended the waiting."""
+        clock, settings = self._tenant.clock, self._tenant.settings
+        hold = session.hold = Hold()
+        until = clock.monotonic() + self._patience(message)
+        try:
+            while True:
+                self._look()
+                left = until - clock.monotonic()
+                if hold.is_cancelled:
+                    raise SupersededError
+                ended = hold.is_released or not self._sessions.is_live(session)
+                if ended or session.queue or session.unacknowledged or left <= 0:
+                    return hold.is_released
+                if await caller.is_gone():
+                    raise SupersededError
+                await self._pause(hold, min(left, settings.look_seconds))
+        finally:
+            if session.hold is hold:
+                session.hold = None
+                session.seen = clock.monotonic()
+
+    async def _pause(self, hold: Hold, seconds: float) -> None:
+        waits = [
+            asyncio.ensure_future(hold.wake.wait()),
+            asyncio.ensure_future(self._tenant.clock.sleep(seconds)),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    def _patience(self, message: Message) -> float:
+        """Return how many seconds a connect is held: less, if it says so itself."""
+        wanted = (message.get("advice") or {}).get("timeout")
+        held = self._tenant.settings.connect_timeout
+        return min(held, wanted / 1000.0) if isinstance(wanted, int) and wanted >= 0 else held
+
+    # What replies and events are made of.
+
+    def _session(self, message: Message, caller: Caller) -> CometSession | None:
+        found = self._sessions.find(message.get("clientId"), caller.browser, caller.node)
+        caller.session = found or caller.session
+        return found
+
+    def _advice(self) -> Message:
+        timeout = int(self._tenant.settings.connect_timeout * 1000)
+        return {"reconnect": "retry", "interval": 0, "timeout": timeout}
+
+    def _reply(self, message: Message, session: CometSession) -> Message:
+        reply: Message = {"channel": message["channel"], "successful": True}
+        if "id" in message:
+            reply["id"] = message["id"]
+        if self._tenant.settings.replies_with_client_id:
+            reply["clientId"] = session.client_id
+        return reply
+
+    def _refused(
+        self, message: Message, error: str, session: CometSession | None = None
+    ) -> Message:
+        reply: Message = {"channel": message["channel"], "successful": False, "error": error}
+        if "id" in message:
+            reply["id"] = message["id"]
+        if session is not None and self._tenant.settings.replies_with_client_id:
+            reply["clientId"] = session.client_id
+        return reply
+
+    def _unknown(self, message: Message) -> Message:
+        reply = self._refused(message, self._tenant.settings.unknown_session)
+        return {**reply, "advice": {"reconnect": "handshake", "interval": 0}}
+
+    def _events(self, session: CometSession) -> list[Message]:
+        """Take what waits for a session, several updates in one message."""
+        events: list[Message] = []
+        entries: list[Message] = []
+        limit = self._tenant.settings.updates_per_message
+        while session.queue:
+            item = session.queue.popleft()
+            if isinstance(item, dict):
+                events += self._update_event(entries)
+                entries = []
+                events.append(self._service_event(item))
+                continue
+            entry, witness = item
+            if witness is not None:
+                self._tenant.emit(witness)
+            entries.append(entry)
+            if len(entries) >= limit:
+                events += self._update_event(entries)
+                entries = []
+        return events + self._update_event(entries)
+
+    def _update_event(self, entries: list[Message]) -> list[Message]:
+        if not entries:
+            return []
+        return [self._event(UPDATES, "StatisticUpdate", {"statistics": entries})]
+
+    def _service_event(self, state: Message) -> Message:
+        if self._tenant.settings.service_message == "workspace":
+            data = {"messageType": "ServiceStateChanged", "serviceName": "STATS", **state}
+            return {"channel": SERVICE, "data": data}
+        return self._event(SERVICE, "ServiceStateChange", state)
+
+    def _event(self, channel: str, name: str, content: Message) -> Message:
+        data = content
+        if self._tenant.settings.nesting >= 1:
+            data = {"name": name, "topic": channel, "data": data}
+        if self._tenant.settings.nesting > 1:
+            data = {"data": data}
+        return {"channel": channel, "data": data}
+
+    def _acknowledge(
+        self,
+        session: CometSession,
+        messages: list[Message],
+        replies: list[Message],
+        events: list[Message],
+    ) -> None:
+        """Give the batch of a connect a number, and send again what was not acknowledged."""
+        if not session.has_ack or messages[-1]["channel"] != "/meta/connect":
+            return
+        events[:0] = [event for _, batch in session.unacknowledged for event in batch]
+        session.acked += 1
+        session.unacknowledged = [(session.acked, list(events))] if events else []
+        replies[-1]["ext"] = {"ack": session.acked}

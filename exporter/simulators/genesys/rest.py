@@ -1,0 +1,150 @@
+"""What do the five operations of the Statistics API answer? Envelopes, and failures within them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from exporter.simulators.genesys.definitions import RefusedError
+from exporter.simulators.genesys.failures import envelope
+from exporter.simulators.genesys.subscriptions import Failed, Subscription, Subscriptions
+from exporter.simulators.genesys.tenant import Tenant
+
+_VERBOSE = ("INFO", "OFF")
+_FAILED = 2  # a code of our own: the real ones are not documented
+
+
+class Rest:
+    """The operations, for somebody who may ask."""
+
+    def __init__(self, tenant: Tenant, subscriptions: Subscriptions) -> None:
+        self._tenant = tenant
+        self._subscriptions = subscriptions
+
+    def create(self, session: str, body: Any, query: Mapping[str, str]) -> Response:
+        """Open a subscription; what cannot be opened is missing in the answer."""
+        verbose = query.get("verbose", "INFO")
+        operation = body.get("operationId") if isinstance(body, dict) else None
+        asked = _statistics(body)
+        if verbose not in _VERBOSE:
+            return envelope(400, f"Bad verbose {verbose}")
+        if not isinstance(operation, str) or not operation or asked is None:
+            return envelope(400, "operationId and data.statistics are required")
+        limit = self._tenant.settings.statistics_limit
+        if len(asked) > limit:
+            return envelope(400, f"At most {limit} statistics in a subscription")
+        refuses = self._tenant.settings.reused_operation == "refuse"
+        if refuses and self._subscriptions.find(operation) is not None:
+            return envelope(400, f"Subscription {operation} exists already")
+        made, failed = self._subscriptions.create(operation, session, asked)
+        data = {"subscriptionId": operation, "operationId": operation}
+        return self._answer(data, made, list(made.statistics), failed, verbose == "INFO")
+
+    def peek(self, session: str, key: str, query: list[tuple[str, str]]) -> Response:
+        """Return the values of a subscription, of some statistics or of all."""
+        verbose = dict(query).get("verbose", "INFO")
+        if verbose not in _VERBOSE:
+            return envelope(400, f"Bad verbose {verbose}")
+        found = self._subscriptions.find(key)
+        if found is None or found.session != session:
+            status = self._tenant.settings.unknown_subscription_status
+            return envelope(status, f"Subscription {key} not found")
+        given = [text for name, text in query if name == "statisticIds"]
+        names = [name for text in given for name in text.split(",") if name]
+        wanted = names if given else list(found.statistics)
+        return self._answer({"subscriptionId": key}, found, wanted, [], verbose == "INFO")
+
+    def delete(self, session: str, key: str) -> Response:
+        """Close a subscription; the answer is always good."""
+        found = self._subscriptions.find(key)
+        if found is not None and found.session == session:
+            self._subscriptions.drop(key)
+        return JSONResponse({"status": self._good()})
+
+    def read(self, name: str, query: Mapping[str, str]) -> Response:
+        """Return one configured statistic without a subscription."""
+        if not query.get("objectId") or not query.get("objectType"):
+            return envelope(400, "objectId and objectType are required")
+        asked = {"name": name, "objectId": query["objectId"], "objectType": query["objectType"]}
+        try:
+            entry = self._peeked(asked)
+        except RefusedError as refusal:
+            return envelope(404, str(refusal))
+        return JSONResponse({"status": self._good(), "data": {"statistic": entry}})
+
+    def read_many(self, body: Any) -> Response:
+        """Return several configured statistics without a subscription."""
+        asked = _statistics(body)
+        if asked is None:
+            return envelope(400, "data.statistics is required")
+        if len(asked) > self._tenant.settings.statistics_limit:
+            return envelope(400, "Too many statistics")
+        entries, failed = [], []
+        for each in asked:
+            try:
+                if "definition" in each:
+                    raise RefusedError("Only configured statistics can be read")  # noqa: TRY301
+                entries.append(self._peeked(each))
+            except RefusedError as refusal:
+                failed.append(Failed(str(each.get("name")), str(refusal)))
+        if failed and self._tenant.settings.refuses_unknown_names:
+            return envelope(400, failed[0].reason)
+        return JSONResponse(self._envelope({"statistics": entries}, failed))
+
+    def _peeked(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _, figure = self._subscriptions.figure(asked)
+        told = {name: asked[name] for name in ("name", "objectId", "objectType")}
+        witness = ("", "", asked["objectType"], asked["objectId"], asked["name"])
+        self._tenant.emit((*witness, figure.value, figure.instant))
+        return told | self._subscriptions.encoded(figure)
+
+    def _answer(
+        self,
+        data: dict[str, Any],
+        subscription: Subscription,
+        names: list[str],
+        failed: list[Failed],
+        verbose: bool,
+    ) -> Response:
+        entries, gone = self._subscriptions.values(subscription, names, verbose=verbose)
+        return JSONResponse(self._envelope({**data, "statistics": entries}, [*failed, *gone]))
+
+    def _good(self) -> dict[str, Any]:
+        return {"code": self._tenant.settings.ok_code}
+
+    def _envelope(self, data: dict[str, Any], failed: list[Failed]) -> dict[str, Any]:
+        """Wrap an answer; how a failed statistic is named is a guess, hence a switch."""
+        answer: dict[str, Any] = {"status": self._good(), "data": data}
+        if failed:
+            settings = self._tenant.settings
+            answer["status"]["code"] = settings.partial_code
+            if settings.errors != "none":
+                answer["errors"] = [_error(each, settings.errors) for each in failed]
+        return answer
+
+
+def _error(failed: Failed, layout: str) -> dict[str, Any]:
+    status: dict[str, Any] = {"code": _FAILED, "message": failed.reason}
+    if layout == "message":
+        status["message"] = f"{failed.statistic}: {failed.reason}"
+    elif layout == "detail":
+        status["detail"] = {"statisticId": failed.statistic}
+    return {"status": status}
+
+
+def _statistics(body: Any) -> list[dict[str, Any]] | None:
+    """Return the descriptions in a request, None where there are none to be had."""
+    data = body.get("data") if isinstance(body, dict) else None
+    found = data.get("statistics") if isinstance(data, dict) else None
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        return None
+    return found or None
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON of a body, None where it is none."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

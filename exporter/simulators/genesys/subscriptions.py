@@ -1,0 +1,245 @@
+"""Which statistics are open, and which of them have something to say now?
+
+A statistic is pushed at most once a second, however often the floor changes: pauses are of the
+clock's time, timestamps of the floor's.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from math import inf
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from exporter.simulators.genesys.definitions import Definition, RefusedError, read
+from exporter.simulators.genesys.figures import Figure, Figures
+from exporter.simulators.genesys.names import configured
+from exporter.simulators.genesys.tenant import Tenant, Witness
+from exporter.simulators.genesys.values import encode
+from exporter.simulators.genesys.world import GoneError, World
+
+_PAUSE = 1.0  # seconds between two pushes of one statistic
+Update = tuple[dict[str, Any], Witness | None]  # an entry as it is sent, and what it tells
+
+
+@dataclass(slots=True, eq=False)
+class Statistic:
+    """One open statistic; ``due`` is when it may be pushed next, by the monotonic clock."""
+
+    id: str
+    object_type: str
+    object_id: str
+    asked: Any  # the name, or the attributes of the definition
+    definition: Definition
+    figure: Figure
+    due: float
+    day: date
+    sent: Any = None
+
+    def has_changed(self, value: Any) -> bool:
+        """Tell whether a value is different enough to be told."""
+        least = self.definition.insensitivity
+        if least == 0 or (least is None and self.definition.mode == "Periodical"):
+            return True
+        if self.figure.is_state or value is None or self.sent is None or not least:
+            return bool(value != self.sent)
+        return bool(abs(value - self.sent) >= least)
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """The statistics of one request, bound to an HTTP session."""
+
+    id: str
+    session: str
+    statistics: dict[str, Statistic] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A statistic that could not be opened or read."""
+
+    statistic: str
+    reason: str
+
+
+class Subscriptions:
+    """Every subscription of the tenant, by id."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self.world = World(tenant.floor)
+        self._figures = Figures(self.world)
+        self._zone = ZoneInfo(tenant.floor.time_zone)
+        self._open: dict[str, Subscription] = {}
+
+    @property
+    def count(self) -> int:
+        """How many statistics are open."""
+        return sum(len(each.statistics) for each in self._open.values())
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the open subscriptions."""
+        return list(self._open)
+
+    def find(self, key: str) -> Subscription | None:
+        """Return a subscription by id."""
+        return self._open.get(key)
+
+    def drop(self, key: str) -> None:
+        """Close a subscription, if it is open."""
+        self._open.pop(key, None)
+
+    def drop_all(self) -> None:
+        """Close every subscription."""
+        self._open.clear()
+
+    def drop_of(self, session: str) -> None:
+        """Close every subscription of an HTTP session."""
+        self._open = {key: each for key, each in self._open.items() if each.session != session}
+
+    def create(
+        self, key: str, session: str, asked: list[dict[str, Any]]
+    ) -> tuple[Subscription, list[Failed]]:
+        """Open what can be opened, and say what cannot."""
+        subscription = Subscription(key, session)
+        failed = []
+        for each in asked:
+            name = str(each.get("statisticId", ""))
+            try:
+                if name in subscription.statistics:
+                    raise RefusedError("Duplicate statisticId")  # noqa: TRY301
+                subscription.statistics[name] = self._statistic(name, each)
+            except RefusedError as refusal:
+                failed.append(Failed(name, str(refusal)))
+        self._open[key] = subscription
+        return subscription, failed
+
+    def figure(self, asked: dict[str, Any]) -> tuple[Definition, Figure]:
+        """Return what a description asks for; raises ``RefusedError``."""
+        object_type, object_id = asked.get("objectType"), asked.get("objectId")
+        if not isinstance(object_type, str) or not isinstance(object_id, str):
+            raise RefusedError("objectType and objectId are required")
+        if ("name" in asked) == ("definition" in asked):
+            raise RefusedError("Either name or definition is required")
+        if "name" in asked:
+            if asked["name"] in self._tenant.settings.lacks:
+                raise RefusedError(f"Unknown statistic {asked['name']}")
+            definition = configured(str(asked["name"]), object_type)
+        else:
+            definition = read(asked["definition"])
+        status = self._tenant.settings.status
+        return definition, self._figures.find(definition, object_type, object_id, status)
+
+    def _statistic(self, name: str, asked: dict[str, Any]) -> Statistic:
+        if not name:
+            raise RefusedError("statisticId is required")
+        definition, figure = self.figure(asked)
+        statistic = Statistic(
+            name,
+            asked["objectType"],
+            asked["objectId"],
+            asked.get("name", asked.get("definition")),
+            definition,
+            figure,
+            inf,
+            self._today(),
+            figure.value,
+        )
+        now = self._tenant.clock.monotonic()
+        if definition.mode in ("Immediate", "Reset"):
+            statistic.due = now + _PAUSE
+        elif definition.mode == "Periodical":
+            statistic.due = now + definition.frequency
+        return statistic
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._tenant.floor.now, self._zone).date()
+
+    def values(
+        self, subscription: Subscription, names: Iterable[str], *, verbose: bool
+    ) -> tuple[list[dict[str, Any]], list[Failed]]:
+        """Return entries as a create or a peek answers them, and what is not there (any more)."""
+        entries: list[dict[str, Any]] = []
+        failed = []
+        for name in names:
+            statistic = subscription.statistics.get(name)
+            try:
+                if statistic is None:
+                    raise GoneError  # noqa: TRY301
+                self._figures.value(statistic.figure)
+            except GoneError:
+                failed.append(Failed(name, "Statistic not found"))
+                continue
+            entry: dict[str, Any] = {"statisticId": name}
+            if verbose:
+                entry |= {"objectId": statistic.object_id, "objectType": statistic.object_type}
+                if isinstance(statistic.asked, str):
+                    entry["name"] = statistic.asked
+            entries.append(entry | self.encoded(statistic.figure))
+            self._tenant.emit(self._witness(subscription, statistic))
+        return entries, failed
+
+    def encoded(self, figure: Figure, *, is_update: bool = False) -> dict[str, Any]:
+        """Return the value and its timestamp as they are sent in an answer or an update."""
+        settings = self._tenant.settings
+        layout = (settings.update_value if is_update else None) or settings.value
+        return encode(figure.value, figure.instant, settings, layout, is_state=figure.is_state)
+
+    def _witness(self, subscription: Subscription, statistic: Statistic) -> Witness:
+        figure = statistic.figure
+        return (
+            *(subscription.id, statistic.id, statistic.object_type, statistic.object_id),
+            *(statistic.asked, figure.value, figure.instant),
+        )
+
+    def look(self, deliver: Callable[[str], Callable[[Update], None] | None]) -> None:
+        """Push what has something to say; ``deliver`` knows who listens to an HTTP session."""
+        now = self._tenant.clock.monotonic()
+        today = self._today()
+        for subscription in self._open.values():
+            send = deliver(subscription.session)
+            if send is None:
+                continue
+            for statistic in subscription.statistics.values():
+                if statistic.due <= now and self._has_news(statistic, now, today):
+                    statistic.sent = statistic.figure.value
+                    send(self._update(subscription, statistic))
+
+    def _has_news(self, statistic: Statistic, now: float, today: date) -> bool:
+        """Tell whether a statistic that is due is to be pushed, and plan its next turn."""
+        try:
+            value = self._figures.value(statistic.figure)
+        except GoneError:
+            statistic.due = inf
+            return False
+        if statistic.definition.mode == "Periodical":
+            frequency = statistic.definition.frequency
+            statistic.due += frequency * ((now - statistic.due) // frequency + 1)
+        elif statistic.definition.mode == "Reset":
+            passed, statistic.day = statistic.day < today, today
+            return passed
+        if not statistic.has_changed(value):
+            return False
+        if statistic.definition.mode == "Immediate":
+            statistic.due = now + _PAUSE
+        return True
+
+    def _update(self, subscription: Subscription, statistic: Statistic) -> Update:
+        told = self.encoded(statistic.figure, is_update=True)
+        entry: dict[str, Any] = {"statisticId": statistic.id, **told}
+        if self._tenant.settings.names_subscription:
+            entry["subscriptionId"] = subscription.id
+        return entry, self._witness(subscription, statistic)
+
+    def again(self, older_by: float) -> dict[str, list[dict[str, Any]]]:
+        """Return the last value of every statistic, older by some seconds; by HTTP session."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for subscription in self._open.values():
+            for statistic in subscription.statistics.values():
+                entry, _ = self._update(subscription, statistic)
+                if "timestamp" in entry:
+                    entry["timestamp"] -= int(older_by * 1000)
+                found.setdefault(subscription.session, []).append(entry)
+        return found

@@ -1,0 +1,166 @@
+"""Which objects of the Stat Server is the floor, and what is each of them doing?
+
+An agent is named by the login, which is the employee id here; a queue and a route point by
+``<queue>@SIP_Switch``; the virtual group of the agents who serve a queue by the queue's name. The
+queues of an inbound campaign are a group, any other campaign is one that dials.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+from exporter.simulators.floor.figures import (
+    AFTER_CONTACT_WORK,
+    LOGGED_OUT,
+    NOT_READY,
+    ON_CONTACT,
+    ON_HOLD,
+    READY,
+    RINGING,
+    Agent,
+    Campaign,
+    Queue,
+)
+from exporter.simulators.floor.floor import Floor
+
+SWITCH = "SIP_Switch"
+ALL_AGENTS, ALL_QUEUES = "All Agents", "All Queues"
+_TALKS = {
+    "inbound": "Inbound",
+    "outbound": "Outbound",
+    "manual": "Outbound",
+    "internal": "Internal",
+}
+_ACTIONS = {
+    READY: ("WaitForNextCall",),
+    RINGING: ("CallRinging",),
+    AFTER_CONTACT_WORK: ("AfterCallWork",),
+    NOT_READY: ("NotReadyForNextCall",),
+    LOGGED_OUT: ("LoggedOut",),
+}
+_BUSY = {
+    (state, direction): (f"Call{kind}",)
+    if state == ON_CONTACT
+    else ("CallOnHold", f"CallOnHold{kind}")
+    for direction, kind in _TALKS.items()
+    for state in (ON_CONTACT, ON_HOLD)
+}
+
+T = TypeVar("T")
+
+
+class GoneError(Exception):
+    """The object is no longer there."""
+
+
+def actions(agent: Agent) -> tuple[str, ...]:
+    """Return the agent's status, and the action behind it where that has a name of its own.
+
+    A record that is looked at or dialled for the agent is an outbound call already.
+    """
+    if agent.contact is not None and agent.state in (ON_CONTACT, ON_HOLD):
+        return _BUSY[agent.state, agent.contact.direction]
+    return _ACTIONS[agent.state]
+
+
+class World:
+    """The floor by the Stat Server's names; what is counted is counted once for an instant."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self._instant = floor.now
+        self._memo: dict[tuple[str, str], object] = {}
+
+    def objects(self) -> dict[str, list[str]]:
+        """Return the ids of everything there is, by object type."""
+        floor = self.floor
+        queues = [f"{name}@{SWITCH}" for name in floor.queues]
+        campaigns = [each for each in floor.campaigns.values() if each.kind != "inbound"]
+        inbound = [each.name for each in floor.campaigns.values() if each.kind == "inbound"]
+        return {
+            "Agent": list(floor.agents),
+            "GroupAgents": [ALL_AGENTS, *floor.queues],
+            "Queue": queues,
+            "RoutePoint": queues,
+            "GroupQueues": [ALL_QUEUES, *(f"{name} queues" for name in inbound)],
+            "Campaign": [each.name for each in campaigns],
+            "CampaignGroup": [f"{each.name}@{each.name} group" for each in campaigns],
+        }
+
+    def once(self, kind: str, key: str, count: Callable[[], T]) -> T:
+        """Return what ``count`` gives, asking it once for an instant of the floor."""
+        if self.floor.now != self._instant:
+            self._instant = self.floor.now
+            self._memo.clear()
+        found = self._memo.get((kind, key))
+        if found is None:
+            found = self._memo[kind, key] = count()
+        return found  # type: ignore[return-value]
+
+    def agent(self, name: str) -> Agent:
+        """Return an agent by id."""
+        try:
+            return self.floor.agents[name]
+        except KeyError:
+            raise GoneError from None
+
+    def members(self, group: str) -> list[Agent]:
+        """Return the agents of a group."""
+        if group == ALL_AGENTS and group not in self.floor.queues:
+            return self.once("members", group, lambda: list(self.floor.agents.values()))
+        if group not in self.floor.queues:
+            raise GoneError
+        return self.once("teams", "", self._teams).get(group, [])
+
+    def _teams(self) -> dict[str, list[Agent]]:
+        teams: dict[str, list[Agent]] = {}
+        for agent in self.floor.agents.values():
+            for name in agent.queues:
+                teams.setdefault(name, []).append(agent)
+        return teams
+
+    def doing(self, group: str) -> Counter[tuple[str, ...]]:
+        """Count the agents of a group by what they do."""
+        members = self.members(group)
+        return self.once("doing", group, lambda: Counter(actions(each) for each in members))
+
+    def seconds(self, agent: Agent) -> dict[str, float]:
+        """Return an agent's seconds in each state today."""
+        return self.once("seconds", agent.username, lambda: agent.day.state_seconds)
+
+    def queues(self, object_type: str, name: str) -> list[Queue]:
+        """Return the queues behind a queue, a route point, a group of queues or of agents."""
+        floor = self.floor
+        if object_type == "GroupAgents":
+            if name == ALL_AGENTS and name not in floor.queues:
+                return list(floor.queues.values())
+            return [self._queue(name)]
+        if object_type == "GroupQueues":
+            if name == ALL_QUEUES:
+                return list(floor.queues.values())
+            campaign = floor.campaigns.get(name.removesuffix(" queues"))
+            if not name.endswith(" queues") or campaign is None or campaign.kind != "inbound":
+                raise GoneError
+            return [each for each in floor.queues.values() if each.campaign == campaign.name]
+        queue, at, switch = name.rpartition("@")
+        if not at or switch != SWITCH:
+            raise GoneError
+        return [self._queue(queue)]
+
+    def _queue(self, name: str) -> Queue:
+        try:
+            return self.floor.queues[name]
+        except KeyError:
+            raise GoneError from None
+
+    def campaign(self, object_type: str, name: str) -> Campaign:
+        """Return the campaign behind a campaign or a campaign group."""
+        if object_type == "CampaignGroup":
+            stem, _, group = name.rpartition("@")
+            if group != f"{stem} group":
+                raise GoneError
+            name = stem
+        campaign = self.floor.campaigns.get(name)
+        if campaign is None or campaign.kind == "inbound":
+            raise GoneError
+        return campaign

@@ -1,0 +1,132 @@
+"""One call of a method: whose floor, what for, and what the floor is called here."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from exporter.simulators.floor.figures import NOT_READY, Agent, Contact, Queue
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.voximplant.account import Account
+from exporter.simulators.voximplant.wire import Parameters, RefusalError, invalid
+
+_SQ_QUEUE_IDS = 10_000  # between the ids of a queue in ACD v1 and in SmartQueue
+
+
+def sq_queue_id(queue: Queue) -> int:
+    """Return a queue's id in SmartQueue, where it is another queue than in ACD v1."""
+    return queue.id + _SQ_QUEUE_IDS
+
+
+def callerid(contact: Contact) -> str:
+    """Return the number of the other party, which is personal data."""
+    return f"1555{contact.id % 10_000_000:07}"
+
+
+def person(agent: Agent) -> dict[str, Any]:
+    """Return the three fields by which a user is always named."""
+    return {
+        "user_id": agent.id,
+        "user_name": agent.username.partition("@")[0],
+        "user_display_name": agent.name,
+    }
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a method may read."""
+
+    account: Account
+    account_id: int
+    floor: Floor
+    parameters: Parameters
+
+    @property
+    def now(self) -> float:
+        """The instant of the floor's figures."""
+        return self.floor.now
+
+    @cached_property
+    def users(self) -> dict[int, Agent]:
+        """The agents by user id."""
+        return {agent.id: agent for agent in self.floor.agents.values()}
+
+    @cached_property
+    def acd_queues(self) -> dict[int, Queue]:
+        """The queues of ACD v1 by id."""
+        queues = self.floor.queues.values()
+        return {each.id: each for each in queues if each.media in self.account.acd_media}
+
+    @cached_property
+    def sq_queues(self) -> dict[int, Queue]:
+        """The queues of SmartQueue by id."""
+        return {sq_queue_id(each): each for each in self.floor.queues.values()}
+
+    @property
+    def main_application(self) -> int:
+        """The application that all agents and queues belong to."""
+        return next(iter(self.account.applications))
+
+    def application(self, *, required: bool = True) -> int | None:
+        """Return the application asked for, by id or name, never both."""
+        self.parameters.only_one("application_id", "application_name")
+        number, name = self.parameters.number("application_id"), None
+        if number is None:
+            name = self.parameters.text("application_name")
+            if name is None and not required:
+                return None
+        known = self.account.applications
+        for identity, full_name in known.items():
+            if number == identity or (name is not None and name == full_name):
+                return identity
+        raise invalid("application_id")
+
+    def zone(self) -> ZoneInfo:
+        """Return the zone of dates in the answer: the account's own unless another is named."""
+        name = self.parameters.text("timezone") or "auto"
+        try:
+            return ZoneInfo(self.floor.time_zone if name == "auto" else name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise invalid("timezone") from None
+
+    def acd_status(self, agent: Agent) -> str:
+        """Return an operator's status in ACD v1."""
+        return self.account.acd_statuses[agent.state]
+
+    def sq_status(self, agent: Agent) -> str:
+        """Return an agent's status in SmartQueue, where a reason may be a status."""
+        reason = agent.reason if agent.state == NOT_READY else None
+        own = self.account.custom_statuses.get(reason or "")
+        return own or self.account.sq_statuses[agent.state]
+
+    def serving(self, queue: Queue) -> list[Agent]:
+        """Return the agents of a queue."""
+        return [each for each in self.floor.agents.values() if queue.name in each.queues]
+
+    def picked_sq_queues(self, *, required: bool, allow_all: bool = True) -> list[Queue]:
+        """Return the SmartQueue queues asked for, by ids or names, of the application."""
+        self.parameters.only_one("sq_queue_id", "sq_queue_name")
+        here = self.sq_queues if self.application() == self.main_application else {}
+        names = self.parameters.words("sq_queue_name")
+        if names is not None:
+            by_name = {queue.name: queue for queue in here.values()}
+            if not set(names) <= set(by_name):
+                raise invalid("sq_queue_name")
+            return [by_name[name] for name in names]
+        if required and "sq_queue_id" not in self.parameters.values:
+            raise RefusalError(485, "sq_queue_id")
+        numbers = self.parameters.ids("sq_queue_id", here, allow_all=allow_all)
+        return [here[number] for number in (here if numbers is None else numbers)]
+
+
+def renamed(value: Any, names: Collection[str]) -> Any:
+    """Return an answer whose ids of some kinds are text."""
+    if isinstance(value, list):
+        return [renamed(each, names) for each in value]
+    if isinstance(value, dict):
+        return {
+            name: str(each) if name in names and isinstance(each, int) else renamed(each, names)
+            for name, each in value.items()
+        }
+    return value

@@ -1,0 +1,264 @@
+"""HTTP in: the figures, a landing page, whether we are well, and what we are asked to do.
+
+Served by uvicorn in a thread of its own, so that no parsing or rendering holds up a scrape.
+"""
+
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from exporter.errors import ConfigError, ReloadRefused
+from exporter.exposition.page import Format, Pieces
+from exporter.exposition.store import Publisher
+from exporter.status import Overview
+from exporter.telemetry import Telemetry
+from exporter.web import status_page as landing
+from exporter.web.server import PIECES, Connection, Limits, Listener
+from exporter.web.sockets import Address, listen
+
+if TYPE_CHECKING:
+    from exporter.web.webwatch import WebWatch  # a server without a web configuration needs none
+
+_JOINED = 512 * 1024  # bytes for one write where they have to be joined
+_STOP_TIMEOUT = 10.0  # seconds for the server to go down
+_LINKS = {
+    "/metrics": "the figures, for Prometheus",
+    "/-/healthy": "whether the exporter runs",
+    "/-/ready": "whether every account has been tried once",
+    "/config": "the configuration in force, without its secrets",
+}
+
+
+def quality(header: str, names: Iterable[str]) -> float:
+    """Return the highest q value that an Accept or Accept-Encoding header gives any of ``names``.
+
+    A wildcard counts where no name is mentioned; 0 is no.
+    """
+    wanted = {name.lower() for name in names}
+    found: dict[str, float] = {}
+    for item in header.split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        weights = (part[2:].strip() for part in parameters if part.startswith("q="))
+        weight = next(weights, "1")
+        try:
+            found[name] = max(found.get(name, 0.0), min(max(float(weight), 0.0), 1.0))
+        except ValueError:
+            continue
+    named = [found[name] for name in wanted if name in found]
+    wild = max(found.get("*", 0.0), found.get("*/*", 0.0))
+    return max(named, default=wild)
+
+
+@lru_cache(maxsize=64)  # clients are few, and each asks in the same words every time
+def choose_format(accept: str) -> Format:
+    """Choose between text 0.0.4 and OpenMetrics; text where the client likes both the same."""
+    openmetrics = quality(accept, ["application/openmetrics-text"])
+    text = quality(accept, ["text/plain", "text/*"])
+    named = "application/openmetrics-text" in accept.lower()
+    return Format.OPENMETRICS if named and openmetrics > 0 and openmetrics >= text else Format.TEXT
+
+
+@lru_cache(maxsize=64)
+def takes_gzip(accept_encoding: str) -> bool:
+    """Tell whether a client takes a compressed answer."""
+    return quality(accept_encoding, ["gzip"]) > 0
+
+
+class _Body(Response):
+    """A response of ready buffers, which are joined only where the server cannot do without."""
+
+    def __init__(self, pieces: Sequence[Pieces], headers: dict[str, str]) -> None:
+        super().__init__(None, headers=headers)
+        self._pieces = pieces
+        self.headers["content-length"] = str(sum(map(len, pieces)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        if scope["method"] != "HEAD":
+            as_they_are = PIECES in scope.get("extensions", {})
+            for part in self._pieces if as_they_are else _joined(self._pieces):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _joined(pieces: Sequence[Pieces]) -> Iterable[bytes]:
+    """Join small buffers; large ones stay as they are."""
+    held: list[bytes] = []
+    size = 0
+    for buffer in chain.from_iterable(each.parts for each in pieces):
+        if held and size + len(buffer) > _JOINED:
+            yield b"".join(held)
+            held, size = [], 0
+        if len(buffer) > _JOINED:
+            yield buffer
+        else:
+            held.append(buffer)
+            size += len(buffer)
+    if held:
+        yield b"".join(held)
+
+
+class Site:
+    """The exporter's own web site, as an ASGI application.
+
+    ``overview`` and ``config`` are what the landing page and ``/config`` show. ``reload`` returns
+    what it did, or raises ``ConfigError`` or ``ReloadRefused``; without it nobody may ask for it.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        telemetry: Telemetry,
+        ready: Callable[[], bool],
+        *,
+        overview: Callable[[], Overview] = Overview,
+        config: Callable[[], str] = str,
+        reload: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        self._publisher = publisher
+        self._telemetry = telemetry
+        self._ready = ready
+        self._overview = overview
+        self._config = config
+        self._do_reload = reload
+        routes = [
+            Route("/", self._landing),
+            Route("/metrics", self._metrics),
+            Route("/config", self._configuration),
+            Route("/-/healthy", self._healthy),
+            Route("/-/ready", self._readiness),
+            Route("/-/reload", self._reload, methods=["POST", "PUT"]),
+            Route("/-/reload", self._only_post),
+        ]
+        self._app = Starlette(routes=routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and count it by its status code."""
+
+        async def counted(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self._telemetry.http_requests.labels(str(message["status"])).inc()
+                message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
+            await send(message)
+
+        await self._app(scope, receive, counted)
+
+    async def _metrics(self, request: Request) -> Response:
+        page = self._publisher.current()
+        accounts = set(request.query_params.getlist("account"))
+        if accounts:
+            strange = sorted(accounts - page.accounts)
+            if strange:
+                return PlainTextResponse(f"no such account: {strange[0]}\n", status_code=404)
+            page = page.of(accounts)
+        names = request.query_params.getlist("name[]")
+        if names:
+            page = page.only(set(names))
+        headers = Headers(scope=request.scope)
+        form = choose_format(headers.get("accept", ""))
+        gzip = takes_gzip(headers.get("accept-encoding", ""))
+        answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
+        if gzip:
+            answer["content-encoding"] = "gzip"
+        return _Body(page.pieces(form, gzip=gzip), answer)
+
+    async def _landing(self, request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        telemetry = request.scope.get("state", {}).get("telemetry_path", "/metrics")
+        links = {telemetry if path == "/metrics" else path: what for path, what in _LINKS.items()}
+        return HTMLResponse(landing.render(self._overview(), root, links), headers=landing.HEADERS)
+
+    async def _configuration(self, _: Request) -> Response:
+        return PlainTextResponse(self._config())
+
+    async def _reload(self, _: Request) -> Response:
+        """Reload, in the words that users of Prometheus know."""
+        if self._do_reload is None:
+            return PlainTextResponse("Lifecycle API is not enabled.", status_code=403)
+        try:
+            return PlainTextResponse(f"{await self._do_reload()}\n")
+        except ConfigError as error:
+            return PlainTextResponse(f"failed to reload config: {error}\n", status_code=500)
+        except ReloadRefused as error:
+            return PlainTextResponse(f"not reloaded: {error}\n", status_code=503)
+
+    async def _only_post(self, _: Request) -> Response:
+        return PlainTextResponse(
+            "Only POST or PUT requests allowed", status_code=405, headers={"Allow": "POST, PUT"}
+        )
+
+    async def _healthy(self, _: Request) -> Response:
+        return PlainTextResponse("healthy\n")
+
+    async def _readiness(self, _: Request) -> Response:
+        if self._ready():
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not every account has been tried yet\n", status_code=503)
+
+
+class Server:
+    """An ASGI application on sockets, served from a thread of its own.
+
+    ``where`` is an address to listen on, or sockets that listen already, which the server closes
+    at its end. Raises ``OSError`` where the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        where: Address | Sequence[socket.socket],
+        name: str,
+        *,
+        watch: "WebWatch | None" = None,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            interface="asgi3",
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=75,  # Prometheus comes every 15 to 60 s on one connection
+            timeout_graceful_shutdown=3,
+        )
+        self._server = Listener(config, limits, watch)
+        self._sockets = [listen(where)] if isinstance(where, Address) else list(where)
+        self.addresses = [Address.of(each) for each in self._sockets]
+        if isinstance(where, Address):
+            self.addresses = [Address(where.host, self.addresses[0].port)]
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": self._sockets}, name=name, daemon=True
+        )
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; the first, where there are several."""
+        return self.addresses[0]
+
+    def start(self) -> None:
+        """Start to serve; the sockets take connections already."""
+        self._thread.start()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Finish what is being served (not if ``at_once``), then stop."""
+        self._server.should_exit = True
+        self._server.force_exit = at_once
+        self._thread.join(timeout=_STOP_TIMEOUT)
+        for each in self._sockets:
+            each.close()

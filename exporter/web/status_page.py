@@ -1,0 +1,164 @@
+"""The landing page: what is the exporter doing, what is wrong, and what is to be done about it?
+
+One page without a framework. A script of a few lines fetches the page anew every two seconds and
+puts its live part in place of the old one; without scripts the browser reloads it. Style and
+script are inline and named by their hash, so that nothing else can run.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+
+from exporter import __version__
+from exporter.advice import advice
+from exporter.status import AccountStatus, Failure, FeedStatus, Overview, Quota
+
+_STYLE = files("exporter.web").joinpath("status_page.css").read_text(encoding="utf-8")
+_SCRIPT = files("exporter.web").joinpath("status_page.js").read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+HEADERS: Mapping[str, str] = {
+    "content-security-policy": f"default-src 'none'; style-src {_hash(_STYLE)}; "
+    f"script-src {_hash(_SCRIPT)}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+_MARKS = {"ok": "✓", "failing": "✕", "waiting": "…", "stopped": "■"}
+_SESSION_MARKS = {
+    "signed in": ("ok", "✓"),
+    "signing in": ("waiting", "…"),
+    "waiting": ("failing", "✕"),
+    "stopped": ("stopped", "■"),
+}
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+_COLUMNS = ("Feed", "State", "Last success", "Next due", "Took", "Series")
+
+
+def render(overview: Overview, root: str, links: Mapping[str, str]) -> str:
+    """Write the page; ``root`` is the path under which the site is, before all ``links``."""
+    states = [feed.state for account in overview.accounts for feed in account.feeds]
+    trouble = len(states) - states.count("ok")
+    title = f"({trouble}) contactcenter-exporter" if trouble else "contactcenter-exporter"
+    items = "".join(
+        f'<li><a href="{escape(root + path)}">{escape(path)}</a> <span>{escape(what)}</span></li>'
+        for path, what in links.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        '<noscript><meta http-equiv="refresh" content="10"></noscript>'
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>"
+        "<header><h1>contactcenter-exporter</h1>"
+        f"<p>version {escape(__version__)}</p></header>"
+        '<p id="lost" class="note" role="alert" hidden>'
+        "The exporter does not answer. What is below is old.</p>"
+        f'<main id="live">{"".join(_live(overview, states))}</main>'
+        f'<nav aria-label="Endpoints"><ul>{items}</ul></nav>'
+        f"<script>{_SCRIPT}</script></body></html>"
+    )
+
+
+def _live(overview: Overview, states: Sequence[str]) -> Iterator[str]:
+    counts = ", ".join(f"{states.count(state)} {state}" for state in _MARKS if state in states)
+    yield (
+        f'<p class="sum">{_count(len(overview.accounts), "account")}, '
+        f"{_count(len(states), 'feed')}{f': {counts}' if counts else ''}. "
+        f"Configuration read {_span(overview.config_age)} ago.</p>"
+    )
+    if overview.config_broken:
+        yield (
+            '<p class="note">The configuration could not be read again: the earlier one is in '
+            "force. The log and <code>contactcenter-exporter check</code> name every mistake.</p>"
+        )
+    for account in overview.accounts:
+        yield from _account(account)
+
+
+def _account(account: AccountStatus) -> Iterator[str]:
+    style, mark = _SESSION_MARKS[account.session]
+    name = escape(account.account)
+    yield (
+        f'<section><h2>{name}</h2><p class="facts"><span>{escape(account.provider)}</span>'
+        f"{_badge(style, mark, account.session)}</p>"
+    )
+    if account.failure:
+        yield f'<p class="why">{_why(account.failure, account.retry_in)}</p>'
+    if account.quotas:
+        yield f'<ul class="quotas">{"".join(_quotas(account.quotas))}</ul>'
+    heads = "".join(f'<th role="columnheader" scope="col">{each}</th>' for each in _COLUMNS)
+    rows = "".join(row for feed in account.feeds for row in _feed(feed, account.session))
+    yield (
+        f'<table role="table"><caption>Feeds of {name}</caption>'
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
+        f'<tbody role="rowgroup">{rows}</tbody></table></section>'
+    )
+
+
+def _feed(feed: FeedStatus, session: str) -> Iterator[str]:
+    due = "after signing in" if session != "signed in" else "-"
+    if feed.due_in is not None:
+        due = f"in {_span(feed.due_in)}" if feed.due_in > 0 else "now"
+    cells = (
+        "never" if feed.age is None else f"{_span(feed.age)} ago",
+        due,
+        "-" if feed.seconds is None else f"{feed.seconds:.2f} s",
+        "-" if feed.samples is None else f"{feed.samples:,}",
+    )
+    plain = "".join(
+        f'<td role="cell" data-label="{head}">{cell}</td>'
+        for head, cell in zip(_COLUMNS[2:], cells, strict=True)
+    )
+    yield (
+        f'<tr role="row"><th role="rowheader" scope="row">{escape(feed.name)}</th>'
+        f'<td role="cell">{_badge(feed.state, _MARKS[feed.state], feed.state)}</td>{plain}</tr>'
+    )
+    if feed.failure:
+        yield (
+            '<tr role="row" class="more"><td role="cell" colspan="6">'
+            f"{_why(feed.failure, feed.due_in)}</td></tr>"
+        )
+
+
+def _badge(style: str, mark: str, word: str) -> str:
+    return f'<span class="badge {style}"><b aria-hidden="true">{mark}</b> {escape(word)}</span>'
+
+
+def _why(failure: Failure, retry_in: float | None) -> str:
+    again = ""
+    if retry_in is not None:
+        again = f" It is tried again in {_span(retry_in)}." if retry_in > 0 else " It is tried now."
+    times = f", {failure.times} times in a row" if failure.times > 1 else ""
+    return (
+        f"{escape(advice(failure.reason))}{again} "
+        f"<small>{escape(failure.reason)}{times}: <code>{escape(failure.message)}</code></small>"
+    )
+
+
+def _quotas(quotas: Iterable[Quota]) -> Iterator[str]:
+    windows: dict[str, list[str]] = {}
+    for each in quotas:
+        share = f" ({each.used / each.limit:.0%})" if each.limit > 0 else ""
+        text = f"{escape(each.window)} {each.used:,g} of {each.limit:,g}{share}"
+        windows.setdefault(each.operation, []).append(text)
+    for operation, texts in windows.items():
+        yield f"<li>{escape(operation)} used: {', '.join(texts)}</li>"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _span(seconds: float) -> str:
+    """Write a time as a person would: 8 s, 12 min, 3 h, 2 d."""
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -1,0 +1,308 @@
+"""What a platform offers, and YAML for the rest that can be pasted as it is."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from exporter.collector.offers import Offer, Offers, guess, mapping
+from exporter.config.load import AccountConfig, Config, load
+from exporter.config.yaml import read, write
+from exporter.metrics.parsers import Cell
+from exporter.preflight.commands import Enquiries
+from exporter.providers import MODELS
+from exporter.providers.brightpattern.client import Declined
+from exporter.providers.brightpattern.trial import totals
+from exporter.providers.genesys import preflight as survey
+from exporter.providers.voximplant.reports import suggest
+from exporter.simulators.genesys import names
+from support.visits import NAMES, World
+
+pytestmark = pytest.mark.anyio
+
+
+def pasted(lines: list[str]) -> str:
+    """Return what is printed to be pasted: everything below the comment, as it stands."""
+    start = max(at for at, line in enumerate(lines) if line.startswith("#")) + 1
+    return "\n".join(lines[start:]) + "\n"
+
+
+def reread(folder: Path, world: World, more: str) -> AccountConfig:
+    """Load a file with the world's account and what was pasted into it, in place of its keys."""
+    below = read_text(folder, "accounts:\n  - x: 1\n" + more)["accounts"][0]
+    options = {name: value for name, value in world.options.items() if name not in below}
+    text = "accounts:\n  - " + "\n    ".join(write(options).splitlines()) + "\n" + more
+    file = folder / "exporter.yml"
+    file.write_text(text, encoding="utf-8")
+    (account,) = load(file, {}, MODELS).accounts
+    return account
+
+
+def read_text(folder: Path, text: str) -> Any:
+    file = folder / "part.yml"
+    file.write_text(text, encoding="utf-8")
+    return read(file, {}).value
+
+
+def worlds(provider: str) -> World:
+    """Return an account of each platform that has something to offer."""
+    options: dict[str, dict[str, Any]] = {
+        "five9": {"agents": "hashed", "agents_key": "k" * 16},
+        "voximplant": {"smartqueue": {"reports": ["count_handled_calls"]}},
+        "genesys": {"agents": "name"},
+    }
+    world = World(provider, **options.get(provider, {}))
+    if provider == "five9":
+        odd = 'Calls "Moved" $HOME: 12:30 #1'
+        world.simulator.fail_next(f"extra_column:{odd}", operation="getStatistics")
+        world.simulator.fail_next("extra_column:1e5", operation="getStatistics")
+    return world
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_round_trip(provider: str, tmp_path: Path) -> None:
+    """What is printed validates when it is pasted, and leaves nothing more to paste."""
+    world = worlds(provider)
+    lines, well = await world.enquiries.discover("acme")
+    assert well, lines
+    account = reread(tmp_path, world, pasted(lines))
+
+    again = worlds(provider)
+    again.loaded = account
+    offers, _ = await again.enquiries.discover("acme")
+    printed = [line for line in offers if line.startswith("    ") and ": not mapped" in line]
+    assert printed == []
+
+
+async def test_five9_columns(tmp_path: Path) -> None:
+    """A column that nothing maps is offered with a parser that reads it, whatever it is called."""
+    world = worlds("five9")
+    lines, _ = await world.enquiries.discover("acme")
+    account = reread(tmp_path, world, pasted(lines))
+
+    columns = account.model_dump()["columns"]
+    assert columns["ACDStatus"] == {
+        'Calls "Moved" $HOME: 12:30 #1': {
+            "metric": "custom_queue_calls_moved_home_12_30_1",
+            "parse": "number",
+            "labels": {},
+        }
+    }
+    assert list(columns["AgentState"]) == ["1e5"]
+    text = "\n".join(lines)
+    assert "    Calls In Queue: contactcenter_queue_contacts_waiting" in text
+    assert "    Skill Name: names the row" in text
+    assert "left out on purpose" in text
+
+
+async def test_five9_keeps_what_is_mapped() -> None:
+    """Mappings that the account has stay in what is to be pasted."""
+    columns = {
+        "ACDStatus": {"Mine": {"metric": "custom_mine", "parse": "clock"}},
+        "CampaignState": {"Other": {"metric": "custom_other"}},
+    }
+    world = World("five9", columns=columns)
+    world.simulator.fail_next("extra_column:New", operation="getStatistics")
+    lines, _ = await world.enquiries.discover("acme")
+    text = pasted(lines)
+
+    for part in ("metric: custom_mine", "parse: clock", "metric: custom_other", "New:"):
+        assert part in text
+
+
+async def test_five9_persons() -> None:
+    """Columns of agents are not offered to who shows no agents, and the reason is told."""
+    world = World("five9")
+    for name in ("First", "Second"):
+        world.simulator.fail_next(f"extra_column:{name}", operation="getStatistics")
+    lines, _ = await world.enquiries.discover("acme")
+    text = "\n".join(lines)
+
+    assert "AgentState: its rows are persons; columns need agents: hashed, id or name" in text
+    assert "First:" in pasted(lines)
+    assert "Second:" not in pasted(lines)
+
+
+async def test_nothing_to_paste() -> None:
+    """Where everything is mapped, that is said, and no empty YAML printed."""
+    lines, well = await World("five9").enquiries.discover("acme")
+
+    assert well
+    assert lines[-1] == "everything that can be mapped is mapped"
+
+
+async def test_brightpattern_declined() -> None:
+    """What the tenant declines is told and not offered; a ratio waits for its scale."""
+    world = World("brightpattern", {"likely_statistics": False}, ratio_scale={})
+    lines, _ = await world.enquiries.discover("acme")
+    text = "\n".join(lines)
+
+    assert "in_calls_handled_per_day is not offered by this tenant" in text
+    assert "totals: service_level is a ratio; say ratio_scale: for it first" in text
+    assert "service_level:" not in pasted(lines)
+    assert world.simulator.active_subscriptions == 0
+
+
+async def test_brightpattern_declined_totals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Totals are tried together, and one that is declined costs only itself."""
+    known = (*_totals(), "in_calls_invented")
+    monkeypatch.setattr("exporter.providers.brightpattern.trial.KNOWN", known)
+    lines, _ = await World("brightpattern").enquiries.discover("acme")
+
+    assert "  ? totals: in_calls_invented is not offered by this tenant" in lines
+    assert "agents_ready:" in pasted(lines)
+
+
+def _totals() -> tuple[str, ...]:
+    from exporter.providers.brightpattern.trial import KNOWN  # noqa: PLC0415 - before it is changed
+
+    return KNOWN
+
+
+async def test_brightpattern_takes_nothing() -> None:
+    """Where every total is declined none is offered, and each is told."""
+
+    async def post(_: object) -> None:
+        raise Declined("12", "no such statistic")
+
+    seen = Offers()
+    await totals(World("brightpattern").account, post, seen)  # type: ignore[arg-type]
+
+    assert seen.found == []
+    assert len([note for note in seen.notes if "is not offered by this tenant" in note]) == 14
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+async def test_genesys_names(mixed: bool) -> None:
+    """Only the names that the contact centre has are offered, for all objects of their type."""
+    lacks = frozenset({"Total_Abandoned", "CurrNumberACWStatuses"})
+    world = World("genesys", {"refuses_unknown_names": mixed, "lacks": lacks})
+    lines, _ = await world.enquiries.discover("acme")
+    text = pasted(lines)
+    (account,) = yaml.safe_load(f"accounts:\n  - x: 1\n{text}")["accounts"]
+    offered = [(each["object_type"], each["name"]) for each in account["statistics"]]
+    tried = {(kind, name) for kind in ("Queue", "GroupAgents") for name in survey.NAMES[kind]}
+
+    assert len(offered) == len(set(offered))
+    assert set(offered) == {
+        (kind, name) for kind, name in tried if name not in lacks and kind in names.NAMES[name][0]
+    }
+    assert tried - set(offered)
+    assert "parse: percent" in text
+    assert "Agent: its objects are persons; needs agents: hashed, id or name" in "\n".join(lines)
+
+
+async def test_a_refused_sign_in_is_reported() -> None:
+    """Where nobody can sign in, discover says what the check would say, and fails."""
+    lines, well = await World("five9", password="wrong").enquiries.discover("acme")
+
+    assert not well
+    assert "acme (five9): not signed in" in lines
+
+
+async def test_a_feed_that_fails_is_told() -> None:
+    """What could not be read is named, and the rest offered."""
+    world = World("five9")
+    world.simulator.fail_next("fault:Server", operation="getStatistics")
+    lines, well = await world.enquiries.discover("acme")
+
+    assert not well
+    assert any(line.startswith("  ! ACDStatus: not read (server)") for line in lines)
+
+
+async def test_asking_for_more_may_fail() -> None:
+    """Where the platform fails while it is asked for more, that is what is printed."""
+    world = World("brightpattern")
+    subscriptions = 0
+
+    def client(account: AccountConfig, folder: Path) -> httpx.AsyncClient:
+        async def serve(request: httpx.Request) -> httpx.Response:
+            nonlocal subscriptions
+            subscriptions += request.url.path == "/statsapi/subscription"
+            if subscriptions > 1:
+                return httpx.Response(503)
+            found = await httpx.ASGITransport(world.simulator.app).handle_async_request(request)
+            return httpx.Response(
+                found.status_code, headers=found.headers, content=await found.aread()
+            )
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(serve))
+
+    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
+    lines, well = await enquiries.discover("acme")
+
+    assert not well
+    assert lines == ["acme: asking for more failed (server): HTTP 503"]
+
+
+async def test_voximplant_without_smartqueue() -> None:
+    """Reports are offered with the key without which none is read."""
+    lines, _ = await World("voximplant").enquiries.discover("acme")
+
+    assert "  ? smartqueue: without that key nothing of SmartQueue is read" in lines
+    assert "smartqueue:" in pasted(lines)
+
+
+async def test_voximplant_unknown_fields() -> None:
+    """Fields that cannot be mapped are asked to be reported."""
+    seen = Offers([Offer("operators", "new_field", "not mapped", parse="number")])
+    suggest(World("voximplant").account, seen)  # type: ignore[arg-type]
+
+    assert "fields that the exporter does not know; please report them: operators: new_field" in (
+        seen.notes
+    )
+
+
+async def test_genesys_mapped_names() -> None:
+    """Names that are mapped are not tried again, and stay in what is to be pasted."""
+    route_point = World("genesys").simulator.objects()["RoutePoint"][0]
+    own = [
+        {
+            "name": name,
+            "object_type": "RoutePoint",
+            "object_ids": [route_point],
+            "metric": f"custom_{at}",
+        }
+        for at, (name, (kinds, _)) in enumerate(names.NAMES.items())
+        if "RoutePoint" in kinds
+    ]
+    world = World("genesys", objects=[], statistics=own)
+    lines, _ = await world.enquiries.discover("acme")
+
+    assert lines[-1] == "everything that can be mapped is mapped"
+
+
+CELLS: list[tuple[list[Cell], str | None]] = [
+    (["1", "2.5", None, ""], "number"),
+    (["93%", "0%"], "percent"),
+    (["93%", "1"], None),
+    (["00:01:07", "00:00:00"], "clock"),
+    (["7 (6)"], "pair"),
+    (["text", "1"], None),
+    ([None, ""], None),
+    ([], None),
+]
+
+
+@pytest.mark.parametrize(("cells", "parser"), CELLS)
+def test_guess(cells: list[Cell], parser: str | None) -> None:
+    """A parser is offered only where it reads every cell that says something."""
+    assert guess(cells) == parser
+
+
+def test_mapping_names() -> None:
+    """No two mappings share a metric, and none is called like a counter."""
+    taken: set[str] = set()
+    found = [mapping(name, None, taken, "queue")["metric"] for name in ("A b", "a-B", "Total", "%")]
+
+    assert found == ["custom_queue_a_b", "custom_queue_a_b_2", "custom_queue", "custom_queue_2"]
+    assert mapping("Share", "percent", taken)["metric"] == "custom_share_ratio"
+
+
+def test_write_and_read(tmp_path: Path) -> None:
+    """Odd texts come back from YAML as they were written."""
+    odd = {"a: b": "12:30", "1e5": "1e5", "$x": "${HOME} $$", "- c": ["#d", "null", "true", "é\n"]}
+
+    assert read_text(tmp_path, write(odd)) == {**odd, "$x": odd["$x"]}

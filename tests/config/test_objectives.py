@@ -1,0 +1,253 @@
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.config.load import AccountConfig, Config, load
+from exporter.errors import ConfigError
+from exporter.objectives.hours import week
+from exporter.objectives.model import Entry
+
+ACCOUNTS = """\
+accounts:
+- {name: acme, provider: plain}
+"""
+Read = Callable[[str], Config]
+BASE = {"provider": "plain", "account": "acme"}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def read(text: str) -> Config:
+        file = tmp_path / "exporter.yml"
+        file.write_text(ACCOUNTS + textwrap.dedent(text).lstrip(), encoding="utf-8")
+        return load(file, {"LIMIT": "12"}, {"plain": AccountConfig})
+
+    return read
+
+
+@pytest.fixture
+def faults(read: Read, tmp_path: Path) -> Callable[[str], list[str]]:
+    """Return the faults of a text, whose first line is line 3, less the file's name."""
+
+    def faults(text: str) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            read(text)
+        return [
+            fault.removeprefix(f"{tmp_path / 'exporter.yml'}:") for fault in caught.value.faults
+        ]
+
+    return faults
+
+
+def figures(entry: Entry) -> dict[str, float]:
+    return {
+        " ".join([each.family.name.removeprefix("contactcenter_"), *each.labels.values()]): (
+            each.value
+        )
+        for each in entry.figures
+    }
+
+
+def test_everything(read: Read) -> None:
+    """Every key of queues and campaigns is read, in the shapes that the documentation shows."""
+    queue, campaign = read(
+        """
+        queues:
+          - match: {provider: "*", account: "acme-*", queue: "Sales*"}
+            waiting_limit: {warning: 10, critical: 25}
+            answer_objective: 20s
+            service_level_objective: 0.8
+            hours:
+              time_zone: America/New_York
+              weekly: ["Mon-Fri 08:00-20:00", "Sat 09:00-13:00"]
+              holidays: [2026-12-25]
+        campaigns:
+          - match: {account: acme-us, campaign: "*"}
+            abandoned_limit: 0.03
+            hours: {time_zone: America/New_York, weekly: "Mon-Sun 08:00-21:00"}
+        """
+    ).objectives.entries
+
+    assert (queue.place, queue.subject) == ("queues[0]", "queue")
+    assert queue.patterns == {"provider": "*", "account": "acme-*", "queue": "Sales*"}
+    assert figures(queue) == {
+        "queue_waiting_limit warning": 10,
+        "queue_waiting_limit critical": 25,
+        "queue_answer_objective_seconds": 20,
+        "queue_service_level_objective_ratio": 0.8,
+    }
+    assert queue.hours is not None
+    assert queue.hours.zone.key == "America/New_York"
+    assert queue.hours.week == week(["Mon-Fri 08:00-20:00", "Sat 09:00-13:00"])
+    assert {str(day) for day in queue.hours.holidays} == {"2026-12-25"}
+    assert (campaign.place, campaign.subject) == ("campaigns[0]", "campaign")
+    assert figures(campaign) == {"campaign_abandoned_limit_ratio": 0.03}
+    assert campaign.hours is not None
+    assert campaign.hours.week == week(["Mon-Sun 08:00-21:00"])
+
+
+def test_nothing(read: Read) -> None:
+    """Without the two keys, and with empty lists, there are no objectives."""
+    assert read("").objectives.entries == ()
+    assert read("queues: []\ncampaigns: []").objectives.entries == ()
+
+
+def test_half_of_it(read: Read) -> None:
+    """Every key may be left out; one limit is enough, and may come from the environment."""
+    some, none = read(
+        """
+        queues:
+          - waiting_limit: {warning: "${LIMIT}"}
+          - {}
+        """
+    ).objectives.entries
+
+    assert figures(some) == {"queue_waiting_limit warning": 12}
+    assert some.hours is None
+    assert some.patterns == {"provider": "*", "account": "*", "queue": "*"}
+    assert figures(none) == {}
+
+
+@pytest.mark.parametrize(
+    ("match", "name", "expected"),
+    [
+        ('{queue: "Sales*"}', "Sales US", True),
+        ('{queue: "Sales*"}', "sales", False),
+        ('{queue: "*US", account: "a*"}', "Sales US", True),
+        ('{queue: "*US", account: "b*"}', "Sales US", False),
+        ("{provider: five9}", "Sales US", False),
+        ('{provider: "pl?in", account: "[ab]cme"}', "Sales US", True),
+        ('{queue: "[[]Default]"}', "[Default]", True),
+        ('{queue: "a.c"}', "abc", False),
+        ('{queue: "a*c"}', "a\nc", True),
+    ],
+)  # fmt: skip
+def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
+    """All patterns have to match, as in a shell and in full; a name's case counts."""
+    (entry,) = read(f"queues: [{{match: {match}}}]").objectives.entries
+
+    assert (entry.covers(BASE) and entry.matches(name)) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("queue: []", "3: queue: unknown key; did you mean 'queues'?"),
+        ("queues:", "3: queues: a list is wanted"),
+        ("queues: {match: {}}", "3: queues: a list is wanted"),
+        ("campaigns:\n- Sales", "4: campaigns[0]: a mapping is wanted"),
+        (
+            "queues:\n- match:\n    queues: x",
+            "5: queues[0].match.queues: unknown key; did you mean 'queue'?",
+        ),
+        ("queues: [{match: {campaign: x}}]", "3: queues[0].match.campaign: unknown key"),
+        ('queues: [{match: {queue: ""}}]', "3: queues[0].match.queue: String should have at least"),
+        ("queues: [{match: {queue: 1}}]", "3: queues[0].match.queue: should be a valid string"),
+        (
+            "queues: [{}, {waiting_limits: {}}]",
+            "3: queues[1].waiting_limits: unknown key; did you mean 'waiting_limit'?",
+        ),
+        (
+            "queues:\n- waiting_limit:\n    criticals: 5",
+            "5: queues[0].waiting_limit.criticals: unknown key; did you mean 'critical'?",
+        ),
+        (
+            "queues: [{waiting_limit: {warning: 5, critical: 4}}]",
+            "3: queues[0].waiting_limit: critical is less than warning",
+        ),
+        (
+            "queues: [{waiting_limit: {warning: -1}}]",
+            "3: queues[0].waiting_limit.warning: should be greater than or equal to 0",
+        ),
+        (
+            "queues: [{waiting_limit: {warning: 1.5}}]",
+            "3: queues[0].waiting_limit.warning: should be a valid integer",
+        ),
+        (
+            "queues: [{answer_objective: 20}]",
+            "3: queues[0].answer_objective: a duration such as 15s",
+        ),
+        ("queues: [{answer_objective: 0}]", "3: queues[0].answer_objective: should be greater"),
+        (
+            "queues: [{service_level_objective: 80}]",
+            "3: queues[0].service_level_objective: should be less than or equal to 1",
+        ),
+        (
+            "queues: [{service_level_objective: 0}]",
+            "3: queues[0].service_level_objective: should be greater than 0",
+        ),
+        ("campaigns: [{abandoned_limit: 3}]", "3: campaigns[0].abandoned_limit: should be less"),
+        ("campaigns: [{waiting_limit: {}}]", "3: campaigns[0].waiting_limit: unknown key"),
+        ("queues: [{hours: {weekly: Mon 08:00-09:00}}]", "3: queues[0].hours.time_zone: is requi"),
+        ("queues: [{hours: {time_zone: UTC}}]", "3: queues[0].hours.weekly: is required"),
+        (
+            "queues: [{hours: {time_zone: Berlin, weekly: Mon 08:00-09:00}}]",
+            "3: queues[0].hours.time_zone: an IANA time zone",
+        ),
+        (
+            "queues: [{hours: {time_zone: UTC, weekly: []}}]",
+            "3: queues[0].hours.weekly: days and hours such as Mon-Fri",
+        ),
+        (
+            "queues: [{hours: {time_zone: UTC, weekly: Mon}}]",
+            "3: queues[0].hours.weekly: days and hours such as Mon-Fri",
+        ),
+        (
+            "queues:\n- hours:\n    time_zone: UTC\n    weekly:\n    - Mon 1:00-9:00\n    - Mo",
+            "8: queues[0].hours.weekly[1]: days and hours such as",
+        ),
+        (
+            "queues: [{hours: {time_zone: UTC, weekly: [5]}}]",
+            "3: queues[0].hours.weekly[0]: days and hours such as",
+        ),
+        (
+            "queues: [{hours: {time_zone: UTC, weekly: Mon 08:00-09:00, holidays: [x]}}]",
+            "3: queues[0].hours.holidays[0]: a day such as 2026-12-25 is wanted",
+        ),
+        (
+            "queues: [{hours: {time_zone: UTC, weekly: Mon 08:00-09:00, holidays: [2026-02-30]}}]",
+            "3: queues[0].hours.holidays[0]: a day such as",
+        ),
+    ],
+)
+def test_mistakes(faults: Callable[[str], list[str]], text: str, fault: str) -> None:
+    """A mistake is named with its line, its path and what is wanted, and alone."""
+    (found,) = faults(text)
+
+    assert found.startswith(fault)
+
+
+def test_all_mistakes_at_once(faults: Callable[[str], list[str]]) -> None:
+    """Mistakes in both lists and in the accounts are all reported together."""
+    found = faults(
+        """
+        queues:
+        - answer_objective: soon
+          hours: {time_zone: x, weekly: y}
+        - service_level_objective: 2
+        campaigns:
+        - abandoned_limit: x
+        zzz: 1
+        """
+    )
+
+    assert sorted(fault.split(": ")[1] for fault in found) == [
+        "campaigns[0].abandoned_limit",
+        "queues[0].answer_objective",
+        "queues[0].hours.time_zone",
+        "queues[0].hours.weekly",
+        "queues[1].service_level_objective",
+        "zzz",
+    ]
+
+
+def test_objectives_are_checked_without_accounts(tmp_path: Path) -> None:
+    """Mistakes in objectives are reported also where the accounts cannot be read at all."""
+    file = tmp_path / "exporter.yml"
+    for text, expected in (("queues: 5", 2), ("[]", 1)):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            load(file, {}, {})
+        assert len(caught.value.faults) == expected

@@ -1,0 +1,498 @@
+import re
+import threading
+import zlib
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+
+from exporter.exposition.page import Chapter, Format, Page, chapters_of
+from exporter.exposition.store import LONGEST_VALID, Board, Publisher
+from exporter.metrics import families as f
+from exporter.metrics.families import Family
+from exporter.metrics.snapshot import Block, Snapshot
+
+NOON = 1_772_452_800.0
+ACCOUNTS = ("acme", "beta", "cola")
+FEEDS = ("first", "second", "third")
+FAMILIES = (f.QUEUE_AGENTS, f.QUEUE_LONGEST_WAIT, f.CAMPAIGN_DIALS)
+AGENTS = f.QUEUE_AGENTS.name
+OWN = "# HELP a_own X.\n# TYPE a_own gauge\na_own {}\n"
+
+Content = Mapping[Family, Mapping[str, float]]
+
+
+def labels(account: str, queue: str) -> bytes:
+    return f'{{account="{account}",queue="{queue}"}} '.encode()
+
+
+def snapshot(
+    content: Content, account: str = "acme", feed: str = "first", expires_at: float = NOON + 60
+) -> Snapshot:
+    blocks = {
+        family: Block.of(
+            family, [labels(account, queue) for queue in series], list(series.values())
+        )
+        for family, series in content.items()
+    }
+    return Snapshot(account, feed, blocks, expires_at - 60, None, expires_at)
+
+
+def agents(
+    feed: str = "first", account: str = "acme", expires_at: float = NOON + 60, **series: float
+) -> Snapshot:
+    return snapshot({f.QUEUE_AGENTS: series}, account, feed, expires_at)
+
+
+class Reports:
+    """Keeps what a board tells of what it left out."""
+
+    def __init__(self) -> None:
+        self.dropped: list[tuple[str, str, int]] = []
+        self.doubled: list[tuple[str, str, int]] = []
+
+    def drop(self, *report: object) -> None:
+        self.dropped.append(report)
+
+    def double(self, *report: object) -> None:
+        self.doubled.append(report)
+
+
+@pytest.fixture
+def reports() -> Reports:
+    return Reports()
+
+
+@pytest.fixture
+def board(reports: Reports) -> Board:
+    board = Board(dropped=reports.drop, doubled=reports.double)
+    board.reserve("acme", FEEDS, 1000)
+    return board
+
+
+def body(page: Page, form: Format = Format.TEXT) -> bytes:
+    return b"".join(page.body(form, gzip=False)[0])
+
+
+def shown(page: Page) -> dict[str, float]:
+    """Return the series on a page by queue; of one account and family."""
+    found = re.findall(r'queue="(\w+)"\} (\S+)$', body(page).decode(), re.MULTILINE)
+    assert len(found) == len(dict(found))
+    return {queue: float(value) for queue, value in found}
+
+
+# What is shown --------------------------------------------------------------------------------
+
+
+def test_put(board: Board) -> None:
+    """What is put on the board is on the next page."""
+    board.put(agents(a=1))
+
+    assert shown(board.page(NOON)) == {"a": 1}
+
+
+def test_put_replaces(board: Board) -> None:
+    """A feed's new snapshot replaces the old one whole."""
+    board.put(agents(a=1, b=2))
+    board.put(agents(b=3))
+
+    assert shown(board.page(NOON)) == {"b": 3}
+
+
+def test_feeds_add_up(board: Board) -> None:
+    """Feeds of one account that show one family stand side by side."""
+    board.put(agents("first", a=1))
+    board.put(agents("second", b=2))
+
+    assert shown(board.page(NOON)) == {"a": 1, "b": 2}
+
+
+def test_clear(board: Board) -> None:
+    """Clearing an account takes its figures off the page, and no other's."""
+    board.reserve("beta", FEEDS, 1000)
+    board.put(agents(a=1))
+    board.put(agents(account="beta", b=2))
+    board.clear("acme")
+
+    assert shown(board.page(NOON)) == {"b": 2}
+
+
+def test_latest(board: Board) -> None:
+    """The last snapshot of a feed can be had, fresh or not."""
+    old = agents(a=1, expires_at=NOON - 1)
+    board.put(old)
+
+    assert old is board.latest("acme", "first")
+    assert board.latest("acme", "second") is None
+
+
+def test_a_feed_without_a_place(board: Board) -> None:
+    """A snapshot of an account that has no place is a mistake that is not passed over."""
+    with pytest.raises(KeyError):
+        board.put(agents(account="nobody", a=1))
+
+
+def test_changes_are_signalled(board: Board) -> None:
+    """Both putting and clearing wake who waits for a change."""
+    seen = []
+    for change in (lambda: board.put(agents(a=1)), lambda: board.clear("acme")):
+        change()
+        seen.append(board.changed.is_set())
+        board.changed.clear()
+
+    assert seen == [True, True]
+
+
+def test_accounts_in_order() -> None:
+    """The order in which accounts were added does not matter."""
+    bodies = []
+    for names in (ACCOUNTS, ACCOUNTS[::-1]):
+        board = Board()
+        for name in names:
+            board.reserve(name, FEEDS, 1000)
+            board.put(agents(account=name, a=1))
+        bodies.append(body(board.page(NOON)))
+
+    assert bodies[0] == bodies[1]
+
+
+# Freshness ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"), [(NOON, True), (NOON + 59.9, True), (NOON + 60, False)]
+)
+def test_expiry(board: Board, now: float, expected: bool) -> None:
+    """A snapshot is shown until the instant at which it expires."""
+    board.put(agents(a=1))
+
+    assert expected is bool(shown(board.page(now)))
+
+
+def test_expired_feeds_take_nothing_along(board: Board) -> None:
+    """A feed that has expired does not hide the doubles that another feed still shows."""
+    board.put(agents("first", a=1, expires_at=NOON - 1))
+    board.put(agents("second", a=2))
+
+    assert shown(board.page(NOON)) == {"a": 2}
+
+
+def test_valid_until_the_first_expiry(board: Board) -> None:
+    """A page is valid until the first of its figures is too old."""
+    board.put(agents("first", a=1, expires_at=NOON + 7))
+    board.put(agents("second", b=1, expires_at=NOON + 3))
+    board.put(agents("third", c=1, expires_at=NOON - 3))
+
+    assert board.page(NOON).valid_until == NOON + 3
+
+
+def test_valid_for_so_long_at_most(board: Board) -> None:
+    """A page is not valid for ever, even where nothing expires."""
+    board.put(agents(a=1, expires_at=NOON + 3600))
+
+    assert board.page(NOON).valid_until == NOON + LONGEST_VALID
+
+
+# Cap and doubles ------------------------------------------------------------------------------
+
+
+def test_the_cap(board: Board, reports: Reports) -> None:
+    """Series over the cap are left out and reported; important feeds come first."""
+    board.reserve("acme", FEEDS, 3)
+    board.put(agents("first", a=1, b=2))
+    board.put(agents("second", e=5, d=4, c=3))
+
+    assert shown(board.page(NOON)) == {"a": 1, "b": 2, "c": 3}
+    assert reports.dropped == [("acme", "first", 0), ("acme", "second", 2)]
+
+
+def test_the_cap_counts_whole_families_too(board: Board, reports: Reports) -> None:
+    """Families for which nothing is left are reported as well."""
+    board.reserve("acme", FEEDS, 1)
+    board.put(snapshot({f.QUEUE_AGENTS: {"a": 1}, f.QUEUE_LONGEST_WAIT: {"a": 1, "b": 2}}))
+    page = board.page(NOON)
+
+    assert [chapter.name for chapter in page.chapters] == [AGENTS]
+    assert reports.dropped == [("acme", "first", 2)]
+
+
+@given(st.permutations("abcdef"), st.integers(1, 7))
+def test_the_cap_is_deterministic(order: list[str], cap: int) -> None:
+    """Which series stay does not depend on the order in which they came."""
+    board = Board()
+    board.reserve("acme", FEEDS, cap)
+    board.put(agents(**dict.fromkeys(order, 1)))
+
+    assert sorted("abcdef")[:cap] == sorted(shown(board.page(NOON)))
+
+
+def test_a_capped_block_keeps_its_segment(board: Board) -> None:
+    """A block over the cap that did not change is not compressed again."""
+    board.reserve("acme", FEEDS, 2)
+    board.put(agents(a=1, b=2, c=3))
+    first = board.page(NOON)
+    second = board.page(NOON + 1, before=first)
+
+    assert first.chapters[0].segments[0] is second.chapters[0].segments[0]
+
+
+def test_the_cap_of_one_account_is_its_own(board: Board) -> None:
+    """One account over its cap costs another nothing."""
+    board.reserve("acme", FEEDS, 1)
+    board.reserve("beta", FEEDS, 2)
+    board.put(agents(a=1, b=2))
+    board.put(agents(account="beta", c=3, d=4))
+
+    assert shown(board.page(NOON)) == {"a": 1, "c": 3, "d": 4}
+
+
+def test_doubles(board: Board, reports: Reports) -> None:
+    """Of a series that two feeds show the more important feed's stands; the other is reported."""
+    board.put(agents("second", a=2, b=3))
+    board.put(agents("first", a=1))
+
+    assert shown(board.page(NOON)) == {"a": 1, "b": 3}
+    assert reports.doubled == [("acme", "second", 1)]
+
+
+def test_doubles_are_reported_once(board: Board, reports: Reports) -> None:
+    """Pages made of the same snapshots do not report the same doubles again."""
+    board.put(agents("first", a=1))
+    board.put(agents("second", a=2, b=3))
+    page = None
+    for seconds in range(3):
+        page = board.page(NOON + seconds, before=page)
+
+    assert reports.doubled == [("acme", "second", 1)]
+
+
+def test_doubles_of_three(board: Board) -> None:
+    """A series that three feeds show stands once."""
+    for value, feed in enumerate(FEEDS, 1):
+        board.put(agents(feed, a=value))
+
+    assert shown(board.page(NOON)) == {"a": 1}
+
+
+def test_doubles_do_not_use_up_the_cap(board: Board) -> None:
+    """A double that is dropped does not count as a series."""
+    board.reserve("acme", FEEDS, 2)
+    board.put(agents("first", a=1))
+    board.put(agents("second", a=2, b=3))
+
+    assert shown(board.page(NOON)) == {"a": 1, "b": 3}
+
+
+# The exporter's own metrics -------------------------------------------------------------------
+
+
+def test_extra_chapters_come_last(board: Board) -> None:
+    """Chapters that a page is given follow the figures, whatever their names."""
+    board.put(agents(a=1))
+    page = board.page(NOON, chapters_of(OWN.format(1)))
+
+    assert [chapter.name for chapter in page.chapters] == [AGENTS, "a_own"]
+    assert body(page).endswith(b"\na_own 1\n")
+
+
+def test_extra_chapters_are_not_taken_over(board: Board) -> None:
+    """The chapters that an earlier page was given are not on the next one."""
+    board.put(agents(a=1))
+    page = board.page(NOON, before=board.page(NOON, chapters_of(OWN.format(1))))
+
+    assert [chapter.name for chapter in page.chapters] == [AGENTS]
+
+
+def test_own_metrics_come_last_and_not_too_often(board: Board) -> None:
+    """The exporter's own metrics follow the figures and are rendered once a second at most."""
+    made = []
+    moments = (0, 0.5, 1.0, 1.5)
+    now = [NOON]
+
+    def own() -> list[Chapter]:
+        made.append(len(made))
+        return chapters_of(OWN.format(len(made)))
+
+    for account, moment in zip(ACCOUNTS, moments[1:], strict=True):
+        board.reserve(account, FEEDS, 1000)
+        board.put(agents(account=account, expires_at=NOON + moment, a=1))
+    board.put(agents("second", b=1))
+    publisher = Publisher(board, own, lambda: now[0])
+    pages = []
+    for moment in moments:
+        now[0] = NOON + moment
+        pages.append(publisher.current())
+
+    assert len(set(map(id, pages))) == len(moments)
+    for page in pages:
+        assert [chapter.name for chapter in page.chapters] == [AGENTS, "a_own"]
+    assert [int(body(page).split()[-1]) for page in pages] == [1, 1, 2, 2]
+
+
+def test_own_metrics_after_a_clock_went_back(board: Board) -> None:
+    """A clock that is set back does not freeze the exporter's own metrics."""
+    made = []
+    now = [NOON]
+    publisher = Publisher(board, lambda: made.append(1) or [], lambda: now[0])
+    now[0] -= 3600
+    publisher.current()
+
+    assert len(made) == 2
+
+
+# Deltas ---------------------------------------------------------------------------------------
+
+series = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 9), max_size=8)
+contents = st.dictionaries(st.sampled_from(FAMILIES), series, max_size=3)
+puts = st.builds(
+    snapshot,
+    contents,
+    st.sampled_from(ACCOUNTS),
+    st.sampled_from(FEEDS),
+    st.integers(-5, 200).map(lambda seconds: NOON + seconds),
+)
+clears = st.sampled_from(ACCOUNTS)
+waits = st.floats(0, 60)
+deltas = st.lists(st.one_of(puts, puts, puts, clears, waits), min_size=1, max_size=25)
+
+
+@settings(max_examples=150)
+@given(deltas, st.sampled_from([3, 10, 1000]))
+def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> None:
+    """After any changes the page, plain and gzipped, is the page made from scratch of the same."""
+    board = Board()
+    for account in ACCOUNTS:
+        board.reserve(account, FEEDS, cap)
+    now, page = NOON, None
+    latest: dict[tuple[str, str], Snapshot] = {}
+    for step in steps:
+        if isinstance(step, Snapshot):
+            board.put(step)
+            latest[step.account, step.feed] = step
+        elif isinstance(step, str):
+            board.clear(step)
+            latest = {key: each for key, each in latest.items() if key[0] != step}
+        else:
+            now += step
+        page = board.page(now, before=page)
+    scratch = Board()
+    for account in ACCOUNTS:
+        scratch.reserve(account, FEEDS, cap)
+    for each in latest.values():
+        scratch.put(each)
+    fresh = scratch.page(now)
+
+    assert page is not None
+    assert page.valid_until == fresh.valid_until
+    for form in Format:
+        plain = body(page, form)
+        assert plain == body(fresh, form)
+        assert plain == zlib.decompress(b"".join(page.body(form, gzip=True)[0]), 31)
+        lines = [line.rpartition(b" ")[0] for line in plain.splitlines() if line[:1] != b"#"]
+        assert len(lines) == len(set(lines))
+    parsed = parse_openmetrics(body(page, Format.OPENMETRICS).decode())
+    assert len(page.chapters) == len(list(parsed))
+
+
+def test_an_unchanged_account_is_not_compressed_again(board: Board) -> None:
+    """One account's new figures leave another's segments as they are, if they are large enough."""
+    board.reserve("beta", FEEDS, 1000)
+    many = {f"q{at}": float(at) for at in range(200)}
+    board.put(agents(**many))
+    board.put(agents(account="beta", **many))
+    first = board.page(NOON)
+    board.put(agents(account="beta", **{**many, "q1": 99.0}))
+    second = board.page(NOON, before=first)
+
+    assert [
+        one is two
+        for one, two in zip(first.chapters[0].segments, second.chapters[0].segments, strict=True)
+    ] == [True, False]
+
+
+def test_only_what_has_changed_is_fitted_anew(board: Board) -> None:
+    """An account's blocks are the same list as long as no feed of it has other blocks."""
+    board.reserve("beta", FEEDS, 2)
+    board.put(agents(a=1, b=2))
+    board.put(agents(account="beta", a=1, b=2, c=3))
+    first = board.page(NOON)
+    board.put(agents(a=1, b=3))
+    second = board.page(NOON, before=first)
+
+    assert first.core.owned["acme"] is not second.core.owned["acme"]
+    assert first.core.owned["beta"] is second.core.owned["beta"]
+
+
+# Publisher ------------------------------------------------------------------------------------
+
+
+def test_current_is_fresh(board: Board) -> None:
+    """A page whose figures have become too old is made anew before it is handed out."""
+    now = [NOON]
+    board.put(agents(a=1, expires_at=NOON + 5))
+    publisher = Publisher(board, list, lambda: now[0])
+    before = shown(publisher.current())
+    now[0] += 5
+
+    assert (before, shown(publisher.current())) == ({"a": 1}, {})
+
+
+def test_current_is_reused(board: Board) -> None:
+    """While its figures are fresh the same page is handed out."""
+    publisher = Publisher(board, list, lambda: NOON)
+
+    assert publisher.current() is publisher.current()
+
+
+def test_current_after_a_clock_went_back(board: Board) -> None:
+    """A page from the future is not kept until that future comes."""
+    now = [NOON]
+    publisher = Publisher(board, list, lambda: now[0])
+    before = publisher.current()
+    now[0] -= 3600
+
+    assert before is not publisher.current()
+
+
+def test_renewed_at_once(board: Board) -> None:
+    """A page that is asked for anew shows what has just left, the exporter's own part included."""
+    made = []
+    board.put(agents(a=1))
+
+    def own() -> list[Chapter]:
+        made.append(1)
+        return chapters_of(OWN.format(len(made)))
+
+    publisher = Publisher(board, own, lambda: NOON)
+    before = body(publisher.page)
+    board.release("acme")
+    board.release("acme")
+    publisher.renew()
+
+    assert b'account="acme"' in before
+    assert body(publisher.page) == OWN.format(2).encode()
+
+
+def test_publisher_follows_changes(board: Board) -> None:
+    """A running publisher makes a new page when the board changes, and stops when told."""
+    made = threading.Event()
+    ticks = iter(range(10**9))
+
+    def own() -> list[Chapter]:
+        if board.latest("acme", "first"):
+            made.set()
+        return []
+
+    publisher = Publisher(board, own, lambda: NOON + 2 * next(ticks), pause=0.001)
+    publisher.start()
+    board.put(agents(a=1, expires_at=NOON + 10**9))
+    came = made.wait(timeout=5)
+    publisher.stop()
+
+    assert came
+    assert shown(publisher.page) == {"a": 1}
+    assert "publisher" not in [thread.name for thread in threading.enumerate()]

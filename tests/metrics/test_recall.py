@@ -1,0 +1,217 @@
+"""A fold that knows an earlier one finds the same, with less work."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.metrics import families as f
+from exporter.metrics.labels import AgentMode, Scope
+from exporter.metrics.mapping import Folded, Series, fold
+from exporter.metrics.parsers import Cell, Number, count, seconds
+from exporter.metrics.period import Period
+from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.tables import Column, Key, Spread, States, StateSet, Sum, Table
+
+HEADERS = ["Name", "Waiting", "Dials", "State", "Sale"]
+CAMPAIGNS = Table(
+    "campaigns",
+    (Key("campaign", "Name"),),
+    (
+        StateSet("State", f.CAMPAIGN_STATE, States(f.CAMPAIGN_STATES, {"Running": "running"})),
+        Column("Dials", f.CAMPAIGN_DIALS, count),
+        Spread("dispositions", f.CAMPAIGN_DISPOSITIONS, "disposition", count),
+    ),
+    subject="campaign",
+    period=Period("day"),
+)
+AGENTS = Table(
+    "agents",
+    (Key("agent", "Name"),),
+    (
+        Sum("Dials", f.AGENTS_CONTACTS_HANDLED, count),
+        Column("Dials", f.AGENT_CONTACTS_HANDLED, count, {"media": "voice"}),
+    ),
+    subject="agent",
+)
+cells = st.sampled_from(["7", "8", "1200", "", "bad", None, 3, 2.5, "Running", "-1", "7\x008"])
+rows = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), cells, cells, cells, cells).map(list), max_size=12
+)
+
+
+def reading(*tables: tuple[str, Sequence[Sequence[Cell]]], spread: str = "Sale") -> Reading:
+    names = {"dispositions": frozenset([spread])}
+    return Reading({name: Rows(HEADERS, found, names) for name, found in tables})
+
+
+def folded(
+    found: Reading, before: Folded | None = None, agents: AgentMode = "id", *, raw: bool = False
+) -> Folded:
+    scope = Scope({"provider": "five9", "account": "acme"}, agents=agents)
+    tables = {table.name: table for table in (CAMPAIGNS, AGENTS)}
+    return fold(found, tables, scope, raw=raw, before=before)
+
+
+def figures(found: Folded) -> object:
+    return found.series, found.schemas, found.duplicates, found.objects
+
+
+def lines(found: Folded) -> object:
+    return {
+        family.name: list(zip(series.labels, series.values, strict=True))
+        for family, series in found.series.items()
+    }
+
+
+@given(st.lists(rows, min_size=2, max_size=4), st.sampled_from(["id", "aggregate"]))
+def test_the_same_is_found(generations: list[list[list[Cell]]], agents: AgentMode) -> None:
+    """Whatever came before, a reading folds to the same series and fits as well or ill."""
+    before = None
+    for at, each in enumerate(generations):
+        spread = "Waiting" if at % 3 == 1 else "Sale"  # now and then other columns are named
+        found = reading(("campaigns", each), ("agents", each), spread=spread)
+        before = folded(found, before, agents)
+
+        assert figures(before) == figures(folded(found, agents=agents))
+
+
+@given(rows, st.data())
+def test_few_changes(found: list[list[Cell]], data: st.DataObject) -> None:
+    """Where few cells have changed, as where all have, a reading folds to the same."""
+    before = folded(reading(("campaigns", found), ("agents", found)))
+    changed = [[*row] for row in found]
+    for row in changed[:1]:
+        row[data.draw(st.integers(0, 4))] = data.draw(st.sampled_from(["7", "bad", "x"]))
+    then = reading(("campaigns", changed), ("agents", changed))
+
+    assert figures(folded(then, before)) == figures(folded(then))
+
+
+@given(rows, st.booleans())
+def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:
+    """A fold that found nothing new is the one before; another is not, nor was it changed."""
+    before = folded(reading(("campaigns", found), ("agents", found)), raw=raw)
+    lines_before = lines(before)
+    same = [[*row] for row in found]
+
+    assert folded(reading(("campaigns", same), ("agents", same)), before, raw=raw) is before
+
+    more = [["new", "7", "8", "Running", "1"], *found]
+    other = folded(reading(("campaigns", more), ("agents", more)), before, raw=raw)
+    assert other is not before
+    assert lines(before) == lines_before
+
+
+def test_other_columns_are_a_change() -> None:
+    """The same cells under other headers, or named otherwise by the platform, are read anew."""
+    campaign = [["a", "1", "1", "Running", "1"]]
+    first = folded(reading(("campaigns", campaign)))
+
+    assert folded(reading(("campaigns", campaign), spread="Waiting"), first) is not first
+    assert folded(reading(("campaigns", campaign), ("agents", [])), first) is not first
+
+
+def test_cells_that_look_alike_in_a_line() -> None:
+    """Rows whose cells hold what stands between cells are told apart."""
+    one, other = ["a", "1", "2", "Running", "x\0y"], ["a", "1", "2\0Running", "x", "y"]
+    first = folded(reading(("campaigns", [one])))
+
+    assert figures(folded(reading(("campaigns", [other])), first)) == figures(
+        folded(reading(("campaigns", [other])))
+    )
+
+
+def test_two_figures_of_one_column() -> None:
+    """A column that is read twice, in two ways, follows its changes in both."""
+    table = Table(
+        "agents",
+        (Key("agent", "Name"),),
+        (
+            Sum("Dials", f.AGENTS_CONTACTS_HANDLED, count),
+            Column("Dials", f.AGENT_CONTACTS_HANDLED, count, {"media": "voice"}),
+            Column("Dials", f.AGENT_HANDLE_TIME, seconds, {"media": "voice"}),
+        ),
+        subject="agent",
+    )
+    scope = Scope({"provider": "five9", "account": "acme"}, agents="id")
+    cells = [[f"a{at}", "", str(at), "", ""] for at in range(9)]
+    first = fold(reading(("agents", cells)), {"agents": table}, scope, raw=False)
+    cells = [[*row] for row in cells]
+    cells[3][2] = "30"
+    second = fold(reading(("agents", cells)), {"agents": table}, scope, raw=False, before=first)
+
+    assert second.series[f.AGENTS_CONTACTS_HANDLED].values == [36 + 27]
+    for family in (f.AGENT_CONTACTS_HANDLED, f.AGENT_HANDLE_TIME):
+        assert second.series[family].values == [0, 1, 2, 30, 4, 5, 6, 7, 8]
+
+
+def counting(read: list[Cell]) -> Table:
+    def parse(cell: Cell) -> Number:
+        read.append(cell)
+        return count(cell)
+
+    return Table(
+        "queues", (Key("queue", "Name"),), (Column("Waiting", f.QUEUE_AGENTS_LOGGED_IN, parse),)
+    )
+
+
+def queues(*waiting: str) -> Reading:
+    cells = [[f"q{at}", each, "", "", ""] for at, each in enumerate(waiting)]
+    return Reading({"queues": Rows(HEADERS, cells)})
+
+
+def test_only_what_has_changed_is_read() -> None:
+    """Of a column one cell of which has changed, that cell is read."""
+    read: list[Cell] = []
+    tables = {"queues": counting(read)}
+    scope = Scope({"provider": "five9", "account": "acme"})
+    first = fold(queues("1", "2", "3", "4", "5"), tables, scope, raw=False)
+    read.clear()
+    second = fold(queues("1", "2", "9", "4", "5"), tables, scope, raw=False, before=first)
+
+    assert read == ["9"]
+    assert second.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 9, 4, 5]
+    assert first.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 3, 4, 5]
+
+
+def test_label_sets_are_shared() -> None:
+    """Rows of the same names keep the very label sets they had."""
+    first = folded(reading(("campaigns", [["a", "", "1", "", ""]])))
+    second = folded(reading(("campaigns", [["a", "", "2", "", ""]])), first)
+    one, two = (each.series[f.CAMPAIGN_DIALS].labels[0] for each in (first, second))
+
+    assert one is two
+
+
+def test_bad_cells_count_again() -> None:
+    """A cell that could not be read counts in every reading that has it, once for its column."""
+    rows = [["a", "", "bad", "", ""], *([f"b{n}", "", "1", "", ""] for n in range(8))]
+    first = folded(reading(("campaigns", rows), ("agents", rows)))
+    rows = [*rows[:-1], ["b7", "", "1", "Running", ""]]
+    second = folded(reading(("campaigns", rows), ("agents", rows)), first)
+    third = folded(reading(("campaigns", rows), ("agents", rows)), second)
+
+    for each in (first, second, third):
+        assert each.schemas["campaigns"].rejected == {"Dials": 1}
+        assert each.schemas["agents"].rejected == {"Dials": 1}
+
+
+def test_a_flag_is_no_number() -> None:
+    """``true`` is not taken for the 1 that was there before."""
+    first = folded(reading(("campaigns", [["a", "", 1, "", None]])))
+    second = folded(reading(("campaigns", [["a", "", True, "", None]])), first)
+
+    assert f.CAMPAIGN_DIALS in first.series
+    assert second.schemas["campaigns"].rejected == {"Dials": 1}
+    assert not second.series.get(f.CAMPAIGN_DIALS, Series([], [], None)).labels
+
+
+def test_what_is_gone_is_forgotten() -> None:
+    """Labels and values that a reading had no use for are not kept for later ones."""
+    campaign = [["a", "1", "1", "Running", "1"]]
+    first = folded(reading(("campaigns", campaign)))
+    second = folded(reading(("campaigns", campaign), spread="Waiting"), first)
+    third = folded(reading(("campaigns", campaign), spread="Waiting"), second)
+
+    assert len(third.recalls["campaigns"].labels) == len(first.recalls["campaigns"].labels)

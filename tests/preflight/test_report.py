@@ -1,0 +1,703 @@
+"""The live check: what is missing is named, and nothing is left behind."""
+
+import asyncio
+import datetime as dt
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from exporter.clock import SystemClock
+from exporter.collector.base import Collector
+from exporter.collector.http import Http, open_client
+from exporter.collector.survey import Found, Limit, Survey
+from exporter.config.load import Config
+from exporter.config.objectives import QueueObjectives, objectives_of
+from exporter.errors import ConfigError, ServerTrouble
+from exporter.metrics.reading import Reading, Rows
+from exporter.preflight import report as live
+from exporter.preflight.commands import Enquiries
+from exporter.preflight.demand import against
+from exporter.preflight.session import Visit, survey
+from exporter.providers.brightpattern.directory import Directory, Entry
+from exporter.providers.brightpattern.preflight import look
+from support.five9 import LIMITS_OF_2015
+from support.virtual import LoopClock, run
+from support.visits import MORNING, NAMES, World
+
+pytestmark = pytest.mark.anyio
+
+
+def lines_with(text: str, mark: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(f"  {mark} ")]
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_nothing_is_missing(provider: str) -> None:
+    """Where everything is granted the check says so, counts objects, and passes."""
+    text, well = await World(provider).check()
+
+    assert well, text
+    assert lines_with(text, "!") == []
+    assert text.splitlines()[0] == f"acme ({provider}): signed in"
+    assert text.splitlines()[-1] == "    nothing is missing"
+    assert "requests in an hour: " in text
+    assert "    found: " in text
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_nothing_is_left_behind(provider: str) -> None:
+    """The check ends its session, subscription or token."""
+    world = World(provider)
+    await world.check()
+    simulator = world.simulator
+
+    if provider == "five9":
+        assert [r.outcome for r in simulator.log if r.operation == "closeSession"] == ["ok"]
+        assert simulator.log[-1].operation == "closeSession"
+    elif provider == "brightpattern":
+        assert simulator.active_subscriptions == 0
+    elif provider == "genesys":
+        assert left_at(simulator) == ([], [], 0)
+
+
+def left_at(simulator: Any) -> tuple[list[str], list[str], int]:
+    """Return what Genesys still has of us: subscriptions, CometD sessions, tokens."""
+    return simulator.open_subscriptions, simulator.live_sessions, simulator.live_tokens
+
+
+def test_genesys_that_pushes() -> None:
+    """Where Genesys pushes nothing is missing either, and nothing is left behind."""
+
+    async def main() -> None:
+        world = World("genesys", clock=LoopClock(MORNING), mode="subscribe")
+        text, well = await world.check()
+
+        assert well, text
+        assert "statistics: ok, " in text
+        assert left_at(world.simulator) == ([], [], 0)
+        assert any("/meta/subscribe" in each.channels for each in world.simulator.requests)
+
+    run(main())
+
+
+FIVE9 = {
+    "Agents": "Nothing of ACDStatus, AgentState, AgentStatistics is shown",
+    "Campaigns": "Nothing of CampaignState",
+    "AllSkills": "Only the user's own skills are shown",
+    "ViewDataForAllAgentGroups": "Only agents of the user's own groups count",
+}
+
+
+@pytest.mark.parametrize("style", ["fault", "empty"])
+@pytest.mark.parametrize("permission", FIVE9)
+async def test_five9_permission(permission: str, style: str) -> None:
+    """A permission that is not granted is named with what it costs, and fails the check."""
+    world = World("five9", {"missing_permission": style})
+    world.simulator.permissions[permission] = False
+    text, well = await world.check()
+
+    assert not well
+    (line,) = (x for x in lines_with(text, "!") if f"permission {permission}: missing" in x)
+    assert FIVE9[permission] in line
+    assert "Ask your Five9 administrator" in line
+
+
+async def test_five9_limited_on_purpose() -> None:
+    """Who names the wanted queues may do without the permission to see all: that is a hint."""
+    world = World("five9", include={"queues": ["Sales"]})
+    world.simulator.permissions["AllSkills"] = False
+    text, well = await world.check()
+
+    assert well, text
+    assert any("permission AllSkills: missing" in line for line in lines_with(text, "?"))
+
+
+async def test_five9_no_web_services() -> None:
+    """Without access to the web services both permissions that open them are named."""
+    world = World("five9")
+    world.simulator.permissions["CanUseSupervisorSoapApi"] = False
+    text, well = await world.check()
+
+    assert not well
+    assert "acme (five9): not signed in" in text
+    assert "CanUseSupervisorSoapApi: missing" in text
+    assert "User Can Execute Web API Requests" in text
+
+
+async def test_five9_wrong_password() -> None:
+    """A rejected password names no permission, and is tried once."""
+    world = World("five9", password="wrong")
+    text, well = await world.check()
+
+    assert not well
+    assert "sign-in: failed (auth): HTTP 401. To do: check the credentials" in text
+    assert "permission" not in text
+    assert len(world.simulator.log) == 1
+
+
+async def test_five9_without_the_account_feed() -> None:
+    """Permissions and licences are asked for where no feed reads them."""
+    world = World("five9", feeds={"account": False})
+    world.simulator.permissions["Campaigns"] = False
+    text, _ = await world.check()
+
+    assert "permission Campaigns: missing" in text
+    assert "licences, supervisor: " in text
+
+
+async def test_five9_only_what_is_wanted() -> None:
+    """A permission that no wanted feed needs is not asked for."""
+    feeds = ("ACDStatus", "AgentState", "account")
+    off = {name: False for name in World("five9").account.wanted_feeds() if name not in feeds}
+    world = World("five9", feeds=off)
+    world.simulator.permissions["Campaigns"] = False
+    text, well = await world.check()
+
+    assert well, text
+    assert "permission Campaigns" not in text
+
+
+BRIGHTPATTERN = [
+    ({"may_read": False}, "privilege Access Realtime Stats API"),
+    ({"may_read": False, "refusal_status": 401}, "privilege Access Realtime Stats API"),
+    ({"may_see_agents": False}, "privilege View real-time agent metrics"),
+    ({"may_see_agents": False, "unseen": "absent"}, "privilege View real-time agent metrics"),
+    ({"may_see_services": False}, "privilege View real-time service metrics"),
+    ({"may_see_services": False, "unseen": "absent"}, "privilege View real-time service metrics"),
+    ({"supervised_teams": frozenset()}, "supervisor of teams"),
+    ({"supervised_teams": frozenset(), "unseen": "absent"}, "supervisor of teams"),
+    ({"may_see_campaigns": False}, "privilege for the List Management API"),
+]
+
+
+@pytest.mark.parametrize(("switches", "name"), BRIGHTPATTERN)
+async def test_brightpattern_privilege(switches: dict[str, Any], name: str) -> None:
+    """A privilege that refusals or empty grids reveal is named, and fails the check."""
+    text, well = await World("brightpattern", switches).check()
+
+    assert not well
+    (line,) = (x for x in lines_with(text, "!") if f"{name}: missing" in x)
+    assert "Ask your Bright Pattern administrator" in line
+
+
+async def test_brightpattern_no_licence() -> None:
+    """No free subscription is told as a matter of licences, not of privileges."""
+    switches = {"max_active_subscriptions": 1, "wallboards_open": 1}
+    text, well = await World("brightpattern", switches).check()
+
+    assert not well
+    assert "no subscription is free: close a wallboard" in text
+    assert "privilege" not in text
+
+
+async def test_brightpattern_wrong_name() -> None:
+    """A configured team that the user does not see is named."""
+    team = next(iter(World("brightpattern").floor.agents.values())).team
+    text, well = await World("brightpattern", teams=[team, "Nobody"]).check()
+
+    assert not well
+    assert "'Nobody' is not seen" in text
+    assert repr(team) not in text
+
+
+VOXIMPLANT = [
+    ({"Supervisor"}, {"GetACDState"}),
+    (
+        {"User manager"},
+        {"GetACDState", "GetQueues", "GetCallLists"},
+    ),
+    (
+        {"Call list manager"},
+        {
+            *("GetACDState", "GetQueues", "GetUsers", "GetACDOperatorStatusStatistics"),
+            "GetACDOperatorStatistics",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("code", [104, 100])
+@pytest.mark.parametrize(("roles", "methods"), VOXIMPLANT)
+async def test_voximplant_role(roles: set[str], methods: set[str], code: int) -> None:
+    """Each method that the key may not call is named with the roles that would allow it."""
+    world = World("voximplant", {"roles": frozenset(roles), "role_code": code})
+    text, well = await world.check()
+
+    assert not well
+    named = {x.split()[3] for x in lines_with(text, "!") if " role for " in x}
+    assert named == methods
+    assert "role for GetACDState (Developer, Admin or Owner): missing. state" in text
+
+
+async def test_voximplant_details_need_a_role() -> None:
+    """A refusal that a feed survives is named all the same."""
+    switches = {"roles": frozenset({"Supervisor"})}
+    off = {"state": False}
+    text, well = await World("voximplant", switches, call_list_details=True, feeds=off).check()
+
+    assert not well
+    assert "role for GetCallListDetails (Call list manager, Developer, Admin or Owner)" in text
+    assert "call_lists: ok" in text
+
+
+async def test_voximplant_smartqueue() -> None:
+    """For methods whose role the vendor does not publish, that is what is said."""
+    switches = {"unpublished_roles": frozenset({"Admin"}), "roles": frozenset({"Developer"})}
+    text, well = await World("voximplant", switches, smartqueue={}, applications=[5001]).check()
+
+    assert not well
+    assert "role for GetSQState (a role that the vendor does not name" in text
+
+
+async def test_genesys_may_not_read() -> None:
+    """A 403 on statistics is told as the permission that it is."""
+    text, well = await World("genesys", {"may_read": False}).check()
+
+    assert not well
+    assert "permission to read statistics: missing. The platform answers 403" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"api_key": "wrong"}, "is not accepted"), ({"api_key": None}, "is not given")],
+)
+async def test_genesys_api_key(options: dict[str, Any], words: str) -> None:
+    """A gateway that refuses before anybody signs in wants another key."""
+    text, well = await World("genesys", **options).check()
+
+    assert not well
+    assert "api_key: missing" in text
+    assert words in text
+
+
+async def test_genesys_wrong_password() -> None:
+    """A login that is not accepted says nothing of the key."""
+    text, well = await World("genesys", password="wrong").check()
+
+    assert not well
+    assert "the login was not accepted" in text
+    assert "api_key" not in text
+
+
+async def test_genesys_statistics_not_opened() -> None:
+    """What could not be opened is counted and named, but persons are not."""
+    objects = [
+        {"type": "Queue", "ids": ["9001@planted-switch"]},
+        {"type": "GroupAgents", "ids": ["All Agents"]},
+        {"type": "Agent", "ids": ["planted-agent"]},
+    ]
+    text, well = await World("genesys", objects=objects).check()
+
+    assert not well
+    (line,) = (x for x in lines_with(text, "!") if "statistics not opened: " in x)
+    assert "CurrentNumber CallWait of Queue 9001@planted-switch" in line
+    assert "check the ids and types under objects:" in line
+    assert "planted-agent" not in text
+    assert "1 GroupAgents objects" in text
+
+
+# Budget -----------------------------------------------------------------------------------------
+
+
+async def test_over_the_budget() -> None:
+    """Intervals that the platform's limits do not allow are named with those that they do."""
+    world = World("five9", {"limits": LIMITS_OF_2015}, feeds={"ACDStatus": {"interval": "2s"}})
+    text, well = await world.check()
+
+    assert not well
+    (line,) = (x for x in lines_with(text, "!") if "QueryChangedStatistics" in x and "a day" in x)
+    assert "over the limit" in line
+    assert "feeds: {ACDStatus: {interval: " in line
+    advised = line.partition("interval: ")[2].partition("s}")[0]
+    again = World(
+        "five9", {"limits": LIMITS_OF_2015}, feeds={"ACDStatus": {"interval": f"{advised}s"}}
+    )
+    text, well = await again.check()
+    assert well, text
+
+
+async def test_everything_over_the_budget() -> None:
+    """Where one feed alone cannot make up for it, all of them are to be slower."""
+    feeds = {
+        name: {"interval": "3s"}
+        for name in World("five9").account.wanted_feeds()
+        if name != "account"
+    }
+    text, well = await World("five9", {"limits": LIMITS_OF_2015}, feeds=feeds).check()
+
+    assert not well
+    line = next(x for x in lines_with(text, "!") if "QueryChangedStatistics" in x and "a day" in x)
+    assert line.count("interval: ") == 8
+
+
+async def test_limits_of_ones_own() -> None:
+    """Limits of the configuration are held against it, and what is used of them is unknown."""
+    budget = {"query_changed_statistics": {"hour": 100}}
+    text, well = await World("five9", budget=budget).check()
+
+    assert not well
+    (line,) = (x for x in lines_with(text, "!") if "QueryChangedStatistics" in x)
+    assert "of 100 an hour asked for: over the limit" in line
+
+
+async def test_requests_in_an_hour() -> None:
+    """The requests of an hour are those that the schedule makes with these intervals."""
+    feeds = {"state": {"interval": "30s"}, "queue_statistics": {"interval": "60s"}}
+    world = World("voximplant", feeds=feeds)
+    queues = sum(queue.media == "voice" for queue in world.floor.queues.values())
+    text, _ = await world.check()
+
+    assert "GetACDState 120" in text
+    assert f"GetACDQueueStatistics {queues * 60}," in text
+
+
+# The connection ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [120.0, -120.0])
+@pytest.mark.parametrize("provider", NAMES)
+async def test_skew(provider: str, ahead: float) -> None:
+    """A clock that is two minutes off is named with its direction."""
+    world = World(provider, {"clock_ahead": ahead, "date_header": True})
+    text, _ = await world.check()
+
+    (line,) = (x for x in lines_with(text, "?") if "clock" in x)
+    assert f"12{0 if '120 s' in line else 1} s {'ahead of' if ahead > 0 else 'behind'} ours" in line
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_no_skew(provider: str) -> None:
+    """Clocks that agree are said to."""
+    text, _ = await World(provider, {"date_header": True}).check()
+
+    assert "clock: agrees with the platform's" in text
+
+
+def certificate(folder: Path, days: int) -> tuple[Path, Path]:
+    """Make a certificate for localhost that lasts so long; return it, and it with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=days, hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    public = made.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (folder / "ca.pem").write_bytes(public)
+    (folder / "both.pem").write_bytes(public + private)
+    return folder / "ca.pem", folder / "both.pem"
+
+
+@asynccontextmanager
+async def https(folder: Path, days: int) -> AsyncIterator[tuple[int, Path]]:
+    """Serve nothing but 503 over TLS; give the port and the certificate to trust."""
+    public, both = certificate(folder, days)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(both)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "localhost", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1], public
+
+
+@pytest.mark.parametrize("verified", [True, False])
+@pytest.mark.parametrize(("days", "mark"), [(20, "?"), (64, " ")])
+async def test_certificate(tmp_path: Path, days: int, mark: str, verified: bool) -> None:
+    """The days of the platform's own certificate are told; fewer than three weeks are a hint."""
+    async with https(tmp_path, days) as (port, ca):
+        tls = {"ca_file": str(ca)} if verified else {"insecure_skip_verify": True}
+        world = World("five9", base_url=f"https://localhost:{port}", tls=tls)
+
+        def client(account: Any, folder: Path) -> httpx.AsyncClient:
+            return open_client(account.transport_tls(folder), None)
+
+        enquiries = Enquiries(Config((world.account,), tmp_path), SystemClock(), client)
+        lines, _ = await enquiries.check()
+
+    (line,) = (each for each in lines if "certificate of localhost" in each)
+    assert f"{days} days left" in line
+    assert line[2] == mark
+
+
+async def test_a_proxy_may_hide_the_certificate() -> None:
+    """Behind a proxy the check says that the certificate seen may be the proxy's."""
+    world = World("five9", proxy_url="http://127.0.0.1:3128")
+    text, _ = await world.check()
+
+    assert "as seen through the proxy, which may show its own" in text
+
+
+# Accounts and failures --------------------------------------------------------------------------
+
+
+async def test_one_of_several() -> None:
+    """Only the account that is named is asked."""
+    first, second = World("five9"), World("voximplant", name="other")
+    config = Config((first.account, second.account), Path())
+
+    def client(account: Any, folder: Path) -> httpx.AsyncClient:
+        return (first if account.name == "acme" else second).client(account, folder)
+
+    lines, well = await Enquiries(config, first.clock, client).check("other")
+
+    assert well
+    assert lines[0] == "other (voximplant): signed in"
+    assert first.simulator.log == []
+    with pytest.raises(ConfigError, match="no account is called 'acne'; did you mean 'acme'"):
+        await Enquiries(config, first.clock, client).check("acne")
+
+
+async def test_a_bug_costs_one_account(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody expected fails its own account, with a place in the log."""
+    first, second = World("five9"), World("five9", name="other")
+    config = Config((first.account, second.account), Path())
+
+    def client(account: Any, folder: Path) -> httpx.AsyncClient:
+        if account.name == "acme":
+            raise LookupError("a bug")
+        return second.client(account, folder)
+
+    lines, well = await Enquiries(config, second.clock, client).check()
+
+    assert not well
+    assert lines[:2] == live.broken("acme", LookupError())
+    assert "other (five9): signed in" in lines
+    assert "a bug" in caplog.text
+
+
+async def test_a_certificate_file_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    """An account whose certificate file cannot be read says so, without a traceback."""
+    world = World("five9", tls={"ca_file": "none.pem"})
+    lines, well = await Enquiries(Config((world.account,), Path()), world.clock).check()
+
+    assert not well
+    assert lines[0] == "acme: not checked"
+    assert "No such file" in lines[1]
+    assert "check tls:" in lines[1]
+    assert caplog.text == ""
+
+
+async def test_a_failed_feed_says_what_to_do() -> None:
+    """A feed that fails says why, and what helps; the others are read."""
+    world = World("five9")
+    world.simulator.fail_next("fault:Server", operation="getStatistics")
+    text, well = await world.check()
+
+    assert not well
+    assert "ACDStatus: failed (server): ServerFault" in text
+    assert "To do: the platform, or a proxy before it, is in trouble" in text
+    assert "AgentState: ok, " in text
+
+
+async def test_a_session_that_ends() -> None:
+    """Where the session ends, feeds that were not read say so."""
+    world = World("five9")
+    world.simulator.fail_next("fault:SessionClosed", operation="getStatistics")
+    text, well = await world.check()
+
+    assert not well
+    assert "ACDStatus: failed (session)" in text
+    assert "AgentState: failed (session): not read: the session had ended" in text
+
+
+async def test_a_wait_without_end() -> None:
+    """A feed whose turn comes only after the whole visit's time is not waited for."""
+    limits = {"QueryStatistics": {60: 100, 3600: 4}, "QueryChangedStatistics": {60: 30}}
+    world = World("five9", {"limits": limits})
+    text, well = await world.check()
+
+    assert not well
+    assert "failed (throttled): not asked: its turn comes only in " in text
+    assert world.clock.now - MORNING < 900
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_secrets_stay_secret(provider: str, caplog: pytest.LogCaptureFixture) -> None:
+    """No secret is in what check and discover print, nor in the log at debug level."""
+    world = World(
+        provider, agents="name", **({"smartqueue": {}} if provider == "voximplant" else {})
+    )
+    with caplog.at_level(logging.DEBUG):
+        checked, _ = await world.check()
+        offered, _ = await world.enquiries.discover("acme")
+    said = "\n".join((checked, *offered, caplog.text))
+    named = ("password", "api_secret", "api_key", "client_secret", "private_key")
+    secrets = {str(world.options[name]) for name in named if name in world.options}
+    if provider == "voximplant":
+        secrets |= {*world.simulator.secrets.values(), "BEGIN PRIVATE"}
+    people = {each.name for each in world.floor.agents.values()}
+    people |= {each.username for each in world.floor.agents.values()}
+    people -= {identity for each in world.options.get("objects", ()) for identity in each["ids"]}
+
+    assert [each for each in sorted(secrets) if each in said] == []
+    assert [each for each in sorted(people) if each in checked + "\n".join(offered)] == []
+
+
+async def test_a_limit_of_nothing() -> None:
+    """Where a limit allows no request at all, the feeds that need one are to be left out."""
+    asked = against([Limit("x", 60.0, 0)], {"first": {"x": 0.1}, "second": {"y": 1.0}})
+
+    assert [each.fits for each in asked] == [False]
+    assert asked[0].advice({"first": 10.0}) == "over the limit. Leave these feeds out: first"
+    assert against([Limit("x", 60.0, 0)], {})[0].fits
+
+
+async def test_five9_permissions_cannot_be_read() -> None:
+    """Where permissions cannot be read that is said, and none is called missing."""
+    world = World("five9")
+    world.simulator.fail_next("fault:Server", 5, operation="getMyPermissions")
+    text, well = await world.check()
+
+    assert not well
+    assert "permissions and licences: not read (server)" in text
+    assert "missing. " not in text
+    assert "4 queues" in text
+
+
+async def test_what_did_not_fit() -> None:
+    """Missing, unreadable and unmapped columns are hints."""
+    world = World("five9")
+    for kind in ("missing_column:Calls In Queue", "wrong_type", "extra_column:New"):
+        world.simulator.fail_next(kind, operation="getStatistics")
+    text, well = await world.check()
+
+    assert well, text
+    assert "ACDStatus: not in the answer: Calls In Queue" in text
+    assert "CampaignState: 1 columns are not mapped: see 'discover'" in text
+
+
+async def test_voximplant_account() -> None:
+    """An account that is frozen or not active is a fault."""
+    world = World("voximplant")
+    answer = world.simulator.answer("GetAccountInfo")
+    answer["result"] |= {"frozen": True, "active": False}
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("GetAccountInfo"):
+            return httpx.Response(200, json=answer)
+        transport = httpx.ASGITransport(world.simulator.app)
+        found = await transport.handle_async_request(request)
+        return httpx.Response(found.status_code, content=await found.aread())
+
+    def client(_: Any, __: Path) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(serve))
+
+    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
+    lines, well = await enquiries.check()
+
+    assert not well
+    assert "  ! the account is frozen: settle that with Voximplant" in lines
+    assert "  ! the account is not active: settle that with Voximplant" in lines
+
+
+async def test_looking_around_may_fail() -> None:
+    """Where the platform fails while it is looked around, that is a fault of its own."""
+    visit = Visit(World("five9").account, Broken(), Http.__new__(Http), {})
+    await survey(visit)
+
+    assert visit.survey.faults == ["looking around failed: not now"]
+
+
+class Broken(Collector):
+    """A collector to which nothing works."""
+
+    feeds = ()
+
+    def open(self) -> Any:
+        raise AssertionError("not asked for")
+
+    async def fetch(self, _: str) -> Any:
+        raise AssertionError("not asked for")
+
+    async def survey(self, _: Found) -> Survey:
+        raise ServerTrouble("not now")
+
+
+async def test_a_feed_that_takes_too_long() -> None:
+    """A feed that does not answer within its timeout has failed, and costs no other."""
+    world = World("five9", feeds={"ACDStatus": {"timeout": "1s"}})
+    held = asyncio.Event()
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        if b">ACDStatus<" in request.content:
+            await held.wait()
+        found = await httpx.ASGITransport(world.simulator.app).handle_async_request(request)
+        headers = {"content-type": found.headers["content-type"]}
+        return httpx.Response(found.status_code, headers=headers, content=await found.aread())
+
+    def client(_: Any, __: Path) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(serve))
+
+    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
+    lines, well = await enquiries.check()
+
+    assert not well
+    assert any("ACDStatus: failed (timeout): took longer than 1 s" in line for line in lines)
+    assert any("AgentState: ok" in line for line in lines)
+
+
+async def test_nothing_yet_for_ever() -> None:
+    """A platform that has nothing yet is asked a few times, and then that is its answer."""
+    world = World("brightpattern", {"polls_until_ready": 100})
+    text, well = await world.check()
+
+    assert not well
+    assert "subscription: failed (empty): HTTP 204: no data yet. To do: " in text
+
+
+def test_brightpattern_teams_without_services() -> None:
+    """A user whose teams have no visible service lacks either, and both are named."""
+    world = World("brightpattern", teams=[])
+    found = Found({"subscription": Reading({"subscription.services": Rows.of([])})})
+    result = Survey()
+    directory = Directory(services=[], teams=[Entry("1", "Blue")])
+    look(world.account, found, directory, result)  # type: ignore[arg-type]
+
+    (grant,) = (each for each in result.grants if "service metrics" in each.name)
+    assert grant.held is False
+    assert "its teams serve none, or a privilege is missing" in grant.loss
+
+
+async def test_an_objective_that_matches_nothing() -> None:
+    """An objective for what no account has is listed, and fails nothing."""
+    world = World("five9")
+    queue = next(iter(world.floor.queues))
+    written = [
+        QueueObjectives.model_validate({"match": {"queue": name}, "waiting_limit": {"warning": 7}})
+        for name in (queue, "Nobody")
+    ]
+    config = Config((world.account,), Path(), objectives_of(written, []))
+    lines, well = await Enquiries(config, world.clock, world.client).check()
+
+    assert well, lines
+    assert [line for line in lines if "matches nothing" in line] == [
+        f"? queues[1] matches nothing ({config.objectives.entries[1]})"
+    ]
+    assert "Nobody" in lines[-1]

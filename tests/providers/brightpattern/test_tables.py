@@ -1,0 +1,403 @@
+"""How answers become rows: keys, odd cells, sums, namesakes, dispositions; and bisection."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.errors import InvalidAnswer, Refused
+from exporter.logs import get_log
+from exporter.metrics.mapping import Folded, fold
+from exporter.providers.brightpattern import tables as t
+from exporter.providers.brightpattern.client import Declined
+from exporter.providers.brightpattern.config import BrightPatternConfig
+from exporter.providers.brightpattern.directory import Directory, Entry
+from exporter.providers.brightpattern.feeds import asked, feeds
+from exporter.providers.brightpattern.rows import UNLISTED_PAUSE, Grids
+from exporter.providers.brightpattern.subscription import (
+    LIMIT,
+    Layout,
+    Selection,
+    Statistic,
+    disposition_columns,
+    negotiate,
+)
+
+STATISTICS = Path(__file__).parents[3] / "../shared/reference/data/brightpattern-statistics.yaml"
+ID = "11111111-2222-3333-4444-55555555555"
+
+
+class Reader:
+    """An account's way from a JSON answer to series, without a wire."""
+
+    def __init__(self, directory: Directory | None = None, **options: Any) -> None:
+        account = {
+            "name": "acme",
+            "provider": "brightpattern",
+            "base_url": "https://acme.example.com",
+            "username": "api",
+            "api_secret": "x",
+            **options,
+        }
+        self.config = BrightPatternConfig.model_validate(account)
+        assert list(self.config.faults()) == []
+        self.scope = self.config.scope()
+        self.feed = next(iter(feeds(self.config, self.scope)))
+        self.tables = {table.name: table for table in self.feed.tables}
+        self.directory = directory or Directory()
+        self.layout = Layout(
+            list(asked(self.config, self.scope, self.tables)),
+            self.directory.selection(self.config),
+            "stat_name",
+        )
+        self.grids = Grids(self.feed.tables, self.scope, get_log("test"))
+        self.now = 1000.0
+
+    def row(self, grid: str, **cells: Any) -> dict[str, Any]:
+        """Write a row as the platform does, of the columns that are named."""
+        (block,) = self.layout.body().values()
+        columns = block[f"{grid}_grids"][0]["columns"]
+        return {c["id"]: cells[c["stat_name"]] for c in columns if c["stat_name"] in cells}
+
+    def fold(
+        self, services: Any = (), agents: Any = (), totals: Any = None, extra: Any = ()
+    ) -> Folded:
+        block = {
+            "stats_totals": totals or {},
+            "service_grids": [{"id": "services", "values": list(services)}, *extra],
+            "agent_grids": [{"id": "agents", "values": list(agents)}],
+        }
+        answer = self.layout.read(block)
+        reading = self.grids.reading(self.layout, answer, self.now, self.directory.names)
+        return fold(reading, self.tables, self.scope, raw=self.feed.raw)
+
+
+def values(folded: Folded, name: str) -> dict[str, float]:
+    """Return a family's values by their own labels, as written on the page."""
+    return {
+        label.decode().partition('account="acme"')[2].strip(",} "): value
+        for family, series in folded.series.items()
+        if family.name == f"contactcenter_{name}"
+        for label, value in zip(series.labels, series.values, strict=True)
+    }
+
+
+@pytest.mark.skipif(not STATISTICS.is_file(), reason="the list of statistics is not at hand")
+def test_every_known_statistic_has_its_place() -> None:
+    """Each statistic of the list is mapped, or known and left out on purpose."""
+    tables = {
+        "service": {*t.SERVICES.ignored, t.NAME, t.DISPOSITIONS},
+        "agent": {*t.EACH_AGENT.ignored, *t.EACH_AGENT.private, t.LOGIN, t.FULL_NAME, t.REASON},
+        "totals": set(t.TOTALS.ignored),
+    }
+    tables["agent"].add(t.DISPOSITIONS)
+    reader = Reader(agents="name")
+    for grid, name in reader.layout.statistics:
+        tables[{"services": "service", "agents": "agent"}[grid]].add(name)
+    listed = yaml.safe_load(STATISTICS.read_text(encoding="utf-8"))["statistics"]
+    assert len(listed) == 46
+    for each in listed:
+        for grid in each["grids"]:
+            assert each["name"] in {*tables[grid], "SUM"}, (grid, each["name"])
+
+
+def test_cells_of_every_type() -> None:
+    """Texts and bare numbers are read alike; nothing, in any spelling, makes no series."""
+    reader = Reader(ratio_scale="percent")
+    rows = [
+        reader.row("service", name="1", in_calls_waiting="2", service_level="95.5"),
+        reader.row("service", name=3, in_calls_waiting=4, service_level=0),
+        reader.row("service", name="a", in_calls_waiting="", service_level=None),
+        reader.row("service", name="b", in_calls_waiting="n/a", service_level="180"),
+        reader.row("service", name="c", in_calls_waiting=True, service_level=[1]),
+        reader.row("service", in_calls_waiting="9"),
+        reader.row("service", name="", in_calls_waiting="9"),
+        "no row",
+    ]
+    folded = reader.fold(rows)
+    assert values(folded, "queue_contacts_waiting") == {
+        'queue="1",media="all"': 2,
+        'queue="3",media="all"': 4,
+    }
+    assert values(folded, "queue_service_level_ratio") == {
+        'queue="1",media="all",window="day"': 0.955,
+        'queue="3",media="all",window="day"': 0,
+    }
+    rejected = folded.schemas["subscription.services"].rejected
+    assert rejected == {"in_calls_waiting": 2, "service_level": 2}
+
+
+def test_scale_is_the_accounts_word() -> None:
+    """A ratio is read as it is said to be written; above the whole it is refused."""
+    reader = Reader(ratio_scale={"service_level": "fraction"})
+    row = reader.row(
+        "service", name="a", service_level="0.8", in_calls_abandoned_percent_per_day="8"
+    )
+    folded = reader.fold([row])
+    assert list(values(folded, "queue_service_level_ratio").values()) == [0.8]
+    assert list(values(folded, "queue_abandoned_ratio").values()) == [0.08]
+    reader = Reader(ratio_scale="fraction")
+    folded = reader.fold([reader.row("service", name="a", service_level="80")])
+    assert values(folded, "queue_service_level_ratio") == {}
+
+
+def test_a_scale_that_nobody_told_is_not_guessed() -> None:
+    """Without a scale a share is refused and counted, but for zero and for a percent sign."""
+    reader = Reader()
+    rows = [
+        reader.row("service", name=name, service_level=cell)
+        for name, cell in (("a", "0.8"), ("b", "80"), ("c", "1"), ("d", "0"), ("e", "80%"))
+    ]
+    folded = reader.fold(rows)
+    assert values(folded, "queue_service_level_ratio") == {
+        'queue="d",media="all",window="day"': 0,
+        'queue="e",media="all",window="day"': 0.8,
+    }
+    assert folded.schemas["subscription.services"].rejected == {"service_level": 3}
+
+
+def test_agents_are_counted_by_state() -> None:
+    """Every row counts, logged-out ones too; a strange word is other, and reported."""
+    reader = Reader()
+    words = ("ready", "Ready", "busy", "after_call_work", "not_ready", "", "0", 0, None, "odd")
+    rows = [
+        reader.row("agent", login_id=f"a{n}", acd_state=word, reason="")
+        for n, word in enumerate(words)
+    ]
+    folded = reader.fold(agents=rows)
+    assert {k: v for k, v in values(folded, "agents").items() if v} == {
+        'state="ready"': 2,
+        'state="on_contact"': 1,
+        'state="after_contact_work"': 1,
+        'state="not_ready"': 1,
+        'state="logged_out"': 4,
+        'state="other"': 1,
+    }
+    assert values(folded, "agents_not_ready") == {'reason="unspecified"': 1}
+    assert folded.schemas["subscription.agents"].unmapped["state"] == {"odd"}
+
+
+def test_counts_of_all_agents_need_all_cells() -> None:
+    """Where one agent's cell is missing, sums and counts over all agents are left out."""
+    reader = Reader()
+    whole = {"acd_state": "ready", "reason": "", "agent_total_ready_time": "5"}
+    good = [reader.row("agent", login_id=x, **whole) for x in "ab"]
+    folded = reader.fold(agents=good)
+    assert values(folded, "agents_state_seconds_total") == {'state="ready"': 10}
+    for spoiled in (
+        reader.row("agent", login_id="c", acd_state="ready"),
+        reader.row("agent", login_id="c", **{**whole, "agent_total_ready_time": "n/a"}),
+        reader.row("agent", **whole),
+    ):
+        assert values(reader.fold(agents=[*good, spoiled]), "agents_state_seconds_total") == {}
+    no_state = reader.row("agent", login_id="c", agent_total_ready_time="5")
+    assert values(reader.fold(agents=[*good, no_state]), "agents") == {}
+    with pytest.raises(InvalidAnswer):
+        reader.fold(agents=[reader.row("agent", **{**whole, "login_id": ""})])
+
+
+def test_not_ready_reasons_are_capped() -> None:
+    """Past fifty reasons, the rarest are counted together."""
+    reader = Reader()
+    rows = [
+        reader.row("agent", login_id=f"a{n}", acd_state="not_ready", reason=f"r{n}")
+        for n in range(60)
+    ]
+    reasons = values(reader.fold(agents=rows), "agents_not_ready")
+    assert len(reasons) == 51
+    assert reasons['reason="other"'] == 10
+
+
+def test_each_agent() -> None:
+    """Per-agent figures: state and its steady start, medium, sums, next state."""
+    reader = Reader(agents="id")
+    cells = {
+        "login_id": "ann",
+        "acd_state": "busy",
+        "acd_next_state": "not_ready",
+        "state_duration": "100",
+        "active_item_media_type": "VOICE",
+        "in_calls_handled_per_day": "3",
+        "out_calls_handled_per_day": "4",
+    }
+    folded = reader.fold(agents=[reader.row("agent", **cells)])
+    assert values(folded, "agent_state_since_timestamp_seconds") == {'agent="ann"': 900}
+    assert values(folded, "agent_contacts_active") == {'agent="ann",media="voice"': 1}
+    assert values(folded, "agent_next_state") == {'agent="ann",state="not_ready"': 1}
+    assert values(folded, "agent_contacts_handled_total") == {'agent="ann",media="all"': 7}
+    reader.now += 5.9
+    cells |= {"state_duration": "105", "active_item_media_type": "Fax"}
+    folded = reader.fold(agents=[reader.row("agent", **cells)])
+    assert values(folded, "agent_state_since_timestamp_seconds") == {'agent="ann"': 900}
+    assert values(folded, "agent_contacts_active") == {'agent="ann",media="other"': 1}
+    cells |= {"acd_state": "ready", "state_duration": "n/a", "out_calls_handled_per_day": ""}
+    folded = reader.fold(agents=[reader.row("agent", **cells)])
+    assert values(folded, "agent_state_since_timestamp_seconds") == {}
+    assert values(folded, "agent_contacts_handled_total") == {}
+    assert values(folded, "agents_contacts_handled_total") == {}
+    nothing = dict.fromkeys(("in_calls_handled_per_day", "out_calls_handled_per_day"), "")
+    rows = [reader.row("agent", **cells), reader.row("agent", **{**cells, **nothing})]
+    rows[0] |= reader.row("agent", out_calls_handled_per_day="4")
+    folded = reader.fold(agents=rows)
+    assert values(folded, "agents_contacts_handled_total") == {"": 7}
+
+
+def test_namesakes_are_told_apart() -> None:
+    """Two services of one name have a grid each, and show as name (id); others are not mixed."""
+    directory = Directory([Entry(f"{ID}A", "Sales"), Entry(f"{ID}B", "Sales"), Entry("C", "Chat")])
+    reader = Reader(directory)
+    (block,) = reader.layout.body().values()
+    assert [each.get("service_ids") for each in block["service_grids"]] == [
+        None,
+        [f"{ID}A"],
+        [f"{ID}B"],
+    ]
+    rows = [
+        reader.row("service", name=name, in_calls_waiting=waiting)
+        for name, waiting in (("Sales", "1"), ("Sales", "2"), ("Chat", "3"))
+    ]
+    extra = [{"id": f"{ID}A", "values": rows[:1]}, {"id": f"{ID}B", "values": rows[1:2]}]
+    assert values(reader.fold(rows, extra=extra), "queue_contacts_waiting") == {
+        f'queue="Sales ({ID}A)",media="all"': 1,
+        f'queue="Sales ({ID}B)",media="all"': 2,
+        'queue="Chat",media="all"': 3,
+    }
+    info = directory.reading(reader.layout.selection).tables["directory.services"]
+    assert [row[0] for row in info.cells] == [f"Sales ({ID}A)", f"Sales ({ID}B)", "Chat"]
+
+
+def test_unlisted_service_is_shown_once_it_has_stood_for_a_while() -> None:
+    """A name that the directory lacks may be a spoiled cell, so it is believed when it stays."""
+    reader = Reader(Directory([Entry("C", "Chat")]))
+    rows = [
+        reader.row("service", name=name, in_calls_waiting="1") for name in ("Chat", "New", "Two")
+    ]
+    rows.append(rows[-1])
+    assert len(values(reader.fold(rows), "queue_contacts_waiting")) == 1
+    assert reader.grids.unlisted == {"New", "Two"}
+    reader.now += UNLISTED_PAUSE
+    shown = values(reader.fold(rows), "queue_contacts_waiting")
+    assert len(shown) == 2  # two rows of one name are never believed
+    reader.fold(rows[:1])
+    assert len(values(reader.fold(rows), "queue_contacts_waiting")) == 1
+
+
+def test_filters_by_name_and_id() -> None:
+    """Wanted names become ids; none found is refused, for none would mean all."""
+    directory = Directory([Entry(f"{ID}A", "Sales"), Entry(f"{ID}B", "1")], [Entry("T", "Blue")])
+    reader = Reader(directory, services=["1", f"{ID}a"], teams=["Blue", "Red"])
+    (block,) = reader.layout.body().values()
+    assert block["service_grids"][0]["service_ids"] == [f"{ID}B", f"{ID}A"]
+    assert block["agent_grids"][0]["team_ids"] == ["T"]
+    assert directory.unknown(reader.config) == {"Red"}
+    with pytest.raises(Refused):
+        Directory([], []).selection(reader.config)
+    assert Directory().selection(Reader(services=[f"{ID}A"]).config).services == (f"{ID}A",)
+
+
+def test_grid_cut_at_its_limit_is_refused() -> None:
+    """As many rows as were allowed may be fewer than there are."""
+    reader = Reader()
+    row = reader.row("agent", login_id="a", acd_state="ready", reason="")
+    with pytest.raises(InvalidAnswer, match="cut"):
+        reader.fold(agents=[row] * LIMIT)
+
+
+def test_block_of_the_wrong_shape_is_invalid_or_absent() -> None:
+    """Grids that are no grids are left out; a block that is none is invalid."""
+    reader = Reader()
+    with pytest.raises(InvalidAnswer):
+        reader.layout.read([])
+    for odd in (None, {}, [None], [{"id": "services"}], [{"id": "services", "values": "x"}]):
+        answer = reader.layout.read({"service_grids": odd, "stats_totals": [], "agent_grids": 5})
+        assert answer.grids == {}
+
+
+def test_totals_and_raw() -> None:
+    """Totals are exported where mapped; raw shows the known others."""
+    mapping = {"agents_ready + agents_logged": {"metric": "custom_both"}}
+    reader = Reader(statistics={"totals": mapping}, feeds={"subscription": {"raw": True}})
+    folded = reader.fold(totals={"agents_ready": "3", "agents_logged": 4, "in_calls_waiting": "5"})
+    assert values(folded, "custom_both") == {"": 7}
+    raw = values(folded, "raw_value")
+    assert raw['table="subscription.totals",object="",column="in_calls_waiting"'] == 5
+
+
+def test_disposition_columns() -> None:
+    """Names that cannot be told apart, and those past the cap, are counted together."""
+    columns = disposition_columns(["Sale", "SALE!", "No Sale", "Other", "—", "Login ID"])
+    assert columns == {
+        "No Sale": ("No Sale",),
+        "other": ("Login ID", "Other", "SALE!", "Sale", "—"),
+    }
+    many = disposition_columns(f"d{n:03}" for n in range(70))
+    assert len(many) == 51
+    assert len(many["other"]) == 20
+    assert disposition_columns([]) == {}
+
+
+def test_dispositions_of_agents() -> None:
+    """Each disposition is a column of its own, asked for by name."""
+    directory = Directory(dispositions=["Sale", "No Sale"])
+    reader = Reader(directory, agents="id")
+    (block,) = reader.layout.body().values()
+    columns = block["agent_grids"][0]["columns"]
+    by_name = {tuple(c["dispositions"]): c["id"] for c in columns if "dispositions" in c}
+    row = reader.row("agent", login_id="ann") | {by_name["Sale",]: "2", by_name["No Sale",]: ""}
+    assert values(reader.fold(agents=[row]), "agent_dispositions_total") == {
+        'agent="ann",disposition="Sale"': 2
+    }
+
+
+class Taker:
+    """A platform that declines some statistics, or more than so many of them."""
+
+    def __init__(self, *declined: str, most: int = 1000) -> None:
+        self.declined = declined
+        self.most = most
+        self.posts: list[list[Statistic]] = []
+        self.active: list[Statistic] = []
+
+    async def post(self, statistics: Any) -> None:
+        self.posts.append(list(statistics))
+        if len(statistics) > self.most or any(x.name in self.declined for x in statistics):
+            raise Declined("1", "no")
+        self.active = list(statistics)
+
+
+WANTED = [
+    *(Statistic("services", name) for name in ("name", *(f"s{n}" for n in range(20)))),
+    *(Statistic("agents", name) for name in ("login_id", *(f"a{n}" for n in range(20)))),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "declined", [("s3",), ("a19",), ("s0", "a0"), ("s1", "s2", "s3", "a5", "a6")]
+)
+async def test_bisection_finds_exactly_what_is_declined(declined: tuple[str, ...]) -> None:
+    """What is declined is found in few steps, and the rest is what is subscribed to."""
+    taker, found = Taker(*declined), set[Statistic]()
+    good = await negotiate(WANTED, found, taker.post, "why")
+    assert {each.name for each in found} == set(declined)
+    assert set(good) == set(taker.active) == {x for x in WANTED if x.name not in declined}
+    assert len(taker.posts) <= 4 + 12 * len(declined)
+
+
+@pytest.mark.anyio
+async def test_bisection_of_whole_grids() -> None:
+    """A grid whose key is declined is left out; where nothing is taken, that is said."""
+    taker, found = Taker("login_id"), set[Statistic]()
+    good = await negotiate(WANTED, found, taker.post, "why")
+    assert {each.grid for each in good} == {"services"}
+    with pytest.raises(Refused, match="why"):
+        await negotiate(WANTED, set(), Taker("login_id", "name").post, "why")
+    small = Taker(most=10)
+    assert len(await negotiate(WANTED, set(), small.post, "why")) == 10
+    assert len(small.active) == 10
+
+
+def test_selection_without_a_directory() -> None:
+    """Where nothing is known of names, everything visible is asked for."""
+    assert Directory().selection(Reader().config) == Selection()

@@ -1,0 +1,364 @@
+"""Five9 from end to end: floor → wire → client → tables → page, under faults, on virtual time."""
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from exporter.simulators.floor.floor import Floor
+from support.five9 import LIMITS_OF_2015, MIDNIGHT, STEPPED, Centre, Series
+
+pytestmark = pytest.mark.anyio
+
+MORNING = MIDNIGHT + 9 * 3600
+EVERY_FEED = {
+    name: {"interval": "10s", "stale_after": "40s"}
+    for name in (
+        *("ACDStatus", "AgentState", "CampaignState", "OutboundCampaignManager"),
+        *("InboundCampaignStatistics", "OutboundCampaignStatistics"),
+        *("AutodialCampaignStatistics", "AgentStatistics"),
+    )
+} | {"account": {"interval": "5m"}}
+FAULTS = (
+    *("html502", "html503", "cut", "garbage", "doctype", "empty_table", "blank_rows"),
+    *("fault:SessionClosed", "fault:SessionNotInitialized", "fault:OperationsLimitExceeded"),
+    *("fault:UnknownTimestamp", "fault:StatisticsNotRequested", "fault:ConfigurationChanged"),
+    *("fault:Server", "fault:ServiceUnavailable", "fault:UserAlreadyLoggedIn", "reset"),
+)
+# Falls of a day total happen at midnight only; the floor makes no corrections.
+_SILENT_DAY_FIGURES = ("queue_longest_wait_window_seconds", "campaign_longest_wait_seconds")
+
+
+class Comparison:
+    """Compares the page with what the floor said when each feed was last read."""
+
+    def __init__(self, centre: Centre, *, streamed: bool, deletes: bool = True) -> None:
+        self.centre = centre
+        self.streamed = streamed
+        self.deletes = deletes
+        self.equal = self.absent = self.ticks = 0
+        self.wrong: list[str] = []
+        self.highest = 0.0
+
+    def compare(self) -> None:
+        """Compare once."""
+        page = self.centre.page()
+        self.ticks += 1
+        for feed, (_, truth) in self.centre.collector.noted.items():
+            self._compare_feed(feed, truth, page)
+
+    def _compare_feed(
+        self, feed: str, truth: Mapping[Series, float], page: Mapping[Series, float]
+    ) -> None:
+        names = {name for name, _ in truth}
+        for key, now in truth.items():
+            expected = self._held(key, now)
+            shown = page.get(key)
+            if shown is None:
+                self.absent += 1
+            elif self._same(key[0], expected, shown):
+                self.equal += 1
+            else:
+                self.wrong.append(f"{self.centre.clock.now}: {feed} {key}: {expected} != {shown}")
+        if feed in ("ACDStatus", "AgentState", "CampaignState", "OutboundCampaignManager"):
+            ghosts = {key for key in page if key[0] in names} - truth.keys()
+            self.wrong += [f"{self.centre.clock.now}: {feed}: {key} is no more" for key in ghosts]
+
+    def _held(self, key: Series, now: float) -> float:
+        """Return what to expect of a sum over agents: it is held when one of them is deleted."""
+        if key[0] != "contactcenter_agents_contacts_handled_total" or not self.deletes:
+            return now
+        self.highest = max(self.highest, now)
+        return self.highest
+
+    def _same(self, name: str, expected: float, shown: float) -> bool:
+        if name.endswith(_SILENT_DAY_FIGURES) and not self.streamed:
+            return shown <= expected + 0.001  # the platform says no more until something changes
+        step = STEPPED.get(name, 0.0) if self.streamed else 0.0
+        return abs(expected - shown) <= step + 0.003  # Five9 rounds to milliseconds
+
+
+def inject(centre: Centre, chance: random.Random) -> None:
+    """Break something now and then, and change what there is."""
+    simulator, floor = centre.simulator, centre.floor
+    if chance.random() < 0.04:
+        simulator.fail_next(chance.choice(FAULTS))
+    if chance.random() < 0.004:
+        simulator.expire_session()
+    if chance.random() < 0.01:
+        simulator.forget_timestamps()
+    if chance.random() < 0.01:
+        floor.surge(chance.choice(list(floor.queues)), chance.randrange(1, 9))
+    if chance.random() < 0.005:
+        name = f"Extra {chance.randrange(3)}"
+        (floor.remove_queue if name in floor.queues else floor.add_queue)(name)
+    if chance.random() < 0.005:
+        temporary = [name for name in floor.agents if name.startswith("temp")]
+        if temporary and chance.random() < 0.5:
+            floor.remove_agent(temporary[0])
+        else:
+            floor.add_agent(f"temp{round(centre.clock.now)}@example.com")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"stream_durations": True, "nil_style": "nil", "state_case": "upper"},
+        {
+            "stream_durations": False,
+            "announce_added": False,
+            "empty_containers": True,
+            "state_case": "lower",
+            "fcr_style": "count_percent",
+            "envelope_prefix": "soap",
+        },
+    ],
+    ids=["streaming", "silent"],
+)
+async def test_figures_equal_the_floor_or_are_absent(switches: dict[str, object]) -> None:
+    """Over a day of 2,000 ticks with faults, no figure on the page is ever wrong."""
+    centre = Centre(start=MORNING, agents="id", feeds=EVERY_FEED, long_poll="2s", switches=switches)
+    comparison = Comparison(centre, streamed=bool(switches["stream_durations"]))
+    chance = random.Random(11)
+    beat = [MORNING]
+
+    def watch() -> None:
+        if centre.clock.now >= beat[0]:
+            beat[0] = centre.clock.now + 10
+            inject(centre, chance)
+            comparison.compare()
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(until=MORNING + 20_600):
+        assert comparison.wrong[:5] == []
+        assert comparison.ticks >= 2_000
+        assert comparison.absent < 0.15 * comparison.equal
+    assert centre.simulator.max_in_flight == 1
+    assert centre.simulator.overlaps == []
+
+
+async def test_counters_cross_midnight_as_resets() -> None:
+    """Day totals restart at the account's midnight, and no fall is taken for a correction."""
+    start = MIDNIGHT + 86_400 - 1800
+    floor = Floor(agents=20, queues=6, campaigns=6, seed=3, start=MIDNIGHT)
+    floor.advance(start)
+    centre = Centre(start=start, floor=floor, feeds=EVERY_FEED)
+    comparison = Comparison(centre, streamed=False, deletes=False)
+    beat = [start]
+
+    def watch() -> None:
+        if centre.clock.now >= beat[0]:
+            beat[0] = centre.clock.now + 5
+            comparison.compare()
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(until=start + 5400):
+        assert comparison.wrong[:5] == []
+        assert centre.metric("corrections_total", feed="InboundCampaignStatistics") == 0
+    before = centre.collector.noted["InboundCampaignStatistics"][1]
+    assert max(value for (name, _), value in before.items() if name.endswith("offered_total")) < 50
+
+
+async def test_wrong_password_is_tried_once() -> None:
+    """Rejected credentials mean one request, no figures, a page, and a long pause."""
+    centre = Centre(password="wrong")
+    async with centre.running(until=MIDNIGHT + 890):
+        assert [record.outcome for record in centre.simulator.log] == ["401"]
+        assert centre.metric("up") == 0
+        assert centre.metric("session_signins_total", outcome="auth") == 1
+        assert centre.page() == {}
+
+
+async def test_password_changed_while_running() -> None:
+    """Credentials rejected in mid-session take the figures off the page after one new sign-in."""
+    centre = Centre(feeds=EVERY_FEED)
+
+    def change() -> None:
+        if centre.clock.now > MIDNIGHT + 100:
+            centre.simulator.password = "new"
+
+    centre.clock.watchers.append(change)
+    async with centre.running(until=MIDNIGHT + 900):
+        refused = [record for record in centre.simulator.log if record.outcome == "401"]
+        assert len(refused) == 2
+        assert centre.page() == {}
+        assert centre.metric("up") == 0
+
+
+async def test_sign_out_closes_the_session() -> None:
+    """Ending the exporter closes the session, which frees the licence."""
+    centre = Centre()
+    async with centre.running(until=MIDNIGHT + 30):
+        pass
+    assert centre.simulator.log[-1].operation == "closeSession"
+    assert centre.simulator.log[-1].outcome == "ok"
+
+
+async def test_vanished_queue_leaves_the_page() -> None:
+    """A skill that is deleted, and one that is added, show with the next refresh."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    name = next(name for name, queue in centre.floor.queues.items() if queue.media == "voice")
+    async with centre.running(until=MORNING + 60):
+        assert any(("queue", name) in labels for _, labels in centre.page())
+        centre.floor.remove_queue(name)
+        centre.floor.add_queue("Brand new")
+        centre.clock.ended.clear()
+        centre.clock.end = float("inf")
+    assert centre.simulator.max_in_flight == 1
+
+
+async def test_daylight_saving_is_sent_again() -> None:
+    """When the zone's offset changes, the view settings are sent again with the new one."""
+    change = datetime(2026, 11, 1, 5, 40, tzinfo=UTC).timestamp()  # 20 minutes before it
+    floor = Floor(agents=5, queues=3, campaigns=3, seed=3, start=change)
+    zone = {"time_zone": "America/New_York"}
+    centre = Centre(start=change, floor=floor, view=zone)
+    async with centre.running(until=change + 3600):
+        sent = [r for r in centre.simulator.log if r.operation == "setSessionParameters"]
+        assert len(sent) == 2
+        assert centre.metric("up") == 1
+
+
+async def test_empty_table_is_confirmed_before_it_wipes_the_page() -> None:
+    """An empty answer right after a full one is read again at once, and the page stays whole."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    seen: list[int] = []
+
+    def watch() -> None:
+        if 60 < centre.clock.now - MORNING < 61:
+            centre.simulator.forget_timestamps()
+            centre.simulator.fail_next("empty_table", operation="getStatistics")
+        if centre.clock.now - MORNING > 30:
+            page = centre.page()
+            seen.append(sum(name == "contactcenter_queue_contacts_waiting" for name, _ in page))
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(until=MORNING + 120):
+        assert min(seen) > 0
+        assert any(record.outcome == "empty_table" for record in centre.simulator.log)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.slow
+async def test_a_day_within_the_limits_of_2015() -> None:
+    """With all feeds at their defaults, figures are fresh all day and no limit is met."""
+    centre = Centre(switches={"limits": LIMITS_OF_2015})
+    ages: dict[str, list[float]] = {feed.name: [] for feed in centre.collector.feeds}
+    beat = [MIDNIGHT]
+
+    def watch() -> None:
+        if centre.clock.now >= beat[0]:
+            beat[0] = centre.clock.now + 1
+            for feed, found in ages.items():
+                read = centre.collector.noted.get(feed, (MIDNIGHT, {}))[0]
+                found.append(centre.clock.now - read)
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(until=MIDNIGHT + 86_400):
+        outcomes = {record.outcome for record in centre.simulator.log}
+        assert outcomes <= {"ok", "nothing"}
+        for feed, found in ages.items():
+            started = found[600:]  # the eight full reads are spread over the first ten minutes
+            p99, worst = sorted(found)[int(0.99 * len(found))], max(started)
+            print(f"{feed}: p99 {p99:.1f} s, worst {worst:.1f} s of {len(found)}")
+            if feed in ("ACDStatus", "AgentState"):
+                assert p99 <= 15
+            assert worst <= (2_000 if feed == "account" else 90)
+    print(len(centre.simulator.log), "requests")
+    assert centre.simulator.max_in_flight == 1
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.slow
+async def test_too_fast_a_configuration_keeps_the_limits() -> None:
+    """Every feed at one second meets no limit: calls are spaced evenly instead."""
+    fast = {name: {"interval": "1s"} for name in EVERY_FEED}
+    centre = Centre(feeds=fast, switches={"limits": LIMITS_OF_2015})
+    async with centre.running(until=MIDNIGHT + 4 * 3600):
+        assert {record.outcome for record in centre.simulator.log} <= {"ok", "nothing"}
+        updates = [r for r in centre.simulator.log if r.operation == "getStatisticsUpdate"]
+        assert len(updates) > 3_500
+
+
+async def test_crash_loop_keeps_the_limits() -> None:
+    """An exporter that is restarted every 40 seconds never meets a limit either."""
+    centre = Centre(switches={"limits": LIMITS_OF_2015})
+    for _ in range(100):
+        async with centre.running(until=centre.clock.now + 40):
+            pass
+        centre = Centre(before=centre)
+    log = centre.simulator.log
+    assert {record.outcome for record in log} <= {"ok", "nothing"}
+    assert sum(record.operation == "getStatistics" for record in log) > 10
+
+
+async def test_a_table_without_columns_is_asked_for_them() -> None:
+    """Where an answer has rows and no columns, the columns are read by their own operation."""
+    centre = Centre(start=MORNING)
+    centre.simulator.fail_next("no_columns", operation="getStatistics")
+    async with centre.running(until=MORNING + 30):
+        operations = {record.operation for record in centre.simulator.log}
+        assert "getColumnNames" in operations
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+
+
+async def test_a_user_taken_over_by_somebody_signs_in_again() -> None:
+    """A user who is said to be logged in elsewhere again and again is signed in anew."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED, long_poll=0)
+    centre.simulator.fail_next("fault:UserAlreadyLoggedIn", 12, operation="getStatisticsUpdate")
+    async with centre.running(until=MORNING + 200):
+        signed_in = centre.metric("session_signins_total", outcome="ok")
+        assert signed_in is not None
+        assert signed_in >= 2
+        assert centre.metric("up") == 1
+
+
+async def test_limits_of_the_users_own_are_kept() -> None:
+    """A ``budget:`` holds where the platform's own counters allow more."""
+    budget = {"query_changed_statistics": {"minute": 6}, "query_statistics": {"minute": 4}}
+    centre = Centre(start=MORNING, feeds=EVERY_FEED, budget=budget)
+    async with centre.running(until=MORNING + 900):
+        updates = [r.start for r in centre.simulator.log if r.operation == "getStatisticsUpdate"]
+        spans = [b - a for a, b in zip(updates, updates[6:], strict=False)]
+        assert len(updates) > 60
+        assert min(spans) > 59
+
+
+async def test_a_met_limit_is_waited_out() -> None:
+    """Where the platform says that a limit is met, the operation rests for a window."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    centre.simulator.fail_next("fault:OperationsLimitExceeded", operation="getStatisticsUpdate")
+    async with centre.running(until=MORNING + 300):
+        met = [r for r in centre.simulator.log if "OperationsLimitExceeded" in r.outcome]
+        after = [
+            r.start
+            for r in centre.simulator.log
+            if r.operation == "getStatisticsUpdate" and r.start > met[0].start
+        ]
+        assert len(met) == 1
+        assert after[0] - met[0].start >= 59
+        assert centre.metric("up") == 1
+
+
+async def test_rows_of_skills_not_allowed_are_told() -> None:
+    """A missing permission shows as zero, and hides rows without any error."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    centre.simulator.permissions["AllSkills"] = False
+    async with centre.running(until=MORNING + 60):
+        page = centre.page()
+        hidden = [v for (_, labels), v in page.items() if ("permission", "AllSkills") in labels]
+        assert hidden == [0.0]
+        assert not any(name == "contactcenter_queue_contacts_waiting" for name, _ in page)
+
+
+async def test_a_type_without_permission_fails_alone() -> None:
+    """A statistic type that this user may not read is that feed's failure only."""
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    centre.simulator.permissions["Campaigns"] = False
+    async with centre.running(until=MORNING + 90):
+        assert centre.metric("feed_up", feed="CampaignState") == 0
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+        assert centre.metric("session_signins_total", outcome="ok") == 1

@@ -1,0 +1,289 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.metrics.reading import Rows
+from exporter.providers.five9.answers import Statistics, Update
+from exporter.providers.five9.rows import Grid
+from exporter.providers.five9.tables import (
+    ACD_STATUS,
+    AGENT_STATE,
+    RUNNING,
+    STATE_START,
+)
+
+SERVER = 1_760_000_000_000  # their clock, in milliseconds
+QUEUES = ["Skill Name", "Calls In Queue", "Current Longest Queue Time"]
+AGENTS = ["Username", "State", "State Duration", "On Hold Duration"]
+
+Row = list[str | None]
+
+
+def queues(*rows: Row, timestamp: int = SERVER, headers: list[str] | None = None) -> Grid:
+    statistics = Statistics(QUEUES if headers is None else headers, list(rows), timestamp)
+    return Grid(ACD_STATUS, statistics, RUNNING["ACDStatus"], 100.0)
+
+
+def agents(*rows: Row) -> Grid:
+    return Grid(AGENT_STATE, Statistics(AGENTS, list(rows), SERVER), RUNNING["AgentState"], 100.0)
+
+
+def change(*changes: tuple[str, str, str | None], seconds: float = 0) -> Update:
+    return Update(changes=list(changes), timestamp=SERVER + int(seconds * 1000))
+
+
+def shown(grid: Grid, now: float = 100.0) -> list[list[object]]:
+    return [list(row) for row in grid.rows(now, {}).cells]
+
+
+def test_a_full_table() -> None:
+    """A table's rows are shown as they came, under the headers as they came."""
+    grid = queues(["Billing", "3", "0"], ["Sales", None, None])
+
+    assert grid.rows(100.0, {"dispositions": frozenset({"x"})}) == Rows(
+        QUEUES,
+        [["Billing", "3", "0"], ["Sales", None, None]],
+        {"dispositions": frozenset({"x"})},
+    )
+    assert grid.size == 2
+
+
+def test_ragged_rows() -> None:
+    """Rows are as wide as the headers: short ones are filled with null, long ones cut."""
+    assert shown(queues(["a"], ["b", "1", None, "x"])) == [["a", None, None], ["b", "1", None]]
+
+
+@pytest.mark.parametrize("name", [None, "", " "])
+def test_rows_without_a_name(name: str | None) -> None:
+    """A row that does not name its object is left out."""
+    assert queues([name, "1", "0"]).size == 0
+
+
+def test_namesakes() -> None:
+    """Of two rows with one name the first stays."""
+    assert shown(queues(["a", "1", None], ["a", "2", None])) == [["a", "1", None]]
+
+
+@pytest.mark.parametrize("headers", [[], ["Calls In Queue"]])
+def test_no_key(headers: list[str]) -> None:
+    """A table without headers, or without the one that names its rows, has no objects."""
+    assert queues(["a"], headers=headers).size == 0
+
+
+def test_no_headers_at_all() -> None:
+    """A table whose headers are not told has no objects."""
+    grid = Grid(ACD_STATUS, Statistics(None, [["a"]], SERVER), (), 0.0)
+
+    assert (grid.size, grid.headers) == (0, [])
+
+
+# Changes --------------------------------------------------------------------------------------
+
+
+def test_a_change() -> None:
+    """A changed cell is replaced, and null is a value too."""
+    grid = queues(["a", "1", None], ["b", "2", None])
+    grid.apply(change(("a", "Calls In Queue", "5"), ("b", "Calls In Queue", None)), 101.0)
+
+    assert shown(grid) == [["a", "5", None], ["b", None, None]]
+    assert not grid.distrusted
+
+
+@pytest.mark.parametrize("column", ["calls in queue", "CALLS_IN_QUEUE", "callsInQueue"])
+def test_a_change_by_another_name(column: str) -> None:
+    """Changes may name a column in another spelling or by its internal name."""
+    grid = queues(["a", "1", None])
+    grid.apply(change(("a", column, "5")), 101.0)
+
+    assert shown(grid) == [["a", "5", None]]
+    assert not grid.distrusted
+
+
+def test_a_change_of_an_unknown_column() -> None:
+    """A change that belongs to no known column makes the table to be read anew."""
+    grid = queues(["a", "1", None])
+    grid.apply(change(("a", "News", "5")), 101.0)
+
+    assert shown(grid) == [["a", "1", None]]
+    assert grid.distrusted
+
+
+def test_added() -> None:
+    """An added object has a row of nulls until its cells come."""
+    grid = queues(["a", "1", None])
+    grid.apply(Update(added=["b"], changes=[("b", "Calls In Queue", "2")]), 101.0)
+    grid.apply(Update(added=["c"]), 102.0)
+
+    assert shown(grid) == [["a", "1", None], ["b", "2", None], ["c", None, None]]
+
+
+def test_added_again() -> None:
+    """An object that is added though it is there keeps its cells."""
+    grid = queues(["a", "1", None])
+    grid.apply(Update(added=["a"]), 101.0)
+
+    assert shown(grid) == [["a", "1", None]]
+
+
+def test_not_announced() -> None:
+    """A change of an object that was not announced makes its row: older versions do that."""
+    grid = queues()
+    grid.apply(change(("a", "Calls In Queue", "2")), 101.0)
+
+    assert shown(grid) == [["a", "2", None]]
+
+
+def test_deleted() -> None:
+    """A deleted object is gone, and one that was not there is no trouble."""
+    grid = queues(["a", "1", None], ["b", "1", None])
+    grid.apply(Update(deleted=["a", "z"]), 101.0)
+
+    assert shown(grid) == [["b", "1", None]]
+    assert not grid.distrusted
+
+
+def test_deleted_after_its_changes() -> None:
+    """An object that is changed and deleted in one answer is gone."""
+    grid = queues(["a", "1", None])
+    grid.apply(Update(deleted=["a"], changes=[("a", "Calls In Queue", "2")]), 101.0)
+
+    assert grid.size == 0
+
+
+def test_added_and_deleted() -> None:
+    """An object that is both added and deleted makes the table to be read anew."""
+    grid = queues(["a", "1", None])
+    grid.apply(Update(added=["a"], deleted=["a"]), 101.0)
+
+    assert grid.distrusted
+
+
+# Time -----------------------------------------------------------------------------------------
+
+
+def test_the_server_s_time() -> None:
+    """Their time goes on from their last answer with our clock."""
+    grid = queues()
+    times = [grid.server_time(100.0), grid.server_time(102.5)]
+    grid.apply(change(seconds=4), 104.0)
+    times += [grid.server_time(104.0), grid.server_time(103.0)]
+
+    assert times == [SERVER, SERVER + 2500, SERVER + 4000, SERVER + 4000]
+
+
+def test_the_timestamp_never_goes_back() -> None:
+    """An answer with an older timestamp does not set the time back."""
+    grid = queues()
+    grid.apply(change(seconds=-5), 101.0)
+
+    assert grid.timestamp == SERVER
+
+
+def test_a_running_duration_grows() -> None:
+    """A duration that runs is aged by the time since it was told."""
+    grid = queues(["a", "1", "1500"])
+
+    assert shown(grid, 100.0) == [["a", "1", 1500]]
+    assert shown(grid, 102.0) == [["a", "1", 3500]]
+
+
+def test_a_running_duration_is_told_anew() -> None:
+    """A duration that comes with an answer counts from that answer's time."""
+    grid = queues(["a", "1", "1500"])
+    grid.apply(change(("a", "Current Longest Queue Time", "200"), seconds=5), 105.0)
+
+    assert shown(grid, 106.0) == [["a", "1", 1200]]
+
+
+@pytest.mark.parametrize("value", ["0", "", None, "x"])
+def test_a_duration_that_does_not_run(value: str | None) -> None:
+    """A duration of zero, of nothing or of no number stays as it is."""
+    grid = queues(["a", "1", "1500"])
+    grid.apply(change(("a", "Current Longest Queue Time", value)), 100.0)
+
+    assert shown(grid, 109.0) == [["a", "1", value]]
+
+
+def test_a_state_runs_from_zero() -> None:
+    """A state's own duration runs from zero on, and its start is a column of its own."""
+    grid = agents(["jo", "Ready", "0", "0"])
+    rows = grid.rows(107.0, {})
+
+    assert [*AGENTS, STATE_START] == rows.headers
+    assert rows.cells == [["jo", "Ready", 7000, "0", SERVER]]
+
+
+def test_a_state_s_start_stays() -> None:
+    """While a state lasts its start does not move."""
+    grid = agents(["jo", "Ready", "2000", None])
+    starts = [grid.rows(now, {}).cells[0][-1] for now in (100.0, 107.3, 150.0)]
+
+    assert starts == [SERVER - 2000] * 3
+
+
+def test_a_state_without_a_duration() -> None:
+    """An agent whose duration was not told has no start of the state."""
+    assert shown(agents(["jo", "Ready", None, None])) == [["jo", "Ready", None, None, None]]
+
+
+def test_a_new_object_of_an_old_name() -> None:
+    """An object that was deleted and comes again does not take over the old duration."""
+    grid = queues(["a", "1", "1500"])
+    grid.apply(Update(deleted=["a"]), 101.0)
+    grid.apply(Update(added=["a"]), 102.0)
+
+    assert shown(grid, 110.0) == [["a", None, None]]
+
+
+# Properties -----------------------------------------------------------------------------------
+
+names = st.sampled_from("abc")
+values = st.none() | st.integers(0, 99).map(str)
+tables = st.dictionaries(names, st.tuples(values, values))
+
+
+@given(st.lists(tables, min_size=2, max_size=5))
+def test_changes_lead_to_the_full_table(states: list[dict[str, tuple[str | None, ...]]]) -> None:
+    """A table that follows the changes shows what a full reading of the last state would."""
+    headers = ["Skill Name", "Calls In Queue", "Queue Callbacks"]
+    grid = queues(*([name, *cells] for name, cells in states[0].items()), headers=headers)
+    for before, after in pairwise(states):
+        grid.apply(
+            Update(
+                added=[name for name in after if name not in before],
+                deleted=[name for name in before if name not in after],
+                changes=[
+                    (name, header, cell)
+                    for name, cells in after.items()
+                    for at, (header, cell) in enumerate(zip(headers[1:], cells, strict=True))
+                    if cell != before.get(name, (None, None))[at]
+                ],
+            ),
+            101.0,
+        )
+
+    assert sorted([name, *cells] for name, cells in states[-1].items()) == sorted(shown(grid))
+    assert not grid.distrusted
+
+
+@pytest.mark.fuzz
+@given(
+    st.lists(st.lists(st.none() | st.text(max_size=5), max_size=5), max_size=5),
+    st.lists(st.tuples(st.text(max_size=3), st.sampled_from(QUEUES), st.none() | st.text())),
+    st.lists(st.text(max_size=3)),
+    st.floats(0, 1e9),
+)
+def test_odd_cells(
+    rows: list[Row],
+    changes: list[tuple[str, str, str | None]],
+    deleted: list[str],
+    now: float,
+) -> None:
+    """Whatever the cells, nothing breaks and every row is as wide as the headers."""
+    grid = queues(*rows)
+    grid.apply(Update(changes=changes, deleted=deleted), 101.0)
+    found = grid.rows(now, {})
+
+    assert {len(found.headers)} >= {len(row) for row in found.cells}

@@ -1,0 +1,778 @@
+"""Genesys from floor to page: figures equal the floor's or are absent, whatever goes wrong."""
+
+import dataclasses
+import logging
+import random
+import statistics as math
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from exporter.simulators.floor.figures import READY
+from exporter.simulators.floor.floor import Floor
+from exporter.simulators.genesys.failures import spring
+from exporter.simulators.genesys.settings import Settings
+from support.brightpattern import Line, Series
+from support.genesys import (
+    MIDNIGHT,
+    MORNING,
+    PERIODICAL,
+    TICK,
+    Exporter,
+    Platform,
+    objects_of,
+    own,
+    truth,
+)
+from support.virtual import run
+
+SETTLED = 4.7  # seconds after a tick at which everything that moves at once has arrived
+FRESH = 80.0  # seconds: a long poll counts as alive for 30, figures stay for 30, and a tick or two
+CALM = 90.0  # seconds without mischief after which only the ordinary delays are allowed
+LATE = 25.0  # seconds: what is pushed every 10 may be as old as this
+NOTIFY = "*/notifications/meta/connect"
+
+
+def waiting(queue: str) -> Series:
+    return own("queue_contacts_waiting", queue=queue, media="all")
+
+
+class Comparison:
+    """Compares the page with the floor, tick after tick."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self.exporter = exporter
+        self.past: deque[tuple[float, dict[Series, float]]] = deque(maxlen=20)
+        self.calm_since = 0.0
+        self.ticks = self.equal = self.late = self.absent = 0
+        self.wrong: list[tuple[float, Series, float, float | None]] = []
+
+    def compare(self) -> None:
+        platform = self.exporter.platform
+        now = platform.clock.monotonic()
+        platform.simulator.move()  # though nobody may have asked for a while
+        wanted = truth(platform.floor, self.exporter.config)
+        self.past.append((now, wanted))
+        if len(self.past) < LATE // TICK + 2:
+            return  # what is late may be older than what we know of
+        self.ticks += 1
+        page = self.exporter.page()
+        self.absent += len(wanted.keys() - page.keys())
+        calm = now - self.calm_since > CALM
+        for name, value in page.items():
+            if wanted.get(name) == value:
+                self.equal += 1
+            elif self._was(name, value, now - self._allowed(name, calm=calm)):
+                self.late += 1
+            else:
+                self.wrong.append((now, name, value, wanted.get(name)))
+
+    def _allowed(self, name: Series, *, calm: bool) -> float:
+        if not calm:
+            return FRESH
+        return LATE if name[0].removeprefix("contactcenter_") in PERIODICAL else 0.0
+
+    def _was(self, name: Series, value: float, since: float) -> bool:
+        return any(past.get(name) == value for at, past in self.past if at >= since)
+
+
+class Mischief:
+    """Lets a seeded choice of things go wrong."""
+
+    KINDS = (
+        *("402", "restart", "token", "spring", "html502", "500", "reset", "cut", "garbage"),
+        *("unsuccessful", "reconnect:handshake", "object", "multiple_clients", "hang", "slow:15"),
+        *("unavailable", "repeat", "old", "create", "outage"),
+    )
+
+    def __init__(self, exporter: Exporter, line: Line, seed: int, often: float) -> None:
+        self.simulator = exporter.platform.simulator
+        self.line = line
+        self.ticks_cut = 0
+        self.chance = random.Random(seed)
+        self.often = often
+        self.deck: list[str] = []
+        self.done: set[str] = set()
+
+    def tick(self) -> bool:
+        """Perhaps do something; tell whether anything has been done."""
+        self.ticks_cut -= self.line.is_cut
+        self.line.is_cut = self.ticks_cut > 0
+        if self.line.is_cut:
+            return True
+        if not self.simulator.is_available:
+            if self.chance.random() < 0.3:
+                self.simulator.available()
+            return True
+        if self.chance.random() >= self.often:
+            return False
+        if not self.deck:
+            self.deck = self.chance.sample(self.KINDS, len(self.KINDS))
+        kind = self.deck.pop()
+        self.done.add(kind)
+        self._do(kind)
+        return True
+
+    def _do(self, kind: str) -> None:
+        simulator = self.simulator
+        if kind == "402":
+            simulator.expire_sessions()
+        elif kind == "restart":
+            simulator.expire_sessions(http=True)
+        elif kind == "token":
+            simulator.expire_tokens()
+        elif kind == "unavailable":
+            simulator.unavailable()
+        elif kind in ("repeat", "old"):
+            simulator.repeat_updates(older_by=60.0 if kind == "old" else 0.0)
+        elif kind == "create":
+            simulator.expire_sessions()
+            simulator.fail_next(self.chance.choice(("503", "cut", "spring")), 2, "*/subscriptions")
+        elif kind == "outage":
+            self.line.is_cut = True
+            self.ticks_cut = self.chance.randrange(1, 20)
+        else:
+            simulator.fail_next(kind, self.chance.randrange(1, 4), NOTIFY)
+
+
+async def conform(
+    settings: Settings, start: float, seed: int, often: float, ticks: int, **options: Any
+) -> tuple[Exporter, Comparison, Mischief]:
+    floor = Floor(agents=12, queues=6, campaigns=4, seed=3, start=start)
+    platform = Platform(start=start, floor=floor, settings=settings)
+    unknown = {"type": "Queue", "ids": ["nobody@SIP_Switch"]}
+    objects = objects_of(platform.simulator, "Queue", "GroupAgents", "Agent", "CampaignGroup")
+    line = Line(platform.simulator.app)
+    exporter = Exporter(platform, line, objects=[*objects, unknown], **options)
+    comparison, mischief = Comparison(exporter), Mischief(exporter, line, seed, often)
+    async with exporter.running(3 * TICK + SETTLED):
+        while comparison.ticks < ticks:
+            comparison.compare()
+            if mischief.tick():
+                comparison.calm_since = platform.clock.monotonic()
+            await exporter.go_on(TICK)
+    return exporter, comparison, mischief
+
+
+SETTINGS = {
+    "usual": Settings(),
+    "shy": Settings(
+        ok_code=1,
+        partial_code=1,
+        errors="detail",
+        unknown_session="402::session_unknown",
+        replies_with_client_id=False,
+        handshake_advice=False,
+        as_object=True,
+        nesting=0,
+        names_subscription=False,
+        value="number",
+        no_value="absent",
+        state_value="bare",
+        status="name",
+        refused_status=403,
+        says_expires_in=False,
+    ),
+    "wordy": Settings(
+        partial_code=7,
+        errors="none",
+        unknown_session="402::unknown_session",
+        ack=True,
+        events="after",
+        events_on="any",
+        nesting=2,
+        service_message="workspace",
+        value="wrapped",
+        no_value="nan",
+        state_value="objectValue",
+        status="digits",
+        secure_browser_cookie=True,
+        balancer=True,
+        token_seconds=300.0,
+        statistics_limit=30,
+        keeps_subscriptions=True,
+    ),
+}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "start", "seed", "options"),
+    [
+        ("usual", MORNING, 21, {}),
+        ("shy", MORNING + 5 * 3600.0, 22, {"chunk": 50}),
+        ("wordy", MIDNIGHT - 5400, 23, {"chunk": 30}),
+    ],
+)
+def test_figures_equal_the_floor_or_are_absent(
+    settings: str, start: float, seed: int, options: dict[str, Any]
+) -> None:
+    """Over 2,000 ticks with faults and midnight, no figure on the page is ever wrong."""
+    made = conform(SETTINGS[settings], start, seed, 0.03, 2_000, **options)
+    exporter, comparison, mischief = run(made)
+    total = comparison.equal + comparison.late
+    print(
+        f"{settings}: {comparison.equal} equal, {comparison.late} late, {comparison.absent} absent"
+    )
+    assert comparison.wrong[:5] == []
+    assert comparison.ticks == 2_000
+    assert mischief.done == set(Mischief.KINDS), "too few ticks for all that can go wrong"
+    assert comparison.absent < 0.15 * total
+    assert comparison.late < 0.3 * total
+    internal = exporter.metric("feed_refreshes_total", feed="statistics", outcome="internal")
+    assert internal is None
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("mode", ["subscribe", "poll"])
+def test_every_uncertain_shape_is_read(name: str, mode: str) -> None:
+    """In both modes the page is the floor, whatever the documents leave open."""
+    interval = {"feeds": {"statistics": {"interval": "2s"}}} if mode == "poll" else {}
+    made = conform(SETTINGS[name], MORNING, 1, 0.0, 25, mode=mode, chunk=30, **interval)
+    _, comparison, _ = run(made)
+    assert comparison.wrong[:5] == []
+    assert comparison.absent == 0
+    assert comparison.equal > 25 * 200
+
+
+def alone(exporter: Exporter, work: Coroutine[Any, Any, None]) -> None:
+    """Let an exporter run on a virtual loop while a test does its work."""
+
+    async def main() -> None:
+        async with exporter.running(3 * TICK):
+            await work
+
+    run(main())
+
+
+def small(**settings: Any) -> Platform:
+    floor = Floor(agents=12, queues=6, campaigns=4, seed=3, start=MORNING)
+    return Platform(floor=floor, settings=Settings(**settings))
+
+
+def test_a_change_is_on_the_page_within_two_seconds() -> None:
+    """Of 200 changes on the floor, half are on the page within 1 s and all within 2, unpolled."""
+    platform = small()
+    exporter = Exporter(platform)
+    platform.frozen = True
+    delays: list[float] = []
+
+    async def work() -> None:
+        clock, floor, chance = platform.clock, platform.floor, random.Random(5)
+        names = list(floor.queues)
+        before = len(platform.requests("/subscriptions"))
+        for number in range(200):
+            await exporter.go_on(1.5 + chance.random())
+            name = names[number % len(names)]
+            for agent in floor.agents.values():
+                agent.queues = ()  # so that nobody answers what arrives
+            floor.surge(name, 1)
+            floor.advance(clock.time())
+            wanted, since = floor.queues[name].waiting_count, clock.monotonic()
+            while exporter.page().get(waiting(name)) != wanted:
+                assert clock.monotonic() < since + 5, "never seen"
+                await exporter.go_on(0.02)
+            delays.append(clock.monotonic() - since)
+        assert len(platform.requests("/subscriptions")) == before, "it was polled"
+
+    alone(exporter, work())
+    print(f"median {math.median(delays):.2f} s, worst {max(delays):.2f} s")
+    assert math.median(delays) <= 1.0
+    assert max(delays) <= 2.0
+
+
+def test_nothing_is_folded_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent session stays fresh without any work: the same blocks are published again."""
+    platform = small()
+    platform.frozen = True
+    exporter = Exporter(platform, objects=objects_of(platform.simulator, "CampaignGroup"))
+
+    async def work() -> None:
+        snapshot = exporter.board.latest("acme", "statistics")
+        assert snapshot is not None
+        await exporter.go_on(400)
+        later = exporter.board.latest("acme", "statistics")
+        assert later is not None
+        assert later.blocks is snapshot.blocks
+        assert later.expires_at > snapshot.expires_at + 300
+        assert exporter.metric("feed_up", feed="statistics") == 1
+
+    alone(exporter, work())
+
+
+def test_a_dead_session_ages() -> None:
+    """Once the long poll is not answered any more, figures leave the page within a minute or so."""
+    platform = small()
+    line = Line(platform.simulator.app)
+    exporter = Exporter(platform, line)
+
+    async def work() -> None:
+        line.is_cut = True
+        await exporter.go_on(25)
+        assert exporter.page()
+        await exporter.go_on(50)
+        assert exporter.page() == {}
+        assert exporter.metric("up") == 0
+        line.is_cut = False
+        await exporter.go_on(150)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+def test_an_unavailable_service_drops_its_figures() -> None:
+    """UNAVAILABLE takes the figures off the page at once, AVAILABLE brings them back."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        simulator = platform.simulator
+        await exporter.go_on(30)
+        creates = len(platform.requests("/subscriptions", "POST"))
+        simulator.unavailable()
+        await exporter.go_on(2.5)
+        assert exporter.page() == {}
+        assert exporter.metric("feed_up", feed="statistics") == 0
+        await exporter.go_on(5)
+        assert len(platform.requests("/subscriptions", "POST")) == creates
+        simulator.available()
+        await exporter.go_on(3)
+        assert exporter.page()
+        assert simulator.open_statistics > 0
+
+    alone(exporter, work())
+
+
+def test_a_missed_word_of_availability_is_made_up_for() -> None:
+    """Where AVAILABLE gets lost, the statistics are opened again after a while all the same."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.simulator.unavailable()
+        await exporter.go_on(3)
+        platform.simulator.is_available = True  # and nobody is told
+        await exporter.go_on(60)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_expired_token_costs_no_figure(status: int) -> None:
+    """When every token ends, no figure is missing and one new token is asked for."""
+    platform = small(refused_status=status)
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.frozen = True
+        await exporter.go_on(15)
+        wanted = set(exporter.page())
+        for _ in range(3):
+            platform.simulator.expire_tokens()
+            for _ in range(30):
+                await exporter.go_on(1)
+                assert wanted - set(exporter.page()) == set()
+        assert len(platform.requests("/oauth/token")) == 4
+        assert exporter.metric("session_signins_total", outcome="ok") == 1
+
+    alone(exporter, work())
+
+
+@pytest.mark.timeout(300)
+def test_tokens_are_renewed_ahead_of_their_end() -> None:
+    """Tokens that live five minutes are replaced in time: no request is ever refused."""
+    platform = small(token_seconds=300.0)
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        await exporter.go_on(3600)
+        assert {each.status for each in platform.simulator.requests} <= {200, None}
+        assert (
+            exporter.metric("api_requests_total", operation="/meta/connect", outcome="auth") is None
+        )
+
+    alone(exporter, work())
+    tokens = exporter.metric("api_requests_total", operation="POST /oauth/token", outcome="ok")
+    assert tokens is not None
+    assert 13 <= tokens <= 17
+
+
+def test_wrong_credentials_are_tried_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong password makes one token request, then none until auth_retry; nothing leaks."""
+    caplog.set_level(logging.DEBUG)
+    platform = small()
+    exporter = Exporter(platform, password="open sesame", auth_retry="15m")
+
+    async def work() -> None:
+        await exporter.go_on(600)
+        assert platform.requests() == ["POST /auth/v3/oauth/token"]
+        assert exporter.metric("session_signins_total", outcome="auth") == 1
+        assert exporter.metric("up") == 0
+        await exporter.go_on(400)
+        assert len(platform.requests()) == 2
+
+    alone(exporter, work())
+    for secret in ("open sesame", platform.simulator.client_secret, platform.simulator.api_key):
+        assert secret not in caplog.text
+
+
+def test_stopping_leaves_nothing_behind() -> None:
+    """On SIGTERM subscriptions are deleted, the session is ended, the token given back, at once."""
+    platform = small()
+    exporter = Exporter(platform)
+    simulator = platform.simulator
+
+    async def main() -> None:
+        async with exporter.running(60):
+            began = platform.clock.monotonic()
+            assert simulator.open_subscriptions
+        assert platform.clock.monotonic() - began < 1
+        assert simulator.open_subscriptions == []
+        assert simulator.live_sessions == []
+
+    run(main())
+    last = list(simulator.requests)
+    assert last[-1].path == "/auth/v3/sign-out"
+    assert "/meta/disconnect" in {channel for each in last[-4:] for channel in each.channels}
+
+
+def test_stopping_is_bounded() -> None:
+    """A platform that does not answer any more holds up the end by no more than ten seconds."""
+    platform = small()
+    exporter = Exporter(platform, chunk=20)
+    ended: list[float] = []
+
+    async def main() -> None:
+        async with exporter.running(60):
+            platform.simulator.fail_next("hang", 1_000)
+            began = platform.clock.monotonic()
+        ended.append(platform.clock.monotonic() - began)
+
+    run(main())
+    assert 1 < ended[0] < 10
+
+
+def test_a_vanished_object_leaves_within_ten_minutes() -> None:
+    """Nobody tells that an object is gone, so that everything is read once every ten minutes."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        name = next(iter(platform.floor.queues))
+        platform.floor.remove_queue(name)
+        await exporter.go_on(630)
+        page = exporter.page()
+        assert waiting(name) not in page
+        assert any(series[0] == "contactcenter_queue_contacts_waiting" for series in page)
+
+    alone(exporter, work())
+
+
+def test_an_object_that_comes_later_is_opened_later() -> None:
+    """What could not be opened is tried again every ten minutes."""
+    platform = small()
+    known = objects_of(platform.simulator, "Queue")
+    later = {"type": "Queue", "ids": ["Later@SIP_Switch"], "names": {"Later@SIP_Switch": "Later"}}
+    exporter = Exporter(platform, objects=[*known, later])
+
+    async def work() -> None:
+        assert waiting("Later") not in exporter.page()
+        platform.floor.add_queue("Later")
+        await exporter.go_on(630)
+        assert waiting("Later") in exporter.page()
+
+    alone(exporter, work())
+
+
+@pytest.mark.parametrize("mode", ["subscribe", "poll"])
+def test_own_statistics_are_mapped(mode: str) -> None:
+    """A name that the contact centre defines, and a definition, go where the user says."""
+    platform = small()
+    queue = next(iter(platform.floor.queues))
+    group = {"subject": "DNStatus", "mainMask": "WaitForNextCall", "category": "CurrentNumber"}
+    own_statistics = [
+        {
+            "name": "CurrentNumberWaitingCalls",
+            "object_type": "Queue",
+            "object_ids": [f"{queue}@SIP_Switch"],
+            "metric": "queue_contacts_waiting",
+            "labels": {"media": "all"},
+        },
+        {
+            "definition": {**group, "notificationMode": "Immediate"},
+            "object_type": "GroupAgents",
+            "object_ids": [queue],
+            "metric": "custom_ready",
+        },
+        {"name": "NoSuch", "object_type": "Queue", "object_ids": ["x"], "metric": "custom_none"},
+    ]
+    exporter = Exporter(
+        platform,
+        objects=objects_of(platform.simulator, "Queue"),
+        statistics=own_statistics,
+        mode=mode,
+    )
+    platform.frozen = True
+
+    async def work() -> None:
+        floor, page = platform.floor, exporter.page()
+        label = f"{queue}@SIP_Switch" if waiting(queue) not in page else queue
+        assert page[waiting(label)] == floor.queues[queue].waiting_count
+        ready = sum(x.state == READY for x in floor.agents.values() if queue in x.queues)
+        assert page[own("custom_ready", queue=queue)] == ready
+        assert not any(name == "contactcenter_custom_none" for name, _ in page)
+        missing = exporter.metric("schema_missing_columns", table="statistics.queues")
+        assert missing == 1
+
+    alone(exporter, work())
+
+
+def test_polling_opens_again_what_is_gone() -> None:
+    """In poll mode a subscription that is gone is opened again at the next refresh."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, mode="poll")
+
+    async def work() -> None:
+        platform.simulator.expire_sessions(http=True)
+        await exporter.go_on(60)
+        assert exporter.page()
+        assert exporter.metric("feed_up", feed="statistics") == 1
+        platform.simulator.fail_next("500", 1, "*/statistic-values")
+        await exporter.go_on(60)
+        assert exporter.metric("feed_up", feed="statistics") == 1
+
+    alone(exporter, work())
+
+
+def test_a_bug_in_the_live_session_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody has foreseen is logged with its traceback, and a new session is begun."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        book = exporter.collector._way._book
+        broken, book.put = book.put, None
+        platform.simulator.repeat_updates()
+        await exporter.go_on(3)
+        book.put = broken
+        await exporter.go_on(30)
+        assert exporter.page()
+
+    alone(exporter, work())
+    assert "live session broke" in caplog.text
+    assert exporter.metric("session_signins_total", outcome="ok") == 2
+
+
+def test_a_hanging_long_poll_is_given_up() -> None:
+    """A connect that is never answered is not waited for beyond what the server said it holds."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.simulator.fail_next("hang", 100, "*/notifications*")
+        await exporter.go_on(75)
+        assert exporter.page() == {}
+        assert exporter.metric("session_signins_total", outcome="ok") == 1
+        assert exporter.metric("up") == 0
+        platform.simulator._failures.clear()
+        await exporter.go_on(200)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+def test_trouble_while_opening_is_waited_out() -> None:
+    """After a lost session, opening is tried again with pauses until it works."""
+    platform = small()
+    exporter = Exporter(platform)
+
+    async def work() -> None:
+        platform.simulator.fail_next("503", 4, "*/subscriptions")
+        platform.simulator.expire_sessions()
+        await exporter.go_on(60)
+        waited = exporter.metric("feed_refreshes_total", feed="statistics", outcome="reopening")
+        assert waited is not None
+        assert waited > 3
+        assert exporter.metric("session_signins_total", outcome="ok") == 1
+        assert exporter.metric("feed_up", feed="statistics") == 1
+
+    alone(exporter, work())
+
+
+def test_what_a_quiet_hour_costs() -> None:
+    """A live session costs its long polls and an opening of all statistics every ten minutes."""
+    platform = small()
+    exporter = Exporter(platform, chunk=50)
+    before: dict[str, float] = {}
+
+    def count(operation: str) -> float:
+        labels = {"operation": operation, "outcome": "ok"}
+        return exporter.metric("api_requests_total", **labels) or 0.0
+
+    async def work() -> None:
+        platform.frozen = True
+        await exporter.go_on(60)
+        steady = exporter.collector.steady("statistics", {})
+        before.update({operation: count(operation) for operation in steady})
+        await exporter.go_on(3600)
+        for operation, share in steady.items():
+            made = count(operation) - before[operation]
+            assert made == pytest.approx(share * 3600, rel=0.25), operation
+
+    alone(exporter, work())
+
+
+def test_no_person_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """An agent whose statistics could not be opened is not named."""
+    platform = small()
+    exporter = Exporter(platform, objects=[{"type": "Agent", "ids": ["nobody.known"]}])
+
+    async def work() -> None:
+        await exporter.go_on(1)
+
+    alone(exporter, work())
+    assert "statistics not opened" in caplog.text
+    fields = [getattr(record, "fields", {}) for record in caplog.records]
+    assert not any("nobody.known" in str(each) for each in fields)
+
+
+@pytest.mark.parametrize("mode", ["subscribe", "poll"])
+def test_a_changed_password_is_tried_once(mode: str) -> None:
+    """Where the password has changed meanwhile, one sign-in is refused, and nobody asks again."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, chunk=20, mode=mode)
+
+    async def work() -> None:
+        simulator = platform.simulator
+        before = len(platform.requests("/oauth/token"))
+        simulator._tokens._credentials = dataclasses.replace(
+            simulator._tokens._credentials, password="another"
+        )
+        simulator.expire_tokens()
+        await exporter.go_on(300)
+        assert len(platform.requests("/oauth/token")) == before + 1
+        assert exporter.page() == {}
+        assert exporter.refresher.status().session == "stopped"
+
+    alone(exporter, work())
+
+
+def test_polling_begins_anew_however_long_opening_takes() -> None:
+    """Where a subscription is gone and opening takes long, the account comes back, and no more."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, chunk=20, mode="poll", timeout="30s")
+
+    async def work() -> None:
+        opened = len(platform.simulator.open_subscriptions)
+        platform.simulator.fail_next("500", 1, "*/statistic-values")
+        platform.simulator.fail_next("slow:3", 21, "*/subscriptions")
+        await exporter.go_on(400)
+        assert exporter.page()
+        assert len(platform.simulator.open_subscriptions) <= opened
+
+    alone(exporter, work())
+
+
+def test_a_lot_that_breaks_the_platform_leaves_nothing_behind() -> None:
+    """While some statistics cannot be opened for days, subscriptions do not pile up."""
+    platform = small(keeps_subscriptions=True)
+    exporter = Exporter(platform, chunk=20)
+
+    async def work() -> None:
+        opened = len(platform.simulator.open_subscriptions)
+        platform.simulator.expire_sessions()
+        for _ in range(40):
+            platform.simulator.fail_next("500", 1, "*/subscriptions")
+            await exporter.go_on(30)
+            assert len(platform.simulator.open_subscriptions) <= 2 * opened
+        platform.simulator._failures.clear()
+        await exporter.go_on(600)
+        assert exporter.page()
+
+    alone(exporter, work())
+
+
+def test_doubtful_definitions_cost_only_themselves() -> None:
+    """Where the platform breaks over a definition of ours that is a guess, the rest is read."""
+    platform = small()
+    exporter = Exporter(platform, objects=objects_of(platform.simulator, "Queue"))
+    create = platform.simulator._rest.create
+
+    def breaks(session: str, body: Any, query: Any) -> Any:
+        asked = body["data"]["statistics"]
+        if any(each["definition"]["category"] == "EstimWaitTime" for each in asked):
+            return spring("java.lang.NullPointerException", 0.0)
+        return create(session, body, query)
+
+    platform.simulator._rest.create = breaks
+
+    async def work() -> None:
+        names = {name for name, _ in exporter.page()}
+        assert "contactcenter_queue_contacts_waiting" in names
+        assert "contactcenter_queue_contacts_handled_total" in names
+        assert "contactcenter_queue_estimated_wait_seconds" not in names
+
+    alone(exporter, work())
+
+
+def test_an_interval_is_kept() -> None:
+    """With a longer interval, what was pushed is published so often and no more."""
+    platform = small()
+    exporter = Exporter(platform, feeds={"statistics": {"interval": "20s"}})
+
+    async def work() -> None:
+        labels = {"feed": "statistics", "outcome": "ok"}
+        before = exporter.metric("feed_refreshes_total", **labels) or 0.0
+        await exporter.go_on(200)
+        after = exporter.metric("feed_refreshes_total", **labels) or 0.0
+        assert 9 <= after - before <= 11
+
+    alone(exporter, work())
+
+
+def test_a_bad_name_costs_only_itself_when_polling() -> None:
+    """A lot of names that is refused is halved until the bad one is found, which is remembered."""
+    platform = small(refuses_unknown_names=True)
+    queues = platform.simulator.objects()["Queue"]
+    names = [
+        {
+            "name": name,
+            "object_type": "Queue",
+            "object_ids": queues,
+            "metric": f"custom_{number}",
+        }
+        for number, name in enumerate(("CurrentNumberWaitingCalls", "Nope"))
+    ]
+    exporter = Exporter(platform, objects=[], statistics=names, mode="poll")
+
+    async def work() -> None:
+        found = {name for name, _ in exporter.page()}
+        assert "contactcenter_custom_0" in found
+        assert "contactcenter_custom_1" not in found
+        before = len(platform.requests("/get-statistic-ex"))
+        await exporter.go_on(61)
+        assert len(platform.requests("/get-statistic-ex")) <= before + 5
+
+    alone(exporter, work())
+
+
+def test_failing_connects_are_not_taken_for_silence() -> None:
+    """While connects are known to fail figures get older, though they are still shown."""
+    platform = small()
+    line = Line(platform.simulator.app)
+    exporter = Exporter(platform, line)
+
+    async def work() -> None:
+        line.is_cut = True
+        await exporter.go_on(23)
+        read = exporter.metric("feed_last_success_timestamp_seconds", feed="statistics")
+        await exporter.go_on(5)
+        later = exporter.metric("feed_last_success_timestamp_seconds", feed="statistics")
+        assert read == later
+        assert exporter.page()
+
+    alone(exporter, work())

@@ -1,0 +1,175 @@
+"""What can be said of a Genesys account, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.config.load import Config, load
+from exporter.errors import ConfigError
+from exporter.providers.genesys.config import GenesysConfig
+from exporter.providers.genesys.feeds import feed, statistics
+
+ACCOUNT = """\
+  - name: acme
+    provider: genesys
+    base_url: https://gapi.example.com
+    client_id: exporter
+    client_secret: s3cret
+    username: acme\\wallboard
+    password: swordfish
+"""
+OBJECTS = """\
+    objects:
+      - {type: Queue, ids: ["sales@switch", "help@switch"], names: {"sales@switch": Sales}}
+      - {type: GroupAgents, ids: [Sales]}
+"""
+
+
+def read(folder: Path, text: str) -> Config:
+    file = folder / "exporter.yml"
+    file.write_text("accounts:\n" + text, encoding="utf-8")
+    return load(file, {}, {"genesys": GenesysConfig})
+
+
+def account(folder: Path, text: str) -> GenesysConfig:
+    (found,) = read(folder, text).accounts
+    assert isinstance(found, GenesysConfig)
+    return found
+
+
+def faults(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text)
+    said = "\n".join(caught.value.faults)
+    assert "s3cret" not in said
+    assert "swordfish" not in said
+    return said
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """A short account subscribes as a user, publishes each second, and labels by objects' ids."""
+    found = account(tmp_path, ACCOUNT + OBJECTS)
+    assert (found.mode, found.grant, found.chunk) == ("subscribe", "password", 200)
+    assert found.username == "acme\\wallboard"
+    times = found.wanted_feeds()["statistics"]
+    assert (times.interval, times.stale_after) == (1.0, 30.0)
+    labels = {each.label for each in statistics(found)}
+    assert labels == {"Sales", "help@switch"}
+
+
+def test_polling_is_slower(tmp_path: Path) -> None:
+    """In poll mode the feed is read every 15 s, unless the user says otherwise."""
+    poll = ACCOUNT + OBJECTS + "    mode: poll\n"
+    assert account(tmp_path, poll).wanted_feeds()["statistics"].interval == 15.0
+    faster = poll + "    feeds: {statistics: {interval: 5s}}\n"
+    assert account(tmp_path, faster).wanted_feeds()["statistics"].interval == 5.0
+
+
+def test_client_credentials_need_no_user(tmp_path: Path) -> None:
+    """A user and password are wanted with the password grant only."""
+    text = ACCOUNT.replace("    username: acme\\wallboard\n    password: swordfish\n", "")
+    said = faults(tmp_path, text + OBJECTS)
+    assert "accounts[0].username: is required with grant: password" in said
+    assert "accounts[0].password: is required with grant: password" in said
+    assert account(tmp_path, text + OBJECTS + "    grant: client_credentials\n").username is None
+
+
+@pytest.mark.parametrize(
+    ("addition", "said"),
+    [
+        ("", "accounts[0].objects: objects or statistics are wanted"),
+        ("    objects: [{type: Quene, ids: [a]}]\n", "objects[0].type: is no type of object"),
+        ("    objects: [{type: Workbin, ids: [a]}]\n", "has no built-in statistics"),
+        ("    objects: [{type: Queue, ids: []}]\n", "objects[0].ids"),
+        (
+            "    objects: [{type: Queue, ids: [a], names: {b: B}}]\n",
+            "objects[0].names.b: is not in ids",
+        ),
+        (
+            "    objects: [{type: Queue, ids: [a, b], names: {b: a}}]\n",
+            "objects[0].ids[1]: has the same label as an object before it",
+        ),
+        ("    objects: [{type: Queue, ids: [a], profile: agents}]\n", "objects[0].profile"),
+        ("    objects: [{type: Queue, ids: [a]}]\n    auth_url: ftp://x\n", "auth_url: an address"),
+        (
+            "    objects: [{type: Queue, ids: [a]}]\n    auth_url: http://auth.example.com\n",
+            "auth_url: http:// would send credentials in clear",
+        ),
+        (
+            "    statistics: [{object_type: Queue, object_ids: [a], metric: custom_x}]\n",
+            "statistics[0]: either name or definition is wanted",
+        ),
+        (
+            (
+                "    statistics: [{name: X, definition: {a: b}, object_type: Queue,"
+                " object_ids: [a], metric: custom_x}]\n"
+            ),
+            "statistics[0]: either name or definition is wanted",
+        ),
+        (
+            (
+                "    statistics: [{definition: {}, object_type: Queue, object_ids: [a],"
+                " metric: custom_x}]\n"
+            ),
+            "statistics[0].definition: is empty",
+        ),
+        (
+            (
+                "    statistics: [{name: X, object_type: Queue, object_ids: [a, a],"
+                " metric: custom_x}]\n"
+            ),
+            "statistics[0].object_ids: names an object twice",
+        ),
+        (
+            "    statistics: [{name: X, object_type: Agent, object_ids: [a], metric: custom_x}]\n",
+            "statistics[0]: its objects are persons: needs agents: hashed, id or name",
+        ),
+        (
+            (
+                "    statistics: [{name: X, object_type: Queue, object_ids: [a],"
+                " metric: queue_contact_waiting}]\n"
+            ),
+            "unknown metric",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, addition: str, said: str) -> None:
+    """Every mistake is reported with its place in the file, and no secret."""
+    assert said in faults(tmp_path, ACCOUNT + addition)
+
+
+def test_too_many_statistics_are_refused(tmp_path: Path) -> None:
+    """No account can ask for more statistics than anybody could want."""
+    ids = ", ".join(f"q{number}" for number in range(10_001))
+    said = faults(tmp_path, f"{ACCOUNT}    objects: [{{type: Queue, ids: [{ids}]}}]\n")
+    assert "accounts[0].objects: would open more than 100000 statistics" in said
+
+
+def test_what_is_opened_for_an_agent_depends_on_privacy(tmp_path: Path) -> None:
+    """In aggregate mode only agents' states are opened; their day's figures are theirs."""
+    text = ACCOUNT + "    objects: [{type: Agent, ids: [jd]}]\n"
+    (only,) = statistics(account(tmp_path, text))
+    assert only.wanted.definition["category"] == "CurrentState"
+    assert {table.name for table in feed(account(tmp_path, text)).tables} & {
+        "statistics.each_agent"
+    } == set()
+    assert len(statistics(account(tmp_path, text + "    agents: id\n"))) > 5
+
+
+def test_own_statistics_win_over_built_in_ones(tmp_path: Path) -> None:
+    """A statistic that a user maps to a figure of an object is opened in place of the built-in."""
+    own = """\
+    statistics:
+      - {name: Current_In_Queue, object_type: Queue, object_ids: ["sales@switch"],
+         metric: queue_contacts_waiting, labels: {media: all}}
+      - {name: Size, object_type: Workbin, object_ids: [box], metric: custom_size}
+"""
+    found = statistics(account(tmp_path, ACCOUNT + OBJECTS + own))
+    waiting = {
+        each.identity: each.wanted.name
+        for each in found
+        if each.wanted.name or each.wanted.header == "CurrentNumber CallWait"
+    }
+    assert waiting == {"sales@switch": "Current_In_Queue", "help@switch": None, "box": "Size"}
+    own_labels = {each.label for each in found if each.wanted.name == "Current_In_Queue"}
+    assert own_labels == {"Sales"}

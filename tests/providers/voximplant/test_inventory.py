@@ -1,0 +1,402 @@
+"""What a Voximplant account holds: names, rounds of queues, call lists."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from conftest import VirtualClock
+
+from exporter.errors import InvalidAnswer, ProviderError, Refused, ServerTrouble, Throttled
+from exporter.logs import get_log
+from exporter.providers.voximplant.call_lists import CallLists
+from exporter.providers.voximplant.config import VoximplantConfig
+from exporter.providers.voximplant.errors import Forbidden, UnknownObject
+from exporter.providers.voximplant.inventory import Inventory, Kept, portions
+from exporter.providers.voximplant.rotation import Rotation
+
+pytestmark = pytest.mark.anyio
+WINDOW = (datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC))
+
+
+class Platform:
+    """Stands for the client: rows by method, and failures by method and id."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.latency = 0.0
+        self.answers: dict[str, list[dict[str, Any]]] = {}
+        self.failures: dict[tuple[str, str | None], ProviderError] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def pages(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
+        return await self.rows(method, **parameters)
+
+    async def rows(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
+        self.asked.append((method, parameters))
+        self.clock.elapsed += self.latency
+        subject = parameters.get("acd_queue_id") or parameters.get("list_id")
+        failure = self.failures.get((method, subject)) or self.failures.get((method, None))
+        if failure is not None:
+            raise failure
+        return self.answers.get(method, [])
+
+    def counts(self) -> Counter[str]:
+        return Counter(method for method, _ in self.asked)
+
+
+@pytest.fixture
+def platform(clock: VirtualClock) -> Platform:
+    return Platform(clock)
+
+
+def inventory(platform: Platform, **options: Any) -> Inventory:
+    config = VoximplantConfig.model_validate({"name": "a", "provider": "voximplant", **options})
+    return Inventory(platform, config, platform.clock)  # type: ignore[arg-type]
+
+
+# Names ------------------------------------------------------------------------------------------
+
+
+async def test_queues_of_one_name_are_told_apart(platform: Platform) -> None:
+    """Namesakes carry their ids; one that has no name is its id; unknown ones are not there."""
+    names = {1: "Sales", 2: "Support", "3": "Sales", 4: None}
+    platform.answers["GetQueues"] = [
+        {"acd_queue_id": each, "acd_queue_name": name} for each, name in names.items()
+    ]
+    found = inventory(platform)
+
+    assert found.queue_labels() == {}
+    await found.queues.peek(900)
+    assert found.queue_labels() == {
+        "1": "Sales (1)",
+        "2": "Support",
+        "3": "Sales (3)",
+        "4": "4",
+    }
+
+
+async def test_smartqueue_gives_way_where_both_have_a_name(platform: Platform) -> None:
+    """The queue of ACD v1 keeps its name, so that nothing on the page changes by SmartQueue."""
+    platform.answers["GetQueues"] = [
+        {"acd_queue_id": 1, "acd_queue_name": "Sales"},
+        {"acd_queue_id": 2, "acd_queue_name": "Sales (2)"},
+        {"acd_queue_id": 3, "acd_queue_name": "Chat (9)"},
+    ]
+    rows = [
+        {"sq_queue_id": 2, "sq_queue_name": "Sales"},
+        {"sq_queue_id": 3, "sq_queue_name": "Support"},
+        {"sq_queue_id": 8, "sq_queue_name": "Chat"},
+        {"sq_queue_id": 9, "sq_queue_name": "Chat"},
+    ]
+    found = inventory(platform)
+    await found.meet_smartqueues(rows)
+
+    assert found.smartqueue_labels() == {
+        "2": "Sales (SmartQueue 2)",
+        "3": "Support",
+        "8": "Chat (8)",
+        "9": "Chat (SmartQueue 9)",
+    }
+
+
+async def test_an_unknown_queue_is_looked_up_once(platform: Platform) -> None:
+    """A new id is worth one look at the list, at once; one that stays unknown is not."""
+    platform.answers["GetQueues"] = [{"acd_queue_id": 1, "acd_queue_name": "Sales"}]
+    found = inventory(platform)
+    known = []
+    for ids in (["1"], ["1"], ["1", "2"], ["1", "2"], ["1", "2"]):
+        platform.clock.elapsed += 10
+        known.append(set(await found.meet_queues(ids)))
+
+    assert known == [{"1"}] * 5
+    assert platform.counts()["GetQueues"] == 2
+
+
+@pytest.mark.parametrize(
+    ("applications", "wanted"),
+    [
+        ([], [{"application_id": "7"}, {"application_id": "8"}]),
+        (
+            [5, "app.acme.n2.voximplant.com"],
+            [{"application_id": "5"}, {"application_name": "app.acme.n2.voximplant.com"}],
+        ),
+    ],
+)
+async def test_users_are_asked_for_by_application(
+    platform: Platform, applications: list[object], wanted: list[dict[str, str]]
+) -> None:
+    """GetUsers wants exactly one of id and name, for each application that is read."""
+    platform.answers["GetApplications"] = [{"application_id": 7}, {"application_id": "8"}]
+    platform.answers["GetUsers"] = [{"user_id": 1, "user_display_name": "Ada"}]
+    found = inventory(platform, applications=applications)
+    assert found.people() is None
+    users = await found.operators.within(0)
+
+    assert list(users) == ["1"]
+    assert found.people() == {"1": "Ada"}
+    assert [
+        {name: value for name, value in parameters.items() if name.startswith("application")}
+        for method, parameters in platform.asked
+        if method == "GetUsers"
+    ] == wanted
+    assert platform.counts()["GetApplications"] == (0 if applications else 1)
+
+
+def test_reports_are_asked_for_five_queues_at_a_time() -> None:
+    """A request for reports names at most five queues, of one application."""
+    first, second = {"application_id": "1"}, {"application_id": "2"}
+    queues = [(first, str(each)) for each in range(6)] + [(second, "9")]
+
+    assert list(portions(queues)) == [
+        (first, ["0", "1", "2", "3", "4"]),
+        (first, ["5"]),
+        (second, ["9"]),
+    ]
+
+
+# What is kept -----------------------------------------------------------------------------------
+
+
+async def test_what_is_kept_is_read_again_when_it_is_too_old(clock: VirtualClock) -> None:
+    """Everybody says how fresh it must be; its own feed never shows one reading twice."""
+    reads: list[float] = []
+
+    async def read() -> list[float]:
+        reads.append(clock.elapsed)
+        return reads
+
+    kept = Kept(read, clock)
+    await kept.peek(900)
+    await kept.take(30)
+    clock.elapsed = 20
+    await kept.within(900)
+    await kept.take(30)
+    await kept.peek(900)
+
+    assert reads == [0, 20]
+
+
+async def test_what_cannot_be_read_stays_as_it_was(clock: VirtualClock) -> None:
+    """Who only peeks is not stopped by an error, and tries again after a while."""
+    errors: list[ProviderError | None] = [None, Refused("no"), Forbidden("no", retry_after=600)]
+    tried: list[float] = []
+
+    async def read() -> str:
+        tried.append(clock.elapsed)
+        error = errors.pop(0) if errors else None
+        if error is not None:
+            raise error
+        return "known"
+
+    kept = Kept(read, clock)
+    for _ in range(100):
+        assert await kept.peek(5) == "known"
+        clock.elapsed += 10
+
+    assert tried[:4] == [0, 10, 70, 670]
+
+
+async def test_a_platform_that_wants_quiet_is_not_overheard(clock: VirtualClock) -> None:
+    """A throttle reaches even those who only peek."""
+
+    async def read() -> str:
+        raise Throttled("later")
+
+    with pytest.raises(Throttled):
+        await Kept(read, clock).peek(5)
+
+
+async def test_nothing_after_something_must_come_twice(clock: VirtualClock) -> None:
+    """An empty list right after a full one is doubted once."""
+    answers: list[list[int]] = [[1], [], [2], [], [], []]
+
+    async def read() -> list[int]:
+        return answers.pop(0)
+
+    kept = Kept(read, clock)
+    assert await kept.within(-1) == [1]
+    with pytest.raises(InvalidAnswer, match="empty all of a sudden"):
+        await kept.within(-1)
+    assert await kept.within(-1) == [2]
+    with pytest.raises(InvalidAnswer):
+        await kept.within(-1)
+    assert await kept.within(-1) == []
+    assert await kept.within(-1) == []
+
+
+# Rounds of queues -------------------------------------------------------------------------------
+
+
+def rotation(platform: Platform) -> Rotation:
+    return Rotation(platform, platform.clock, 60.0, 180.0)  # type: ignore[arg-type]
+
+
+async def test_a_round_asks_every_queue_once(platform: Platform) -> None:
+    """One queue for each request, all keys, no means of buckets; a slice at a time."""
+    turns = rotation(platform)
+    queues = [str(each) for each in range(130)]
+    turns.begin(queues)
+    while not turns.finished:
+        await turns.advance(turns.share(), 1.0, WINDOW)
+        platform.clock.elapsed += 1
+
+    asked = [parameters["acd_queue_id"] for _, parameters in platform.asked]
+    assert asked[:130] == queues
+    assert turns.share() == 3
+    assert platform.asked[0] == (
+        "GetACDQueueStatistics",
+        {
+            "acd_queue_id": "0",
+            "from_date": WINDOW[0],
+            "to_date": WINDOW[1],
+            "aggregation": "none",
+            "abbreviation": True,
+            "report": "all",
+        },
+    )
+    assert len(turns.rows({"0": "Sales"})) == 130
+    assert turns.rows({"0": "Sales"})[0]["queue"] == "Sales"
+
+
+async def test_a_slow_platform_is_not_asked_for_long_at_a_stretch(platform: Platform) -> None:
+    """A turn ends when its time is over, with at least one queue asked."""
+    platform.latency = 2.0
+    turns = rotation(platform)
+    turns.begin([str(each) for each in range(9)])
+    await turns.advance(9, 5.0, WINDOW)
+    assert turns.waiting == 6
+    await turns.advance(9, 0.1, WINDOW)
+    assert turns.waiting == 5
+
+
+async def test_a_queue_that_fails_is_its_own_affair(platform: Platform) -> None:
+    """A queue that is unknown loses its figures, one in trouble keeps them while they are fresh."""
+    turns = rotation(platform)
+    turns.begin(["1", "2", "3"])
+    await turns.advance(3, 1.0, WINDOW)
+    platform.failures["GetACDQueueStatistics", "1"] = UnknownObject("218")
+    platform.failures["GetACDQueueStatistics", "2"] = ServerTrouble("19")
+    platform.clock.elapsed = 100
+    turns.begin(["1", "2", "3"])
+    await turns.advance(3, 1.0, WINDOW)
+    assert [row["queue"] for row in turns.rows({})] == ["2", "3"]
+
+    platform.clock.elapsed = 200
+    assert [row["queue"] for row in turns.rows({})] == ["3"]
+
+
+async def test_a_round_that_fails_altogether_pauses(platform: Platform) -> None:
+    """If nothing answers the feed fails, and idle time is not used to try on."""
+    platform.failures["GetACDQueueStatistics", None] = Forbidden("104", retry_after=600)
+    turns = rotation(platform)
+    turns.begin(["1", "2"])
+    with pytest.raises(Forbidden):
+        await turns.advance(2, 1.0, WINDOW)
+    assert turns.waiting == 2
+    assert turns.idle()
+    platform.clock.elapsed = 601
+    assert not turns.idle()
+
+    platform.failures["GetACDQueueStatistics", None] = ServerTrouble("1")
+    with pytest.raises(ServerTrouble):
+        await turns.advance(2, 1.0, WINDOW)
+
+
+async def test_a_queue_that_has_gone_is_forgotten(platform: Platform) -> None:
+    """What is no longer in the inventory is neither asked nor shown."""
+    turns = rotation(platform)
+    turns.begin(["1", "2"])
+    await turns.advance(1, 1.0, WINDOW)
+    turns.begin(["2"])
+
+    assert turns.rows({}) == []
+    assert turns.waiting == 1
+
+
+# Call lists -------------------------------------------------------------------------------------
+
+
+def lists(platform: Platform) -> CallLists:
+    return CallLists(platform, platform.clock, get_log("exporter.test"), 900.0)  # type: ignore[arg-type]
+
+
+TASKS = [{"status_id": each, "custom_data": "15551234567"} for each in (0, 0, 1, 2, 3, "4", 9)]
+
+
+async def test_finished_lists_are_counted_once(platform: Platform) -> None:
+    """A list that is over does not change: only the others are counted again."""
+    platform.answers["GetCallLists"] = [
+        {"list_id": 1, "list_name": "Spring", "status": "Completed"},
+        {"list_id": 2, "list_name": "Summer", "status": "In progress"},
+        {"list_id": 3, "list_name": "Summer", "status": "Canceled"},
+    ]
+    platform.answers["GetCallListDetails"] = TASKS
+    found = lists(platform)
+    for _ in range(3):
+        rows = await found.read(details=True)
+        platform.clock.elapsed += 300
+
+    asked = [p["list_id"] for method, p in platform.asked if method == "GetCallListDetails"]
+    assert Counter(asked) == {"1": 1, "2": 3, "3": 1}
+    assert [row["campaign"] for row in rows] == ["Spring", "Summer (2)", "Summer (3)"]
+    assert {name: value for name, value in rows[0].items() if name.startswith("tasks")} == {
+        "tasks total": 7,
+        "tasks available": 2,
+        "tasks in_progress": 1,
+        "tasks dialed": 1,
+        "tasks failed": 1,
+        "tasks canceled": 1,
+        "tasks other": 1,
+    }
+    assert "15551234567" not in str(rows)
+
+
+async def test_tasks_are_counted_only_if_that_is_wanted(platform: Platform) -> None:
+    """Without call_list_details there is one request, and no figure of progress."""
+    platform.answers["GetCallLists"] = [{"list_id": 1, "list_name": "", "status": "In progress"}]
+    (row,) = await lists(platform).read(details=False)
+
+    assert row == {"list_id": 1, "list_name": "", "status": "In progress", "campaign": "1"}
+    assert platform.counts() == {"GetCallLists": 1}
+
+
+async def test_many_lists_are_counted_in_turns(platform: Platform) -> None:
+    """One refresh counts so much and no more; the lists counted longest ago come next."""
+    platform.answers["GetCallLists"] = [
+        {"list_id": each, "list_name": str(each), "status": "In progress"} for each in range(100)
+    ]
+    platform.answers["GetCallListDetails"] = TASKS
+    found = lists(platform)
+    await found.read(details=True)
+    first = platform.counts()["GetCallListDetails"]
+    platform.clock.elapsed = 300
+    rows = await found.read(details=True)
+
+    assert first == 60
+    assert len([row for row in rows if "tasks total" in row]) == 100
+
+
+async def test_a_key_that_may_not_see_tasks_still_sees_lists(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The details' missing role is told and waited out; the lists' states stay."""
+    platform.answers["GetCallLists"] = [{"list_id": 1, "list_name": "A", "status": "Completed"}]
+    platform.failures["GetCallListDetails", None] = Forbidden("104", retry_after=600)
+    found = lists(platform)
+    for _ in range(3):
+        (row,) = await found.read(details=True)
+        platform.clock.elapsed += 300
+
+    assert row["campaign"] == "A"
+    assert platform.counts()["GetCallListDetails"] == 2
+    assert "call list details are not allowed" in caplog.text
+
+
+async def test_a_list_that_went_meanwhile_is_left_out(platform: Platform) -> None:
+    """A list deleted between two requests has a state still, and no progress."""
+    platform.answers["GetCallLists"] = [{"list_id": 1, "list_name": "A", "status": "Completed"}]
+    platform.failures["GetCallListDetails", None] = UnknownObject("255")
+    (row,) = await lists(platform).read(details=True)
+
+    assert "tasks total" not in row

@@ -1,0 +1,457 @@
+"""Which accounts a changed configuration disturbs, and which it does not; on virtual time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from exporter.collector.base import Collector, Feed
+from exporter.config.load import AccountConfig, Config
+from exporter.errors import ConfigError, Unauthorized
+from exporter.exposition.page import Format
+from exporter.exposition.store import Board
+from exporter.metrics import families as f
+from exporter.metrics.labels import Scope
+from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.tables import Column, Key, Table
+from exporter.refresh.accounts import Accounts
+from exporter.refresh.running import Running
+from exporter.refresh.schedule import Refresher
+from exporter.telemetry import AccountTelemetry, Telemetry
+from support.virtual import LoopClock, run
+
+TABLE = Table(
+    "grid",
+    (Key("queue", "Queue"),),
+    (Column("Waiting", f.QUEUE_CONTACTS_WAITING, labels={"media": "voice"}),),
+)
+
+
+class LoginConfig(AccountConfig):
+    """An account with a user, of whom there may be one session."""
+
+    user: str
+
+    @property
+    def login(self) -> object:
+        return self.user
+
+
+class Platform(Collector):
+    """A platform that notes who signs in and out, when, and how many sessions a user has."""
+
+    def __init__(self, world: "World", config: LoginConfig, client: httpx.AsyncClient) -> None:
+        self.world = world
+        self.config = config
+        self.client = client
+        self.feeds = [Feed("a", (TABLE,), 10.0, 20.0, 30.0)]
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        world, user = self.world, self.config.user
+        await asyncio.sleep(world.sign_in_takes.get(user, 0.0))
+        if user in world.refused:
+            world.note("refused", user)
+            raise Unauthorized("no")
+        world.note("in", user)
+        world.sessions[user] = world.sessions.get(user, 0) + 1
+        world.most_sessions = max(world.most_sessions, world.sessions[user])
+        try:
+            yield
+        finally:
+            await asyncio.sleep(world.sign_out_takes.get(user, 0.0))
+            world.sessions[user] -= 1
+            world.note("out", user)
+
+    async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
+        self.world.fetched.append((self.config.name, asyncio.get_running_loop().time()))
+        await asyncio.sleep(self.world.answer_takes.get(self.config.user, 0.0))
+        self.world.note("answered", self.config.user)
+        return Reading({"grid": Rows.of([{"Queue": "Sales", "Waiting": 1}])})
+
+
+class World:
+    """Accounts on a loop of virtual time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.events: list[tuple[str, str, float]] = []
+        self.fetched: list[tuple[str, float]] = []
+        self.sessions: dict[str, int] = {}
+        self.most_sessions = 0
+        self.sign_out_takes: dict[str, float] = {}
+        self.answer_takes: dict[str, float] = {}
+        self.sign_in_takes: dict[str, float] = {}
+        self.refused: set[str] = set()
+        self.clients: list[httpx.AsyncClient] = []
+        self.board = Board()
+        self.telemetry = Telemetry()
+        self.accounts = Accounts(self.board, self.telemetry, self.client, self.build)
+
+    def note(self, what: str, user: str) -> None:
+        self.events.append((what, user, round(asyncio.get_running_loop().time(), 3)))
+
+    def at(self, what: str, user: str) -> list[float]:
+        return [at for each, who, at in self.events if (each, who) == (what, user)]
+
+    def client(self, config: AccountConfig, directory: Path) -> httpx.AsyncClient:
+        tls = config.transport_tls(directory)
+        if tls.ca_file:
+            Path(tls.ca_file).read_bytes()
+        self.clients.append(httpx.AsyncClient())
+        return self.clients[-1]
+
+    def build(
+        self, config: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
+    ) -> Refresher:
+        assert isinstance(config, LoginConfig)
+        return Refresher(
+            config.name,
+            Platform(self, config, client),
+            Scope({"provider": "five9", "account": config.name}),
+            self.board,
+            telemetry,
+            auth_retry=900.0,
+            max_series=1000,
+            clock=LoopClock(1_700_000_000.0),
+            roll=lambda: 0.0,
+        )
+
+    def config(self, *sections: str, **options: Any) -> Config:
+        """Return a configuration of sections such as ``a:user``."""
+        accounts = []
+        for section in sections:
+            name, _, user = section.partition(":")
+            data = {"name": name, "provider": "five9", "user": user or name}
+            accounts.append(LoginConfig.model_validate({**data, **options.get(name, {})}))
+        return Config(tuple(accounts), self.folder)
+
+    async def change(self, *sections: str, **options: Any) -> str:
+        change = self.accounts.plan(self.config(*sections, **options))
+        self.accounts.part(change)
+        await self.accounts.carry_out(change)
+        return str(change)
+
+    @property
+    def names(self) -> list[str]:
+        return [each.identity.config.name for each in self.accounts]
+
+    def running(self, name: str) -> Running:
+        return next(each for each in self.accounts if each.identity.config.name == name)
+
+    def own(self, account: str) -> dict[tuple[str, ...], float]:
+        """Return all of the exporter's own series of an account."""
+        return {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in self.telemetry.registry.collect()
+            for sample in family.samples
+            if sample.labels.get("account") == account
+        }
+
+    def page(self) -> str:
+        now = asyncio.get_running_loop().time()
+        return b"".join(self.board.page(now).body(Format.TEXT, gzip=False)[0]).decode()
+
+
+Scene = Callable[[World], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Scene], None]:
+    """Play a scene with accounts a and b running for a minute already, and sign out at its end."""
+
+    def perform(scene: Scene) -> None:
+        async def whole() -> None:
+            world = World(tmp_path)
+            await world.change("a", "b")
+            await asyncio.sleep(60)
+            await scene(world)
+            await world.accounts.stop()
+            assert all(client.is_closed for client in world.clients)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+        run(whole())
+
+    return perform
+
+
+def test_what_is_the_same_goes_on(play: Callable[[Scene], None]) -> None:
+    """A reload without a change, or with another order, leaves every account untouched."""
+
+    async def scene(world: World) -> None:
+        before = {name: world.running(name) for name in "ab"}
+        count = len(world.fetched)
+        own = world.own("a")
+        assert await world.change("b", "a") == "2 unchanged, 0 changed, 0 added, 0 removed"
+        assert world.names == ["b", "a"]
+        assert world.own("a") == own
+        await asyncio.sleep(60)
+        assert {name: world.running(name) for name in "ab"} == before
+        assert world.at("in", "a") == world.at("in", "b") == [0]
+        assert len(world.fetched) == count + 12
+        assert len(world.clients) == 2
+
+    play(scene)
+
+
+def test_a_changed_account_signs_out_before_it_signs_in(play: Callable[[Scene], None]) -> None:
+    """Its successor waits for the old session to end, and nobody else waits with it."""
+
+    async def scene(world: World) -> None:
+        world.sign_out_takes["a"] = 4.0
+        done = await world.change("a", "b", "c", a={"max_series": 7})
+        assert done == "1 unchanged, 1 changed, 1 added, 0 removed"
+        assert world.at("in", "c") == [60]
+        await asyncio.sleep(20)
+        assert world.at("out", "a") == [64]
+        assert world.at("in", "a") == [0, 64]
+        assert world.at("in", "b") == [0]
+        assert world.most_sessions == 1
+        assert [at for name, at in world.fetched if name == "b" and 60 < at < 70] == [65]
+        assert world.names == ["a", "b", "c"]
+
+    play(scene)
+
+
+def test_a_login_that_moves_waits_too(play: Callable[[Scene], None]) -> None:
+    """An account under another name, but with a leaving one's login, waits for its end."""
+
+    async def scene(world: World) -> None:
+        world.sign_out_takes["a"] = 2.0
+        await world.change("renamed:a", "b", "new")
+        await asyncio.sleep(5)
+        assert world.at("in", "a") == [0, 62]
+        assert world.at("in", "new") == [60]
+        assert world.most_sessions == 1
+
+    play(scene)
+
+
+def test_logins_that_change_places(play: Callable[[Scene], None]) -> None:
+    """Two accounts that take each other's login wait for both old sessions to end."""
+
+    async def scene(world: World) -> None:
+        world.sign_out_takes |= {"a": 1.0, "b": 3.0}
+        await world.change("a:b", "b:a")
+        await asyncio.sleep(5)
+        assert world.at("in", "a") == world.at("in", "b") == [0, 63]
+        assert world.most_sessions == 1
+
+    play(scene)
+
+
+def test_a_sign_out_that_hangs_is_bounded(
+    play: Callable[[Scene], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A session that does not end is given up after some seconds; its client is closed."""
+
+    async def scene(world: World) -> None:
+        world.sign_out_takes["a"] = 1e6
+        await world.change("a", "b", a={"max_series": 7})
+        await asyncio.sleep(1)
+        assert world.at("in", "a") == [0, 65.25]
+        assert world.clients[0].is_closed
+        world.sign_out_takes.clear()
+
+    play(scene)
+    assert "signing out took too long" in caplog.text
+
+
+def test_a_removed_account_vanishes_at_once(play: Callable[[Scene], None]) -> None:
+    """Its figures and all of the exporter's own series of it go before it has signed out."""
+
+    async def scene(world: World) -> None:
+        world.sign_out_takes["b"] = 3.0
+        other = world.own("a")
+        assert world.own("b")
+        change = world.accounts.plan(world.config("a"))
+        world.accounts.part(change)
+        assert world.own("b") == {}
+        assert 'account="b"' not in world.page()
+        assert 'account="a"' in world.page()
+        await world.accounts.carry_out(change)
+        assert world.at("out", "b") == [63]
+        assert world.own("b") == {}
+        assert world.own("a") == other
+        assert world.names == ["a"]
+
+    play(scene)
+
+
+def test_a_name_may_come_back(play: Callable[[Scene], None]) -> None:
+    """An account that returns counts from zero, and only once."""
+
+    async def scene(world: World) -> None:
+        await world.change("a")
+        await world.change("a", "b")
+        await asyncio.sleep(1)
+        assert world.own("b")["contactcenter_session_signins_total", "b", "five9", "ok"] == 1
+        assert 'account="b"' in world.page()
+
+    play(scene)
+
+
+@pytest.mark.parametrize("key", ["ca_file", "cert_file"])
+def test_the_content_of_files_counts(play: Callable[[Scene], None], key: str) -> None:
+    """A certificate that was renewed under its old name makes its account a changed one."""
+
+    async def scene(world: World) -> None:
+        file = world.folder / "some.pem"
+        file.write_text("old")
+        options = {"b": {"tls": {key: "some.pem"}}}
+        await world.change("a", "b", **options)
+        assert (await world.change("a", "b", **options)).startswith("2 unchanged")
+        file.write_text("new")
+        done = await world.change("a", "b", **options)
+        assert done == "1 unchanged, 1 changed, 0 added, 0 removed"
+
+    play(scene)
+
+
+def test_secrets_count(tmp_path: Path) -> None:
+    """Another secret is another account, though neither prints its value."""
+    world = World(tmp_path)
+    plans = [
+        world.accounts.plan(world.config("a", a={"agents_key": key}))
+        for key in ("hunter1", "hunter2", "hunter1")
+    ]
+    first, second, third = (plan.coming[0].identity for plan in plans)
+    assert first == third != second
+    assert "hunter" not in repr(first)
+
+
+def test_a_certificate_that_cannot_be_used(play: Callable[[Scene], None]) -> None:
+    """A missing certificate file is an error that names the account, and nothing has changed."""
+
+    async def scene(world: World) -> None:
+        options = {each: {"tls": {"ca_file": f"{each}.pem"}} for each in "bc"}
+        with pytest.raises(ConfigError) as caught:
+            await world.change("b", "c", **options)
+        assert [fault.split(":")[0] for fault in caught.value.faults] == ["b", "c"]
+        await asyncio.sleep(10)
+        assert world.names == ["a", "b"]
+        assert world.at("in", "a") == world.at("in", "b") == [0]
+
+    play(scene)
+
+
+def test_rejected_credentials_are_tried_once_more(play: Callable[[Scene], None]) -> None:
+    """An account that rejected credentials have stopped is tried once at each reload."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("c")
+        await world.change("a", "b", "c")
+        await asyncio.sleep(100)
+        assert world.at("refused", "c") == [60]
+        assert world.running("c").status().session == "stopped"
+        await world.change("a", "b", "c")
+        await asyncio.sleep(100)
+        assert world.at("refused", "c") == [60, 160]
+        world.refused.clear()
+        await world.change("a", "b", "c")
+        await asyncio.sleep(1)
+        assert world.at("in", "c") == [260]
+        assert world.at("in", "a") == [0]
+        assert len(world.clients) == 3
+
+    play(scene)
+
+
+def test_who_leaves_is_not_tried_again(play: Callable[[Scene], None]) -> None:
+    """An account that was stopped and is leaving stays so, though a reload is still at work."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("c")
+        await world.change("a", "b", "c")
+        await asyncio.sleep(10)
+        stopped = world.running("c")
+        await world.accounts.stop()
+        assert not stopped.retry()
+        await asyncio.sleep(10)
+        assert world.at("refused", "c") == [60]
+
+    play(scene)
+
+
+def test_nothing_starts_after_the_end(play: Callable[[Scene], None]) -> None:
+    """An account that was to follow another is not started when the end has begun meanwhile."""
+
+    async def scene(world: World) -> None:
+        world.sign_out_takes["a"] = 3.0
+        change = world.accounts.plan(world.config("a", "b", a={"max_series": 7}))
+        world.accounts.part(change)
+        carrying = asyncio.create_task(world.accounts.carry_out(change))
+        await asyncio.sleep(1)
+        await world.accounts.stop()
+        await carrying
+        assert world.at("in", "a") == [0]
+        assert world.at("out", "b") == [61]
+
+    play(scene)
+
+
+def test_what_has_left_counts_nowhere(play: Callable[[Scene], None]) -> None:
+    """What an account still counts after it has left does not show, nor fail."""
+
+    async def scene(world: World) -> None:
+        gone = world.running("b").telemetry
+        await world.change("a")
+        assert world.accounts.telemetry_of("b") is None
+        gone.requested("closeSession", "ok", 0.1)
+        gone.dropped("a", 3)
+        gone.doubled("a", 1)
+        gone.up(answering=True)
+        assert world.own("b") == {}
+
+    play(scene)
+
+
+def test_the_request_at_work_is_answered_first(play: Callable[[Scene], None]) -> None:
+    """A request is let end before the sign-out, another is not made, its answer not shown."""
+
+    async def scene(world: World) -> None:
+        world.answer_takes["b"] = 4.0
+        await asyncio.sleep(6)  # a request of b's has begun at 65
+        fetched = len(world.fetched)
+        await world.change("a")
+        assert world.at("answered", "b")[-1] == world.at("out", "b")[0] == 69
+        assert [name for name, at in world.fetched[fetched:] if name == "b"] == []
+        assert 'account="b"' not in world.page()
+        assert world.own("b") == {}
+
+    play(scene)
+
+
+def test_a_request_that_is_not_answered_is_given_up(play: Callable[[Scene], None]) -> None:
+    """A platform that does not answer holds up the sign-out for some seconds only."""
+
+    async def scene(world: World) -> None:
+        world.answer_takes["b"] = 1e6
+        await asyncio.sleep(6)
+        await world.change("a", "b", b={"max_series": 7})
+        assert world.at("out", "b") == [71.25]
+        await asyncio.sleep(1)
+        assert world.at("in", "b") == [0, 71.25]
+        world.answer_takes.clear()
+
+    play(scene)
+
+
+def test_a_session_that_ends_meanwhile(play: Callable[[Scene], None]) -> None:
+    """Credentials that are refused while an account leaves end it like anything else."""
+
+    async def scene(world: World) -> None:
+        world.sign_in_takes["c"] = 2.0
+        world.refused.add("c")
+        await world.change("a", "b", "c")
+        await asyncio.sleep(1)
+        await world.change("a", "b")
+        assert world.at("refused", "c") == [62]
+        assert asyncio.get_running_loop().time() == 62
+        assert world.own("c") == {}
+
+    play(scene)

@@ -1,0 +1,536 @@
+"""When feeds are read: order, beats, failures in their scopes, staleness, shutdown."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from exporter.collector.base import Collector, Feed
+from exporter.errors import (
+    InvalidAnswer,
+    ProviderError,
+    SessionLost,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
+from exporter.exposition.page import Format
+from exporter.exposition.store import Board
+from exporter.metrics import families as f
+from exporter.metrics.labels import Scope
+from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.tables import Column, Key, Table
+from exporter.refresh.schedule import Refresher
+from exporter.status import AccountStatus, Failure, Quota
+from exporter.telemetry import AccountTelemetry, Telemetry
+
+pytestmark = pytest.mark.anyio
+
+TABLE = Table(
+    "grid",
+    (Key("queue", "Queue"),),
+    (Column("Waiting", f.QUEUE_CONTACTS_WAITING, labels={"media": "voice"}),),
+)
+Answer = Callable[[], Reading]
+
+
+def reading(waiting: int = 1) -> Reading:
+    return Reading({"grid": Rows.of([{"Queue": "Sales", "Waiting": waiting}])}, 1_700_000_000.0)
+
+
+def raising(error: BaseException) -> Answer:
+    def answer() -> Reading:
+        raise error
+
+    return answer
+
+
+class Clock:
+    """Time that passes only when somebody waits; at its end it stands still."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.end = float("inf")
+        self.ended = asyncio.Event()
+
+    def time(self) -> float:
+        return 1_700_000_000.0 + self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        if self.now + seconds >= self.end:
+            self.now = self.end
+            self.ended.set()
+            await asyncio.Event().wait()
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+class Script(Collector):
+    """A collector that answers as it is told and notes when it was asked."""
+
+    def __init__(self, clock: Clock, feeds: Sequence[Feed]) -> None:
+        self.clock = clock
+        self.feeds = feeds
+        self.asked: list[tuple[str, float]] = []
+        self.sessions: list[float] = []
+        self.closed = 0
+        self.answers: dict[str, list[Answer]] = {feed.name: [] for feed in feeds}
+        self.sign_ins: list[BaseException] = []
+        self.takes = 0.0
+        self.waits: dict[str, float] = {}
+        self.heard: list[Mapping[str, Reading] | ProviderError] = []
+        self.listened: list[float] = []
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        self.sessions.append(self.clock.now)
+        if self.sign_ins:
+            raise self.sign_ins.pop(0)
+        try:
+            yield
+        finally:
+            self.closed += 1
+
+    async def fetch(self, feed: str) -> Reading:
+        self.asked.append((feed, self.clock.now))
+        if self.takes:
+            await self.clock.sleep(self.takes)
+        answers = self.answers[feed]
+        return answers.pop(0)() if answers else reading()
+
+    def wait(self, feed: str) -> float:
+        return max(0.0, self.waits.get(feed, 0.0) - self.clock.now)
+
+    async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
+        if not self.heard:
+            return None
+        self.listened.append(self.clock.now)
+        found = self.heard.pop(0)
+        if isinstance(found, ProviderError):
+            raise found
+        await self.clock.sleep(min(seconds, 2.0))
+        return found
+
+    def times(self, feed: str) -> list[float]:
+        return [round(at, 3) for name, at in self.asked if name == feed]
+
+
+class Bench:
+    """One account on the bench."""
+
+    def __init__(self, *intervals: float, **options: Any) -> None:
+        self.clock = Clock()
+        stale = options.pop("stale_after", 30.0)
+        names = "abcdefgh"
+        feeds = [
+            Feed(names[at], (TABLE,), interval, 5.0, stale) for at, interval in enumerate(intervals)
+        ]
+        self.script = Script(self.clock, feeds)
+        self.telemetry = Telemetry()
+        self.board = Board()
+        self.status = AccountStatus("", "", "signing in", ())
+        self.samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+        self.refresher = Refresher(
+            "acme",
+            self.script,
+            Scope({"provider": "five9", "account": "acme"}),
+            self.board,
+            AccountTelemetry(self.telemetry, "five9", "acme"),
+            auth_retry=900.0,
+            max_series=1000,
+            clock=self.clock,
+            roll=lambda: 0.0,
+            **options,
+        )
+
+    async def run(self, until: float) -> None:
+        """Let the schedule run for so many seconds, then end it."""
+        self.clock.end = until
+        self.clock.ended.clear()
+        task = asyncio.create_task(self.refresher.run())
+        ended = asyncio.create_task(self.clock.ended.wait())
+        await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        self.samples = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in self.telemetry.registry.collect()
+            for sample in family.samples
+        }
+        self.status = self.refresher.status()
+        task.cancel()
+        await asyncio.wait([task])
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """Return one of the exporter's own metrics as it was just before the end."""
+        own = {"provider": "five9", "account": "acme", **labels}
+        return self.samples.get((f"contactcenter_{name}", frozenset(own.items())))
+
+    def page(self) -> str:
+        body = self.board.page(self.clock.now).body(Format.TEXT, gzip=False)[0]
+        return b"".join(body).decode()
+
+
+async def test_feeds_are_read_in_order_of_importance_then_on_their_beat() -> None:
+    """All feeds are read at once in their order, then each at its own interval."""
+    bench = Bench(10, 20)
+    await bench.run(61)
+    assert [name for name, _ in bench.script.asked[:2]] == ["a", "b"]
+    assert bench.script.times("a") == [0, 5, 15, 25, 35, 45, 55]
+    assert bench.script.times("b") == [0, 10, 30, 50]
+
+
+async def test_a_slow_feed_skips_beats_and_never_catches_up() -> None:
+    """Beats missed while a feed was slow are counted, not made up for."""
+    bench = Bench(1)
+    bench.script.takes = 3.5
+    await bench.run(60)
+    gaps = [
+        b - a for a, b in zip(bench.script.times("a"), bench.script.times("a")[1:], strict=False)
+    ]
+    assert min(gaps) >= 3.5
+    skipped = bench.metric("feed_refreshes_total", feed="a", outcome="skipped")
+    assert skipped is not None
+    assert skipped > 30
+
+
+async def test_the_feed_due_longest_comes_first() -> None:
+    """An overdue feed of little importance is not starved by a fast one of great importance."""
+    bench = Bench(1, 10)
+    bench.script.takes = 1.5
+    await bench.run(120)
+    assert len(bench.script.times("b")) >= 10
+
+
+async def test_a_failing_feed_backs_off_alone() -> None:
+    """A feed that fails waits twice as long each time, to a minute; its neighbours do not."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(Unreachable("gone"))] * 6
+    await bench.run(240)
+    assert bench.script.times("a")[:6] == [0, 10, 30, 70, 130, 190]
+    assert len(bench.script.times("b")) >= 23
+    assert bench.script.sessions == [0]
+    assert bench.metric("feed_up", feed="a") == 0
+    assert bench.metric("up") == 1
+
+
+class NotYet(ProviderError):
+    """The platform has nothing yet."""
+
+    reason = "empty"
+    early = True
+
+
+@pytest.mark.parametrize(("times", "tried"), [(1, False), (3, False), (4, True)])
+async def test_nothing_yet_is_no_first_answer(times: int, *, tried: bool) -> None:
+    """A feed that has nothing yet has not been tried, unless that goes on and on."""
+    bench = Bench(1)
+    bench.script.answers["a"] = [raising(NotYet("later"))] * times
+    until = [0.9, 1.9, 6.9, 7.1][times - 1]
+    await bench.run(until)
+    assert len(bench.script.times("a")) == times
+    assert bench.refresher.tried.is_set() is tried
+
+
+async def test_success_ends_the_backoff() -> None:
+    """After one success a feed is back on its interval."""
+    bench = Bench(10)
+    bench.script.answers["a"] = [reading, raising(Unreachable("x")), raising(Unreachable("x"))]
+    await bench.run(80)
+    assert bench.script.times("a") == [0, 5, 15, 35, 45, 55, 65, 75]
+    assert bench.metric("feed_refreshes_total", feed="a", outcome="network") == 2
+
+
+async def test_retry_after_is_respected() -> None:
+    """A feed never comes back before the time that the platform names."""
+    bench = Bench(5)
+    bench.script.answers["a"] = [raising(Throttled("later", retry_after=120))]
+    await bench.run(200)
+    assert bench.script.times("a")[1] == 120
+
+
+async def test_a_budget_delays_only_what_it_is_for() -> None:
+    """A feed that the budget holds back waits; the others go on."""
+    bench = Bench(10, 10)
+    bench.script.waits = {"a": 47.0}
+    await bench.run(60)
+    assert bench.script.times("a")[0] == 47
+    assert len(bench.script.times("b")) == 7
+
+
+async def test_equal_readings_count_alike() -> None:
+    """A reading that equals the last is taken like any other: it is fresh, and its faults count."""
+    bench = Bench(10.0)
+    cells = [{"Queue": "Sales", "Waiting": 7}, {"Queue": "Bad", "Waiting": "many"}]
+    bench.script.answers["a"] = [
+        lambda at=at: Reading({"grid": Rows.of(cells)}, 1_700_000_000.0 + at) for at in range(9)
+    ]
+    await bench.run(until=34.0)
+
+    assert len(bench.script.asked) == 4
+    assert bench.metric("schema_rejected_cells_total", table="grid") == 4
+    assert bench.metric("feed_source_timestamp_seconds", feed="a") == 1_700_000_003.0
+    assert bench.metric("feed_samples", feed="a") == 1
+    assert 'queue="Sales"} 7' in bench.page().replace(',media="voice"', "")
+
+
+async def test_stale_figures_leave_the_page() -> None:
+    """Figures that were not refreshed in time are gone, and the page says so by itself."""
+    bench = Bench(10, stale_after=30.0)
+    bench.script.answers["a"] = [reading, *[raising(Unreachable("x"))] * 9]
+    await bench.run(29)
+    assert "contactcenter_queue_contacts_waiting{" in bench.page()
+    bench.clock.now = 31
+    assert bench.page() == ""
+
+
+async def test_a_lost_session_is_opened_again_at_once() -> None:
+    """A session that worked and ended is followed by a new sign-in without a pause."""
+    bench = Bench(10)
+    bench.script.answers["a"] = [reading, raising(SessionLost("closed"))]
+    await bench.run(30)
+    assert bench.script.sessions == [0, 5]
+    assert bench.script.closed == 2
+    assert bench.metric("session_signins_total", outcome="ok") == 2
+    assert "contactcenter_queue_contacts_waiting{" in bench.page()
+
+
+async def test_sessions_that_keep_failing_back_off() -> None:
+    """Sign-ins that fail are tried at growing distances, five minutes at most."""
+    bench = Bench(10)
+    bench.script.sign_ins = [Unreachable("down")] * 20
+    await bench.run(1500)
+    gaps = [b - a for a, b in zip(bench.script.sessions, bench.script.sessions[1:], strict=False)]
+    assert gaps[:7] == [2, 4, 8, 16, 32, 64, 128]
+    assert max(gaps) == 300
+    assert bench.metric("session_signins_total", outcome="network") == len(bench.script.sessions)
+
+
+async def test_rejected_credentials_are_not_tried_again_soon() -> None:
+    """Rejected credentials stop the account for its pause, and its figures go at once."""
+    bench = Bench(10)
+    bench.script.answers["a"] = [reading, raising(SessionLost("closed"))]
+    await bench.run(4)
+    assert bench.page() != ""
+    bench.script.sign_ins = [Unauthorized("no")]
+    bench.script.sessions.clear()
+    await bench.run(800)
+    assert bench.script.sessions == [4]
+    assert bench.page() == ""
+    assert bench.metric("up") == 0
+
+
+async def test_a_bug_in_one_feed_is_contained(caplog: pytest.LogCaptureFixture) -> None:
+    """An unexpected error fails one refresh, is logged with its traceback, and counted."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(ZeroDivisionError("bug"))]
+    with caplog.at_level(logging.ERROR):
+        await bench.run(30)
+    assert bench.metric("feed_refreshes_total", feed="a", outcome="internal") == 1
+    assert bench.script.sessions == [0]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_bug_in_signing_in_is_contained() -> None:
+    """An unexpected error while signing in is waited out like any other."""
+    bench = Bench(10)
+    bench.script.sign_ins = [ZeroDivisionError("bug")]
+    await bench.run(30)
+    assert bench.script.sessions == [0, 2]
+    assert bench.metric("session_signins_total", outcome="internal") == 1
+
+
+async def test_an_unreadable_answer_fails_the_feed() -> None:
+    """An answer without the column that names its rows is a failure, not an empty table."""
+    bench = Bench(10)
+    bench.script.answers["a"] = [lambda: Reading({"grid": Rows.of([{"Other": 1}])})]
+    await bench.run(4)
+    assert bench.metric("feed_refreshes_total", feed="a", outcome=InvalidAnswer.reason) == 1
+
+
+async def test_each_streak_of_failures_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A streak of failures is one warning, and its end is one line; repeats are for debugging."""
+    bench = Bench(10)
+    bench.script.answers["a"] = [raising(Unreachable("x"))] * 4
+    with caplog.at_level(logging.INFO, logger="exporter"):
+        await bench.run(200)
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages.count("refresh failed") == 1
+    assert messages.count("refresh recovered") == 1
+
+
+async def test_listening_fills_idle_time_only() -> None:
+    """What was pushed is shown and moves the feed's next time; due feeds are not delayed."""
+    bench = Bench(10, 10)
+    bench.script.heard = [{"a": reading(7)}]
+    await bench.run(11)
+    assert bench.script.listened == [0]
+    assert 'queue="Sales",media="voice"} 7' in bench.page()
+    assert bench.script.times("a") == [0]
+    assert bench.script.times("b") == [0, 5]
+
+
+@pytest.mark.parametrize(("same", "counted"), [(True, 1), (False, 3)])
+async def test_what_was_not_read_again_counts_once(same: bool, counted: int) -> None:
+    """The very same reading is what was pushed last: its bad cells are known, its figures true."""
+    bench = Bench(10)
+
+    def pushed() -> Reading:
+        rows = [{"Queue": "Sales", "Waiting": "bad"}, {"Queue": "Support", "Waiting": 7}]
+        return Reading({"grid": Rows.of(rows)})
+
+    kept = pushed()
+    bench.script.answers["a"] = [lambda: kept if same else pushed()] * 9
+    await bench.run(21)
+    assert bench.script.times("a") == [0, 5, 15]
+    assert bench.metric("schema_rejected_cells_total", table="grid") == counted
+    assert bench.metric("feed_last_success_timestamp_seconds", feed="a") == 1_700_000_015.0
+    assert 'queue="Support",media="voice"} 7' in bench.page()
+
+
+async def test_failing_to_listen_is_no_failure_of_a_feed() -> None:
+    """A long poll that fails is left out for a while; the feeds go on."""
+    bench = Bench(10)
+    bench.script.heard = [Unreachable("x"), {}, {}]
+    await bench.run(50)
+    assert bench.script.listened == [0]
+    assert bench.metric("feed_up", feed="a") == 1
+
+
+async def test_losing_the_session_while_listening_opens_a_new_one() -> None:
+    """A session that ends in a long poll is opened again."""
+    bench = Bench(10)
+    bench.script.heard = [SessionLost("closed")]
+    await bench.run(20)
+    assert len(bench.script.sessions) == 2
+
+
+async def test_cancelling_signs_out() -> None:
+    """Ending the schedule leaves the session in order."""
+    bench = Bench(10)
+    await bench.run(12)
+    own = {"provider": "five9", "account": "acme"}
+    assert bench.script.closed == 1
+    assert bench.metric("up") == 1
+    assert bench.telemetry.registry.get_sample_value("contactcenter_up", own) == 0
+
+
+async def test_a_fetch_that_never_ends_is_cut_off() -> None:
+    """A refresh that takes longer than its timeout fails, and the account goes on."""
+    bench = Bench(10)
+    bench.script.feeds = [Feed("a", (TABLE,), 10.0, 0.02, 30.0)]
+    hung = Refresher(
+        "acme",
+        bench.script,
+        Scope({"provider": "five9", "account": "acme"}),
+        bench.board,
+        AccountTelemetry(bench.telemetry, "five9", "acme"),
+        auth_retry=900.0,
+        max_series=1000,
+        clock=bench.clock,
+        roll=lambda: 0.0,
+    )
+    bench.clock.end = 100.0
+    bench.script.takes = 1000.0
+    task = asyncio.create_task(hung.run())
+    await asyncio.wait_for(hung.tried.wait(), timeout=5)
+    task.cancel()
+    await asyncio.wait([task])
+    own = {"provider": "five9", "account": "acme", "feed": "a", "outcome": "timeout"}
+    refreshes = "contactcenter_feed_refreshes_total"
+    assert bench.telemetry.registry.get_sample_value(refreshes, own) == 1
+
+
+async def test_the_status_of_feeds() -> None:
+    """A feed that works tells its age, next time and size; one that fails tells why."""
+    bench = Bench(10, 20)
+    bench.script.answers["b"] = [raising(Unreachable("gone"))] * 3
+    await bench.run(17)
+    status = bench.status
+    assert (status.account, status.provider, status.session) == ("acme", "five9", "signed in")
+    good, bad = status.feeds
+    assert (good.name, good.state, good.interval) == ("a", "ok", 10)
+    assert (good.age, good.due_in, good.seconds, good.samples) == (2, 8, 0, 1)
+    assert good.failure is None
+    assert (bad.state, bad.age, bad.due_in, bad.samples) == ("failing", None, 3, None)
+    assert bad.failure == Failure("network", "gone", 1)
+
+
+async def test_the_status_before_and_after_the_first_answer() -> None:
+    """A feed waits until it has been read, and forgets a failure with the next success."""
+    bench = Bench(10)
+    assert bench.refresher.status().session == "signing in"
+    assert [feed.state for feed in bench.refresher.status().feeds] == ["waiting"]
+    bench.script.answers["a"] = [raising(InvalidAnswer("odd"))]
+    await bench.run(12)
+    (feed,) = bench.status.feeds
+    assert (feed.state, feed.failure) == ("ok", None)
+
+
+async def test_the_status_of_figures_that_have_grown_old() -> None:
+    """A feed that its budget holds back for too long waits, though nothing has failed."""
+    bench = Bench(10, 10)
+
+    def last_one_for_now() -> Reading:
+        bench.script.waits["a"] = 1000.0
+        return reading()
+
+    bench.script.answers["a"] = [last_one_for_now]
+    await bench.run(29)
+    assert [feed.state for feed in bench.status.feeds] == ["ok", "ok"]
+    await bench.run(31)
+    held, other = bench.status.feeds
+    assert (held.state, held.failure, other.state) == ("waiting", None, "ok")
+    assert held.due_in is not None
+    assert held.due_in < 0
+
+
+async def test_the_status_of_a_lost_session() -> None:
+    """Without a session its failure and the next try are told; its feeds wait."""
+    bench = Bench(10)
+    bench.script.sign_ins = [Unreachable("down")] * 20
+    await bench.run(10)
+    status = bench.status
+    assert (status.session, status.failure) == ("waiting", Failure("network", "down", 3))
+    assert status.retry_in == 4
+    assert [(feed.state, feed.due_in) for feed in status.feeds] == [("waiting", None)]
+
+
+async def test_the_status_of_refused_credentials() -> None:
+    """Refused credentials stop the account and its feeds for the pause."""
+    bench = Bench(10)
+    bench.script.sign_ins = [Unauthorized("no")]
+    await bench.run(100)
+    status = bench.status
+    assert (status.session, status.failure) == ("stopped", Failure("auth", "no", 1))
+    assert status.retry_in == 800
+    assert [feed.state for feed in status.feeds] == ["stopped"]
+
+
+async def test_the_status_of_a_bug() -> None:
+    """A bug is told by the name of its error, which holds no data."""
+    bench = Bench(10)
+    bench.script.sign_ins = [ZeroDivisionError("some data")]
+    await bench.run(1)
+    assert bench.status.failure == Failure("internal", "ZeroDivisionError", 1)
+    bench = Bench(10)
+    bench.script.answers["a"] = [raising(ZeroDivisionError("some data"))]
+    await bench.run(1)
+    assert bench.status.feeds[0].failure == Failure("internal", "ZeroDivisionError", 1)
+
+
+async def test_the_status_has_the_quotas() -> None:
+    """Request limits are told as the platform last told them."""
+    bench = Bench(10)
+    telemetry = AccountTelemetry(bench.telemetry, "five9", "acme")
+    telemetry.quota("Query", "minute", 60, 1)
+    telemetry.quota("Query", "hour", 600, 1)
+    telemetry.quota("Query", "minute", 60, 2)
+    assert telemetry.quotas == (Quota("Query", "minute", 60, 2), Quota("Query", "hour", 600, 1))
+    assert bench.refresher.status().quotas == ()

@@ -1,0 +1,39 @@
+import pytest
+
+from exporter.simulators.centre import Centre, Size
+
+MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, _: float) -> None:
+        raise AssertionError("nothing waits")
+
+
+@pytest.mark.parametrize("hour", [0, 9, 11, 17, 23])
+def test_objectives_of_the_demo(hour: int) -> None:
+    """Whenever the demo is started, one queue has closed, the rest is open, and all items match."""
+    centre = Centre(Size(agents=2), Stopped(MIDNIGHT + 3600 * hour + 1234))
+    entries = centre.config("http://127.0.0.1:9001").objectives.entries
+    names = {"queue": centre.floor.queues, "campaign": centre.floor.campaigns}
+    is_open = {}
+    for entry in entries:
+        matching = [name for name in names[entry.subject] if entry.matches(name)]
+        assert matching, entry.place
+        assert entry.hours is not None
+        for name in matching:
+            is_open.setdefault(name, entry.hours.open_at(MIDNIGHT + 3600 * hour + 1234))
+
+    assert [name for name, value in is_open.items() if not value] == ["Claims"]
+    assert set(is_open) == {*centre.floor.queues, *centre.floor.campaigns}

@@ -1,0 +1,333 @@
+"""What a client sees: formats, encodings, HEAD, unknown paths, addresses, and a real socket."""
+
+import gzip
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from exporter.exposition.page import Format
+from exporter.exposition.store import Board, Publisher
+from exporter.metrics import families as f
+from exporter.metrics.counters import Ledger
+from exporter.metrics.mapping import Folded, Series
+from exporter.metrics.snapshot import take
+from exporter.telemetry import Telemetry
+from exporter.web.site import Server, Site, choose_format, quality
+from exporter.web.sockets import Address
+from exporter.web.webwatch import WebWatch
+from support.certificates import Authority
+
+pytestmark = pytest.mark.anyio
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1"
+    ";q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+FAMILIES = [f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS, f.QUEUE_AGENTS, f.QUEUE_LONGEST_WAIT]
+
+
+class Bench:
+    """A site with two figures on its page."""
+
+    def __init__(self) -> None:
+        self.board = Board()
+        self.board.reserve("acme", ["a"], 1000)
+        folded = Folded()
+        for family in (f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS):
+            folded.series[family] = Series([b'{queue="Sales"} '], [3], None)
+        snapshot = take("acme", "a", folded, Ledger(), taken_at=0.0, source_at=None, expires_at=1e9)
+        self.board.put(snapshot)
+        self.telemetry = Telemetry()
+        self.is_ready = False
+        self.publisher = Publisher(self.board, self.telemetry.chapters, lambda: 100.0)
+        self.site = Site(self.publisher, self.telemetry, lambda: self.is_ready)
+        transport = httpx.ASGITransport(self.site)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
+
+
+async def test_text_is_the_default() -> None:
+    """A client without wishes gets text 0.0.4, plain."""
+    answer = await Bench().client.get("/metrics", headers={"accept": "*/*", "accept-encoding": ""})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == Format.TEXT.value
+    assert "content-encoding" not in answer.headers
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "contactcenter_queue_contacts_waiting" in {m.name for m in read_text(answer.text)}
+
+
+async def test_prometheus_gets_openmetrics_gzipped() -> None:
+    """What Prometheus sends is answered in OpenMetrics, compressed, and reads back."""
+    headers = {"accept": PROMETHEUS, "accept-encoding": "gzip"}
+    answer = await Bench().client.get("/metrics", headers=headers)
+    assert answer.headers["content-type"] == Format.OPENMETRICS.value
+    assert answer.headers["content-encoding"] == "gzip"
+    names = {family.name for family in read_openmetrics(answer.text)}
+    assert {"contactcenter_queue_contacts_waiting", "contactcenter_campaign_dials"} <= names
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", Format.TEXT),
+        ("text/plain", Format.TEXT),
+        ("application/openmetrics-text", Format.OPENMETRICS),
+        ("application/openmetrics-text;q=0", Format.TEXT),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.8", Format.TEXT),
+        ("text/plain;q=0.5, application/openmetrics-text;q=0.5", Format.OPENMETRICS),
+        ("application/json", Format.TEXT),
+        ("application/openmetrics-text;q=nonsense", Format.TEXT),
+        (PROMETHEUS, Format.OPENMETRICS),
+    ],
+)
+def test_formats_are_negotiated(accept: str, expected: Format) -> None:
+    """The format with the higher quality wins; text where nothing is said."""
+    assert choose_format(accept) is expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("gzip", 1.0),
+        ("gzip;q=0", 0.0),
+        ("deflate, gzip;q=0.4", 0.4),
+        ("*", 1.0),
+        ("*;q=0.3, gzip;q=0", 0.0),
+        ("identity", 0.0),
+        ("GZIP ; Q=0.7", 0.7),
+        ("gzip;q=7", 1.0),
+    ],
+)
+def test_qualities_are_read(header: str, expected: float) -> None:
+    """Quality values are read as HTTP has them, and bounded."""
+    assert quality(header, ["gzip"]) == expected
+
+
+async def test_head_has_headers_only() -> None:
+    """HEAD is answered like GET, without a body."""
+    bench = Bench()
+    head = await bench.client.head("/metrics")
+    get = await bench.client.get("/metrics")
+    assert head.content == b""
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert int(head.headers["content-length"]) > 0
+
+
+async def test_names_are_filtered() -> None:
+    """``name[]`` leaves the families asked for."""
+    wanted = "contactcenter_campaign_dials_total"
+    answer = await Bench().client.get("/metrics", params={"name[]": wanted})
+    assert answer.text.count("# TYPE") == 1
+    assert f'{wanted}{{queue="Sales"}} 3' in answer.text
+
+
+async def test_accounts_are_filtered() -> None:
+    """``account`` leaves the accounts asked for, and goes with ``name[]``."""
+    bench = Bench()
+    bench.board.reserve("beta", ["a"], 1000)
+    bench.telemetry.up.labels("five9", "acme").set(1)
+    bench.telemetry.up.labels("five9", "beta").set(0)
+    bench.publisher = Publisher(bench.board, bench.telemetry.chapters, lambda: 100.0)
+    bench.site = Site(bench.publisher, bench.telemetry, lambda: True)
+    transport = httpx.ASGITransport(bench.site)
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        acme, beta, both, none = [
+            (await client.get("/metrics", params={"account": names})).text
+            for names in (["acme"], ["beta"], ["acme", "beta"], [""])
+        ]
+        dials = await client.get(
+            "/metrics", params={"account": "acme", "name[]": "contactcenter_campaign_dials_total"}
+        )
+
+    assert 'queue="Sales"' in acme
+    assert 'contactcenter_up{account="acme",provider="five9"} 1.0' in acme
+    assert "beta" not in acme
+    assert beta.splitlines()[2:] == ['contactcenter_up{account="beta",provider="five9"} 0.0']
+    assert both.count("contactcenter_up{") == 2
+    assert "process_start_time_seconds" in none
+    assert "process_start_time_seconds" not in both
+    assert "acme" not in none
+    assert dials.text.count("# TYPE") == 1
+
+
+async def test_a_name_that_is_no_account() -> None:
+    """An account that is not configured is not found, also beside one that is."""
+    bench = Bench()
+    for names in (["acme-u"], ["acme", "nobody"]):
+        answer = await bench.client.get("/metrics", params={"account": names})
+
+        assert answer.status_code == 404
+        assert answer.text == f"no such account: {names[-1]}\n"
+        assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_unknown_paths_and_methods() -> None:
+    """Other paths are not found, other methods are not allowed, and both are counted."""
+    bench = Bench()
+    assert (await bench.client.get("/nothing")).status_code == 404
+    assert (await bench.client.post("/metrics")).status_code == 405
+    sample = bench.telemetry.registry.get_sample_value
+    assert sample("contactcenter_exporter_http_requests_total", {"code": "404"}) == 1
+    assert sample("contactcenter_exporter_http_requests_total", {"code": "405"}) == 1
+
+
+async def test_health() -> None:
+    """Healthy at once; ready when every account has been tried."""
+    bench = Bench()
+    assert (await bench.client.get("/-/healthy")).status_code == 200
+    assert (await bench.client.get("/-/ready")).status_code == 503
+    bench.is_ready = True
+    assert (await bench.client.get("/-/ready")).status_code == 200
+
+
+async def test_landing_page_links() -> None:
+    """The landing page names the version and links to everything."""
+    answer = await Bench().client.get("/")
+    assert "text/html" in answer.headers["content-type"]
+    for path in ("/metrics", "/-/healthy", "/-/ready"):
+        assert f'href="{path}"' in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [(":10077", "", 10077), ("127.0.0.1:1", "127.0.0.1", 1), ("[::1]:80", "::1", 80)],
+)
+def test_addresses(text: str, host: str, port: int) -> None:
+    """Addresses are read and written in the same way."""
+    address = Address.parse(text)
+    assert (address.host, address.port) == (host, port)
+    assert str(address) == text
+
+
+@pytest.mark.parametrize("text", ["", "10077", "host:", "host:x", "host:65536", ":-1"])
+def test_bad_addresses(text: str) -> None:
+    """What is no address is refused."""
+    with pytest.raises(ValueError, match="is no address"):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "", "::1"])
+def test_a_real_socket(host: str) -> None:
+    """The site is served on a real socket, on IPv4 and IPv6, and stops when told."""
+    if host == "::1" and not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    bench = Bench()
+    server = Server(bench.site, Address(host, 0), "test")
+    server.start()
+    shown = Address(host or "127.0.0.1", server.address.port)
+    try:
+        answer = httpx.get(f"http://{shown}/metrics", trust_env=False)
+        raw = httpx.get(
+            f"http://{shown}/metrics", headers={"accept-encoding": "gzip"}, trust_env=False
+        )
+    finally:
+        server.stop()
+    assert "server" not in answer.headers
+    assert answer.text == raw.text
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://{shown}/metrics", trust_env=False)
+
+
+@contextmanager
+def serving(series: int, watch: WebWatch | None = None) -> Iterator[tuple[Server, bytes]]:
+    """Serve a page of many blocks, and return it too."""
+    bench = Bench()
+    for account in range(120):
+        bench.board.reserve(f"a{account}", ["a"], 4 * series)
+        folded = Folded()
+        for family in FAMILIES:
+            labels = [f'{{account="a{account}",queue="q{at}"}} '.encode() for at in range(series)]
+            folded.series[family] = Series(labels, list(range(series)), None)
+        bench.board.put(
+            take(f"a{account}", "a", folded, Ledger(), taken_at=0.0, source_at=None, expires_at=1e9)
+        )
+    bench.publisher.renew()
+    page = b"".join(bench.publisher.page.body(Format.TEXT, gzip=False)[0])
+    server = Server(bench.site, Address("127.0.0.1", 0), "test", watch=watch)
+    server.start()
+    try:
+        yield server, page
+    finally:
+        server.stop()
+
+
+def receive(client: socket.socket, size: int) -> bytes:
+    """Read an answer's head, and so many bytes behind it."""
+    received = bytearray()
+    while (end := received.find(b"\r\n\r\n")) < 0 or len(received) < end + 4 + size:
+        part = client.recv(300_000)
+        assert part
+        received += part
+    return bytes(received[end + 4 :])
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_page_of_many_blocks(tmp_path: Path, secure: bool) -> None:
+    """A large plain page comes whole and in order, again and again on a connection, HEAD between.
+
+    So it does where everything is encrypted, though not in the same pieces.
+    """
+    watch, context = None, ssl.create_default_context()
+    if secure:
+        authority = Authority()
+        authority.sign("server", "localhost").write(tmp_path, "server")
+        (tmp_path / "web.yml").write_text(
+            "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+        )
+        watch = WebWatch(tmp_path / "web.yml")
+        context.load_verify_locations(cadata=authority.pem)
+    with (
+        serving(300, watch) as (server, page),
+        socket.create_connection(("127.0.0.1", server.address.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") if secure else plain as client,
+    ):
+        rest = " /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: identity\r\n\r\n"
+        for _ in range(2):
+            client.sendall(f"GET{rest}".encode())
+            assert page == receive(client, len(page))
+            client.sendall(f"HEAD{rest}".encode())
+            assert receive(client, 0) == b""
+    assert len(page) > 6_000_000
+
+
+def test_requests_for_a_page_that_come_together() -> None:
+    """Pages asked for at once, by clients who read slowly, are not mixed up."""
+    with (
+        serving(60) as (server, page),
+        socket.create_connection(("127.0.0.1", server.address.port), timeout=10) as client,
+    ):
+        request = "GET /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: identity\r\n\r\n"
+        client.sendall(request.encode() * 3)
+        time.sleep(0.2)
+        received = bytearray()
+        while received.count(b"HTTP/1.1 200 OK") < 3 or not received.endswith(page[-1000:]):
+            part = client.recv(100_000)
+            assert part
+            received += part
+    heads = bytes(received).replace(page, b"")
+    assert heads.count(b"\r\n\r\n") == heads.count(b"HTTP/1.1 200 OK") == 3
+    assert len(heads) < 1500
+
+
+def test_a_taken_port_is_an_error() -> None:
+    """A port that is in use is an error of the operating system, not an exit of uvicorn's."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = Address("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            Server(Bench().site, address, "test")
+
+
+def test_the_page_compresses_to_itself() -> None:
+    """The compressed page is the plain one."""
+    page = Bench().publisher.current()
+    plain = b"".join(page.body(Format.TEXT, gzip=False)[0])
+    assert gzip.decompress(b"".join(page.body(Format.TEXT, gzip=True)[0])) == plain
