@@ -20,11 +20,13 @@ from benchmarks.workload import FEED, TABLES, Account, accounts
 from exporter.clock import SystemClock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.threads import run_job
-from exporter.exposition.store import Board, Publisher
+from exporter.exposition.publisher import Publisher
+from exporter.exposition.store import Board
 from exporter.metrics.reading import Reading
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.web.site import Server, Site
+from exporter.web.server import Server
+from exporter.web.site import Site
 from exporter.web.sockets import Address
 
 _NEVER = 10_000_000.0  # seconds

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from benchmarks.harness import Options, Process, free_port, need, python, started
 from benchmarks.workload import ACCOUNTS, FEED, TABLES, Account, accounts
-from exporter.exposition.page import Format, Page
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Page
 from exporter.exposition.store import Board
 from exporter.metrics.counters import Ledger
 from exporter.metrics.mapping import fold

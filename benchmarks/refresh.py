@@ -15,7 +15,8 @@ import prometheus_client as prom
 from benchmarks.harness import Figures, Options
 from benchmarks.promclient import Gauges
 from benchmarks.workload import FEED, TABLES, Account, Change, accounts
-from exporter.exposition.page import Format, Page
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Page
 from exporter.exposition.store import Board
 from exporter.metrics.counters import Ledger
 from exporter.metrics.mapping import Folded, fold

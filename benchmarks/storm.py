@@ -16,7 +16,8 @@ import orjson
 import prometheus_client as prom
 
 from benchmarks.harness import Figures, Options
-from exporter.exposition.page import Format, Page
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Page
 from exporter.exposition.store import Board
 from exporter.logs import get_log
 from exporter.metrics.counters import Ledger

@@ -7,19 +7,20 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 from starlette.types import ASGIApp
 
 from exporter.clock import Clock, SystemClock
-from exporter.collector.http import Http, open_client
+from exporter.collector.http import Http
 from exporter.collector.threads import run_apart
 from exporter.config import redact as shown
-from exporter.config.load import AccountConfig, Config
+from exporter.config.account import AccountConfig, client_for
+from exporter.config.load import Config
 from exporter.errors import ConfigError, ReloadRefused
-from exporter.exposition.page import Format
-from exporter.exposition.store import Board, Publisher
+from exporter.exposition.encoding import Format
+from exporter.exposition.publisher import Publisher
+from exporter.exposition.store import Board
 from exporter.logs import get_log
 from exporter.objectives.model import Entry
 from exporter.objectives.series import Unmatched
@@ -29,10 +30,11 @@ from exporter.refresh.schedule import Refresher
 from exporter.status import Overview
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web.auth import Gate
+from exporter.web.config import WebWatch
 from exporter.web.middleware import Guard, Mount, Paths
-from exporter.web.site import Server, Site
+from exporter.web.server import Server
+from exporter.web.site import Site
 from exporter.web.sockets import Address
-from exporter.web.webwatch import WebWatch
 
 _ONCE_TIMEOUT = 900.0
 _SWITCH_INTERVAL = 0.0005  # seconds; a scrape gets its turn soon while a refresh computes
@@ -41,12 +43,6 @@ _TURN_TIMEOUT = 8.0  # seconds that a reload waits for an earlier one, or the en
 _MOST_WAITING = 2  # reloads by signal: one at work, one behind it
 
 _log = get_log(__name__)
-
-
-def client_for(account: AccountConfig, directory: Path) -> httpx.AsyncClient:
-    """Return an account's own HTTP client."""
-    proxy = account.proxy_url.get_secret_value() if account.proxy_url else None
-    return open_client(account.transport_tls(directory), proxy)
 
 
 class App:

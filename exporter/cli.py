@@ -25,10 +25,10 @@ from exporter.metrics import catalogue
 from exporter.preflight.capture import new_file
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS, PROVIDERS
+from exporter.web.config import WebWatch
 from exporter.web.middleware import Paths
-from exporter.web.site import Server
+from exporter.web.server import Server
 from exporter.web.sockets import Address, inherited, listen_all
-from exporter.web.webwatch import WebWatch
 
 if TYPE_CHECKING:
     from exporter.simulators.centre import Size

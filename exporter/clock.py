@@ -5,7 +5,20 @@ Nothing else in this package reads a clock or sleeps on its own account, so test
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+Roll = Callable[[], float]  # a random number in [0, 1)
+
+
+def backoff(failures: int, first: float, cap: float, roll: Roll) -> float:
+    """Return the seconds to wait after that many failures in a row (1 or more).
+
+    ``first * 2^(failures-1)``, at most ``cap``, less up to a tenth so that accounts that failed
+    together do not come back together.
+    """
+    doubled = first * 2.0 ** min(failures - 1, 30)
+    return min(doubled, cap) * (1.0 - 0.1 * roll())
 
 
 class Clock(Protocol):

@@ -12,16 +12,17 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from exporter.app import App, client_for
+from exporter.app import App
 from exporter.clock import SystemClock
-from exporter.config.load import AccountConfig, Config
+from exporter.config.account import AccountConfig, client_for
+from exporter.config.load import Config
 from exporter.config.objectives import QueueObjectives, objectives_of
 from exporter.providers import MODELS
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
+from exporter.web.config import WebWatch
 from exporter.web.middleware import Paths
 from exporter.web.sockets import Address, listen_all
-from exporter.web.webwatch import WebWatch
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = pytest.mark.anyio

@@ -22,7 +22,8 @@ from exporter.clock import SystemClock
 from exporter.metrics.families import FAMILIES
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
-from exporter.web.site import Address, Server
+from exporter.web.server import Server
+from exporter.web.site import Address
 from support.five9 import GENEROUS
 
 GOOD = """

@@ -14,7 +14,8 @@ import pytest
 
 from exporter.app import App
 from exporter.clock import SystemClock
-from exporter.config.load import AccountConfig, Config, load
+from exporter.config.account import AccountConfig
+from exporter.config.load import Config, load
 from exporter.errors import ConfigError, ReloadRefused
 from exporter.providers import MODELS
 from exporter.simulators.five9.simulator import Five9Simulator

@@ -14,17 +14,17 @@ import bcrypt
 import httpx
 import pytest
 
-from exporter.app import App, client_for
+from exporter.app import App
 from exporter.collector.http import Http
+from exporter.config.account import client_for
 from exporter.config.load import load
 from exporter.errors import ConfigError
 from exporter.logs import LogFormat, set_up
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS, PROVIDERS
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.web.config import WebFile
+from exporter.web.config import WebFile, WebWatch
 from exporter.web.config import load as load_web
-from exporter.web.webwatch import WebWatch
 from support.certificates import Authority
 from support.five9 import VirtualClock
 from support.planted import WAYS, Planted, leaks, secret_fields, secrets_in

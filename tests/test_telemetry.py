@@ -8,7 +8,8 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter import __version__
-from exporter.exposition.page import Format, Page
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Page
 from exporter.metrics import families
 from exporter.metrics.columns import Schema
 from exporter.metrics.families import BASE_LABELS, FAMILIES, PREFIX, PROCESS_WIDE

@@ -9,7 +9,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, BeforeValidator, SecretStr
 
-from exporter.config.load import AccountConfig, Config
+from exporter.config.account import AccountConfig
+from exporter.config.load import Config
 from exporter.config.schema import duration
 
 SECRET = "<secret>"  # noqa: S105 - what stands in its place

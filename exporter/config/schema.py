@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from exporter.config.yaml import Path, suggest
+from exporter.config.yaml import KeyPath, suggest
 
-Fault = tuple[Path, str]
+Fault = tuple[KeyPath, str]
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 
@@ -65,7 +65,7 @@ def shape_faults(error: ValidationError, data: Any, model: type[BaseModel]) -> l
     return faults
 
 
-def _clean(loc: tuple[int | str, ...], data: Any) -> Path:
+def _clean(loc: tuple[int | str, ...], data: Any) -> KeyPath:
     """Keep of pydantic's path what is in the file; it also names the branches of unions."""
     path: list[int | str] = []
     for step in loc:
@@ -77,13 +77,13 @@ def _clean(loc: tuple[int | str, ...], data: Any) -> Path:
     return tuple(path)
 
 
-def _place(error: dict[str, Any], data: Any) -> Path:
+def _place(error: dict[str, Any], data: Any) -> KeyPath:
     """Return where in the account a pydantic error is; a missing key is named all the same."""
     path = _clean(error["loc"], data)
     return (*path, error["loc"][-1]) if error["type"] == "missing" else path
 
 
-def prune(data: Any, path: Path) -> None:
+def prune(data: Any, path: KeyPath) -> None:
     """Take out what has the wrong shape, so that the rest can still be checked for its meaning.
 
     Of a list, that is the whole list; a mapping that is empty without it goes as well.
@@ -102,7 +102,7 @@ def prune(data: Any, path: Path) -> None:
             break
 
 
-def _say(error: dict[str, Any], model: type[BaseModel], path: Path) -> str:
+def _say(error: dict[str, Any], model: type[BaseModel], path: KeyPath) -> str:
     """Put a pydantic error into our words."""
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -112,7 +112,7 @@ def _say(error: dict[str, Any], model: type[BaseModel], path: Path) -> str:
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "should")
 
 
-def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
     """Return the keys that the model knows at a path."""
     here: Any = model
     for step in path:

@@ -3,14 +3,14 @@
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from exporter.errors import ConfigError
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 _MAX_DEPTH = 32
 _MAX_NODES = 100_000  # aliases that multiply are refused before they fill the memory
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
@@ -64,21 +64,21 @@ class Located:
     """A file's content: plain values, the line of every key and item, and faults so far."""
 
     def __init__(
-        self, file: FilePath, value: Any, lines: dict[Path, int], faults: list[str]
+        self, file: Path, value: Any, lines: dict[KeyPath, int], faults: list[str]
     ) -> None:
         self.file = file
         self.faults = faults
         self.value = value
         self._lines = lines
-        self._origins: dict[Path, Path] = {}
+        self._origins: dict[KeyPath, KeyPath] = {}
 
-    def line(self, path: Path) -> int:
+    def line(self, path: KeyPath) -> int:
         """Return the line of a path, or of the nearest thing around it."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
 
-    def fault(self, path: Path, message: str) -> str:
+    def fault(self, path: KeyPath, message: str) -> str:
         """Write a fault with its place: ``exporter.yml:12: accounts[0].region: …``."""
         for length in range(len(path), 0, -1):
             origin = self._origins.get(path[:length])
@@ -88,7 +88,7 @@ class Located:
         where = f"{show(path)}: " if path else ""
         return f"{self.file}:{self.line(path)}: {where}{message}"
 
-    def merge(self, source: Path, target: Path, own: Collection[str]) -> None:
+    def merge(self, source: KeyPath, target: KeyPath, own: Collection[str]) -> None:
         """Give the mapping at ``target`` the keys of the one at ``source``, less its ``own``."""
         values, into = self._at(source), self._at(target)
         for key, value in values.items():
@@ -96,14 +96,14 @@ class Located:
                 into[key] = value
                 self._origins[*target, key] = (*source, key)
 
-    def _at(self, path: Path) -> Any:
+    def _at(self, path: KeyPath) -> Any:
         value = self.value
         for step in path:
             value = value[step]
         return value
 
 
-def show(path: Path) -> str:
+def show(path: KeyPath) -> str:
     """Write a path as a person would: ``accounts[2].feeds.ACDStatus``."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
@@ -115,7 +115,7 @@ def suggest(word: str, known: Iterator[str] | list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def read(file: FilePath, environment: Mapping[str, str] | None) -> Located:
+def read(file: Path, environment: Mapping[str, str] | None) -> Located:
     """Read a YAML file and expand ``${NAME}`` in its texts; ``$$`` is a dollar.
 
     Without an ``environment`` every text is taken as it is.
@@ -150,15 +150,15 @@ def _mark(error: yaml.YAMLError) -> str:
 
 
 class _Builder:
-    def __init__(self, file: FilePath, environment: Mapping[str, str] | None) -> None:
+    def __init__(self, file: Path, environment: Mapping[str, str] | None) -> None:
         self.file = file
         self.environment = environment
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
         self.faults: list[str] = []
         self._loader = _Loader("")
         self._nodes = 0
 
-    def build(self, node: yaml.Node | None, path: Path) -> Any:
+    def build(self, node: yaml.Node | None, path: KeyPath) -> Any:
         if node is None:
             return None
         self._nodes += 1
@@ -171,7 +171,7 @@ class _Builder:
             return [self.build(item, (*path, at)) for at, item in enumerate(node.value)]
         return self._scalar(node, path)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -185,7 +185,7 @@ class _Builder:
             values[key] = self.build(value_node, inner)
         return values
 
-    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         construct: dict[str, Callable[[Any], Any]] = {
             "tag:yaml.org,2002:null": lambda _: None,
             "tag:yaml.org,2002:bool": self._loader.construct_yaml_bool,
@@ -202,7 +202,7 @@ class _Builder:
             self._fault(node, path, "is not what its tag says")
             return None
 
-    def _expand(self, node: yaml.Node, path: Path) -> str:
+    def _expand(self, node: yaml.Node, path: KeyPath) -> str:
         environment = self.environment
         if environment is None:
             return str(node.value)
@@ -217,5 +217,5 @@ class _Builder:
 
         return _VARIABLE.sub(replacement, node.value)
 
-    def _fault(self, node: yaml.Node, path: Path, message: str) -> None:
+    def _fault(self, node: yaml.Node, path: KeyPath, message: str) -> None:
         self.faults.append(f"{self.file}:{node.start_mark.line + 1}: {show(path)}: {message}")

@@ -13,9 +13,8 @@ from typing import NamedTuple, cast
 from exporter.errors import InvalidAnswer
 from exporter.metrics.columns import Columns, Schema, text_of
 from exporter.metrics.families import RAW_VALUE, Family
-from exporter.metrics.labels import Scope, label_pairs
+from exporter.metrics.labels import Scope, label_pairs, name_rows
 from exporter.metrics.layout import Layout
-from exporter.metrics.naming import name_rows
 from exporter.metrics.parsers import Number, number
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.collector.sanitise import Sanitiser
-from exporter.config.load import AccountConfig
+from exporter.config.account import AccountConfig
 
 FORMAT = 1
 _MOST = 64 * 1024 * 1024  # bytes that are kept; what comes after is left out, and counted

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import httpx
 
-from exporter.app import client_for
 from exporter.clock import Clock
 from exporter.collector.http import Http, Witness
-from exporter.config.load import AccountConfig, Config
+from exporter.config.account import AccountConfig, client_for
+from exporter.config.load import Config
 from exporter.config.redact import Hider
 from exporter.config.yaml import suggest
 from exporter.errors import ConfigError, ProviderError
 from exporter.logs import get_log
 from exporter.metrics.mapping import fold
-from exporter.preflight import menu
 from exporter.preflight import report as live
+from exporter.preflight import report as menu
 from exporter.preflight.capture import Recorder
 from exporter.preflight.session import Visit, survey, visiting
 from exporter.providers import PROVIDERS

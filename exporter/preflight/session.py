@@ -15,7 +15,7 @@ from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.survey import Found, Survey
 from exporter.collector.threads import run_job
-from exporter.config.load import AccountConfig
+from exporter.config.account import AccountConfig
 from exporter.errors import ProviderError, SessionLost, Throttled, TimedOut, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics import families as f

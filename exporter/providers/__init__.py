@@ -9,7 +9,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
 from exporter.collector.sanitise import Sanitiser
-from exporter.config.load import AccountConfig
+from exporter.config.account import AccountConfig
 from exporter.errors import ConfigError
 from exporter.metrics.tables import Table
 from exporter.telemetry import AccountTelemetry
@@ -42,7 +42,7 @@ class _ByName(Mapping[str, T]):
         if name not in _NAMES:
             raise KeyError(name)
         try:
-            provider: Provider = import_module(f"{__name__}.{name}.provider").PROVIDER
+            provider: Provider = import_module(f"{__name__}.{name}").PROVIDER
         except ImportError as error:  # after an upgrade: the process is older than its files
             raise ConfigError(
                 [f"{name} cannot be loaded, restart the exporter: {error}"]

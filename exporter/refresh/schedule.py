@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from weakref import ref
 
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock, Roll, SystemClock, backoff
 from exporter.collector.base import Collector, Feed
 from exporter.collector.threads import run_job
 from exporter.errors import ProviderError, Rejected, SessionLost, TimedOut, Unauthorized
@@ -27,8 +27,6 @@ from exporter.metrics.snapshot import Snapshot, take
 from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
 from exporter.telemetry import AccountTelemetry
 
-Roll = Callable[[], float]  # a random number in [0, 1)
-
 FEED_BACKOFF_CAP = 60.0  # seconds, or the feed's interval where that is longer
 SESSION_BACKOFF_CAP = 300.0
 _FIRST_SESSION_BACKOFF = 2.0
@@ -38,16 +36,6 @@ _SHORTEST_LISTEN = 1.0
 _MANY_CELLS = 20_000  # from here on, folding would hold up the event loop
 _MOST_WORDS = 10_000  # strange names remembered as logged
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
-
-
-def backoff(failures: int, first: float, cap: float, roll: Roll) -> float:
-    """Return the seconds to wait after that many failures in a row (1 or more).
-
-    ``first * 2^(failures-1)``, at most ``cap``, less up to a tenth so that accounts that failed
-    together do not come back together.
-    """
-    doubled = first * 2.0 ** min(failures - 1, 30)
-    return min(doubled, cap) * (1.0 - 0.1 * roll())
 
 
 @dataclass(slots=True)

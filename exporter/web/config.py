@@ -9,14 +9,15 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
 from exporter.config.schema import Duration, Fault, Model, shape_faults
-from exporter.config.yaml import Path, read, suggest
+from exporter.config.yaml import KeyPath, read, suggest
 from exporter.errors import ConfigError
+from exporter.logs import get_log
 from exporter.web.tls import TlsServer, make_context
 
 # What a header may be set to; nothing where anything goes. No other header may be set.
@@ -121,10 +122,10 @@ class Reading:
 
     config: WebConfig | None = None
     faults: list[str] = field(default_factory=list)
-    stamps: dict[FilePath, Stamp] = field(default_factory=dict)
+    stamps: dict[Path, Stamp] = field(default_factory=dict)
 
 
-def stamp(file: FilePath) -> Stamp:
+def stamp(file: Path) -> Stamp:
     """Return what changes when a file does; ``None`` where there is none."""
     try:
         found = file.stat()
@@ -133,7 +134,7 @@ def stamp(file: FilePath) -> Stamp:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def load(file: FilePath) -> WebConfig:
+def load(file: Path) -> WebConfig:
     """Read a web configuration; raises ``ConfigError`` with every fault found."""
     reading = attempt(file)
     if reading.config is None:
@@ -141,7 +142,7 @@ def load(file: FilePath) -> WebConfig:
     return reading.config
 
 
-def attempt(file: FilePath) -> Reading:
+def attempt(file: Path) -> Reading:
     """Read a web configuration, and say what was wrong or which files it was made of."""
     reading = Reading(stamps={file: stamp(file)})
     try:
@@ -200,7 +201,7 @@ def _config(shape: WebFile, context: ssl.SSLContext | None) -> WebConfig:
     )
 
 
-def _without_nulls(value: Any, path: Path = ()) -> Any:
+def _without_nulls(value: Any, path: KeyPath = ()) -> Any:
     """Leave out keys without a value, which mean the default; but a user needs a hash."""
     if value is None and not path:
         return {}
@@ -208,3 +209,59 @@ def _without_nulls(value: Any, path: Path = ()) -> Any:
         return value
     kept = {key: _without_nulls(part, (*path, key)) for key, part in value.items()}
     return {key: part for key, part in kept.items() if part is not None}
+
+
+_log = get_log(__name__)
+
+
+class WebWatch:
+    """Keeps the last version of a web configuration, with its certificates, that could be used.
+
+    Raises ``ConfigError`` where the first one cannot.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        reading = attempt(file)
+        if reading.config is None:
+            raise ConfigError(reading.faults)
+        self.current: WebConfig = reading.config
+        self.well = True  # the latest version is the one that is used
+        self._taken = reading.stamps
+        self._changed: dict[Path, Stamp] = {}
+
+    def poll(self) -> None:
+        """Look at the files once, to be called about each second.
+
+        A change is taken when it has stood still from one look to the next, so that nothing is
+        read while it is being written.
+        """
+        seen = {file: stamp(file) for file in self._taken}
+        if seen == self._taken:
+            self._changed = {}
+        elif seen != self._changed:
+            self._changed = seen
+        else:
+            self._take()
+
+    def _take(self) -> None:
+        reading = attempt(self._file)
+        self._taken, self._changed = reading.stamps, {}
+        faults = reading.faults
+        if reading.config is not None:
+            faults = [f"{self._file}: {each}" for each in self._needs_restart(reading.config)]
+        self.well = not faults
+        if reading.config is None or faults:
+            _log.error("web configuration was not taken", faults="\n".join(faults))
+            return
+        self.current = reading.config
+        _log.info("web configuration was read again", file=str(self._file))
+
+    def _needs_restart(self, new: WebConfig) -> list[str]:
+        """Return what is not changed while running: nothing opens to everybody by a slip."""
+        faults = []
+        if (new.tls is None) != (self.current.tls is None):
+            faults.append("tls_server_config: is added or removed by a restart only")
+        if self.current.users and not new.users:
+            faults.append("basic_auth_users: is removed by a restart only")
+        return faults

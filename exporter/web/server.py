@@ -23,7 +23,15 @@ from exporter.exposition.page import Pieces
 from exporter.logs import get_log
 
 if TYPE_CHECKING:
-    from exporter.web.webwatch import WebWatch  # a server without a web configuration needs none
+    from exporter.web.config import WebWatch  # a server without a web configuration needs none
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from exporter.web.sockets import Address, listen
+
+if TYPE_CHECKING:
+    from exporter.web.config import WebWatch  # a server without a web configuration needs none
 
 _log = get_log(__name__)
 
@@ -287,3 +295,62 @@ class Listener(uvicorn.Server):
 
     def _sans(self) -> frozenset[str] | None:
         return self._watch.current.sans if self._watch else None
+
+
+_STOP_TIMEOUT = 10.0  # seconds for the server to go down
+
+
+class Server:
+    """An ASGI application on sockets, served from a thread of its own.
+
+    ``where`` is an address to listen on, or sockets that listen already, which the server closes
+    at its end. Raises ``OSError`` where the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        where: Address | Sequence[socket.socket],
+        name: str,
+        *,
+        watch: "WebWatch | None" = None,
+        limits: Limits = Limits(),
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            interface="asgi3",
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=75,  # Prometheus comes every 15 to 60 s on one connection
+            timeout_graceful_shutdown=3,
+        )
+        self._server = Listener(config, limits, watch)
+        self._sockets = [listen(where)] if isinstance(where, Address) else list(where)
+        self.addresses = [Address.of(each) for each in self._sockets]
+        if isinstance(where, Address):
+            self.addresses = [Address(where.host, self.addresses[0].port)]
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": self._sockets}, name=name, daemon=True
+        )
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; the first, where there are several."""
+        return self.addresses[0]
+
+    def start(self) -> None:
+        """Start to serve; the sockets take connections already."""
+        self._thread.start()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Finish what is being served (not if ``at_once``), then stop."""
+        self._server.should_exit = True
+        self._server.force_exit = at_once
+        self._thread.join(timeout=_STOP_TIMEOUT)
+        for each in self._sockets:
+            each.close()

@@ -3,14 +3,11 @@
 Served by uvicorn in a thread of its own, so that no parsing or rendering holds up a scrape.
 """
 
-import socket
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -19,19 +16,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from exporter.errors import ConfigError, ReloadRefused
-from exporter.exposition.page import Format, Pieces
-from exporter.exposition.store import Publisher
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Pieces
+from exporter.exposition.publisher import Publisher
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
 from exporter.web import status_page as landing
-from exporter.web.server import PIECES, Connection, Limits, Listener
-from exporter.web.sockets import Address, listen
-
-if TYPE_CHECKING:
-    from exporter.web.webwatch import WebWatch  # a server without a web configuration needs none
+from exporter.web.server import PIECES
 
 _JOINED = 512 * 1024  # bytes for one write where they have to be joined
-_STOP_TIMEOUT = 10.0  # seconds for the server to go down
 _LINKS = {
     "/metrics": "the figures, for Prometheus",
     "/-/healthy": "whether the exporter runs",
@@ -206,59 +199,3 @@ class Site:
         if self._ready():
             return PlainTextResponse("ready\n")
         return PlainTextResponse("not every account has been tried yet\n", status_code=503)
-
-
-class Server:
-    """An ASGI application on sockets, served from a thread of its own.
-
-    ``where`` is an address to listen on, or sockets that listen already, which the server closes
-    at its end. Raises ``OSError`` where the address cannot be listened on.
-    """
-
-    def __init__(
-        self,
-        app: Any,
-        where: Address | Sequence[socket.socket],
-        name: str,
-        *,
-        watch: "WebWatch | None" = None,
-        limits: Limits = Limits(),  # noqa: B008 - it is frozen
-    ) -> None:
-        config = uvicorn.Config(
-            app,
-            http=Connection,
-            ws="none",
-            interface="asgi3",
-            access_log=False,
-            log_config=None,
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=75,  # Prometheus comes every 15 to 60 s on one connection
-            timeout_graceful_shutdown=3,
-        )
-        self._server = Listener(config, limits, watch)
-        self._sockets = [listen(where)] if isinstance(where, Address) else list(where)
-        self.addresses = [Address.of(each) for each in self._sockets]
-        if isinstance(where, Address):
-            self.addresses = [Address(where.host, self.addresses[0].port)]
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": self._sockets}, name=name, daemon=True
-        )
-
-    @property
-    def address(self) -> Address:
-        """Where it listens; the first, where there are several."""
-        return self.addresses[0]
-
-    def start(self) -> None:
-        """Start to serve; the sockets take connections already."""
-        self._thread.start()
-
-    def stop(self, *, at_once: bool = False) -> None:
-        """Finish what is being served (not if ``at_once``), then stop."""
-        self._server.should_exit = True
-        self._server.force_exit = at_once
-        self._thread.join(timeout=_STOP_TIMEOUT)
-        for each in self._sockets:
-            each.close()

@@ -12,7 +12,7 @@ from html import escape
 from importlib.resources import files
 
 from exporter import __version__
-from exporter.advice import advice
+from exporter.errors import advice
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview, Quota
 
 _STYLE = files("exporter.web").joinpath("status_page.css").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -135,7 +135,7 @@ class TlsServer(Model):
             yield ("curve_preferences",), message
 
 
-def make_context(tls: TlsServer, folder: FilePath) -> tuple[ssl.SSLContext, list[Fault]]:
+def make_context(tls: TlsServer, folder: Path) -> tuple[ssl.SSLContext, list[Fault]]:
     """Return a server's context, and what is wrong with certificates and keys.
 
     Relative paths start at ``folder``. ``tls`` has no faults of its own.
@@ -172,7 +172,7 @@ def _set_ciphers(context: ssl.SSLContext, tls: TlsServer) -> Iterator[Fault]:
 
 
 def _load_own(
-    context: ssl.SSLContext, tls: TlsServer, folder: FilePath, files: ExitStack
+    context: ssl.SSLContext, tls: TlsServer, folder: Path, files: ExitStack
 ) -> Iterator[Fault]:
     """Load our certificate and key."""
     inline = {"cert": tls.cert, "key": tls.key.get_secret_value()}
@@ -203,7 +203,7 @@ def _load_own(
             yield (key,), "holds no private key in PEM, or one that is encrypted"
 
 
-def _load_clients(context: ssl.SSLContext, tls: TlsServer, folder: FilePath) -> Iterator[Fault]:
+def _load_clients(context: ssl.SSLContext, tls: TlsServer, folder: Path) -> Iterator[Fault]:
     """Load the authorities that sign clients' certificates; without any, the machine's own."""
     context.verify_mode = _CLIENT_AUTH[tls.client_auth_type or "NoClientCert"]
     if context.verify_mode is ssl.CERT_NONE:
@@ -228,9 +228,9 @@ def _load_clients(context: ssl.SSLContext, tls: TlsServer, folder: FilePath) -> 
 def _unreadable(path: str) -> str | None:
     """Return why a file cannot be read, or nothing. Opening a pipe could take for ever."""
     try:
-        if FilePath(path).exists() and not FilePath(path).is_file():
+        if Path(path).exists() and not Path(path).is_file():
             return "it is no regular file"
-        with FilePath(path).open("rb") as file:
+        with Path(path).open("rb") as file:
             file.read(1)
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or "no path"

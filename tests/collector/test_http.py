@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import __version__
-from exporter.clock import Clock
+from exporter.clock import Clock, backoff
 from exporter.collector import http as transport
 from exporter.collector.http import MAX_BODY, Http, Tls, check_status, open_client, retry_after
 from exporter.errors import (
@@ -26,7 +26,6 @@ from exporter.errors import (
     Unauthorized,
     Unreachable,
 )
-from exporter.refresh.schedule import backoff
 from exporter.telemetry import AccountTelemetry, Telemetry
 
 pytestmark = pytest.mark.anyio

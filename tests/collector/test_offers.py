@@ -8,15 +8,16 @@ import pytest
 import yaml
 
 from exporter.collector.offers import Offer, Offers, guess, mapping
-from exporter.config.load import AccountConfig, Config, load
+from exporter.config.account import AccountConfig
+from exporter.config.load import Config, load
 from exporter.config.yaml import read, write
 from exporter.metrics.parsers import Cell
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS
 from exporter.providers.brightpattern.client import Declined
-from exporter.providers.brightpattern.trial import totals
+from exporter.providers.brightpattern.preflight import totals
 from exporter.providers.genesys import preflight as survey
-from exporter.providers.voximplant.reports import suggest
+from exporter.providers.voximplant.preflight import suggest
 from exporter.simulators.genesys import names
 from support.visits import NAMES, World
 
@@ -148,7 +149,7 @@ async def test_brightpattern_declined() -> None:
 async def test_brightpattern_declined_totals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Totals are tried together, and one that is declined costs only itself."""
     known = (*_totals(), "in_calls_invented")
-    monkeypatch.setattr("exporter.providers.brightpattern.trial.KNOWN", known)
+    monkeypatch.setattr("exporter.providers.brightpattern.preflight.KNOWN", known)
     lines, _ = await World("brightpattern").enquiries.discover("acme")
 
     assert "  ? totals: in_calls_invented is not offered by this tenant" in lines
@@ -156,7 +157,7 @@ async def test_brightpattern_declined_totals(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _totals() -> tuple[str, ...]:
-    from exporter.providers.brightpattern.trial import KNOWN  # noqa: PLC0415 - before it is changed
+    from exporter.providers.brightpattern.preflight import KNOWN  # noqa: PLC0415 - before it is changed
 
     return KNOWN
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from exporter.collector.http import Tls
-from exporter.config.load import AccountConfig, Config, FeedTimes, Patterns, load
+from exporter.config.account import AccountConfig, FeedTimes, Patterns
+from exporter.config.load import Config, load
 from exporter.config.schema import Model, duration
 from exporter.errors import ConfigError
 from exporter.metrics.labels import Scope

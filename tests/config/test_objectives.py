@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.load import AccountConfig, Config, load
+from exporter.config.account import AccountConfig
+from exporter.config.load import Config, load
 from exporter.errors import ConfigError
 from exporter.objectives.hours import week
 from exporter.objectives.model import Entry

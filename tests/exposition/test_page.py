@@ -26,7 +26,8 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.exposition.page import Format, Page, assemble, chapters_of
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Page, assemble, chapters_of
 from exporter.metrics import families as f
 from exporter.metrics.families import FAMILIES, Family
 from exporter.metrics.labels import label_pairs

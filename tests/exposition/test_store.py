@@ -10,8 +10,10 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
 
-from exporter.exposition.page import Chapter, Format, Page, chapters_of
-from exporter.exposition.store import LONGEST_VALID, Board, Publisher
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Chapter, Page, chapters_of
+from exporter.exposition.publisher import Publisher
+from exporter.exposition.store import LONGEST_VALID, Board
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.snapshot import Block, Snapshot

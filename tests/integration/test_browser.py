@@ -15,10 +15,12 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from exporter.exposition.store import Board, Publisher
+from exporter.exposition.publisher import Publisher
+from exporter.exposition.store import Board
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview
 from exporter.telemetry import Telemetry
-from exporter.web.site import Address, Server, Site
+from exporter.web.server import Server
+from exporter.web.site import Address, Site
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 OPTIONS = (

@@ -12,7 +12,8 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.simulator import GenesysSimulator
-from exporter.web.site import Address, Server
+from exporter.web.server import Server
+from exporter.web.site import Address
 from support.node import modules, program
 
 pytestmark = pytest.mark.real

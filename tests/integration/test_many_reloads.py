@@ -20,16 +20,18 @@ from typing import Any
 import httpx
 import pytest
 
-from exporter.app import App, client_for
-from exporter.config.load import AccountConfig, Config, load
-from exporter.exposition.page import Format
+from exporter.app import App
+from exporter.config.account import AccountConfig, client_for
+from exporter.config.load import Config, load
+from exporter.exposition.encoding import Format
 from exporter.providers import MODELS
 from exporter.refresh.schedule import Refresher
 from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
-from exporter.web.site import Address, Server
+from exporter.web.server import Server
+from exporter.web.site import Address
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(600)]

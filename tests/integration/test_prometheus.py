@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
-from exporter.exposition.page import Format
+from exporter.exposition.encoding import Format
 from support.five9 import MIDNIGHT, Centre
 from support.prometheus import free_port, program, query
 

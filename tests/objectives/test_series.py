@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
-from exporter.exposition.page import Format, Page
-from exporter.exposition.store import LONGEST_VALID, Board, Publisher
+from exporter.exposition.encoding import Format
+from exporter.exposition.page import Page
+from exporter.exposition.publisher import Publisher
+from exporter.exposition.store import LONGEST_VALID, Board
 from exporter.metrics import families as f
 from exporter.metrics.counters import Ledger
 from exporter.metrics.families import Family

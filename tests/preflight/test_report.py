@@ -25,7 +25,7 @@ from exporter.errors import ConfigError, ServerTrouble
 from exporter.metrics.reading import Reading, Rows
 from exporter.preflight import report as live
 from exporter.preflight.commands import Enquiries
-from exporter.preflight.demand import against
+from exporter.preflight.report import against
 from exporter.preflight.session import Visit, survey
 from exporter.providers.brightpattern.directory import Directory, Entry
 from exporter.providers.brightpattern.preflight import look

@@ -10,16 +10,16 @@ import httpx
 import pytest
 
 from exporter.collector.base import Collector, Feed
-from exporter.config.load import AccountConfig, Config
+from exporter.config.account import AccountConfig
+from exporter.config.load import Config
 from exporter.errors import ConfigError, Unauthorized
-from exporter.exposition.page import Format
+from exporter.exposition.encoding import Format
 from exporter.exposition.store import Board
 from exporter.metrics import families as f
 from exporter.metrics.labels import Scope
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
-from exporter.refresh.accounts import Accounts
-from exporter.refresh.running import Running
+from exporter.refresh.accounts import Accounts, Running
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.virtual import LoopClock, run

@@ -17,7 +17,7 @@ from exporter.errors import (
     Unauthorized,
     Unreachable,
 )
-from exporter.exposition.page import Format
+from exporter.exposition.encoding import Format
 from exporter.exposition.store import Board
 from exporter.metrics import families as f
 from exporter.metrics.labels import Scope

@@ -18,9 +18,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from exporter.app import App
 from exporter.clock import SystemClock
-from exporter.config.load import Config, FeedConfig
+from exporter.config.account import FeedConfig
+from exporter.config.load import Config
 from exporter.simulators.centre import Centre, Size
-from exporter.web.site import Address, Server
+from exporter.web.server import Server
+from exporter.web.site import Address
 
 _HOUR = 3600.0
 _OFTEN = FeedConfig.model_validate({"interval": "5s", "stale_after": "30s"})

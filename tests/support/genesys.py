@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from exporter.collector.http import Http
-from exporter.exposition.page import Format
+from exporter.exposition.encoding import Format
 from exporter.exposition.store import Board
 from exporter.providers.genesys.collector import GenesysCollector
 from exporter.providers.genesys.config import GenesysConfig

@@ -9,7 +9,8 @@ import httpx
 
 from exporter.clock import Clock
 from exporter.collector.http import Http
-from exporter.config.load import AccountConfig, Config
+from exporter.config.account import AccountConfig
+from exporter.config.load import Config
 from exporter.preflight.commands import Enquiries
 from exporter.preflight.session import visiting
 from exporter.providers import MODELS, PROVIDERS

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
-from exporter.exposition.page import Format
+from exporter.exposition.encoding import Format
 from exporter.exposition.store import Board
 from exporter.metrics.reading import Reading
 from exporter.providers.voximplant.collector import VoximplantCollector

@@ -11,9 +11,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from exporter.web.auth import Gate
+from exporter.web.auth import Busy, Gate, Passwords
 from exporter.web.config import WebConfig
-from exporter.web.passwords import Busy, Passwords
 
 pytestmark = pytest.mark.anyio
 USERS = {"alice": bcrypt.hashpw("wünder:land".encode(), bcrypt.gensalt(4))}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.webwatch import WebWatch
+from exporter.web.config import WebWatch
 from support.certificates import Authority
 
 FIRST = "$2b$04$" + "a" * 53

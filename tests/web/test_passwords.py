@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from exporter.web import passwords
-from exporter.web.passwords import Busy, Passwords
+from exporter.web import auth as passwords
+from exporter.web.auth import Busy, Passwords
 
 pytestmark = pytest.mark.anyio
 ALICE = bcrypt.hashpw(b"wonderland", bcrypt.gensalt(4))

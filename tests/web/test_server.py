@@ -14,10 +14,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from exporter.exposition.page import Pieces
-from exporter.web.server import PIECES, Limits, Listener
-from exporter.web.site import Server
+from exporter.web.config import WebWatch
+from exporter.web.server import PIECES, Limits, Listener, Server
 from exporter.web.sockets import Address, listen_all
-from exporter.web.webwatch import WebWatch
 from support.certificates import Authority, Pair
 
 QUICK = Limits(head_time=1.0, read_time=1.0, connections=4)

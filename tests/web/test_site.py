@@ -13,16 +13,18 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from exporter.exposition.page import Format
-from exporter.exposition.store import Board, Publisher
+from exporter.exposition.encoding import Format
+from exporter.exposition.publisher import Publisher
+from exporter.exposition.store import Board
 from exporter.metrics import families as f
 from exporter.metrics.counters import Ledger
 from exporter.metrics.mapping import Folded, Series
 from exporter.metrics.snapshot import take
 from exporter.telemetry import Telemetry
-from exporter.web.site import Server, Site, choose_format, quality
+from exporter.web.config import WebWatch
+from exporter.web.server import Server
+from exporter.web.site import Site, choose_format, quality
 from exporter.web.sockets import Address
-from exporter.web.webwatch import WebWatch
 from support.certificates import Authority
 
 pytestmark = pytest.mark.anyio

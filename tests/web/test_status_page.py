@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from exporter import errors
-from exporter.advice import ADVICE, advice
+from exporter.errors import ADVICE, advice
 from exporter.providers import PROVIDERS
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview, Quota
 from exporter.web.status_page import HEADERS, render

@@ -30,7 +30,7 @@ from exporter.providers.brightpattern.feeds import (
     certain_of,
     feeds,
 )
-from exporter.providers.brightpattern.preflight import look
+from exporter.providers.brightpattern.preflight import look, suggest, totals
 from exporter.providers.brightpattern.rows import Grids, doubled
 from exporter.providers.brightpattern.subscription import (
     Answer,
@@ -39,7 +39,6 @@ from exporter.providers.brightpattern.subscription import (
     Statistic,
     negotiate,
 )
-from exporter.providers.brightpattern.trial import suggest, totals
 from exporter.telemetry import AccountTelemetry
 
 _SETTLE = 1.0  # seconds until the first data of a subscription are asked for

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
+from exporter.config.account import AccountConfig, FeedTimes
 from exporter.config.columns import ColumnConfig, column
-from exporter.config.load import AccountConfig, FeedTimes
 from exporter.config.schema import Fault, Model, WallTime, Zone
 from exporter.config.yaml import suggest
 from exporter.metrics.period import Period

@@ -1,1 +1,14 @@
 """Five9 Statistics Web Services (SOAP)."""
+
+from exporter.providers import Provider
+from exporter.providers.five9.collector import Five9Collector
+from exporter.providers.five9.config import Five9Config
+from exporter.providers.five9.sanitise import Five9Sanitiser
+from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
+
+PROVIDER = Provider(
+    Five9Config,
+    Five9Collector,
+    (*STATISTICS.values(), LICENSES, PERMISSIONS),
+    Five9Sanitiser,
+)

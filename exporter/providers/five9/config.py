@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
+from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, column
-from exporter.config.load import AccountConfig
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
 from exporter.metrics.period import Period
 from exporter.providers.five9.tables import STATISTICS

@@ -13,7 +13,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Roll, backoff
 from exporter.errors import ProviderError, SessionLost, Unauthorized
 from exporter.logs import Log
 from exporter.providers.genesys.bayeux import (
@@ -30,7 +30,6 @@ from exporter.providers.genesys.bayeux import (
     messages_of,
     reply_to,
 )
-from exporter.refresh.schedule import Roll, backoff
 
 # Messages, the operation's name for counting, and the seconds that the exchange may take at most;
 # returns the decoded body, raises ProviderError.

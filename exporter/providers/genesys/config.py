@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
+from exporter.config.account import AccountConfig, FeedTimes, url_fault
 from exporter.config.columns import ColumnConfig, column
-from exporter.config.load import AccountConfig, FeedTimes, url_fault
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
-from exporter.config.yaml import Path, suggest
+from exporter.config.yaml import KeyPath, suggest
 from exporter.metrics.period import Period
 from exporter.metrics.tables import Table
 from exporter.providers.genesys import tables
@@ -126,9 +126,9 @@ class GenesysConfig(AccountConfig):
         return of(profile, each_agent=each_agent, threshold=self.service_level_threshold)
 
     def _object_faults(self) -> Iterator[Fault]:
-        seen: dict[tuple[str, str], Path] = {}
+        seen: dict[tuple[str, str], KeyPath] = {}
         for at, each in enumerate(self.objects):
-            path: Path = ("objects", at)
+            path: KeyPath = ("objects", at)
             yield from _type_faults((*path, "type"), each.type)
             if each.wanted is None and each.type in OBJECT_TYPES:
                 yield (*path, "type"), "has no built-in statistics: use statistics: for it"
@@ -143,7 +143,7 @@ class GenesysConfig(AccountConfig):
                 if first != here:
                     yield here, "has the same label as an object before it; give it another name"
 
-    def _statistic_faults(self, path: Path, wanted: StatisticConfig) -> Iterator[Fault]:
+    def _statistic_faults(self, path: KeyPath, wanted: StatisticConfig) -> Iterator[Fault]:
         yield from _type_faults((*path, "object_type"), wanted.object_type)
         if (wanted.name is None) == (wanted.definition is None):
             yield path, "either name or definition is wanted"

@@ -32,8 +32,7 @@ from exporter.providers.voximplant.inventory import (
     Kept,
     portions,
 )
-from exporter.providers.voximplant.preflight import OWN, grants
-from exporter.providers.voximplant.reports import suggest
+from exporter.providers.voximplant.preflight import OWN, grants, suggest
 from exporter.providers.voximplant.rotation import Rotation
 from exporter.telemetry import AccountTelemetry
 

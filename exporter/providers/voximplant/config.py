@@ -20,8 +20,8 @@ from pydantic import (
     ValidationInfo,
 )
 
+from exporter.config.account import AccountConfig, FeedTimes
 from exporter.config.columns import ColumnConfig, column
-from exporter.config.load import AccountConfig, FeedTimes
 from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.logs import get_log
 from exporter.metrics.period import Period

@@ -1,7 +1,7 @@
 """What of Voximplant's answers may be shown to strangers: statuses, reports and figures."""
 
 from exporter.collector.sanitise import Sanitiser
-from exporter.providers.voximplant.reports import REPORTS
+from exporter.providers.voximplant.preflight import REPORTS
 from exporter.providers.voximplant.tables import TABLES
 
 _KEPT = (

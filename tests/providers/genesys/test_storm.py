@@ -11,7 +11,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.providers.genesys import headers as h
 from exporter.simulators.floor.floor import Floor
-from exporter.web.site import Server
+from exporter.web.server import Server
 from exporter.web.sockets import Address
 from support.genesys import MORNING, Exporter, Platform, objects_of
 
