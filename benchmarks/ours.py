@@ -21,7 +21,7 @@ from exporter.clock import SystemClock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.threads import run_job
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.metrics.reading import Reading
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
@@ -76,14 +76,14 @@ async def parse(body: bytes, stalls: Path) -> None:
 async def serve(series: int, interval: float, port: int, stalls: Path | None) -> None:
     """Serve until killed."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    board, telemetry = Board(), Telemetry()
+    store, telemetry = SnapshotStore(), Telemetry()
     clock = SystemClock()
     refreshers = [
         Refresher(
             each.name,
             MadeUp(each, interval),
             each.scope,
-            board,
+            store,
             AccountTelemetry(telemetry, "five9", each.name),
             auth_retry=900,
             max_series=sys.maxsize,
@@ -91,7 +91,7 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
         )
         for each in accounts(series)
     ]
-    publisher = Publisher(board, telemetry.chapters, clock.monotonic)
+    publisher = Publisher(store, telemetry.chapters, clock.monotonic)
     site = Site(publisher, telemetry, lambda: True)
     publisher.start()
     tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in refreshers]

@@ -13,9 +13,9 @@ from benchmarks.harness import Options, Process, free_port, need, python, starte
 from benchmarks.workload import ACCOUNTS, FEED, TABLES, Account, accounts
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
-from exporter.exposition.store import Board
-from exporter.metrics.counters import Ledger
-from exporter.metrics.mapping import fold
+from exporter.exposition.store import SnapshotStore
+from exporter.metrics.counters import Counters
+from exporter.metrics.mapping import map_reading
 from exporter.metrics.snapshot import Snapshot, take
 
 NGINX = """
@@ -56,23 +56,23 @@ def answers(port: int, path: str = "/metrics") -> Callable[[], bool]:
     return ask
 
 
-def figures(series: int, generation: int = 1) -> Board:
+def figures(series: int, generation: int = 1) -> SnapshotStore:
     """Return a board with all the figures, and none of the exporter's own."""
-    board = Board()
+    store = SnapshotStore()
     for each in accounts(series):
-        board.reserve(each.name, [FEED], sys.maxsize)
-        board.put(_snapshot(each, generation))
-    return board
+        store.add_account(each.name, [FEED], sys.maxsize)
+        store.put(_snapshot(each, generation))
+    return store
 
 
 def _snapshot(account: Account, generation: int) -> Snapshot:
     tables = {table.name: table for table in TABLES}
-    folded = fold(account.reading(generation), tables, account.scope, raw=False)
+    mapped = map_reading(account.reading(generation), tables, account.scope, raw=False)
     return take(
         account.name,
         FEED,
-        folded,
-        Ledger(),
+        mapped,
+        Counters(),
         taken_at=0.0,
         source_at=None,
         expires_at=float("inf"),
@@ -143,10 +143,10 @@ def pushgateway(series: int, options: Options) -> Iterator[Peer]:
 def pushed(series: int, number: int, generation: int) -> bytes:
     """Return what is pushed of one account."""
     account = accounts(series)[number]
-    board = Board()
-    board.reserve(account.name, [FEED], sys.maxsize)
-    board.put(_snapshot(account, generation))
-    return text(board.page(0.0))
+    store = SnapshotStore()
+    store.add_account(account.name, [FEED], sys.maxsize)
+    store.put(_snapshot(account, generation))
+    return text(store.page(0.0))
 
 
 def push(port: int, series: int, number: int, generation: int) -> None:

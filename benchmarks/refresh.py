@@ -17,9 +17,9 @@ from benchmarks.promclient import Gauges
 from benchmarks.workload import FEED, TABLES, Account, Change, accounts
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
-from exporter.exposition.store import Board
-from exporter.metrics.counters import Ledger
-from exporter.metrics.mapping import Folded, fold
+from exporter.exposition.store import SnapshotStore
+from exporter.metrics.counters import Counters
+from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
 from exporter.metrics.snapshot import Snapshot, take
 
@@ -42,13 +42,13 @@ class Kernel:
     def __init__(self, series: int) -> None:
         self.accounts = accounts(series)
         self._tables = {table.name: table for table in TABLES}
-        self._board = Board()
-        self._folds: dict[str, Folded] = {}
-        self._ledgers = {each.name: Ledger() for each in self.accounts}
+        self._board = SnapshotStore()
+        self._folds: dict[str, Mapped] = {}
+        self._ledgers = {each.name: Counters() for each in self.accounts}
         self._snapshots: dict[str, Snapshot] = {}
         self._page: Page | None = None
         for each in self.accounts:
-            self._board.reserve(each.name, [FEED], sys.maxsize)
+            self._board.add_account(each.name, [FEED], sys.maxsize)
 
     def refresh(
         self, chosen: Sequence[Account], generation: int, change: Change
@@ -66,12 +66,12 @@ class Kernel:
     def _take(self, account: Account, reading: Reading) -> None:
         name = account.name
         before = self._folds.get(name)
-        folded = fold(reading, self._tables, account.scope, raw=False, before=before)
-        self._folds[name] = folded
+        mapped = map_reading(reading, self._tables, account.scope, raw=False, before=before)
+        self._folds[name] = mapped
         snapshot = take(
             name,
             FEED,
-            folded,
+            mapped,
             self._ledgers[name],
             taken_at=0.0,
             source_at=None,

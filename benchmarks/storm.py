@@ -18,10 +18,10 @@ import prometheus_client as prom
 from benchmarks.harness import Figures, Options
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
-from exporter.metrics.counters import Ledger
-from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.counters import Counters
+from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.snapshot import Snapshot, take
 from exporter.providers.genesys.bayeux import is_event, messages_of
 from exporter.providers.genesys.client import Client
@@ -106,10 +106,10 @@ class _Ours:
         log = get_log("benchmarks").bind()
         self._subscriptions = Subscriptions(self.platform, self._book, account.chunk, log)
         asyncio.run(self._subscriptions.open_anew())
-        self._board = Board()
-        self._board.reserve("acme", ["statistics"], sys.maxsize)
-        self._ledger = Ledger()
-        self._folded: Folded | None = None
+        self._board = SnapshotStore()
+        self._board.add_account("acme", ["statistics"], sys.maxsize)
+        self._ledger = Counters()
+        self._folded: Mapped | None = None
         self._snapshot: Snapshot | None = None
         self._page: Page | None = None
         self.size = 0
@@ -123,7 +123,9 @@ class _Ours:
     def publish(self) -> None:
         """Make the page."""
         reading = self._book.reading()
-        self._folded = fold(reading, self._tables, self._scope, raw=False, before=self._folded)
+        self._folded = map_reading(
+            reading, self._tables, self._scope, raw=False, before=self._folded
+        )
         self._snapshot = take(
             "acme",
             "statistics",

@@ -20,7 +20,7 @@ from exporter.config.load import Config
 from exporter.errors import ConfigError, ReloadRefused
 from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
 from exporter.objectives.model import Entry
 from exporter.objectives.series import Unmatched
@@ -66,17 +66,17 @@ class App:
         self._config = config
         self._reread = reread
         self._has_read(successful=True)
-        self.board = Board(
+        self.store = SnapshotStore(
             dropped=self._dropped,
             doubled=self._doubled,
             objectives=config.objectives,
             wall=self._clock.time,
         )
         self.telemetry.watch_objectives(Unmatched(self._unmatched).count)
-        self.accounts = Accounts(self.board, self.telemetry, clients, self._refresher)
+        self.accounts = Accounts(self.store, self.telemetry, clients, self._refresher)
         for coming in self.accounts.plan(config).coming:
             self.accounts.add(coming)
-        self.publisher = Publisher(self.board, self.telemetry.chapters, self._clock.monotonic)
+        self.publisher = Publisher(self.store, self.telemetry.chapters, self._clock.monotonic)
         self.site = Site(
             self.publisher,
             self.telemetry,
@@ -100,7 +100,7 @@ class App:
             account.name,
             collector,
             account.scope(),
-            self.board,
+            self.store,
             telemetry,
             auth_retry=account.auth_retry,
             max_series=account.max_series,
@@ -108,7 +108,7 @@ class App:
         )
 
     def _unmatched(self) -> list[Entry] | None:
-        return self.board.unmatched(self._clock.monotonic())
+        return self.store.unmatched(self._clock.monotonic())
 
     def _dropped(self, account: str, feed: str, series: int) -> None:
         if telemetry := self.accounts.telemetry_of(account):
@@ -178,7 +178,7 @@ class App:
     async def once(self) -> bytes:
         """Return one page, made when every account has been tried with every feed."""
         async with self._tried_once():
-            page = self.board.page(self._clock.monotonic(), self.telemetry.chapters())
+            page = self.store.page(self._clock.monotonic(), self.telemetry.chapters())
         return b"".join(page.body(Format.TEXT, gzip=False)[0])
 
     @asynccontextmanager
@@ -253,10 +253,10 @@ class App:
     async def _change(self, config: Config, change: Change) -> str:
         self._ready()  # what it is now holds for what is added, too
         self._config = config
-        self.board.hold_to(config.objectives)
+        self.store.set_objectives(config.objectives)
         self.accounts.part(change)
         await asyncio.to_thread(self.publisher.renew)
-        await self.accounts.carry_out(change)
+        await self.accounts.apply(change)
         return str(change)
 
     def _check_ending(self) -> None:
@@ -275,7 +275,7 @@ class App:
             self._read_at = self._clock.time()
             self.telemetry.reload_time.set(self._read_at)
 
-    def hang_up(self) -> None:
+    def reload_on_signal(self) -> None:
         """Reload in the background; the log tells what came of it. For ``SIGHUP``."""
         if len(self._reloads) < _MOST_WAITING:  # one that waits will read what is there by then
             task = asyncio.create_task(self._reload_quietly())

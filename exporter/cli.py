@@ -252,7 +252,7 @@ def _serve(
         if options.once:
             sys.stdout.buffer.write(await app.once())
             return
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.hang_up)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload_on_signal)
         await app.serve(sockets, _stop_event(), paths=paths, watch=watch)
 
     asyncio.run(work())

@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.exposition.page import Chapter, chapters_of
+from exporter.exposition.page import ExposedFamily, chapters_of
 from exporter.metrics import families
 from exporter.metrics.columns import Schema
 from exporter.metrics.families import BASE_LABELS, PROCESS_WIDE, Family
@@ -84,7 +84,7 @@ class Telemetry:
         """Show how many objectives match nothing live, from when that is known on."""
         self.registry.register(_WhenKnown(families.OBJECTIVES_UNMATCHED, unmatched))
 
-    def chapters(self) -> list[Chapter]:
+    def chapters(self) -> list[ExposedFamily]:
         """Render everything as it is now."""
         return chapters_of(prom.generate_latest(self.registry).decode())
 
@@ -115,7 +115,7 @@ class AccountTelemetry:
         self.quotas: tuple[Quota, ...] = ()  # as last told, one for each operation and window
         self._lock = threading.Lock()
 
-    def retire(self) -> None:
+    def remove(self) -> None:
         """Take everything of the account away; what is still recorded after that shows nowhere."""
         with self._lock:
             shown, self.telemetry = self.telemetry, Telemetry()

@@ -23,7 +23,7 @@ from exporter.metrics.families import FAMILIES
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
 from exporter.web.server import Server
-from exporter.web.site import Address
+from exporter.web.sockets import Address
 from support.five9 import GENEROUS
 
 GOOD = """

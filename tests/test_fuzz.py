@@ -20,7 +20,7 @@ from exporter.config.load import Config, load
 from exporter.config.redact import as_yaml
 from exporter.errors import ConfigError, InvalidAnswer, ProviderError
 from exporter.metrics.labels import Scope
-from exporter.metrics.mapping import fold
+from exporter.metrics.mapping import map_reading
 from exporter.metrics.parsers import number
 from exporter.metrics.reading import Reading
 from exporter.preflight.session import visiting
@@ -92,7 +92,7 @@ def visited(provider: str, at: int, damage: Damage) -> Figures:
             collector = kind(world.account, http, telemetry, world.clock)
             async with visiting(world.account, collector, telemetry, http, world.clock) as visit:
                 for each in visit.feeds.values():
-                    found |= figures(each.folded.series) if each.folded else {}
+                    found |= figures(each.mapped.series) if each.mapped else {}
         return found
 
     return asyncio.run(main())
@@ -152,7 +152,9 @@ def test_five9_figures_are_cells(rows: list[list[str | None]]) -> None:
         return
     grid = Grid(ACD_STATUS, read, [], 0.0)
     reading = Reading({ACD_STATUS.name: grid.rows(0.0, {})})
-    found = fold(reading, {ACD_STATUS.name: ACD_STATUS}, Scope(base={"account": "a"}), raw=False)
+    found = map_reading(
+        reading, {ACD_STATUS.name: ACD_STATUS}, Scope(base={"account": "a"}), raw=False
+    )
 
     said = {float(value) for row in rows for value in map(_number, row) if value is not None}
     waiting = {
@@ -294,7 +296,7 @@ web_files = st.fixed_dictionaries(
         | json_values,
     },
 )
-pieces = st.lists(
+chunks = st.lists(
     st.sampled_from(
         [
             *(
@@ -345,7 +347,7 @@ written = st.one_of(
     files.map(lambda value: yaml.safe_dump(value, allow_unicode=True)),
     files.map(json.dumps),
     web_files.map(lambda value: yaml.safe_dump(value, allow_unicode=True)),
-    pieces,
+    chunks,
     st.text(),
     st.binary(),
 )

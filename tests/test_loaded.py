@@ -55,7 +55,9 @@ def test_only_what_is_configured_is_loaded(tmp_path: Path, providers: list[str])
 
 def test_the_page_needs_no_configuration() -> None:
     """What folds, renders and serves loads nothing that reads a configuration or asks platforms."""
-    loaded = run("import exporter.schedule, exporter.web, sys; print(*sys.modules)")
+    loaded = run(
+        "import exporter.refresh.schedule, exporter.web.site, exporter.web.server, sys; print(*sys.modules)"
+    )
 
     assert "exporter.exposition.page" in loaded
     assert {"pydantic", "yaml", "httpx", "bcrypt", *LIBRARIES} & set(loaded) == set()

@@ -20,7 +20,7 @@ from exporter.errors import ConfigError, ReloadRefused
 from exporter.providers import MODELS
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
-from exporter.web.site import Address
+from exporter.web.sockets import Address
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = pytest.mark.anyio
@@ -286,10 +286,10 @@ async def test_a_hang_up_reloads_in_the_background(
     app = App(world.read(), clients=world.client, reread=counted)
     with caplog.at_level(logging.INFO):
         for _ in range(20):
-            app.hang_up()
+            app.reload_on_signal()
         await _settled(lambda: caplog.text.count("configuration reloaded") == 2)
         world.file.write_text("accounts: []")
-        app.hang_up()
+        app.reload_on_signal()
         await _settled(lambda: "configuration not reloaded" in caplog.text)
     assert len(reads) == 3
     assert "a list of at least one account is wanted" in faults(caplog)
@@ -301,7 +301,7 @@ async def test_without_a_file_nothing_is_reloaded(
 ) -> None:
     """The demo has no file: SIGHUP is logged and does nothing."""
     world = World(tmp_path, reread=None)
-    world.app.hang_up()
+    world.app.reload_on_signal()
     await _settled(lambda: "reload refused" in caplog.text)
     assert world.metric(GOOD) == 1
 

@@ -233,7 +233,7 @@ def test_retire(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     same_name = AccountTelemetry(telemetry, "genesys", "acme")
     for each in (acme, other, same_name):
         busy(each)
-    acme.retire()
+    acme.remove()
     busy(acme)
     left = {
         (sample.labels["provider"], sample.labels["account"])

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from exporter.collector.offers import Offers, offers
-from exporter.collector.survey import Found, Survey, objects
+from exporter.collector.survey import Collected, Survey, objects
 from exporter.metrics.reading import Reading
 from exporter.metrics.tables import Table
 
@@ -60,7 +60,7 @@ class Collector(ABC):
 
     # For the person who sets the exporter up: asked once, in a session of its own.
 
-    async def survey(self, found: Found) -> Survey:
+    async def survey(self, found: Collected) -> Survey:
         """Look around: what is there, what may we see, what is missing? Raises ``ProviderError``.
 
         Where ``found`` has no session nothing is asked, and only its refusal is explained.
@@ -76,7 +76,7 @@ class Collector(ABC):
         """
         return requests
 
-    async def discover(self, found: Found) -> Offers:
+    async def discover(self, found: Collected) -> Offers:
         """Tell what the platform offers, and what is mapped. Raises ``ProviderError``."""
         tables = [table for feed in self.feeds for table in feed.tables]
         return offers(tables, found)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from exporter.collector.survey import Found
+from exporter.collector.survey import Collected
 from exporter.metrics.families import PREFIX
 from exporter.metrics.parsers import NAMED, Cell
 from exporter.metrics.reading import Rows
@@ -51,7 +51,7 @@ class Offers:
         ]
 
 
-def offers(tables: Iterable[Table], found: Found) -> Offers:
+def offers(tables: Iterable[Table], found: Collected) -> Offers:
     """Return what becomes of every column in the readings."""
     seen = Offers()
     for table in tables:

@@ -12,7 +12,7 @@ PLURALS = {"queue": "queues", "agent": "agents", "campaign": "campaigns"}
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Permission:
     """A permission, privilege or role, ``name`` as the platform spells it.
 
     ``held`` is ``None`` where the platform does not tell. ``loss`` says what goes without it, and
@@ -53,7 +53,7 @@ class Survey:
     """
 
     objects: dict[str, int] = field(default_factory=dict)
-    grants: list[Grant] = field(default_factory=list)
+    permissions: list[Permission] = field(default_factory=list)
     licences: list[Licence] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Collected:
     """What one visit brought by the time of the survey: readings, and errors, by feed.
 
     ``refusal`` is why there is no session; then the platform can be asked nothing.
@@ -72,14 +72,14 @@ class Found:
     refusal: ProviderError | None = None
 
 
-def rows_of(found: Found, table: Table) -> int | None:
+def rows_of(found: Collected, table: Table) -> int | None:
     """Return how many rows a table has, ``None`` where it was not in any answer."""
     grids = [reading.tables.get(table.name) for reading in found.readings.values()]
     sizes = [len(rows.cells) for rows in grids if rows is not None]
     return max(sizes, default=None)
 
 
-def objects(tables: Iterable[Table], found: Found) -> dict[str, int]:
+def objects(tables: Iterable[Table], found: Collected) -> dict[str, int]:
     """Count the queues, agents and campaigns that the readings tell of."""
     seen: dict[str, set[tuple[Cell, ...]]] = {}
     for table in tables:

@@ -55,7 +55,7 @@ class Token:
                 self.value = ""
                 await self._renew()
 
-    def dare(self) -> None:
+    def clear_refusal(self) -> None:
         """Let a token be asked for again although that was refused."""
         self._refused = ""
 

@@ -32,7 +32,7 @@ _ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chapter:
+class ExposedFamily:
     """One family on the page: its header in each format, then its lines.
 
     ``samples`` are the names its lines can have.
@@ -43,7 +43,7 @@ class Chapter:
     headers: Mapping[Format, Segment]
     segments: Sequence[Segment]
 
-    def of(self, accounts: AbstractSet[bytes]) -> "Chapter | None":
+    def of(self, accounts: AbstractSet[bytes]) -> "ExposedFamily | None":
         """Return what is about any of the accounts (names as they are escaped in labels).
 
         What has no account is under the empty name, and so is a family without lines.
@@ -54,7 +54,7 @@ class Chapter:
         if not kept and (lines or b"" not in accounts):
             return None
         segments = [_segment(b"".join(kept))] if kept else []
-        return Chapter(self.name, self.samples, self.headers, segments)
+        return ExposedFamily(self.name, self.samples, self.headers, segments)
 
 
 def _owner(line: bytes) -> bytes:
@@ -63,7 +63,7 @@ def _owner(line: bytes) -> bytes:
     return found[1] if found else b""
 
 
-def _segments(chapters: Iterable[Chapter], form: Format) -> Iterable[Segment]:
+def _segments(chapters: Iterable[ExposedFamily], form: Format) -> Iterable[Segment]:
     for chapter in chapters:
         yield chapter.headers[form]
         yield from chapter.segments
@@ -100,7 +100,7 @@ class _Body:
 
 
 @dataclass(slots=True, eq=False)
-class Core:
+class AccountsPart:
     """What a page shows of accounts; the same one on every page until a block changes.
 
     ``owned`` are the blocks of each account. ``segments``, by the blocks they hold, are for the
@@ -108,7 +108,7 @@ class Core:
     """
 
     owned: Mapping[str, Sequence[Block]] = field(default_factory=dict)
-    chapters: Sequence[Chapter] = ()
+    chapters: Sequence[ExposedFamily] = ()
     segments: Mapping[tuple[Block, ...], Segment] = field(default_factory=dict)
     _bodies: dict[tuple[Format, bool], _Body] = field(default_factory=dict)
 
@@ -123,7 +123,7 @@ class Core:
         return self._bodies[key]
 
 
-class Pieces:
+class Chunks:
     """A part of a body that is in many places, written at once and never joined.
 
     Its length is that of all pieces, in bytes.
@@ -145,16 +145,16 @@ class Page:
     """
 
     def __init__(
-        self, extra: Sequence[Chapter], valid_until: float, core: Core | None = None
+        self, extra: Sequence[ExposedFamily], valid_until: float, core: AccountsPart | None = None
     ) -> None:
         self.valid_until = valid_until
-        self.core = core or Core()
+        self.core = core or AccountsPart()
         self._extra = extra
         self._bodies: dict[tuple[Format, bool], tuple[Sequence[bytes], int]] = {}
-        self._pieces: dict[tuple[Format, bool], Sequence[Pieces]] = {}
+        self._pieces: dict[tuple[Format, bool], Sequence[Chunks]] = {}
 
     @property
-    def chapters(self) -> Sequence[Chapter]:
+    def chapters(self) -> Sequence[ExposedFamily]:
         """All families, in order."""
         return [*self.core.chapters, *self._extra]
 
@@ -169,13 +169,13 @@ class Page:
             self._bodies[key] = (buffers, sum(map(len, buffers)))
         return self._bodies[key]
 
-    def pieces(self, form: Format, *, gzip: bool) -> Sequence[Pieces]:
+    def chunks(self, form: Format, *, gzip: bool) -> Sequence[Chunks]:
         """Return the whole page as it is written; cut once, since to touch each buffer costs."""
         key = (form, gzip)
         if key not in self._pieces:
             buffers, _ = self.body(form, gzip=gzip)
             starts = range(0, len(buffers), _AT_ONCE)
-            self._pieces[key] = [Pieces(buffers[start : start + _AT_ONCE]) for start in starts]
+            self._pieces[key] = [Chunks(buffers[start : start + _AT_ONCE]) for start in starts]
         return self._pieces[key]
 
     def only(self, names: set[str]) -> "Page":
@@ -206,7 +206,7 @@ _EOF = _segment(b"# EOF\n")
 
 def assemble(
     owned: Mapping[str, Sequence[Block]],
-    extra: Sequence[Chapter],
+    extra: Sequence[ExposedFamily],
     valid_until: float,
     before: Page | None = None,
 ) -> Page:
@@ -214,13 +214,15 @@ def assemble(
 
     Whatever ``before`` had made already, and which did not change, is taken from there.
     """
-    core = before.core if before else Core()
+    core = before.core if before else AccountsPart()
     if list(core.owned.items()) != list(owned.items()):  # blocks are compared by identity
         core = _core(owned, core.segments)
     return Page(extra, valid_until, core)
 
 
-def _core(owned: Mapping[str, Sequence[Block]], old: Mapping[tuple[Block, ...], Segment]) -> Core:
+def _core(
+    owned: Mapping[str, Sequence[Block]], old: Mapping[tuple[Block, ...], Segment]
+) -> AccountsPart:
     by_name: dict[str, list[Block]] = {}
     for blocks in owned.values():
         for block in blocks:
@@ -236,8 +238,8 @@ def _core(owned: Mapping[str, Sequence[Block]], old: Mapping[tuple[Block, ...], 
             segments.append(segment)
         shadowed = name.removesuffix("_total") in by_name
         headers = _headers(found[0].family, shadowed=shadowed)
-        chapters.append(Chapter(name, frozenset([name]), headers, segments))
-    return Core(owned, chapters, kept)
+        chapters.append(ExposedFamily(name, frozenset([name]), headers, segments))
+    return AccountsPart(owned, chapters, kept)
 
 
 def _groups(blocks: Sequence[Block]) -> Iterable[tuple[Block, ...]]:
@@ -257,7 +259,7 @@ def _groups(blocks: Sequence[Block]) -> Iterable[tuple[Block, ...]]:
         yield tuple(group)
 
 
-def chapters_of(text: str) -> list[Chapter]:
+def chapters_of(text: str) -> list[ExposedFamily]:
     """Cut an exposition in text 0.0.4 into chapters, with headers for both formats."""
     chapters = []
     for part in ("\n" + text).split("\n# HELP ")[1:]:
@@ -272,5 +274,5 @@ def chapters_of(text: str) -> list[Chapter]:
         body = [_segment(f"{lines.rstrip()}\n".encode())] if lines.strip() else []
         ends = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
         samples = frozenset(name + end for end in ends)
-        chapters.append(Chapter(name, samples, headers, body))
+        chapters.append(ExposedFamily(name, samples, headers, body))
     return chapters

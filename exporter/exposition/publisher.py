@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from exporter.exposition.page import Chapter, Page
-from exporter.exposition.store import LONGEST_VALID, Board
+from exporter.exposition.page import ExposedFamily, Page
+from exporter.exposition.store import LONGEST_VALID, SnapshotStore
 
 _OWN_METRICS_EVERY = 1.0  # seconds between two renderings of the exporter's own metrics
 
@@ -19,20 +19,20 @@ class Publisher:
 
     def __init__(
         self,
-        board: Board,
-        own: Callable[[], list[Chapter]],
+        store: SnapshotStore,
+        own: Callable[[], list[ExposedFamily]],
         now: Callable[[], float],
         pause: float = 0.1,
     ) -> None:
-        self._board = board
+        self._board = store
         self._render_own = own
-        self._own: tuple[float, list[Chapter]] = (float("-inf"), [])
+        self._own: tuple[float, list[ExposedFamily]] = (float("-inf"), [])
         self._now = now
         self._pause = pause
         self._making = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-        self.page = board.page(now(), self._own_chapters(now()))
+        self.page = store.page(now(), self._own_chapters(now()))
 
     def start(self) -> None:
         """Start making pages."""
@@ -62,7 +62,7 @@ class Publisher:
             now = self._now()
             self.page = self._board.page(now, self._own_chapters(now), self.page)
 
-    def _own_chapters(self, now: float) -> list[Chapter]:
+    def _own_chapters(self, now: float) -> list[ExposedFamily]:
         made, chapters = self._own
         if not made <= now < made + _OWN_METRICS_EVERY:
             chapters = self._render_own()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from exporter.clock import SystemClock
-from exporter.exposition.page import Chapter, Page, assemble
+from exporter.exposition.page import ExposedFamily, Page, assemble
 from exporter.metrics.families import Family
 from exporter.metrics.snapshot import Block, Snapshot
 from exporter.objectives.model import Entry, Objectives
@@ -18,7 +18,7 @@ Report = Callable[[str, str, int], None]  # account, feed, number of series
 
 
 @dataclass(slots=True)
-class Place:
+class AccountSlot:
     """One account's place on the board: its feeds in order of importance, and its cap.
 
     ``base`` are the labels of its series, without which no objectives hold for it; ``tried``
@@ -31,11 +31,11 @@ class Place:
     tried: Callable[[], bool]
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     applied: Applied | None = None
-    fitted: "Fitted | None" = None
+    fitted: "ShownBlocks | None" = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class ShownBlocks:
     """An account's blocks as they are shown.
 
     ``of`` are the blocks of its snapshots, and ``trims`` those that had to lose series, by what
@@ -52,7 +52,7 @@ class Fitted:
         return all(snapshot and blocks is snapshot.blocks for blocks, snapshot in pairs)
 
 
-class Board:
+class SnapshotStore:
     """Where refreshers put snapshots and the web takes pages.
 
     Snapshots come from the event loop, pages are made in another thread; what both touch is
@@ -68,7 +68,7 @@ class Board:
         objectives: Objectives | None = None,
         wall: Callable[[], float] | None = None,
     ) -> None:
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, AccountSlot] = {}
         self._lock = threading.Lock()
         self._dropped = dropped
         self._doubled = doubled
@@ -76,7 +76,7 @@ class Board:
         self._wall = wall or SystemClock().time
         self.changed = threading.Event()
 
-    def reserve(
+    def add_account(
         self,
         account: str,
         feeds: Sequence[str],
@@ -86,9 +86,9 @@ class Board:
     ) -> None:
         """Give an account its place."""
         with self._lock:
-            self._places[account] = Place(feeds, max_series, base, tried)
+            self._places[account] = AccountSlot(feeds, max_series, base, tried)
 
-    def hold_to(self, objectives: Objectives) -> None:
+    def set_objectives(self, objectives: Objectives) -> None:
         """Let other objectives hold from the next page on."""
         self._objectives = objectives
         self.changed.set()
@@ -123,7 +123,9 @@ class Board:
             self._places[account].snapshots = {}
         self.changed.set()
 
-    def page(self, now: float, extra: Sequence[Chapter] = (), before: Page | None = None) -> Page:
+    def page(
+        self, now: float, extra: Sequence[ExposedFamily] = (), before: Page | None = None
+    ) -> Page:
         """Make the page of what is fresh at ``now`` (monotonic seconds), and ``extra`` chapters.
 
         ``before`` is an earlier page whose work is taken over where nothing has changed.
@@ -158,7 +160,7 @@ class Board:
                 matched |= applied.matched
         return [entry for entry in objectives.entries if entry not in matched]
 
-    def _fresh(self, now: float) -> list[tuple[str, Place, list[Snapshot]]]:
+    def _fresh(self, now: float) -> list[tuple[str, AccountSlot, list[Snapshot]]]:
         """Return every account with its fresh snapshots, by name."""
         with self._lock:
             found = [
@@ -175,14 +177,14 @@ class Board:
         ]
 
     def _apply(
-        self, objectives: Objectives, place: Place, fresh: Sequence[Snapshot], wall: float
+        self, objectives: Objectives, place: AccountSlot, fresh: Sequence[Snapshot], wall: float
     ) -> Applied | None:
         """Return what holds for an account, or ``None`` where nothing ever did."""
         if place.base is not None and (objectives.entries or place.applied is not None):
             place.applied = apply(objectives, place.base, fresh, wall, place.applied)
         return place.applied
 
-    def _fit(self, account: str, snapshots: Sequence[Snapshot], place: Place) -> Fitted:
+    def _fit(self, account: str, snapshots: Sequence[Snapshot], place: AccountSlot) -> ShownBlocks:
         """Choose an account's blocks: less doubles between feeds and series over its cap."""
         blocks = [block for snapshot in snapshots for block in snapshot.blocks.values()]
         names = {block.family.name for block in blocks}
@@ -190,7 +192,7 @@ class Board:
         if size <= place.max_series and len(names) == len(blocks):  # so it is nearly always
             for snapshot in snapshots:
                 self._dropped(account, snapshot.feed, 0)
-            return Fitted([snapshot.blocks for snapshot in snapshots], blocks, {})
+            return ShownBlocks([snapshot.blocks for snapshot in snapshots], blocks, {})
         fitter = _Fitter(place.fitted.trims if place.fitted else {})
         left = place.max_series
         for snapshot in snapshots:
@@ -205,7 +207,7 @@ class Board:
                 left -= len(block.labels)
                 fitter.take(block)
             self._dropped(account, snapshot.feed, over)
-        return Fitted([snapshot.blocks for snapshot in snapshots], fitter.blocks, fitter.trims)
+        return ShownBlocks([snapshot.blocks for snapshot in snapshots], fitter.blocks, fitter.trims)
 
 
 class _Fitter:

@@ -12,7 +12,7 @@ from exporter.metrics.parsers import Number
 from exporter.metrics.period import Period
 
 
-class Ledger:
+class Counters:
     """The highest value of each counter series of one feed since its period began."""
 
     def __init__(self) -> None:

@@ -49,7 +49,7 @@ class Series(NamedTuple):
 
 
 @dataclass(slots=True)
-class Folded:
+class Mapped:
     """The series of one reading, how the tables fitted, and what helps to fold the next one.
 
     ``objects`` are the names of all queues and campaigns in the series, by label.
@@ -62,14 +62,14 @@ class Folded:
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
-def fold(
+def map_reading(
     reading: Reading,
     tables: Mapping[str, Table],
     scope: Scope,
     *,
     raw: bool,
-    before: Folded | None = None,
-) -> Folded:
+    before: Mapped | None = None,
+) -> Mapped:
     """Map a reading to series.
 
     ``before`` is an earlier fold by the same tables, scope and ``raw``. Where nothing has changed
@@ -79,19 +79,19 @@ def fold(
     """
     known = before.recalls if before else {}
     folds = [
-        _TableFold(tables[name], rows, scope, known.get(name))
+        _TableMapping(tables[name], rows, scope, known.get(name))
         for name, rows in reading.tables.items()
     ]
     if before and list(known) == list(reading.tables) and all(each.unchanged for each in folds):
         return before
-    folded = Folded()
+    mapped = Mapped()
     for each in folds:
-        each.run(folded, raw=raw)
-    for family, series in folded.series.items():
+        each.run(mapped, raw=raw)
+    for family, series in mapped.series.items():
         if not series.distinct:
-            folded.series[family] = unique = _unique(series)
-            folded.duplicates += len(series.labels) - len(unique.labels)
-    return folded
+            mapped.series[family] = unique = _unique(series)
+            mapped.duplicates += len(series.labels) - len(unique.labels)
+    return mapped
 
 
 def _unique(series: Series) -> Series:
@@ -104,7 +104,7 @@ def _unique(series: Series) -> Series:
     return series
 
 
-class _TableFold:
+class _TableMapping:
     """One table meeting one grid."""
 
     def __init__(self, table: Table, rows: Rows, scope: Scope, before: Recall | None) -> None:
@@ -130,13 +130,13 @@ class _TableFold:
         self.unchanged = self.recall.unchanged
         self.scope = scope
 
-    def run(self, folded: Folded, *, raw: bool) -> None:
+    def run(self, mapped: Mapped, *, raw: bool) -> None:
         """Add to ``folded`` what is found."""
-        self.folded = folded
+        self.mapped = mapped
         self.base = b"{" + label_pairs(self.scope.base)
-        self.schema = folded.schemas.setdefault(self.table.name, Schema())
+        self.schema = mapped.schemas.setdefault(self.table.name, Schema())
         self.columns = Columns(self.cells, self.recall, self.schema)
-        folded.recalls[self.table.name] = self.recall
+        mapped.recalls[self.table.name] = self.recall
         # The rows of which no series has been made yet.
         self.without: Sequence[int] = range(len(self.naming.shown))
         for figure, position in self.layout.places:
@@ -188,11 +188,11 @@ class _TableFold:
         family = figure.family
         values = self.columns.read(position, figure.parse)
         labels = self._labels(family, figure.labels)
-        if values.whole and family not in self.folded.series:  # nearly always
+        if values.whole and family not in self.mapped.series:  # nearly always
             self.without = ()
             numbers = cast("Sequence[Number]", values.numbers)
             series = Series(labels, numbers, self.table.period, self.naming.distinct)
-            self.folded.series[family] = series
+            self.mapped.series[family] = series
         else:
             self._put(family, *self._there(labels, values), self.naming.distinct)
         for label, name in figure.labels.items():
@@ -305,8 +305,8 @@ class _TableFold:
         self.without = [row for row in self.without if values[row] is None]
 
     def _note_objects(self, label: str, names: Iterable[str]) -> None:
-        known = self.folded.objects.get(label, frozenset())
-        self.folded.objects[label] = known.union(names)
+        known = self.mapped.objects.get(label, frozenset())
+        self.mapped.objects[label] = known.union(names)
 
     def _put(
         self,
@@ -316,12 +316,12 @@ class _TableFold:
         distinct: bool = False,  # noqa: FBT002 - it stands last wherever it is known
     ) -> None:
         """Add series, after those that the family has already."""
-        known = self.folded.series.get(family)
+        known = self.mapped.series.get(family)
         period = self.table.period
         if known is not None:
             labels, values = [*known.labels, *labels], [*known.values, *values]
             period, distinct = known.period, False
-        self.folded.series[family] = Series(labels, values, period, distinct)
+        self.mapped.series[family] = Series(labels, values, period, distinct)
 
     def _labels(self, family: Family, constants: Mapping[str, str]) -> Sequence[bytes]:
         """Return each row's whole label set."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from exporter.metrics.counters import Ledger
+from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
-from exporter.metrics.mapping import Folded, Series
+from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.parsers import Number
 
 
@@ -73,8 +73,8 @@ class Snapshot:
 def take(
     account: str,
     feed: str,
-    folded: Folded,
-    ledger: Ledger,
+    mapped: Mapped,
+    counters: Counters,
     *,
     taken_at: float,
     source_at: float | None,
@@ -88,11 +88,11 @@ def take(
     """
     at = taken_at if source_at is None else source_at
     blocks: Mapping[Family, Block]
-    if before is not None and before.series is folded.series and ledger.confirm(at):
+    if before is not None and before.series is mapped.series and counters.confirm(at):
         blocks, corrections = before.blocks, 0
     else:
         old = before.blocks if before else {}
-        blocks, corrections = _blocks(folded.series, ledger, at, old)
+        blocks, corrections = _blocks(mapped.series, counters, at, old)
     return Snapshot(
         account,
         feed,
@@ -101,25 +101,25 @@ def take(
         source_at,
         expires_at,
         corrections,
-        folded.duplicates,
-        before.objects if before and before.objects == folded.objects else folded.objects,
-        folded.series,
+        mapped.duplicates,
+        before.objects if before and before.objects == mapped.objects else mapped.objects,
+        mapped.series,
     )
 
 
 def _blocks(
-    found: Mapping[Family, Series], ledger: Ledger, at: float, old: Mapping[Family, Block]
+    found: Mapping[Family, Series], counters: Counters, at: float, old: Mapping[Family, Block]
 ) -> tuple[Mapping[Family, Block], int]:
     """Settle and render series, but for those that are there already; count what was held."""
     blocks: dict[Family, Block] = {}
     corrections = 0
-    ledger.begin()
+    counters.begin()
     for family, (labels, values, period, _) in found.items():
         if not labels:
             continue
         settled = values
         if family.kind == "counter":
-            settled, held = ledger.settle(family.name, labels, values, period, at)
+            settled, held = counters.settle(family.name, labels, values, period, at)
             corrections += held
         block = old.get(family)
         if block is None or not block.holds(labels, settled):

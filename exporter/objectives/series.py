@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.logs import get_log
-from exporter.metrics.counters import Ledger
+from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
 from exporter.metrics.labels import label_pairs
-from exporter.metrics.mapping import Folded, Series
+from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.parsers import Number
 from exporter.metrics.snapshot import Snapshot, take
 from exporter.objectives.hours import Hours
@@ -65,8 +65,8 @@ def apply(
     snapshot = take(
         base["account"],
         FEED,
-        Folded(sheet.series()),
-        Ledger(),
+        Mapped(sheet.series()),
+        Counters(),
         taken_at=at,
         source_at=None,
         expires_at=float("inf"),

@@ -15,7 +15,7 @@ from exporter.config.redact import Hider
 from exporter.config.yaml import suggest
 from exporter.errors import ConfigError, ProviderError
 from exporter.logs import get_log
-from exporter.metrics.mapping import fold
+from exporter.metrics.mapping import map_reading
 from exporter.preflight import report as live
 from exporter.preflight import report as menu
 from exporter.preflight.capture import Recorder
@@ -129,9 +129,9 @@ def _objects(visit: Visit) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for reading in visit.found.readings.values():
         try:
-            folded = fold(reading, tables, visit.account.scope(), raw=False)
+            mapped = map_reading(reading, tables, visit.account.scope(), raw=False)
         except ProviderError:
             continue  # its feed's line says so
-        for label, names in folded.objects.items():
+        for label, names in mapped.objects.items():
             found[label] = found.get(label, frozenset()) | names
     return found

@@ -188,9 +188,9 @@ def _feed(found: Report, each: FeedVisit) -> None:
     name = each.feed.name
     if each.error:
         found.fault(_failure(name, each.error))
-    elif each.folded:
+    elif each.mapped:
         found.say(f"{name}: ok, {each.series} series")
-        for table, schema in each.folded.schemas.items():
+        for table, schema in each.mapped.schemas.items():
             if schema.missing:
                 found.hint(f"{table}: not in the answer: {_listed(schema.missing)}")
             if schema.rejected:
@@ -212,7 +212,7 @@ def _survey(found: Report, visit: Visit) -> None:
         found.say(
             "found: " + ", ".join(f"{count} {name}" for name, count in survey.objects.items())
         )
-    for grant in survey.grants:
+    for grant in survey.permissions:
         if grant.held is None:
             found.say(f"{grant.name}: the platform does not tell")
         elif grant.held:

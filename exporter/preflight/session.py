@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
-from exporter.collector.survey import Found, Survey
+from exporter.collector.survey import Collected, Survey
 from exporter.collector.threads import run_job
 from exporter.config.account import AccountConfig
 from exporter.errors import ProviderError, SessionLost, Throttled, TimedOut, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics import families as f
-from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
 from exporter.telemetry import AccountTelemetry
 
@@ -37,14 +37,14 @@ class FeedVisit:
 
     feed: Feed
     reading: Reading | None = None
-    folded: Folded | None = None
+    mapped: Mapped | None = None
     error: ProviderError | None = None
     requests: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def series(self) -> int:
         """How many series the feed brought."""
-        found = self.folded.series.values() if self.folded else ()
+        found = self.mapped.series.values() if self.mapped else ()
         return sum(len(each.labels) for each in found)
 
 
@@ -61,9 +61,9 @@ class Visit:
     requests: Mapping[str, float] = field(default_factory=dict)  # of the visit until the survey
 
     @property
-    def found(self) -> Found:
+    def found(self) -> Collected:
         """What a collector is shown to look around."""
-        return Found(
+        return Collected(
             {name: each.reading for name, each in self.feeds.items() if each.reading},
             {name: each.error for name, each in self.feeds.items() if each.error},
             self.refusal,
@@ -132,8 +132,8 @@ class _Round:
         reading = await self._fetch(each.feed)
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
         tables = {table.name: table for table in each.feed.tables}
-        each.folded = await run_job(
-            cells > _MANY_CELLS, fold, reading, tables, self._scope, raw=each.feed.raw
+        each.mapped = await run_job(
+            cells > _MANY_CELLS, map_reading, reading, tables, self._scope, raw=each.feed.raw
         )
         each.reading = reading
 

@@ -18,7 +18,7 @@ from exporter.config.account import AccountConfig
 from exporter.config.load import Config
 from exporter.config.redact import Hider
 from exporter.errors import ConfigError
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
 from exporter.refresh.schedule import Refresher
 from exporter.status import AccountStatus, Failure
@@ -121,7 +121,7 @@ ClientFactory = Callable[[AccountConfig, Path], httpx.AsyncClient]
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class PendingAccount:
     """An account that is about to run; its client is made ahead, because that can fail."""
 
     identity: Identity
@@ -140,7 +140,7 @@ class Change:
 
     order: tuple[str, ...]
     leaving: tuple[Running, ...]
-    coming: tuple[Coming, ...]
+    coming: tuple[PendingAccount, ...]
 
     def __str__(self) -> str:
         gone = {each.identity.config.name for each in self.leaving}
@@ -155,9 +155,9 @@ class Accounts:
     """The accounts that run, in the order of the configuration."""
 
     def __init__(
-        self, board: Board, telemetry: Telemetry, clients: ClientFactory, build: Build
+        self, store: SnapshotStore, telemetry: Telemetry, clients: ClientFactory, build: Build
     ) -> None:
-        self._board = board
+        self._board = store
         self._telemetry = telemetry
         self._clients = clients
         self._build = build
@@ -191,7 +191,7 @@ class Accounts:
             except OSError as error:
                 faults.append(f"{name}: tls: a certificate file cannot be used: {error}")
             else:
-                coming.append(Coming(identity, client))
+                coming.append(PendingAccount(identity, client))
         if faults:
             raise ConfigError(faults)
         return Change(tuple(wanted), leaving, tuple(coming))
@@ -203,9 +203,9 @@ class Accounts:
         for each in change.leaving:
             each.leave()
             self._board.release(each.identity.config.name)
-            each.telemetry.retire()
+            each.telemetry.remove()
 
-    async def carry_out(self, change: Change) -> None:
+    async def apply(self, change: Change) -> None:
         """Sign out those that leave, start those that come, retry those that were stopped."""
         for each in self:
             each.retry()
@@ -219,7 +219,7 @@ class Accounts:
             name: self._running[name] for name in change.order if name in self._running
         }
 
-    async def _enter(self, coming: Coming, before: list[asyncio.Task[None]]) -> None:
+    async def _enter(self, coming: PendingAccount, before: list[asyncio.Task[None]]) -> None:
         if before:
             await asyncio.wait(before)
         if self._ended:
@@ -227,7 +227,7 @@ class Accounts:
             return
         self.add(coming).start()
 
-    def add(self, coming: Coming) -> Running:
+    def add(self, coming: PendingAccount) -> Running:
         """Let an account show; it has still to be started."""
         config = coming.identity.config
         telemetry = AccountTelemetry(self._telemetry, config.provider, config.name)

@@ -17,11 +17,11 @@ from exporter.clock import Clock, Roll, SystemClock, backoff
 from exporter.collector.base import Collector, Feed
 from exporter.collector.threads import run_job
 from exporter.errors import ProviderError, Rejected, SessionLost, TimedOut, Unauthorized
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
-from exporter.metrics.counters import Ledger
+from exporter.metrics.counters import Counters
 from exporter.metrics.labels import Scope
-from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
 from exporter.metrics.snapshot import Snapshot, take
 from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
@@ -49,8 +49,8 @@ class _State:
     failures: int = 0
     answering: bool = False
     reading: Callable[[], Reading | None] = lambda: None  # the last one, while anybody has it
-    folded: Folded | None = None  # and what it became
-    ledger: Ledger = field(default_factory=Ledger)
+    mapped: Mapped | None = None  # and what it became
+    counters: Counters = field(default_factory=Counters)
     read_at: float | None = None  # when the last refresh succeeded
     seconds: float | None = None  # that the last refresh took
     samples: int | None = None
@@ -86,7 +86,7 @@ class Refresher:
         account: str,
         collector: Collector,
         scope: Scope,
-        board: Board,
+        store: SnapshotStore,
         telemetry: AccountTelemetry,
         *,
         auth_retry: float,
@@ -97,7 +97,7 @@ class Refresher:
         self._account = account
         self._collector = collector
         self._scope = scope
-        self._board = board
+        self._board = store
         self._telemetry = telemetry
         self._auth_retry = auth_retry
         self._max_series = max_series
@@ -113,7 +113,7 @@ class Refresher:
         self._asleep = False
         self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
         self.tried = asyncio.Event()  # every feed has
-        board.reserve(account, list(self._states), max_series, scope.base, self.tried.is_set)
+        store.add_account(account, list(self._states), max_series, scope.base, self.tried.is_set)
         telemetry.starting({feed.name: feed.interval for feed in collector.feeds})
 
     async def run(self) -> NoReturn:
@@ -344,13 +344,13 @@ class Refresher:
         name = state.feed.name
         before = self._board.latest(self._account, name)
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
-        folded, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading, before)
+        mapped, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading, before)
         self._check_end()
         state.read_at = self._clock.monotonic()
         state.seconds = state.read_at - started
         state.samples, state.failure = snapshot.size, None
         self._telemetry.refreshed(snapshot, state.seconds)
-        self._report(folded)
+        self._report(mapped)
         state.answering = True
         self._telemetry.up(answering=True)
         if state.failures:
@@ -363,14 +363,14 @@ class Refresher:
 
     def _take(
         self, state: _State, reading: Reading, before: Snapshot | None
-    ) -> tuple[Folded, Snapshot]:
+    ) -> tuple[Mapped, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
         expires_at = self._clock.monotonic() + feed.stale_after
         if before is not None and reading is state.reading():
             # Nothing was pushed since: the same figures are true for longer. They were not read
             # again, which is why the ledger is not told.
-            return Folded(), replace(
+            return Mapped(), replace(
                 before,
                 taken_at=self._clock.time(),
                 expires_at=expires_at,
@@ -378,24 +378,24 @@ class Refresher:
                 duplicates=0,
             )
         tables = {table.name: table for table in feed.tables}
-        folded = fold(reading, tables, self._scope, raw=feed.raw, before=state.folded)
+        mapped = map_reading(reading, tables, self._scope, raw=feed.raw, before=state.mapped)
         snapshot = take(
             self._account,
             feed.name,
-            folded,
-            state.ledger,
+            mapped,
+            state.counters,
             taken_at=self._clock.time(),
             source_at=reading.source_at,
             expires_at=expires_at,
             before=before,
         )
-        state.reading, state.folded = ref(reading), folded
-        state.ledger.prune(self._max_series)
-        return folded, snapshot
+        state.reading, state.mapped = ref(reading), mapped
+        state.counters.prune(self._max_series)
+        return mapped, snapshot
 
-    def _report(self, folded: Folded) -> None:
+    def _report(self, mapped: Mapped) -> None:
         """Show how the tables fitted; log each strange name once."""
-        for table, schema in folded.schemas.items():
+        for table, schema in mapped.schemas.items():
             self._telemetry.fitted(table, schema)
             strange = [(kind, word) for kind, words in schema.unmapped.items() for word in words]
             strange += [("missing column", header) for header in schema.missing]

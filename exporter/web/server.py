@@ -19,7 +19,7 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from exporter.exposition.page import Pieces
+from exporter.exposition.page import Chunks
 from exporter.logs import get_log
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Limits:
     connections: int = 512
 
 
-PIECES = "exporter.pieces"  # the ASGI extension by which the body of a message may be ``Pieces``
+CHUNKS = "exporter.chunks"  # the ASGI extension by which the body of a message may be ``Pieces``
 
 
 class _Writer(asyncio.Transport):
@@ -67,7 +67,7 @@ class _Writer(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         """Write bytes or pieces."""
-        if isinstance(data, Pieces):
+        if isinstance(data, Chunks):
             self._transport.writelines(data.parts)
         else:
             self._transport.write(data)
@@ -142,7 +142,7 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._head_size = True, 0
         super().on_message_begin()
         if self.scheme == "http":  # TLS would hold all of them encrypted
-            self.scope["extensions"] = {PIECES: {}}
+            self.scope["extensions"] = {CHUNKS: {}}
 
     def on_headers_complete(self) -> None:
         """Take a request whose head is there, and not too large."""

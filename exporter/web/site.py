@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.errors import ConfigError, ReloadRefused
 from exporter.exposition.encoding import Format
-from exporter.exposition.page import Pieces
+from exporter.exposition.page import Chunks
 from exporter.exposition.publisher import Publisher
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
 from exporter.web import status_page as landing
-from exporter.web.server import PIECES
+from exporter.web.server import CHUNKS
 
 _JOINED = 512 * 1024  # bytes for one write where they have to be joined
 _LINKS = {
@@ -71,26 +71,26 @@ def takes_gzip(accept_encoding: str) -> bool:
 class _Body(Response):
     """A response of ready buffers, which are joined only where the server cannot do without."""
 
-    def __init__(self, pieces: Sequence[Pieces], headers: dict[str, str]) -> None:
+    def __init__(self, chunks: Sequence[Chunks], headers: dict[str, str]) -> None:
         super().__init__(None, headers=headers)
-        self._pieces = pieces
-        self.headers["content-length"] = str(sum(map(len, pieces)))
+        self._pieces = chunks
+        self.headers["content-length"] = str(sum(map(len, chunks)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         if scope["method"] != "HEAD":
-            as_they_are = PIECES in scope.get("extensions", {})
+            as_they_are = CHUNKS in scope.get("extensions", {})
             for part in self._pieces if as_they_are else _joined(self._pieces):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _joined(pieces: Sequence[Pieces]) -> Iterable[bytes]:
+def _joined(chunks: Sequence[Chunks]) -> Iterable[bytes]:
     """Join small buffers; large ones stay as they are."""
     held: list[bytes] = []
     size = 0
-    for buffer in chain.from_iterable(each.parts for each in pieces):
+    for buffer in chain.from_iterable(each.parts for each in chunks):
         if held and size + len(buffer) > _JOINED:
             yield b"".join(held)
             held, size = [], 0
@@ -165,7 +165,7 @@ class Site:
         answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
         if gzip:
             answer["content-encoding"] = "gzip"
-        return _Body(page.pieces(form, gzip=gzip), answer)
+        return _Body(page.chunks(form, gzip=gzip), answer)
 
     async def _landing(self, request: Request) -> Response:
         root = request.scope.get("root_path", "")

@@ -205,7 +205,7 @@ def test_a_query_is_sound(target: Target) -> None:
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: " ".join(target[:3]))
 def test_a_query_is_limited_to_what_is_chosen(target: Target) -> None:
     """Every series is limited by those variables of its dashboard that it has a label for."""
-    variables = {each["name"] for each in DOCUMENTS[target.board]["templating"]["list"]}
+    variables = {each["name"] for each in DOCUMENTS[target.store]["templating"]["list"]}
     for name, labels in re.findall(
         r"(contactcenter_\w+)(\{(?:[^{}\"]|\"[^\"]*\")*\})?", target.expression
     ):

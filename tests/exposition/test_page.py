@@ -271,7 +271,7 @@ def test_buffers_are_made_once() -> None:
     page = make(block(f.QUEUE_AGENTS, ({"queue": "a"}, 1)))
 
     assert page.body(Format.TEXT, gzip=True)[0] is page.body(Format.TEXT, gzip=True)[0]
-    assert page.pieces(Format.TEXT, gzip=True) is page.pieces(Format.TEXT, gzip=True)
+    assert page.chunks(Format.TEXT, gzip=True) is page.chunks(Format.TEXT, gzip=True)
 
 
 @pytest.mark.parametrize("gzip", [False, True])
@@ -279,12 +279,12 @@ def test_pieces_are_the_buffers(gzip: bool) -> None:
     """The pieces of a page are its buffers in order, never more at once than the kernel takes."""
     page = make(*(block(f.QUEUE_AGENTS, ({"queue": f"{at}"}, at)) for at in range(1500)), own=OWN)
     buffers, length = page.body(Format.TEXT, gzip=gzip)
-    pieces = page.pieces(Format.TEXT, gzip=gzip)
+    chunks = page.chunks(Format.TEXT, gzip=gzip)
 
-    assert [part for each in pieces for part in each.parts] == buffers
-    assert sum(map(len, pieces)) == length
-    assert max(len(each.parts) for each in pieces) <= 1024
-    assert gzip or len(pieces) > 1
+    assert [part for each in chunks for part in each.parts] == buffers
+    assert sum(map(len, chunks)) == length
+    assert max(len(each.parts) for each in chunks) <= 1024
+    assert gzip or len(chunks) > 1
 
 
 def test_each_line_is_in_memory_once() -> None:

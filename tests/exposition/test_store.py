@@ -11,9 +11,9 @@ from prometheus_client.openmetrics.parser import (
 )
 
 from exporter.exposition.encoding import Format
-from exporter.exposition.page import Chapter, Page, chapters_of
+from exporter.exposition.page import ExposedFamily, Page, chapters_of
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import LONGEST_VALID, Board
+from exporter.exposition.store import LONGEST_VALID, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.snapshot import Block, Snapshot
@@ -70,10 +70,10 @@ def reports() -> Reports:
 
 
 @pytest.fixture
-def board(reports: Reports) -> Board:
-    board = Board(dropped=reports.drop, doubled=reports.double)
-    board.reserve("acme", FEEDS, 1000)
-    return board
+def store(reports: Reports) -> SnapshotStore:
+    store = SnapshotStore(dropped=reports.drop, doubled=reports.double)
+    store.add_account("acme", FEEDS, 1000)
+    return store
 
 
 def body(page: Page, form: Format = Format.TEXT) -> bytes:
@@ -90,61 +90,61 @@ def shown(page: Page) -> dict[str, float]:
 # What is shown --------------------------------------------------------------------------------
 
 
-def test_put(board: Board) -> None:
+def test_put(store: SnapshotStore) -> None:
     """What is put on the board is on the next page."""
-    board.put(agents(a=1))
+    store.put(agents(a=1))
 
-    assert shown(board.page(NOON)) == {"a": 1}
+    assert shown(store.page(NOON)) == {"a": 1}
 
 
-def test_put_replaces(board: Board) -> None:
+def test_put_replaces(store: SnapshotStore) -> None:
     """A feed's new snapshot replaces the old one whole."""
-    board.put(agents(a=1, b=2))
-    board.put(agents(b=3))
+    store.put(agents(a=1, b=2))
+    store.put(agents(b=3))
 
-    assert shown(board.page(NOON)) == {"b": 3}
+    assert shown(store.page(NOON)) == {"b": 3}
 
 
-def test_feeds_add_up(board: Board) -> None:
+def test_feeds_add_up(store: SnapshotStore) -> None:
     """Feeds of one account that show one family stand side by side."""
-    board.put(agents("first", a=1))
-    board.put(agents("second", b=2))
+    store.put(agents("first", a=1))
+    store.put(agents("second", b=2))
 
-    assert shown(board.page(NOON)) == {"a": 1, "b": 2}
+    assert shown(store.page(NOON)) == {"a": 1, "b": 2}
 
 
-def test_clear(board: Board) -> None:
+def test_clear(store: SnapshotStore) -> None:
     """Clearing an account takes its figures off the page, and no other's."""
-    board.reserve("beta", FEEDS, 1000)
-    board.put(agents(a=1))
-    board.put(agents(account="beta", b=2))
-    board.clear("acme")
+    store.add_account("beta", FEEDS, 1000)
+    store.put(agents(a=1))
+    store.put(agents(account="beta", b=2))
+    store.clear("acme")
 
-    assert shown(board.page(NOON)) == {"b": 2}
+    assert shown(store.page(NOON)) == {"b": 2}
 
 
-def test_latest(board: Board) -> None:
+def test_latest(store: SnapshotStore) -> None:
     """The last snapshot of a feed can be had, fresh or not."""
     old = agents(a=1, expires_at=NOON - 1)
-    board.put(old)
+    store.put(old)
 
-    assert old is board.latest("acme", "first")
-    assert board.latest("acme", "second") is None
+    assert old is store.latest("acme", "first")
+    assert store.latest("acme", "second") is None
 
 
-def test_a_feed_without_a_place(board: Board) -> None:
+def test_a_feed_without_a_place(store: SnapshotStore) -> None:
     """A snapshot of an account that has no place is a mistake that is not passed over."""
     with pytest.raises(KeyError):
-        board.put(agents(account="nobody", a=1))
+        store.put(agents(account="nobody", a=1))
 
 
-def test_changes_are_signalled(board: Board) -> None:
+def test_changes_are_signalled(store: SnapshotStore) -> None:
     """Both putting and clearing wake who waits for a change."""
     seen = []
-    for change in (lambda: board.put(agents(a=1)), lambda: board.clear("acme")):
+    for change in (lambda: store.put(agents(a=1)), lambda: store.clear("acme")):
         change()
-        seen.append(board.changed.is_set())
-        board.changed.clear()
+        seen.append(store.changed.is_set())
+        store.changed.clear()
 
     assert seen == [True, True]
 
@@ -153,11 +153,11 @@ def test_accounts_in_order() -> None:
     """The order in which accounts were added does not matter."""
     bodies = []
     for names in (ACCOUNTS, ACCOUNTS[::-1]):
-        board = Board()
+        store = SnapshotStore()
         for name in names:
-            board.reserve(name, FEEDS, 1000)
-            board.put(agents(account=name, a=1))
-        bodies.append(body(board.page(NOON)))
+            store.add_account(name, FEEDS, 1000)
+            store.put(agents(account=name, a=1))
+        bodies.append(body(store.page(NOON)))
 
     assert bodies[0] == bodies[1]
 
@@ -168,55 +168,55 @@ def test_accounts_in_order() -> None:
 @pytest.mark.parametrize(
     ("now", "expected"), [(NOON, True), (NOON + 59.9, True), (NOON + 60, False)]
 )
-def test_expiry(board: Board, now: float, expected: bool) -> None:
+def test_expiry(store: SnapshotStore, now: float, expected: bool) -> None:
     """A snapshot is shown until the instant at which it expires."""
-    board.put(agents(a=1))
+    store.put(agents(a=1))
 
-    assert expected is bool(shown(board.page(now)))
+    assert expected is bool(shown(store.page(now)))
 
 
-def test_expired_feeds_take_nothing_along(board: Board) -> None:
+def test_expired_feeds_take_nothing_along(store: SnapshotStore) -> None:
     """A feed that has expired does not hide the doubles that another feed still shows."""
-    board.put(agents("first", a=1, expires_at=NOON - 1))
-    board.put(agents("second", a=2))
+    store.put(agents("first", a=1, expires_at=NOON - 1))
+    store.put(agents("second", a=2))
 
-    assert shown(board.page(NOON)) == {"a": 2}
+    assert shown(store.page(NOON)) == {"a": 2}
 
 
-def test_valid_until_the_first_expiry(board: Board) -> None:
+def test_valid_until_the_first_expiry(store: SnapshotStore) -> None:
     """A page is valid until the first of its figures is too old."""
-    board.put(agents("first", a=1, expires_at=NOON + 7))
-    board.put(agents("second", b=1, expires_at=NOON + 3))
-    board.put(agents("third", c=1, expires_at=NOON - 3))
+    store.put(agents("first", a=1, expires_at=NOON + 7))
+    store.put(agents("second", b=1, expires_at=NOON + 3))
+    store.put(agents("third", c=1, expires_at=NOON - 3))
 
-    assert board.page(NOON).valid_until == NOON + 3
+    assert store.page(NOON).valid_until == NOON + 3
 
 
-def test_valid_for_so_long_at_most(board: Board) -> None:
+def test_valid_for_so_long_at_most(store: SnapshotStore) -> None:
     """A page is not valid for ever, even where nothing expires."""
-    board.put(agents(a=1, expires_at=NOON + 3600))
+    store.put(agents(a=1, expires_at=NOON + 3600))
 
-    assert board.page(NOON).valid_until == NOON + LONGEST_VALID
+    assert store.page(NOON).valid_until == NOON + LONGEST_VALID
 
 
 # Cap and doubles ------------------------------------------------------------------------------
 
 
-def test_the_cap(board: Board, reports: Reports) -> None:
+def test_the_cap(store: SnapshotStore, reports: Reports) -> None:
     """Series over the cap are left out and reported; important feeds come first."""
-    board.reserve("acme", FEEDS, 3)
-    board.put(agents("first", a=1, b=2))
-    board.put(agents("second", e=5, d=4, c=3))
+    store.add_account("acme", FEEDS, 3)
+    store.put(agents("first", a=1, b=2))
+    store.put(agents("second", e=5, d=4, c=3))
 
-    assert shown(board.page(NOON)) == {"a": 1, "b": 2, "c": 3}
+    assert shown(store.page(NOON)) == {"a": 1, "b": 2, "c": 3}
     assert reports.dropped == [("acme", "first", 0), ("acme", "second", 2)]
 
 
-def test_the_cap_counts_whole_families_too(board: Board, reports: Reports) -> None:
+def test_the_cap_counts_whole_families_too(store: SnapshotStore, reports: Reports) -> None:
     """Families for which nothing is left are reported as well."""
-    board.reserve("acme", FEEDS, 1)
-    board.put(snapshot({f.QUEUE_AGENTS: {"a": 1}, f.QUEUE_LONGEST_WAIT: {"a": 1, "b": 2}}))
-    page = board.page(NOON)
+    store.add_account("acme", FEEDS, 1)
+    store.put(snapshot({f.QUEUE_AGENTS: {"a": 1}, f.QUEUE_LONGEST_WAIT: {"a": 1, "b": 2}}))
+    page = store.page(NOON)
 
     assert [chapter.name for chapter in page.chapters] == [AGENTS]
     assert reports.dropped == [("acme", "first", 2)]
@@ -225,105 +225,105 @@ def test_the_cap_counts_whole_families_too(board: Board, reports: Reports) -> No
 @given(st.permutations("abcdef"), st.integers(1, 7))
 def test_the_cap_is_deterministic(order: list[str], cap: int) -> None:
     """Which series stay does not depend on the order in which they came."""
-    board = Board()
-    board.reserve("acme", FEEDS, cap)
-    board.put(agents(**dict.fromkeys(order, 1)))
+    store = SnapshotStore()
+    store.add_account("acme", FEEDS, cap)
+    store.put(agents(**dict.fromkeys(order, 1)))
 
-    assert sorted("abcdef")[:cap] == sorted(shown(board.page(NOON)))
+    assert sorted("abcdef")[:cap] == sorted(shown(store.page(NOON)))
 
 
-def test_a_capped_block_keeps_its_segment(board: Board) -> None:
+def test_a_capped_block_keeps_its_segment(store: SnapshotStore) -> None:
     """A block over the cap that did not change is not compressed again."""
-    board.reserve("acme", FEEDS, 2)
-    board.put(agents(a=1, b=2, c=3))
-    first = board.page(NOON)
-    second = board.page(NOON + 1, before=first)
+    store.add_account("acme", FEEDS, 2)
+    store.put(agents(a=1, b=2, c=3))
+    first = store.page(NOON)
+    second = store.page(NOON + 1, before=first)
 
     assert first.chapters[0].segments[0] is second.chapters[0].segments[0]
 
 
-def test_the_cap_of_one_account_is_its_own(board: Board) -> None:
+def test_the_cap_of_one_account_is_its_own(store: SnapshotStore) -> None:
     """One account over its cap costs another nothing."""
-    board.reserve("acme", FEEDS, 1)
-    board.reserve("beta", FEEDS, 2)
-    board.put(agents(a=1, b=2))
-    board.put(agents(account="beta", c=3, d=4))
+    store.add_account("acme", FEEDS, 1)
+    store.add_account("beta", FEEDS, 2)
+    store.put(agents(a=1, b=2))
+    store.put(agents(account="beta", c=3, d=4))
 
-    assert shown(board.page(NOON)) == {"a": 1, "c": 3, "d": 4}
+    assert shown(store.page(NOON)) == {"a": 1, "c": 3, "d": 4}
 
 
-def test_doubles(board: Board, reports: Reports) -> None:
+def test_doubles(store: SnapshotStore, reports: Reports) -> None:
     """Of a series that two feeds show the more important feed's stands; the other is reported."""
-    board.put(agents("second", a=2, b=3))
-    board.put(agents("first", a=1))
+    store.put(agents("second", a=2, b=3))
+    store.put(agents("first", a=1))
 
-    assert shown(board.page(NOON)) == {"a": 1, "b": 3}
+    assert shown(store.page(NOON)) == {"a": 1, "b": 3}
     assert reports.doubled == [("acme", "second", 1)]
 
 
-def test_doubles_are_reported_once(board: Board, reports: Reports) -> None:
+def test_doubles_are_reported_once(store: SnapshotStore, reports: Reports) -> None:
     """Pages made of the same snapshots do not report the same doubles again."""
-    board.put(agents("first", a=1))
-    board.put(agents("second", a=2, b=3))
+    store.put(agents("first", a=1))
+    store.put(agents("second", a=2, b=3))
     page = None
     for seconds in range(3):
-        page = board.page(NOON + seconds, before=page)
+        page = store.page(NOON + seconds, before=page)
 
     assert reports.doubled == [("acme", "second", 1)]
 
 
-def test_doubles_of_three(board: Board) -> None:
+def test_doubles_of_three(store: SnapshotStore) -> None:
     """A series that three feeds show stands once."""
     for value, feed in enumerate(FEEDS, 1):
-        board.put(agents(feed, a=value))
+        store.put(agents(feed, a=value))
 
-    assert shown(board.page(NOON)) == {"a": 1}
+    assert shown(store.page(NOON)) == {"a": 1}
 
 
-def test_doubles_do_not_use_up_the_cap(board: Board) -> None:
+def test_doubles_do_not_use_up_the_cap(store: SnapshotStore) -> None:
     """A double that is dropped does not count as a series."""
-    board.reserve("acme", FEEDS, 2)
-    board.put(agents("first", a=1))
-    board.put(agents("second", a=2, b=3))
+    store.add_account("acme", FEEDS, 2)
+    store.put(agents("first", a=1))
+    store.put(agents("second", a=2, b=3))
 
-    assert shown(board.page(NOON)) == {"a": 1, "b": 3}
+    assert shown(store.page(NOON)) == {"a": 1, "b": 3}
 
 
 # The exporter's own metrics -------------------------------------------------------------------
 
 
-def test_extra_chapters_come_last(board: Board) -> None:
+def test_extra_chapters_come_last(store: SnapshotStore) -> None:
     """Chapters that a page is given follow the figures, whatever their names."""
-    board.put(agents(a=1))
-    page = board.page(NOON, chapters_of(OWN.format(1)))
+    store.put(agents(a=1))
+    page = store.page(NOON, chapters_of(OWN.format(1)))
 
     assert [chapter.name for chapter in page.chapters] == [AGENTS, "a_own"]
     assert body(page).endswith(b"\na_own 1\n")
 
 
-def test_extra_chapters_are_not_taken_over(board: Board) -> None:
+def test_extra_chapters_are_not_taken_over(store: SnapshotStore) -> None:
     """The chapters that an earlier page was given are not on the next one."""
-    board.put(agents(a=1))
-    page = board.page(NOON, before=board.page(NOON, chapters_of(OWN.format(1))))
+    store.put(agents(a=1))
+    page = store.page(NOON, before=store.page(NOON, chapters_of(OWN.format(1))))
 
     assert [chapter.name for chapter in page.chapters] == [AGENTS]
 
 
-def test_own_metrics_come_last_and_not_too_often(board: Board) -> None:
+def test_own_metrics_come_last_and_not_too_often(store: SnapshotStore) -> None:
     """The exporter's own metrics follow the figures and are rendered once a second at most."""
     made = []
     moments = (0, 0.5, 1.0, 1.5)
     now = [NOON]
 
-    def own() -> list[Chapter]:
+    def own() -> list[ExposedFamily]:
         made.append(len(made))
         return chapters_of(OWN.format(len(made)))
 
     for account, moment in zip(ACCOUNTS, moments[1:], strict=True):
-        board.reserve(account, FEEDS, 1000)
-        board.put(agents(account=account, expires_at=NOON + moment, a=1))
-    board.put(agents("second", b=1))
-    publisher = Publisher(board, own, lambda: now[0])
+        store.add_account(account, FEEDS, 1000)
+        store.put(agents(account=account, expires_at=NOON + moment, a=1))
+    store.put(agents("second", b=1))
+    publisher = Publisher(store, own, lambda: now[0])
     pages = []
     for moment in moments:
         now[0] = NOON + moment
@@ -335,11 +335,11 @@ def test_own_metrics_come_last_and_not_too_often(board: Board) -> None:
     assert [int(body(page).split()[-1]) for page in pages] == [1, 1, 2, 2]
 
 
-def test_own_metrics_after_a_clock_went_back(board: Board) -> None:
+def test_own_metrics_after_a_clock_went_back(store: SnapshotStore) -> None:
     """A clock that is set back does not freeze the exporter's own metrics."""
     made = []
     now = [NOON]
-    publisher = Publisher(board, lambda: made.append(1) or [], lambda: now[0])
+    publisher = Publisher(store, lambda: made.append(1) or [], lambda: now[0])
     now[0] -= 3600
     publisher.current()
 
@@ -366,24 +366,24 @@ deltas = st.lists(st.one_of(puts, puts, puts, clears, waits), min_size=1, max_si
 @given(deltas, st.sampled_from([3, 10, 1000]))
 def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> None:
     """After any changes the page, plain and gzipped, is the page made from scratch of the same."""
-    board = Board()
+    store = SnapshotStore()
     for account in ACCOUNTS:
-        board.reserve(account, FEEDS, cap)
+        store.add_account(account, FEEDS, cap)
     now, page = NOON, None
     latest: dict[tuple[str, str], Snapshot] = {}
     for step in steps:
         if isinstance(step, Snapshot):
-            board.put(step)
+            store.put(step)
             latest[step.account, step.feed] = step
         elif isinstance(step, str):
-            board.clear(step)
+            store.clear(step)
             latest = {key: each for key, each in latest.items() if key[0] != step}
         else:
             now += step
-        page = board.page(now, before=page)
-    scratch = Board()
+        page = store.page(now, before=page)
+    scratch = SnapshotStore()
     for account in ACCOUNTS:
-        scratch.reserve(account, FEEDS, cap)
+        scratch.add_account(account, FEEDS, cap)
     for each in latest.values():
         scratch.put(each)
     fresh = scratch.page(now)
@@ -400,15 +400,15 @@ def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> 
     assert len(page.chapters) == len(list(parsed))
 
 
-def test_an_unchanged_account_is_not_compressed_again(board: Board) -> None:
+def test_an_unchanged_account_is_not_compressed_again(store: SnapshotStore) -> None:
     """One account's new figures leave another's segments as they are, if they are large enough."""
-    board.reserve("beta", FEEDS, 1000)
+    store.add_account("beta", FEEDS, 1000)
     many = {f"q{at}": float(at) for at in range(200)}
-    board.put(agents(**many))
-    board.put(agents(account="beta", **many))
-    first = board.page(NOON)
-    board.put(agents(account="beta", **{**many, "q1": 99.0}))
-    second = board.page(NOON, before=first)
+    store.put(agents(**many))
+    store.put(agents(account="beta", **many))
+    first = store.page(NOON)
+    store.put(agents(account="beta", **{**many, "q1": 99.0}))
+    second = store.page(NOON, before=first)
 
     assert [
         one is two
@@ -416,14 +416,14 @@ def test_an_unchanged_account_is_not_compressed_again(board: Board) -> None:
     ] == [True, False]
 
 
-def test_only_what_has_changed_is_fitted_anew(board: Board) -> None:
+def test_only_what_has_changed_is_fitted_anew(store: SnapshotStore) -> None:
     """An account's blocks are the same list as long as no feed of it has other blocks."""
-    board.reserve("beta", FEEDS, 2)
-    board.put(agents(a=1, b=2))
-    board.put(agents(account="beta", a=1, b=2, c=3))
-    first = board.page(NOON)
-    board.put(agents(a=1, b=3))
-    second = board.page(NOON, before=first)
+    store.add_account("beta", FEEDS, 2)
+    store.put(agents(a=1, b=2))
+    store.put(agents(account="beta", a=1, b=2, c=3))
+    first = store.page(NOON)
+    store.put(agents(a=1, b=3))
+    second = store.page(NOON, before=first)
 
     assert first.core.owned["acme"] is not second.core.owned["acme"]
     assert first.core.owned["beta"] is second.core.owned["beta"]
@@ -432,66 +432,66 @@ def test_only_what_has_changed_is_fitted_anew(board: Board) -> None:
 # Publisher ------------------------------------------------------------------------------------
 
 
-def test_current_is_fresh(board: Board) -> None:
+def test_current_is_fresh(store: SnapshotStore) -> None:
     """A page whose figures have become too old is made anew before it is handed out."""
     now = [NOON]
-    board.put(agents(a=1, expires_at=NOON + 5))
-    publisher = Publisher(board, list, lambda: now[0])
+    store.put(agents(a=1, expires_at=NOON + 5))
+    publisher = Publisher(store, list, lambda: now[0])
     before = shown(publisher.current())
     now[0] += 5
 
     assert (before, shown(publisher.current())) == ({"a": 1}, {})
 
 
-def test_current_is_reused(board: Board) -> None:
+def test_current_is_reused(store: SnapshotStore) -> None:
     """While its figures are fresh the same page is handed out."""
-    publisher = Publisher(board, list, lambda: NOON)
+    publisher = Publisher(store, list, lambda: NOON)
 
     assert publisher.current() is publisher.current()
 
 
-def test_current_after_a_clock_went_back(board: Board) -> None:
+def test_current_after_a_clock_went_back(store: SnapshotStore) -> None:
     """A page from the future is not kept until that future comes."""
     now = [NOON]
-    publisher = Publisher(board, list, lambda: now[0])
+    publisher = Publisher(store, list, lambda: now[0])
     before = publisher.current()
     now[0] -= 3600
 
     assert before is not publisher.current()
 
 
-def test_renewed_at_once(board: Board) -> None:
+def test_renewed_at_once(store: SnapshotStore) -> None:
     """A page that is asked for anew shows what has just left, the exporter's own part included."""
     made = []
-    board.put(agents(a=1))
+    store.put(agents(a=1))
 
-    def own() -> list[Chapter]:
+    def own() -> list[ExposedFamily]:
         made.append(1)
         return chapters_of(OWN.format(len(made)))
 
-    publisher = Publisher(board, own, lambda: NOON)
+    publisher = Publisher(store, own, lambda: NOON)
     before = body(publisher.page)
-    board.release("acme")
-    board.release("acme")
+    store.release("acme")
+    store.release("acme")
     publisher.renew()
 
     assert b'account="acme"' in before
     assert body(publisher.page) == OWN.format(2).encode()
 
 
-def test_publisher_follows_changes(board: Board) -> None:
+def test_publisher_follows_changes(store: SnapshotStore) -> None:
     """A running publisher makes a new page when the board changes, and stops when told."""
     made = threading.Event()
     ticks = iter(range(10**9))
 
-    def own() -> list[Chapter]:
-        if board.latest("acme", "first"):
+    def own() -> list[ExposedFamily]:
+        if store.latest("acme", "first"):
             made.set()
         return []
 
-    publisher = Publisher(board, own, lambda: NOON + 2 * next(ticks), pause=0.001)
+    publisher = Publisher(store, own, lambda: NOON + 2 * next(ticks), pause=0.001)
     publisher.start()
-    board.put(agents(a=1, expires_at=NOON + 10**9))
+    store.put(agents(a=1, expires_at=NOON + 10**9))
     came = made.wait(timeout=5)
     publisher.stop()
 

@@ -16,11 +16,11 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview
 from exporter.telemetry import Telemetry
 from exporter.web.server import Server
-from exporter.web.site import Address, Site
+from exporter.web.sockets import Address, Site
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 OPTIONS = (
@@ -49,7 +49,7 @@ class Exporter:
     def __init__(self) -> None:
         self.overview = Overview(ACCOUNTS)
         telemetry = Telemetry()
-        publisher = Publisher(Board(), telemetry.chapters, time.monotonic)
+        publisher = Publisher(SnapshotStore(), telemetry.chapters, time.monotonic)
         site = Site(publisher, telemetry, lambda: True, overview=lambda: self.overview)
         self.server = Server(site, Address("127.0.0.1", 0), "landing")
         self.server.start()

@@ -13,7 +13,7 @@ from exporter.clock import SystemClock
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.simulator import GenesysSimulator
 from exporter.web.server import Server
-from exporter.web.site import Address
+from exporter.web.sockets import Address
 from support.node import modules, program
 
 pytestmark = pytest.mark.real

@@ -31,7 +31,7 @@ from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
 from exporter.web.server import Server
-from exporter.web.site import Address
+from exporter.web.sockets import Address
 from support.five9 import GENEROUS, MIDNIGHT
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(600)]

@@ -105,7 +105,7 @@ async def golden_page() -> str:
     )
     centre = Centre(start=start, agents="name", objectives=objectives)
     async with centre.running(until=start + 300):
-        page = centre.board.page(centre.clock.now, centre.telemetry.chapters())
+        page = centre.store.page(centre.clock.now, centre.telemetry.chapters())
         text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
     return "".join(f"{line}\n" for line in text.splitlines() if not VOLATILE.match(line))
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 PASSWORD = "correct horse"
 
 
-class Place:
+class AccountSlot:
     """A folder with certificates, a web configuration and a Prometheus' configuration."""
 
     def __init__(self, folder: Path) -> None:
@@ -85,9 +85,9 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> AccountSlot:
     program("prometheus")
-    return Place(tmp_path)
+    return AccountSlot(tmp_path)
 
 
 def last_error(prometheus: str) -> str:
@@ -97,7 +97,7 @@ def last_error(prometheus: str) -> str:
     return str(target["lastError"])
 
 
-def test_a_scrape_with_a_password(place: Place) -> None:
+def test_a_scrape_with_a_password(place: AccountSlot) -> None:
     """Prometheus reads the page below its prefix over TLS with its name and password."""
     hash_ = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
     place.web(rest=f"basic_auth_users: {{prometheus: {hash_}}}\n")
@@ -111,7 +111,7 @@ def test_a_scrape_with_a_password(place: Place) -> None:
         assert last_error(prometheus) == ""
 
 
-def test_a_scrape_with_a_wrong_password(place: Place) -> None:
+def test_a_scrape_with_a_wrong_password(place: AccountSlot) -> None:
     """With another password Prometheus is told 401, and that is counted."""
     hash_ = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     place.web(rest=f"basic_auth_users: {{prometheus: {hash_}}}\n")
@@ -135,7 +135,7 @@ def test_a_scrape_with_a_wrong_password(place: Place) -> None:
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_a_scrape_with_a_certificate(place: Place, shown: bool) -> None:
+def test_a_scrape_with_a_certificate(place: AccountSlot, shown: bool) -> None:
     """Prometheus reads the page with a certificate of its own, and does not without."""
     place.web(
         tls=", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, "

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.counters import Ledger
+from exporter.metrics.counters import Counters
 from exporter.metrics.period import Period
 
 DAY = Period("day")
@@ -12,121 +12,121 @@ B = b'{account="b"} '
 
 
 def settle(
-    ledger: Ledger, value: float, at: float, period: Period | None = DAY
+    counters: Counters, value: float, at: float, period: Period | None = DAY
 ) -> tuple[float, int]:
-    shown, held = ledger.settle("x_total", [A], [value], period, at)
+    shown, held = counters.settle("x_total", [A], [value], period, at)
     return shown[0], held
 
 
 def test_a_first_value_goes_through() -> None:
     """What was never seen is shown as it is."""
-    assert Ledger().settle("x_total", [A, B], [5, 0], DAY, NOON) == ([5, 0], 0)
+    assert Counters().settle("x_total", [A, B], [5, 0], DAY, NOON) == ([5, 0], 0)
 
 
 def test_a_rise_goes_through() -> None:
     """A counter that rises is shown as it is."""
-    ledger = Ledger()
-    settle(ledger, 5, NOON)
+    counters = Counters()
+    settle(counters, 5, NOON)
 
-    assert settle(ledger, 7, NOON + 60) == (7, 0)
+    assert settle(counters, 7, NOON + 60) == (7, 0)
 
 
 def test_a_correction_is_held() -> None:
     """A fall within the period shows the highest value and is counted."""
-    ledger = Ledger()
-    settle(ledger, 5, NOON)
+    counters = Counters()
+    settle(counters, 5, NOON)
 
-    assert settle(ledger, 4, NOON + 60) == (5, 1)
-    assert settle(ledger, 4, NOON + 120) == (5, 1)
-    assert settle(ledger, 6, NOON + 180) == (6, 0)
+    assert settle(counters, 4, NOON + 60) == (5, 1)
+    assert settle(counters, 4, NOON + 120) == (5, 1)
+    assert settle(counters, 6, NOON + 180) == (6, 0)
 
 
 def test_a_fall_to_zero_is_a_reset() -> None:
     """A fall to zero goes through at any time."""
-    ledger = Ledger()
-    settle(ledger, 5, NOON)
+    counters = Counters()
+    settle(counters, 5, NOON)
 
-    assert settle(ledger, 0, NOON + 60) == (0, 0)
-    assert settle(ledger, 1, NOON + 120) == (1, 0)
+    assert settle(counters, 0, NOON + 60) == (0, 0)
+    assert settle(counters, 1, NOON + 120) == (1, 0)
 
 
 def test_a_fall_after_the_boundary_is_a_reset() -> None:
     """A fall goes through once the period's boundary was passed."""
-    ledger = Ledger()
-    settle(ledger, 500, NOON)
+    counters = Counters()
+    settle(counters, 500, NOON)
 
-    assert settle(ledger, 3, NOON + 13 * 3600) == (3, 0)
+    assert settle(counters, 3, NOON + 13 * 3600) == (3, 0)
 
 
 def test_a_held_value_is_let_go_at_the_boundary() -> None:
     """What was held is shown no longer once a new period has begun."""
-    ledger = Ledger()
-    settle(ledger, 500, NOON)
-    settle(ledger, 490, NOON + 3600)
+    counters = Counters()
+    settle(counters, 500, NOON)
+    settle(counters, 490, NOON + 3600)
 
-    assert settle(ledger, 3, NOON + 13 * 3600) == (3, 0)
+    assert settle(counters, 3, NOON + 13 * 3600) == (3, 0)
 
 
 def test_a_lifetime_holds_for_ever() -> None:
     """A lifetime total has no boundary: only zero is a reset."""
-    ledger = Ledger()
+    counters = Counters()
     period = Period("lifetime")
-    settle(ledger, 500, NOON, period)
+    settle(counters, 500, NOON, period)
 
-    assert settle(ledger, 499, NOON + 400 * 86_400, period) == (500, 1)
+    assert settle(counters, 499, NOON + 400 * 86_400, period) == (500, 1)
 
 
 def test_without_a_period_all_goes_through() -> None:
     """A counter whose period is not known is shown as it is."""
-    ledger = Ledger()
-    settle(ledger, 5, NOON, None)
+    counters = Counters()
+    settle(counters, 5, NOON, None)
 
-    assert settle(ledger, 4, NOON + 60, None) == (4, 0)
+    assert settle(counters, 4, NOON + 60, None) == (4, 0)
 
 
 def test_series_are_apart() -> None:
     """One series' fall does not touch another of the same or another name."""
-    ledger = Ledger()
-    ledger.settle("x_total", [A, B], [5, 5], DAY, NOON)
-    ledger.settle("y_total", [A], [2], DAY, NOON)
+    counters = Counters()
+    counters.settle("x_total", [A, B], [5, 5], DAY, NOON)
+    counters.settle("y_total", [A], [2], DAY, NOON)
 
-    assert ledger.settle("x_total", [A, B], [4, 6], DAY, NOON + 60) == ([5, 6], 1)
-    assert ledger.settle("y_total", [A], [3], DAY, NOON + 60) == ([3], 0)
+    assert counters.settle("x_total", [A, B], [4, 6], DAY, NOON + 60) == ([5, 6], 1)
+    assert counters.settle("y_total", [A], [3], DAY, NOON + 60) == ([3], 0)
 
 
 def test_a_series_that_was_away_is_remembered() -> None:
     """A series absent from a reading is still held when it comes back lower."""
-    ledger = Ledger()
-    ledger.settle("x_total", [A, B], [5, 5], DAY, NOON)
-    ledger.settle("x_total", [B], [5], DAY, NOON + 60)
+    counters = Counters()
+    counters.settle("x_total", [A, B], [5, 5], DAY, NOON)
+    counters.settle("x_total", [B], [5], DAY, NOON + 60)
 
-    assert settle(ledger, 4, NOON + 120) == (5, 1)
+    assert settle(counters, 4, NOON + 120) == (5, 1)
 
 
 def test_prune_keeps_the_newest() -> None:
     """Pruning forgets what was seen longest ago."""
-    ledger = Ledger()
-    ledger.settle("x_total", [A], [5], DAY, NOON)
-    ledger.settle("x_total", [B], [5], DAY, NOON + 60)
-    ledger.prune(1)
+    counters = Counters()
+    counters.settle("x_total", [A], [5], DAY, NOON)
+    counters.settle("x_total", [B], [5], DAY, NOON + 60)
+    counters.prune(1)
 
-    assert ledger.settle("x_total", [A, B], [4, 4], DAY, NOON + 120) == ([4, 5], 1)
+    assert counters.settle("x_total", [A, B], [4, 4], DAY, NOON + 120) == ([4, 5], 1)
 
 
 def test_prune_below_the_limit_forgets_nothing() -> None:
     """Pruning to more than there is changes nothing."""
-    ledger = Ledger()
-    ledger.settle("x_total", [A], [5], DAY, NOON)
-    ledger.prune(1)
+    counters = Counters()
+    counters.settle("x_total", [A], [5], DAY, NOON)
+    counters.prune(1)
 
-    assert settle(ledger, 4, NOON + 60) == (5, 1)
+    assert settle(counters, 4, NOON + 60) == (5, 1)
 
 
 @given(st.lists(st.integers(min_value=1, max_value=1000), min_size=1))
 def test_never_falls_within_a_period(values: list[int]) -> None:
     """Within a period a counter that never reads zero never falls, and is never above its best."""
-    ledger = Ledger()
-    shown = [settle(ledger, value, NOON + at)[0] for at, value in enumerate(values)]
+    counters = Counters()
+    shown = [settle(counters, value, NOON + at)[0] for at, value in enumerate(values)]
 
     assert [max(values[: at + 1]) for at in range(len(values))] == shown
 
@@ -134,7 +134,7 @@ def test_never_falls_within_a_period(values: list[int]) -> None:
 def test_labels_and_values_belong_together() -> None:
     """Labels and values of different lengths are a mistake that is not passed over."""
     with pytest.raises(ValueError, match="zip"):
-        Ledger().settle("x_total", [A, B], [1], DAY, NOON)
+        Counters().settle("x_total", [A, B], [1], DAY, NOON)
 
 
 class Plain:
@@ -165,55 +165,55 @@ class Plain:
 )
 def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) -> None:
     """Whichever series come, go and come back, each is settled by what was last shown of it."""
-    ledger, plain, at = Ledger(), Plain(), NOON
+    counters, plain, at = Counters(), Plain(), NOON
     for found, pause in course:
         at += pause
-        shown, held = ledger.settle("x_total", list(found), list(found.values()), DAY, at)
+        shown, held = counters.settle("x_total", list(found), list(found.values()), DAY, at)
 
         assert (list(shown), held) == plain.settle(found, at)
 
 
 def test_confirmed() -> None:
     """A reading that was the same again counts as if it had been settled again."""
-    ledger = Ledger()
-    ledger.begin()
-    settle(ledger, 5, NOON)
-    assert ledger.confirm(NOON + 13 * 3600)
+    counters = Counters()
+    counters.begin()
+    settle(counters, 5, NOON)
+    assert counters.confirm(NOON + 13 * 3600)
 
-    assert settle(ledger, 4, NOON + 13 * 3600 + 600) == (5, 1)  # it was 5 after midnight too
+    assert settle(counters, 4, NOON + 13 * 3600 + 600) == (5, 1)  # it was 5 after midnight too
 
 
 def test_what_is_held_is_not_confirmed() -> None:
     """A value that is held has to be settled again, so that it is let go at the boundary."""
-    ledger = Ledger()
-    settle(ledger, 5, NOON)
-    ledger.begin()
-    settle(ledger, 4, NOON + 60)
+    counters = Counters()
+    settle(counters, 5, NOON)
+    counters.begin()
+    settle(counters, 4, NOON + 60)
 
-    assert not ledger.confirm(NOON + 120)
-    ledger.begin()
-    assert settle(ledger, 4, NOON + 13 * 3600) == (4, 0)
-    assert ledger.confirm(NOON + 14 * 3600)
+    assert not counters.confirm(NOON + 120)
+    counters.begin()
+    assert settle(counters, 4, NOON + 13 * 3600) == (4, 0)
+    assert counters.confirm(NOON + 14 * 3600)
 
 
 def test_what_was_pruned_is_not_confirmed() -> None:
     """What was forgotten, or put aside, has to be settled again."""
-    ledger = Ledger()
-    ledger.begin()
-    settle(ledger, 5, NOON)
-    ledger.prune(0)
+    counters = Counters()
+    counters.begin()
+    settle(counters, 5, NOON)
+    counters.prune(0)
 
-    assert not ledger.confirm(NOON + 60)
+    assert not counters.confirm(NOON + 60)
 
 
 @pytest.mark.parametrize("at", [NOON + 60, NOON])
 def test_what_is_gone_is_not_confirmed(at: float) -> None:
     """Only what was in the last reading is read again, also where two readings have one time."""
-    ledger = Ledger()
-    ledger.begin()
-    settle(ledger, 500, NOON)
-    ledger.begin()  # a reading without anything
-    assert ledger.confirm(at)
-    assert ledger.confirm(NOON + 13 * 3600)
+    counters = Counters()
+    counters.begin()
+    settle(counters, 500, NOON)
+    counters.begin()  # a reading without anything
+    assert counters.confirm(at)
+    assert counters.confirm(NOON + 13 * 3600)
 
-    assert settle(ledger, 3, NOON + 13 * 3600 + 400) == (3, 0)
+    assert settle(counters, 3, NOON + 13 * 3600 + 400) == (3, 0)

@@ -11,7 +11,7 @@ from exporter.errors import InvalidAnswer
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.labels import Scope, escape, label_pairs
-from exporter.metrics.mapping import RAW_CAP, Folded, fold
+from exporter.metrics.mapping import RAW_CAP, Mapped, map_reading
 from exporter.metrics.parsers import Cell, count, milliseconds, number
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
@@ -141,13 +141,13 @@ readings = st.builds(
 
 def fold_one(
     table: Table, rows: Rows, *, agents: str = "id", raw: bool = False, **options: object
-) -> Folded:
+) -> Mapped:
     scope = Scope(base=BASE, agents=agents, **options)
-    return fold(Reading({table.name: rows}), {table.name: table}, scope, raw=raw)
+    return map_reading(Reading({table.name: rows}), {table.name: table}, scope, raw=raw)
 
 
-def series(folded: Folded, family: Family) -> dict[bytes, float]:
-    found = folded.series.get(family)
+def series(mapped: Mapped, family: Family) -> dict[bytes, float]:
+    found = mapped.series.get(family)
     return dict(zip(found.labels, found.values, strict=True)) if found else {}
 
 
@@ -164,10 +164,10 @@ def grid(headers: Sequence[str], *cells: Sequence[Cell], spread: Sequence[str] =
 
 def test_a_cell_becomes_a_series() -> None:
     """A cell becomes a series with the base labels and the family's own, in the family's order."""
-    folded = fold_one(QUEUES, grid(["Skill Name", "Waiting", "Ready"], ["Sales", "3", "2"]))
+    mapped = fold_one(QUEUES, grid(["Skill Name", "Waiting", "Ready"], ["Sales", "3", "2"]))
 
-    assert {label(queue="Sales", media="voice"): 3} == series(folded, f.QUEUE_CONTACTS_WAITING)
-    assert {label(queue="Sales", state="ready"): 2} == series(folded, f.QUEUE_AGENTS)
+    assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
+    assert {label(queue="Sales", state="ready"): 2} == series(mapped, f.QUEUE_AGENTS)
 
 
 @pytest.mark.parametrize(
@@ -176,36 +176,36 @@ def test_a_cell_becomes_a_series() -> None:
 )
 def test_headers_in_any_spelling(skill: str, waiting: str) -> None:
     """Headers match whatever their case and punctuation, and by their aliases."""
-    folded = fold_one(QUEUES, grid([skill, waiting], ["Sales", "3"]))
+    mapped = fold_one(QUEUES, grid([skill, waiting], ["Sales", "3"]))
 
-    assert {label(queue="Sales", media="voice"): 3} == series(folded, f.QUEUE_CONTACTS_WAITING)
+    assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
 
 
 @pytest.mark.parametrize("cell", [None, ""])
 def test_absent_is_absent(cell: Cell) -> None:
     """A null or empty cell makes no series and is no error."""
-    folded = fold_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", cell]))
+    mapped = fold_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", cell]))
 
-    assert not series(folded, f.QUEUE_CONTACTS_WAITING)
-    assert not folded.schemas["queues"].rejected
+    assert not series(mapped, f.QUEUE_CONTACTS_WAITING)
+    assert not mapped.schemas["queues"].rejected
 
 
 def test_a_bad_cell_goes_alone() -> None:
     """A cell that cannot be read is counted under its header; its neighbours are shown."""
     rows = grid(["Skill", "Waiting", "Ready"], ["Sales", "many", "2"], ["Help", "1", "x"])
-    folded = fold_one(QUEUES, rows)
+    mapped = fold_one(QUEUES, rows)
 
-    assert {label(queue="Help", media="voice"): 1} == series(folded, f.QUEUE_CONTACTS_WAITING)
-    assert {label(queue="Sales", state="ready"): 2} == series(folded, f.QUEUE_AGENTS)
-    assert Counter({"Waiting": 1, "Ready": 1}) == folded.schemas["queues"].rejected
+    assert {label(queue="Help", media="voice"): 1} == series(mapped, f.QUEUE_CONTACTS_WAITING)
+    assert {label(queue="Sales", state="ready"): 2} == series(mapped, f.QUEUE_AGENTS)
+    assert Counter({"Waiting": 1, "Ready": 1}) == mapped.schemas["queues"].rejected
 
 
 @pytest.mark.parametrize("name", [None, "", "  "])
 def test_a_row_without_a_name_is_left_out(name: Cell) -> None:
     """A row that does not say what it is about makes no series."""
-    folded = fold_one(QUEUES, grid(["Skill", "Waiting"], [name, "3"]))
+    mapped = fold_one(QUEUES, grid(["Skill", "Waiting"], [name, "3"]))
 
-    assert not series(folded, f.QUEUE_CONTACTS_WAITING)
+    assert not series(mapped, f.QUEUE_CONTACTS_WAITING)
 
 
 def test_no_key_column() -> None:
@@ -216,51 +216,51 @@ def test_no_key_column() -> None:
 
 def test_an_empty_grid() -> None:
     """A grid without rows or headers is no error and makes no series."""
-    folded = fold_one(QUEUES, grid([]))
+    mapped = fold_one(QUEUES, grid([]))
 
-    assert not folded.schemas["queues"].missing
-    assert not [each for each in folded.series.values() if each.labels]
+    assert not mapped.schemas["queues"].missing
+    assert not [each for each in mapped.series.values() if each.labels]
 
 
 def test_doubles_are_dropped() -> None:
     """Of rows with the same name the first is shown, and the others are counted."""
-    folded = fold_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", "3"], ["Sales", "4"]))
+    mapped = fold_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", "3"], ["Sales", "4"]))
 
-    assert {label(queue="Sales", media="voice"): 3} == series(folded, f.QUEUE_CONTACTS_WAITING)
-    assert folded.duplicates == 1
+    assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
+    assert mapped.duplicates == 1
 
 
 def test_hostile_names() -> None:
     """Quotes, backslashes and line breaks in a name are escaped."""
-    folded = fold_one(QUEUES, grid(["Skill", "Ready"], ['a"b\\c\nd', "1"]))
+    mapped = fold_one(QUEUES, grid(["Skill", "Ready"], ['a"b\\c\nd', "1"]))
 
     expected = b'{provider="five9",account="acme",queue="a\\"b\\\\c\\nd",state="ready"} '
-    assert [expected] == list(series(folded, f.QUEUE_AGENTS))
+    assert [expected] == list(series(mapped, f.QUEUE_AGENTS))
 
 
 @pytest.mark.parametrize("agents", ["hashed", "id", "name"])
 def test_a_name_that_is_no_unicode(agents: str) -> None:
     """A lone surrogate in a name, as JSON may hold, does not break the fold."""
     rows = grid(["Username", "State"], ["x\ud800", "Ready"])
-    folded = fold_one(AGENTS, rows, agents=agents, agents_key=b"key")
+    mapped = fold_one(AGENTS, rows, agents=agents, agents_key=b"key")
 
-    assert len(series(folded, f.AGENT_STATE)) == 1
+    assert len(series(mapped, f.AGENT_STATE)) == 1
 
 
 def test_the_window() -> None:
     """A period figure that is a gauge carries what it covers as its window."""
-    folded = fold_one(AGENTS, grid(["Username", "Avg"], ["jo", "1500"]))
+    mapped = fold_one(AGENTS, grid(["Username", "Avg"], ["jo", "1500"]))
 
-    assert {label(agent="jo", window="day"): 1.5} == series(folded, f.AGENT_CALL_AVERAGE)
+    assert {label(agent="jo", window="day"): 1.5} == series(mapped, f.AGENT_CALL_AVERAGE)
 
 
 def test_the_sliding_twin() -> None:
     """Over a sliding period a counter's figure is the gauge with a window."""
     rows = grid(["Campaign", "Dials"], ["Spring", "9"])
-    folded = fold_one(CAMPAIGNS.over(Period("30m")), rows)
+    mapped = fold_one(CAMPAIGNS.over(Period("30m")), rows)
 
-    assert f.CAMPAIGN_DIALS not in folded.series
-    assert {label(campaign="Spring", window="30m"): 9} == series(folded, f.CAMPAIGN_DIALS.sliding)
+    assert f.CAMPAIGN_DIALS not in mapped.series
+    assert {label(campaign="Spring", window="30m"): 9} == series(mapped, f.CAMPAIGN_DIALS.sliding)
 
 
 # Schema ---------------------------------------------------------------------------------------
@@ -284,11 +284,11 @@ def test_missing_headers_are_reported() -> None:
 def test_strange_words_are_reported() -> None:
     """A state word that is not known counts as other and is reported."""
     rows = grid(["Username", "State"], ["jo", "Dancing"], ["al", "ready"])
-    folded = fold_one(AGENTS, rows)
+    mapped = fold_one(AGENTS, rows)
 
-    assert {"Dancing"} == folded.schemas["agents"].unmapped["state"]
+    assert {"Dancing"} == mapped.schemas["agents"].unmapped["state"]
     assert {label(agent="jo", state="other"): 1, label(agent="al", state="ready"): 1} == series(
-        folded, f.AGENT_STATE
+        mapped, f.AGENT_STATE
     )
 
 
@@ -307,9 +307,9 @@ def test_tally() -> None:
 
 def test_tally_of_nobody() -> None:
     """No rows at all are counted as zero in every state."""
-    folded = fold_one(AGENTS, grid([]))
+    mapped = fold_one(AGENTS, grid([]))
 
-    assert {label(state=state): 0 for state in f.AGENT_STATES} == series(folded, f.AGENTS)
+    assert {label(state=state): 0 for state in f.AGENT_STATES} == series(mapped, f.AGENTS)
 
 
 def test_tally_without_its_column() -> None:
@@ -319,12 +319,12 @@ def test_tally_without_its_column() -> None:
 
 def test_state_set() -> None:
     """A state set is 1 for the present state and 0 for all others."""
-    folded = fold_one(CAMPAIGNS, grid(["Campaign", "State"], ["Spring", "RUNNING"]))
+    mapped = fold_one(CAMPAIGNS, grid(["Campaign", "State"], ["Spring", "RUNNING"]))
 
     assert {
         label(campaign="Spring", state=state): int(state == "running")
         for state in f.CAMPAIGN_STATES
-    } == series(folded, f.CAMPAIGN_STATE)
+    } == series(mapped, f.CAMPAIGN_STATE)
 
 
 def test_reasons() -> None:
@@ -368,10 +368,10 @@ def test_sum_of_nothing() -> None:
 def test_sum_over_all_floats() -> None:
     """A sum that no float can hold is left out and breaks nothing else."""
     rows = grid(["Username", "Total Calls", "State"], ["a", "1e308", "Ready"], ["b", "1e308", ""])
-    folded = fold_one(AGENTS, rows)
+    mapped = fold_one(AGENTS, rows)
 
-    assert not series(folded, f.AGENTS_CONTACTS_HANDLED)
-    assert label(state="ready") in series(folded, f.AGENTS)
+    assert not series(mapped, f.AGENTS_CONTACTS_HANDLED)
+    assert label(state="ready") in series(mapped, f.AGENTS)
 
 
 # Spread ---------------------------------------------------------------------------------------
@@ -380,13 +380,13 @@ def test_sum_over_all_floats() -> None:
 def test_spread() -> None:
     """Columns named at run time become one family with the header as a label."""
     rows = grid(["Campaign", "Sale", "No Sale"], ["Spring", "3", "4"], spread=["Sale", "No Sale"])
-    folded = fold_one(CAMPAIGNS, rows)
+    mapped = fold_one(CAMPAIGNS, rows)
 
     assert {
         label(campaign="Spring", disposition="Sale"): 3,
         label(campaign="Spring", disposition="No Sale"): 4,
-    } == series(folded, f.CAMPAIGN_DISPOSITIONS)
-    assert not folded.schemas["campaigns"].unmapped["column"]
+    } == series(mapped, f.CAMPAIGN_DISPOSITIONS)
+    assert not mapped.schemas["campaigns"].unmapped["column"]
 
 
 def test_spread_past_its_cap() -> None:
@@ -409,14 +409,14 @@ def test_spread_past_its_cap() -> None:
 def test_spread_of_near_namesakes() -> None:
     """Two run-time columns that differ in case or punctuation each keep their own figures."""
     rows = grid(["Campaign", "Call Back", "Callback"], ["Spring", "3", "4"])
-    folded = fold_one(
+    mapped = fold_one(
         CAMPAIGNS, Rows(rows.headers, rows.cells, {"dispositions": frozenset(rows.headers)})
     )
 
     assert {
         label(campaign="Spring", disposition="Call Back"): 3,
         label(campaign="Spring", disposition="Callback"): 4,
-    } == series(folded, f.CAMPAIGN_DISPOSITIONS)
+    } == series(mapped, f.CAMPAIGN_DISPOSITIONS)
 
 
 def test_spread_over_all_floats() -> None:
@@ -441,10 +441,10 @@ def test_aggregate_shows_nobody() -> None:
         ["jo@acme", "Jo Roe", "Not Ready", "5", "6", "7", "8"],
         spread=["Sale"],
     )
-    folded = fold_one(AGENTS, rows, agents="aggregate", raw=True)
-    text = b"".join(label for each in folded.series.values() for label in each.labels)
+    mapped = fold_one(AGENTS, rows, agents="aggregate", raw=True)
+    text = b"".join(label for each in mapped.series.values() for label in each.labels)
 
-    assert series(folded, f.AGENTS)[label(state="not_ready")] == 1
+    assert series(mapped, f.AGENTS)[label(state="not_ready")] == 1
     assert b"agent=" not in text
     assert b"jo@acme" not in text
     assert b"Jo Roe" not in text
@@ -481,17 +481,17 @@ def test_include_and_exclude() -> None:
     """Only what matches an include pattern and no exclude pattern is shown."""
     rows = grid(["Skill", "Ready"], ["Sales US", "1"], ["Sales EU", "2"], ["Help", "3"])
     options = {"include": {"queue": ["Sales*"]}, "exclude": {"queue": ["*EU"]}}
-    folded = fold_one(QUEUES, rows, **options)
+    mapped = fold_one(QUEUES, rows, **options)
 
-    assert {label(queue="Sales US", state="ready"): 1} == series(folded, f.QUEUE_AGENTS)
+    assert {label(queue="Sales US", state="ready"): 1} == series(mapped, f.QUEUE_AGENTS)
 
 
 def test_an_agent_is_excluded_by_either_name() -> None:
     """An agent can be excluded by display name; then it is in no count either."""
     rows = grid(["Username", "Full Name", "State"], ["a", "Test Bot", "Ready"])
-    folded = fold_one(AGENTS, rows, agents="aggregate", exclude={"agent": ["Test *"]})
+    mapped = fold_one(AGENTS, rows, agents="aggregate", exclude={"agent": ["Test *"]})
 
-    assert sum(series(folded, f.AGENTS).values()) == 0
+    assert sum(series(mapped, f.AGENTS).values()) == 0
 
 
 # Raw ------------------------------------------------------------------------------------------
@@ -500,12 +500,12 @@ def test_an_agent_is_excluded_by_either_name() -> None:
 def test_raw() -> None:
     """Numbers of columns that no figure maps are shown raw on request, private ones never."""
     rows = grid(["Username", "Known", "Strange", "Customer", "Text"], ["jo", "1", "2.5", "3", "x"])
-    folded = fold_one(AGENTS, rows, raw=True)
+    mapped = fold_one(AGENTS, rows, raw=True)
 
     assert {
         label(table="agents", object="jo", column="Known"): 1,
         label(table="agents", object="jo", column="Strange"): 2.5,
-    } == series(folded, f.RAW_VALUE)
+    } == series(mapped, f.RAW_VALUE)
 
 
 def test_raw_is_capped() -> None:
@@ -560,9 +560,9 @@ def test_an_object_named_by_a_constant() -> None:
 @given(readings, scopes, st.booleans())
 def test_never_breaks(reading: Reading, scope: Scope, raw: bool) -> None:
     """Odd cells never raise, and every series is finite and has exactly its family's labels."""
-    folded = fold(reading, TABLES, scope, raw=raw)
+    mapped = map_reading(reading, TABLES, scope, raw=raw)
 
-    for family, found in folded.series.items():
+    for family, found in mapped.series.items():
         wanted = [*scope.base, *family.labels]
         for labels, value in zip(found.labels, found.values, strict=True):
             assert SET.fullmatch(labels)
@@ -612,10 +612,10 @@ def test_escaping_can_be_undone(value: str) -> None:
 def test_numbers_of_a_grid() -> None:
     """Cells that are numbers already are taken as they are."""
     rows = grid(["Skill", "Waiting", "Ready"], ["Sales", 3, 2.0])
-    folded = fold_one(QUEUES, rows)
+    mapped = fold_one(QUEUES, rows)
 
-    assert {label(queue="Sales", media="voice"): 3} == series(folded, f.QUEUE_CONTACTS_WAITING)
-    assert number(2.0) == series(folded, f.QUEUE_AGENTS)[label(queue="Sales", state="ready")]
+    assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
+    assert number(2.0) == series(mapped, f.QUEUE_AGENTS)[label(queue="Sales", state="ready")]
 
 
 def test_rows_of_mappings() -> None:
@@ -632,4 +632,6 @@ def test_ragged_rows(row: list[Cell]) -> None:
     reading = Reading({"queues": Rows(["Name", "One", "Two"], [["b", "1", "2"], row])})
 
     with pytest.raises(InvalidAnswer, match="queues: not every row has 3 cells"):
-        fold(reading, {"queues": table}, Scope({"provider": "five9", "account": "a"}), raw=False)
+        map_reading(
+            reading, {"queues": table}, Scope({"provider": "five9", "account": "a"}), raw=False
+        )

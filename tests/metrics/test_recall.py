@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from exporter.metrics import families as f
 from exporter.metrics.labels import AgentMode, Scope
-from exporter.metrics.mapping import Folded, Series, fold
+from exporter.metrics.mapping import Mapped, Series, map_reading
 from exporter.metrics.parsers import Cell, Number, count, seconds
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
@@ -45,19 +45,19 @@ def reading(*tables: tuple[str, Sequence[Sequence[Cell]]], spread: str = "Sale")
     return Reading({name: Rows(HEADERS, found, names) for name, found in tables})
 
 
-def folded(
-    found: Reading, before: Folded | None = None, agents: AgentMode = "id", *, raw: bool = False
-) -> Folded:
+def mapped(
+    found: Reading, before: Mapped | None = None, agents: AgentMode = "id", *, raw: bool = False
+) -> Mapped:
     scope = Scope({"provider": "five9", "account": "acme"}, agents=agents)
     tables = {table.name: table for table in (CAMPAIGNS, AGENTS)}
-    return fold(found, tables, scope, raw=raw, before=before)
+    return map_reading(found, tables, scope, raw=raw, before=before)
 
 
-def figures(found: Folded) -> object:
+def figures(found: Mapped) -> object:
     return found.series, found.schemas, found.duplicates, found.objects
 
 
-def lines(found: Folded) -> object:
+def lines(found: Mapped) -> object:
     return {
         family.name: list(zip(series.labels, series.values, strict=True))
         for family, series in found.series.items()
@@ -71,34 +71,34 @@ def test_the_same_is_found(generations: list[list[list[Cell]]], agents: AgentMod
     for at, each in enumerate(generations):
         spread = "Waiting" if at % 3 == 1 else "Sale"  # now and then other columns are named
         found = reading(("campaigns", each), ("agents", each), spread=spread)
-        before = folded(found, before, agents)
+        before = mapped(found, before, agents)
 
-        assert figures(before) == figures(folded(found, agents=agents))
+        assert figures(before) == figures(mapped(found, agents=agents))
 
 
 @given(rows, st.data())
 def test_few_changes(found: list[list[Cell]], data: st.DataObject) -> None:
     """Where few cells have changed, as where all have, a reading folds to the same."""
-    before = folded(reading(("campaigns", found), ("agents", found)))
+    before = mapped(reading(("campaigns", found), ("agents", found)))
     changed = [[*row] for row in found]
     for row in changed[:1]:
         row[data.draw(st.integers(0, 4))] = data.draw(st.sampled_from(["7", "bad", "x"]))
     then = reading(("campaigns", changed), ("agents", changed))
 
-    assert figures(folded(then, before)) == figures(folded(then))
+    assert figures(mapped(then, before)) == figures(mapped(then))
 
 
 @given(rows, st.booleans())
 def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:
     """A fold that found nothing new is the one before; another is not, nor was it changed."""
-    before = folded(reading(("campaigns", found), ("agents", found)), raw=raw)
+    before = mapped(reading(("campaigns", found), ("agents", found)), raw=raw)
     lines_before = lines(before)
     same = [[*row] for row in found]
 
-    assert folded(reading(("campaigns", same), ("agents", same)), before, raw=raw) is before
+    assert mapped(reading(("campaigns", same), ("agents", same)), before, raw=raw) is before
 
     more = [["new", "7", "8", "Running", "1"], *found]
-    other = folded(reading(("campaigns", more), ("agents", more)), before, raw=raw)
+    other = mapped(reading(("campaigns", more), ("agents", more)), before, raw=raw)
     assert other is not before
     assert lines(before) == lines_before
 
@@ -106,19 +106,19 @@ def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:
 def test_other_columns_are_a_change() -> None:
     """The same cells under other headers, or named otherwise by the platform, are read anew."""
     campaign = [["a", "1", "1", "Running", "1"]]
-    first = folded(reading(("campaigns", campaign)))
+    first = mapped(reading(("campaigns", campaign)))
 
-    assert folded(reading(("campaigns", campaign), spread="Waiting"), first) is not first
-    assert folded(reading(("campaigns", campaign), ("agents", [])), first) is not first
+    assert mapped(reading(("campaigns", campaign), spread="Waiting"), first) is not first
+    assert mapped(reading(("campaigns", campaign), ("agents", [])), first) is not first
 
 
 def test_cells_that_look_alike_in_a_line() -> None:
     """Rows whose cells hold what stands between cells are told apart."""
     one, other = ["a", "1", "2", "Running", "x\0y"], ["a", "1", "2\0Running", "x", "y"]
-    first = folded(reading(("campaigns", [one])))
+    first = mapped(reading(("campaigns", [one])))
 
-    assert figures(folded(reading(("campaigns", [other])), first)) == figures(
-        folded(reading(("campaigns", [other])))
+    assert figures(mapped(reading(("campaigns", [other])), first)) == figures(
+        mapped(reading(("campaigns", [other])))
     )
 
 
@@ -136,10 +136,12 @@ def test_two_figures_of_one_column() -> None:
     )
     scope = Scope({"provider": "five9", "account": "acme"}, agents="id")
     cells = [[f"a{at}", "", str(at), "", ""] for at in range(9)]
-    first = fold(reading(("agents", cells)), {"agents": table}, scope, raw=False)
+    first = map_reading(reading(("agents", cells)), {"agents": table}, scope, raw=False)
     cells = [[*row] for row in cells]
     cells[3][2] = "30"
-    second = fold(reading(("agents", cells)), {"agents": table}, scope, raw=False, before=first)
+    second = map_reading(
+        reading(("agents", cells)), {"agents": table}, scope, raw=False, before=first
+    )
 
     assert second.series[f.AGENTS_CONTACTS_HANDLED].values == [36 + 27]
     for family in (f.AGENT_CONTACTS_HANDLED, f.AGENT_HANDLE_TIME):
@@ -166,9 +168,9 @@ def test_only_what_has_changed_is_read() -> None:
     read: list[Cell] = []
     tables = {"queues": counting(read)}
     scope = Scope({"provider": "five9", "account": "acme"})
-    first = fold(queues("1", "2", "3", "4", "5"), tables, scope, raw=False)
+    first = map_reading(queues("1", "2", "3", "4", "5"), tables, scope, raw=False)
     read.clear()
-    second = fold(queues("1", "2", "9", "4", "5"), tables, scope, raw=False, before=first)
+    second = map_reading(queues("1", "2", "9", "4", "5"), tables, scope, raw=False, before=first)
 
     assert read == ["9"]
     assert second.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 9, 4, 5]
@@ -177,8 +179,8 @@ def test_only_what_has_changed_is_read() -> None:
 
 def test_label_sets_are_shared() -> None:
     """Rows of the same names keep the very label sets they had."""
-    first = folded(reading(("campaigns", [["a", "", "1", "", ""]])))
-    second = folded(reading(("campaigns", [["a", "", "2", "", ""]])), first)
+    first = mapped(reading(("campaigns", [["a", "", "1", "", ""]])))
+    second = mapped(reading(("campaigns", [["a", "", "2", "", ""]])), first)
     one, two = (each.series[f.CAMPAIGN_DIALS].labels[0] for each in (first, second))
 
     assert one is two
@@ -187,10 +189,10 @@ def test_label_sets_are_shared() -> None:
 def test_bad_cells_count_again() -> None:
     """A cell that could not be read counts in every reading that has it, once for its column."""
     rows = [["a", "", "bad", "", ""], *([f"b{n}", "", "1", "", ""] for n in range(8))]
-    first = folded(reading(("campaigns", rows), ("agents", rows)))
+    first = mapped(reading(("campaigns", rows), ("agents", rows)))
     rows = [*rows[:-1], ["b7", "", "1", "Running", ""]]
-    second = folded(reading(("campaigns", rows), ("agents", rows)), first)
-    third = folded(reading(("campaigns", rows), ("agents", rows)), second)
+    second = mapped(reading(("campaigns", rows), ("agents", rows)), first)
+    third = mapped(reading(("campaigns", rows), ("agents", rows)), second)
 
     for each in (first, second, third):
         assert each.schemas["campaigns"].rejected == {"Dials": 1}
@@ -199,8 +201,8 @@ def test_bad_cells_count_again() -> None:
 
 def test_a_flag_is_no_number() -> None:
     """``true`` is not taken for the 1 that was there before."""
-    first = folded(reading(("campaigns", [["a", "", 1, "", None]])))
-    second = folded(reading(("campaigns", [["a", "", True, "", None]])), first)
+    first = mapped(reading(("campaigns", [["a", "", 1, "", None]])))
+    second = mapped(reading(("campaigns", [["a", "", True, "", None]])), first)
 
     assert f.CAMPAIGN_DIALS in first.series
     assert second.schemas["campaigns"].rejected == {"Dials": 1}
@@ -210,8 +212,8 @@ def test_a_flag_is_no_number() -> None:
 def test_what_is_gone_is_forgotten() -> None:
     """Labels and values that a reading had no use for are not kept for later ones."""
     campaign = [["a", "1", "1", "Running", "1"]]
-    first = folded(reading(("campaigns", campaign)))
-    second = folded(reading(("campaigns", campaign), spread="Waiting"), first)
-    third = folded(reading(("campaigns", campaign), spread="Waiting"), second)
+    first = mapped(reading(("campaigns", campaign)))
+    second = mapped(reading(("campaigns", campaign), spread="Waiting"), first)
+    third = mapped(reading(("campaigns", campaign), spread="Waiting"), second)
 
     assert len(third.recalls["campaigns"].labels) == len(first.recalls["campaigns"].labels)

@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.metrics import families as f
-from exporter.metrics.counters import Ledger
+from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
-from exporter.metrics.mapping import Folded, Series
+from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.period import Period
 from exporter.metrics.snapshot import Block, Snapshot, take
 
@@ -15,14 +15,14 @@ B = b'{queue="b"} '
 NOON = 1_772_452_800.0
 
 
-def folded(family: Family, **values: float) -> Folded:
+def mapped(family: Family, **values: float) -> Mapped:
     labels = [f'{{queue="{name}"}} '.encode() for name in values]
-    return Folded({family: Series(labels, list(values.values()), DAY)})
+    return Mapped({family: Series(labels, list(values.values()), DAY)})
 
 
 def snap(
-    found: Folded,
-    ledger: Ledger | None = None,
+    found: Mapped,
+    counters: Counters | None = None,
     at: float = NOON,
     source_at: float | None = None,
     before: Snapshot | None = None,
@@ -31,7 +31,7 @@ def snap(
         "acme",
         "ACDStatus",
         found,
-        ledger or Ledger(),
+        counters or Counters(),
         taken_at=at,
         source_at=source_at,
         expires_at=at + 30,
@@ -83,7 +83,7 @@ def test_head_is_deterministic(series: list[tuple[bytes, int]], size: int) -> No
 
 def test_take() -> None:
     """A snapshot holds a block for each family that has series, and its times."""
-    found = folded(f.QUEUE_AGENTS, a=1, b=2)
+    found = mapped(f.QUEUE_AGENTS, a=1, b=2)
     found.series[f.AGENTS] = Series([], [], None)
     found.duplicates = 4
     snapshot = snap(found, source_at=NOON - 3)
@@ -100,8 +100,8 @@ def test_take() -> None:
 
 def test_an_unchanged_block_is_the_same_object() -> None:
     """A block that equals the one before is that very object."""
-    before = snap(folded(f.QUEUE_AGENTS, a=1))
-    after = snap(folded(f.QUEUE_AGENTS, a=1), before=before)
+    before = snap(mapped(f.QUEUE_AGENTS, a=1))
+    after = snap(mapped(f.QUEUE_AGENTS, a=1), before=before)
 
     assert before.blocks[f.QUEUE_AGENTS] is after.blocks[f.QUEUE_AGENTS]
 
@@ -109,8 +109,8 @@ def test_an_unchanged_block_is_the_same_object() -> None:
 @pytest.mark.parametrize("values", [{"a": 2}, {"b": 1}, {"a": 1, "b": 1}])
 def test_a_changed_block_is_another_object(values: dict[str, float]) -> None:
     """A block with another value or label, or one series more, is made anew."""
-    before = snap(folded(f.QUEUE_AGENTS, a=1))
-    after = snap(folded(f.QUEUE_AGENTS, **values), before=before)
+    before = snap(mapped(f.QUEUE_AGENTS, a=1))
+    after = snap(mapped(f.QUEUE_AGENTS, **values), before=before)
 
     assert before.blocks[f.QUEUE_AGENTS].text == b'contactcenter_queue_agents{queue="a"} 1\n'
     assert list(values.values()) == after.blocks[f.QUEUE_AGENTS].values
@@ -119,7 +119,7 @@ def test_a_changed_block_is_another_object(values: dict[str, float]) -> None:
 def test_unchanged_objects_are_the_same_object() -> None:
     """The names of queues are taken over from the snapshot before while they are the same."""
     first, same, other = (
-        Folded(objects={"queue": frozenset(names)}) for names in ("ab", "ba", "abc")
+        Mapped(objects={"queue": frozenset(names)}) for names in ("ab", "ba", "abc")
     )
     before = snap(first)
     after = snap(same, before=before)
@@ -130,18 +130,18 @@ def test_unchanged_objects_are_the_same_object() -> None:
 
 def test_what_vanished_is_gone() -> None:
     """A family without series in this reading is not taken over from the one before."""
-    before = snap(folded(f.QUEUE_AGENTS, a=1))
+    before = snap(mapped(f.QUEUE_AGENTS, a=1))
 
-    assert snap(Folded(), before=before).blocks == {}
+    assert snap(Mapped(), before=before).blocks == {}
 
 
 def test_counters_are_settled() -> None:
     """A counter's fall is held and counted; a gauge's is not."""
-    ledger = Ledger()
-    for found in (folded(f.CAMPAIGN_DIALS, a=5), folded(f.QUEUE_AGENTS, a=5)):
-        snap(found, ledger)
-    held = snap(folded(f.CAMPAIGN_DIALS, a=4), ledger, NOON + 60)
-    free = snap(folded(f.QUEUE_AGENTS, a=4), ledger, NOON + 60)
+    counters = Counters()
+    for found in (mapped(f.CAMPAIGN_DIALS, a=5), mapped(f.QUEUE_AGENTS, a=5)):
+        snap(found, counters)
+    held = snap(mapped(f.CAMPAIGN_DIALS, a=4), counters, NOON + 60)
+    free = snap(mapped(f.QUEUE_AGENTS, a=4), counters, NOON + 60)
 
     assert (held.blocks[f.CAMPAIGN_DIALS].values, held.corrections) == ([5], 1)
     assert (free.blocks[f.QUEUE_AGENTS].values, free.corrections) == ([4], 0)
@@ -149,9 +149,9 @@ def test_counters_are_settled() -> None:
 
 def test_the_platform_s_time_decides() -> None:
     """Whether a period has restarted is judged by the platform's clock where it tells."""
-    ledger = Ledger()
-    snap(folded(f.CAMPAIGN_DIALS, a=5), ledger, NOON, source_at=NOON)
-    snapshot = snap(folded(f.CAMPAIGN_DIALS, a=4), ledger, NOON + 86_400, source_at=NOON + 60)
+    counters = Counters()
+    snap(mapped(f.CAMPAIGN_DIALS, a=5), counters, NOON, source_at=NOON)
+    snapshot = snap(mapped(f.CAMPAIGN_DIALS, a=4), counters, NOON + 86_400, source_at=NOON + 60)
 
     assert snapshot.corrections == 1
 
@@ -162,7 +162,7 @@ def test_two_families_of_one_name_are_both_kept() -> None:
         Family("contactcenter_custom_x", "Custom.", "gauge", labels)
         for labels in (("queue",), ("queue", "kind"))
     )
-    found = folded(plain, a=1)
+    found = mapped(plain, a=1)
     found.series[kinds] = Series([b'{queue="a",kind="b"} '], [2], DAY)
 
     snapshot = snap(found)
@@ -173,13 +173,13 @@ def test_two_families_of_one_name_are_both_kept() -> None:
 
 def test_the_same_again() -> None:
     """Series that are the very same keep their blocks; a value that is held is let go in time."""
-    ledger = Ledger()
-    first = snap(folded(f.QUEUE_OFFERED, a=5, b=7), ledger)
-    fallen = folded(f.QUEUE_OFFERED, a=4, b=7)
-    held = snap(fallen, ledger, NOON + 60, before=first)
-    still = snap(fallen, ledger, NOON + 120, before=held)
-    let_go = snap(fallen, ledger, NOON + 13 * 3600, before=still)
-    same = snap(fallen, ledger, NOON + 13 * 3600 + 60, before=let_go)
+    counters = Counters()
+    first = snap(mapped(f.QUEUE_OFFERED, a=5, b=7), counters)
+    fallen = mapped(f.QUEUE_OFFERED, a=4, b=7)
+    held = snap(fallen, counters, NOON + 60, before=first)
+    still = snap(fallen, counters, NOON + 120, before=held)
+    let_go = snap(fallen, counters, NOON + 13 * 3600, before=still)
+    same = snap(fallen, counters, NOON + 13 * 3600 + 60, before=let_go)
 
     assert (held.corrections, still.corrections, let_go.corrections) == (1, 1, 0)
     assert held.blocks is first.blocks is still.blocks
@@ -190,13 +190,13 @@ def test_the_same_again() -> None:
 
 def test_a_total_that_was_away_overnight() -> None:
     """What vanished in the evening begins anew in the morning, empty readings in between."""
-    ledger = Ledger()
-    evening = snap(folded(f.QUEUE_OFFERED, a=500), ledger)
-    nothing = Folded()
-    night = snap(nothing, ledger, NOON + 3600, before=evening)
-    night = snap(nothing, ledger, NOON + 13 * 3600, before=night)
-    night = snap(nothing, ledger, NOON + 19 * 3600, before=night)
-    morning = snap(folded(f.QUEUE_OFFERED, a=3), ledger, NOON + 20 * 3600, before=night)
+    counters = Counters()
+    evening = snap(mapped(f.QUEUE_OFFERED, a=500), counters)
+    nothing = Mapped()
+    night = snap(nothing, counters, NOON + 3600, before=evening)
+    night = snap(nothing, counters, NOON + 13 * 3600, before=night)
+    night = snap(nothing, counters, NOON + 19 * 3600, before=night)
+    morning = snap(mapped(f.QUEUE_OFFERED, a=3), counters, NOON + 20 * 3600, before=night)
 
     assert night.blocks == {}
     assert morning.blocks[f.QUEUE_OFFERED].values == [3]

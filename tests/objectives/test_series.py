@@ -13,12 +13,12 @@ from exporter.config.objectives import CampaignObjectives, QueueObjectives, obje
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import LONGEST_VALID, Board
+from exporter.exposition.store import LONGEST_VALID, SnapshotStore
 from exporter.metrics import families as f
-from exporter.metrics.counters import Ledger
+from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
 from exporter.metrics.labels import label_pairs
-from exporter.metrics.mapping import Folded, Series
+from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.snapshot import Snapshot, take
 from exporter.objectives.model import Objectives
 from exporter.objectives.series import Unmatched, apply
@@ -59,11 +59,11 @@ def snapshot(
 ) -> Snapshot:
     """Make a snapshot in which each queue has one series, and each campaign is named."""
     names = [labels(base, queue=name, media="voice") for name in queues]
-    folded = Folded({f.QUEUE_CONTACTS_WAITING: Series(names, [1] * len(names), None)})
-    folded.series |= more or {}
-    folded.objects = {"queue": frozenset(queues), "campaign": frozenset(campaigns)}
+    mapped = Mapped({f.QUEUE_CONTACTS_WAITING: Series(names, [1] * len(names), None)})
+    mapped.series |= more or {}
+    mapped.objects = {"queue": frozenset(queues), "campaign": frozenset(campaigns)}
     return take(
-        base["account"], feed, folded, Ledger(),
+        base["account"], feed, mapped, Counters(),
         taken_at=NOON, source_at=None, expires_at=until, before=before,
     )  # fmt: skip
 
@@ -88,10 +88,10 @@ def wall() -> Wall:
     return Wall()
 
 
-def make_board(wall: Wall, found: Objectives, cap: int = 1000, **options: Any) -> Board:
-    board = Board(objectives=found, wall=wall.time, **options)
-    board.reserve("acme", FEEDS, cap, BASE)
-    return board
+def make_board(wall: Wall, found: Objectives, cap: int = 1000, **options: Any) -> SnapshotStore:
+    store = SnapshotStore(objectives=found, wall=wall.time, **options)
+    store.add_account("acme", FEEDS, cap, BASE)
+    return store
 
 
 def text(page: Page) -> str:
@@ -150,7 +150,7 @@ def test_the_series() -> None:
 
 def test_the_first_match_holds(wall: Wall) -> None:
     """Of several items that match a queue the first holds alone; one without figures exempts."""
-    board = make_board(
+    store = make_board(
         wall,
         objectives(
             {"match": {"queue": "Sales Test"}},
@@ -158,9 +158,9 @@ def test_the_first_match_holds(wall: Wall) -> None:
             limit("*", 2) | {"answer_objective": "20s"},
         ),
     )
-    board.put(snapshot("Sales", "Sales Test", "Help"))
+    store.put(snapshot("Sales", "Sales Test", "Help"))
 
-    assert shown(board.page(wall.now)) == {
+    assert shown(store.page(wall.now)) == {
         "queue_waiting_limit Sales warning": 1,
         "queue_waiting_limit Help warning": 2,
         "queue_answer_objective_seconds Help": 20,
@@ -169,7 +169,7 @@ def test_the_first_match_holds(wall: Wall) -> None:
 
 def test_accounts_and_providers(wall: Wall) -> None:
     """Patterns of account and provider choose accounts; a campaign's item is for no queue."""
-    board = make_board(
+    store = make_board(
         wall,
         objectives(
             limit("*", 1, account="beta"),
@@ -178,11 +178,11 @@ def test_accounts_and_providers(wall: Wall) -> None:
         ),
     )
     beta = {"provider": "genesys", "account": "beta"}
-    board.reserve("beta", FEEDS, 1000, beta)
-    board.put(snapshot("a", campaigns=["a", "b"]))
-    board.put(snapshot("b", campaigns=["b"], base=beta))
+    store.add_account("beta", FEEDS, 1000, beta)
+    store.put(snapshot("a", campaigns=["a", "b"]))
+    store.put(snapshot("b", campaigns=["b"], base=beta))
 
-    assert shown(board.page(wall.now)) == {
+    assert shown(store.page(wall.now)) == {
         "queue_waiting_limit b warning": 1,
         "queue_waiting_limit a warning": 2,
         "campaign_abandoned_limit_ratio a": 0.5,
@@ -191,38 +191,38 @@ def test_accounts_and_providers(wall: Wall) -> None:
 
 def test_all_feeds_count(wall: Wall) -> None:
     """A queue is live while any fresh feed of its account shows it, and has its series once."""
-    board = make_board(wall, objectives(limit("*", 1)))
-    board.put(snapshot("a", "b", until=wall.now + 10))
-    board.put(snapshot("b", "c", feed="second"))
-    everyone = shown(board.page(wall.now))
+    store = make_board(wall, objectives(limit("*", 1)))
+    store.put(snapshot("a", "b", until=wall.now + 10))
+    store.put(snapshot("b", "c", feed="second"))
+    everyone = shown(store.page(wall.now))
     wall.wait(11)
 
     assert set(everyone) == {f"queue_waiting_limit {name} warning" for name in "abc"}
-    assert set(shown(board.page(wall.now))) == {
+    assert set(shown(store.page(wall.now))) == {
         f"queue_waiting_limit {name} warning" for name in "bc"
     }
 
 
 def test_what_vanishes_takes_its_objectives_along(wall: Wall) -> None:
     """A queue that is gone from its feed, or whose account is cleared, has no objectives."""
-    board = make_board(wall, objectives(limit("*", 1)))
-    board.put(snapshot("a", "b"))
-    board.page(wall.now)
-    board.put(snapshot("b"))
-    one = shown(board.page(wall.now))
-    board.clear("acme")
+    store = make_board(wall, objectives(limit("*", 1)))
+    store.put(snapshot("a", "b"))
+    store.page(wall.now)
+    store.put(snapshot("b"))
+    one = shown(store.page(wall.now))
+    store.clear("acme")
 
     assert one == {"queue_waiting_limit b warning": 1}
-    assert shown(board.page(wall.now)) == {}
+    assert shown(store.page(wall.now)) == {}
 
 
 def test_a_board_without_labels(wall: Wall) -> None:
     """An account whose labels the board was not told has no objectives."""
-    board = Board(objectives=objectives(limit("*", 1)), wall=wall.time)
-    board.reserve("acme", FEEDS, 1000)
-    board.put(snapshot("a"))
+    store = SnapshotStore(objectives=objectives(limit("*", 1)), wall=wall.time)
+    store.add_account("acme", FEEDS, 1000)
+    store.put(snapshot("a"))
 
-    assert shown(board.page(wall.now)) == {}
+    assert shown(store.page(wall.now)) == {}
 
 
 # Reload, cost, cap ----------------------------------------------------------------------------
@@ -230,20 +230,20 @@ def test_a_board_without_labels(wall: Wall) -> None:
 
 def test_other_objectives_hold_from_the_next_page(wall: Wall) -> None:
     """Objectives are replaced by one call, which wakes the publisher; the old ones are gone."""
-    board = make_board(wall, objectives())
-    board.put(snapshot("a", "b"))
-    assert shown(board.page(wall.now)) == {}
-    board.changed.clear()
-    board.hold_to(objectives(limit("a", 1)))
-    assert board.changed.is_set()
-    first = shown(board.page(wall.now))
-    board.hold_to(objectives(limit("b", 2)))
-    second = shown(board.page(wall.now))
-    board.hold_to(objectives())
+    store = make_board(wall, objectives())
+    store.put(snapshot("a", "b"))
+    assert shown(store.page(wall.now)) == {}
+    store.changed.clear()
+    store.set_objectives(objectives(limit("a", 1)))
+    assert store.changed.is_set()
+    first = shown(store.page(wall.now))
+    store.set_objectives(objectives(limit("b", 2)))
+    second = shown(store.page(wall.now))
+    store.set_objectives(objectives())
 
     assert first == {"queue_waiting_limit a warning": 1}
     assert second == {"queue_waiting_limit b warning": 2}
-    assert shown(board.page(wall.now)) == {}
+    assert shown(store.page(wall.now)) == {}
 
 
 def test_nothing_is_made_anew_while_nothing_changes() -> None:
@@ -274,12 +274,12 @@ def test_only_what_changed_is_rendered_anew() -> None:
 def test_objectives_are_inside_the_cap(wall: Wall) -> None:
     """Objectives count as series, and are the first to be left out and reported."""
     dropped: list[tuple[str, str, int]] = []
-    board = make_board(
+    store = make_board(
         wall, objectives(limit("*", 1)), cap=5, dropped=lambda *each: dropped.append(each)
     )
-    board.put(snapshot("c", "b", "a"))
+    store.put(snapshot("c", "b", "a"))
 
-    assert shown(board.page(wall.now)) == {
+    assert shown(store.page(wall.now)) == {
         "queue_waiting_limit a warning": 1,
         "queue_waiting_limit b warning": 1,
     }
@@ -289,10 +289,10 @@ def test_objectives_are_inside_the_cap(wall: Wall) -> None:
 def test_a_mapped_column_goes_first(wall: Wall) -> None:
     """Where the user has mapped a column to the same series, the platform's figure stands alone."""
     doubled: list[tuple[str, str, int]] = []
-    board = make_board(wall, objectives(limit("*", 1)), doubled=lambda *each: doubled.append(each))
+    store = make_board(wall, objectives(limit("*", 1)), doubled=lambda *each: doubled.append(each))
     mapped = Series([labels(BASE, queue="a", level="warning")], [7], None)
-    board.put(snapshot("a", "b", more={f.QUEUE_WAITING_LIMIT: mapped}))
-    page = board.page(wall.now)
+    store.put(snapshot("a", "b", more={f.QUEUE_WAITING_LIMIT: mapped}))
+    page = store.page(wall.now)
 
     assert shown(page) == {
         "queue_waiting_limit a warning": 7,
@@ -326,24 +326,24 @@ def test_any_history_ends_alike(
 
 def test_a_page_ends_with_the_hours(wall: Wall) -> None:
     """A page is valid until the next queue opens or closes, as the wall clock says."""
-    board = make_board(wall, objectives({"hours": HOURS}))
-    board.put(snapshot("a"))
-    assert board.page(wall.now).valid_until == wall.now + LONGEST_VALID
+    store = make_board(wall, objectives({"hours": HOURS}))
+    store.put(snapshot("a"))
+    assert store.page(wall.now).valid_until == wall.now + LONGEST_VALID
     wall.wait(CLOSING - NOON - 4)
-    before = board.page(wall.now)
+    before = store.page(wall.now)
     assert before.valid_until == wall.now + 4
     wall.wait(4)
 
     assert shown(before) == {"queue_open a": 1}
-    assert shown(board.page(wall.now)) == {"queue_open a": 0}
+    assert shown(store.page(wall.now)) == {"queue_open a": 0}
 
 
 def test_a_scrape_at_closing_time_sees_it_closed(wall: Wall) -> None:
     """A scrape in the very second of closing is answered with a new page."""
     wall.wait(CLOSING - NOON - 1)
-    board = make_board(wall, objectives({"hours": HOURS}))
-    board.put(snapshot("a"))
-    publisher = Publisher(board, list, lambda: wall.now)
+    store = make_board(wall, objectives({"hours": HOURS}))
+    store.put(snapshot("a"))
+    publisher = Publisher(store, list, lambda: wall.now)
     assert shown(publisher.current()) == {"queue_open a": 1}
     wall.wait(1)
 
@@ -352,10 +352,10 @@ def test_a_scrape_at_closing_time_sees_it_closed(wall: Wall) -> None:
 
 def test_hours_are_absent_where_none_are_given(wall: Wall) -> None:
     """A queue without hours is neither open nor closed, so that rules take it as they like."""
-    board = make_board(wall, objectives({"match": {"queue": "a"}, "hours": HOURS}, limit("b", 1)))
-    board.put(snapshot("a", "b"))
+    store = make_board(wall, objectives({"match": {"queue": "a"}, "hours": HOURS}, limit("b", 1)))
+    store.put(snapshot("a", "b"))
 
-    assert shown(board.page(wall.now)) == {"queue_open a": 1, "queue_waiting_limit b warning": 1}
+    assert shown(store.page(wall.now)) == {"queue_open a": 1, "queue_waiting_limit b warning": 1}
 
 
 # What matches nothing -------------------------------------------------------------------------
@@ -364,24 +364,24 @@ def test_hours_are_absent_where_none_are_given(wall: Wall) -> None:
 def test_unmatched(wall: Wall) -> None:
     """What matches nothing live is known once all accounts were tried; a shadowed item matches."""
     tried = {"acme": True, "beta": False}
-    board = Board(
+    store = SnapshotStore(
         objectives=objectives(
             limit("a", 1), limit("*", 1), limit("z", 1), campaigns=[{"match": {"campaign": "a"}}]
         ),
         wall=wall.time,
     )
-    board.reserve("acme", FEEDS, 1000, BASE, lambda: tried["acme"])
+    store.add_account("acme", FEEDS, 1000, BASE, lambda: tried["acme"])
     beta = {"provider": "five9", "account": "beta"}
-    board.reserve("beta", FEEDS, 1000, beta, lambda: tried["beta"])
-    board.put(snapshot("a", campaigns=["b"], until=wall.now + 10))
-    assert board.unmatched(wall.now) is None
+    store.add_account("beta", FEEDS, 1000, beta, lambda: tried["beta"])
+    store.put(snapshot("a", campaigns=["b"], until=wall.now + 10))
+    assert store.unmatched(wall.now) is None
     tried["beta"] = True
 
     def places() -> list[str]:
-        return [entry.place for entry in board.unmatched(wall.now) or ()]
+        return [entry.place for entry in store.unmatched(wall.now) or ()]
 
     assert places() == ["queues[2]", "campaigns[0]"]
-    board.put(snapshot("z", campaigns=["a"], base=beta))
+    store.put(snapshot("z", campaigns=["a"], base=beta))
     assert places() == []
     wall.wait(11)
     assert places() == ["queues[0]"]
@@ -445,10 +445,10 @@ async def test_objectives_follow_the_platform() -> None:
         page = centre.page()
         assert {dict(pairs)["campaign"] for name, pairs in page
                 if name == f.CAMPAIGN_ABANDONED_LIMIT.name} == set(floor.campaigns)  # fmt: skip
-        assert centre.board.unmatched(centre.clock.now) == []
-        centre.board.hold_to(objectives(limit("nobody", 1)))
+        assert centre.store.unmatched(centre.clock.now) == []
+        centre.store.set_objectives(objectives(limit("nobody", 1)))
         assert not [name for name, _ in centre.page() if name == f.QUEUE_WAITING_LIMIT.name]
-        assert [each.place for each in centre.board.unmatched(centre.clock.now) or ()] == [
+        assert [each.place for each in centre.store.unmatched(centre.clock.now) or ()] == [
             "queues[0]"
         ]
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from exporter.clock import SystemClock
 from exporter.collector.base import Collector
 from exporter.collector.http import Http, open_client
-from exporter.collector.survey import Found, Limit, Survey
+from exporter.collector.survey import Collected, Limit, Survey
 from exporter.config.load import Config
 from exporter.config.objectives import QueueObjectives, objectives_of
 from exporter.errors import ConfigError, ServerTrouble
@@ -636,7 +636,7 @@ class Broken(Collector):
     async def fetch(self, _: str) -> Any:
         raise AssertionError("not asked for")
 
-    async def survey(self, _: Found) -> Survey:
+    async def survey(self, _: Collected) -> Survey:
         raise ServerTrouble("not now")
 
 
@@ -675,12 +675,12 @@ async def test_nothing_yet_for_ever() -> None:
 def test_brightpattern_teams_without_services() -> None:
     """A user whose teams have no visible service lacks either, and both are named."""
     world = World("brightpattern", teams=[])
-    found = Found({"subscription": Reading({"subscription.services": Rows.of([])})})
+    found = Collected({"subscription": Reading({"subscription.services": Rows.of([])})})
     result = Survey()
     directory = Directory(services=[], teams=[Entry("1", "Blue")])
     look(world.account, found, directory, result)  # type: ignore[arg-type]
 
-    (grant,) = (each for each in result.grants if "service metrics" in each.name)
+    (grant,) = (each for each in result.permissions if "service metrics" in each.name)
     assert grant.held is False
     assert "its teams serve none, or a privilege is missing" in grant.loss
 

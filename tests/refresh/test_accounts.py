@@ -14,7 +14,7 @@ from exporter.config.account import AccountConfig
 from exporter.config.load import Config
 from exporter.errors import ConfigError, Unauthorized
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.labels import Scope
 from exporter.metrics.reading import Reading, Rows
@@ -88,9 +88,9 @@ class World:
         self.sign_in_takes: dict[str, float] = {}
         self.refused: set[str] = set()
         self.clients: list[httpx.AsyncClient] = []
-        self.board = Board()
+        self.store = SnapshotStore()
         self.telemetry = Telemetry()
-        self.accounts = Accounts(self.board, self.telemetry, self.client, self.build)
+        self.accounts = Accounts(self.store, self.telemetry, self.client, self.build)
 
     def note(self, what: str, user: str) -> None:
         self.events.append((what, user, round(asyncio.get_running_loop().time(), 3)))
@@ -113,7 +113,7 @@ class World:
             config.name,
             Platform(self, config, client),
             Scope({"provider": "five9", "account": config.name}),
-            self.board,
+            self.store,
             telemetry,
             auth_retry=900.0,
             max_series=1000,
@@ -133,7 +133,7 @@ class World:
     async def change(self, *sections: str, **options: Any) -> str:
         change = self.accounts.plan(self.config(*sections, **options))
         self.accounts.part(change)
-        await self.accounts.carry_out(change)
+        await self.accounts.apply(change)
         return str(change)
 
     @property
@@ -154,7 +154,7 @@ class World:
 
     def page(self) -> str:
         now = asyncio.get_running_loop().time()
-        return b"".join(self.board.page(now).body(Format.TEXT, gzip=False)[0]).decode()
+        return b"".join(self.store.page(now).body(Format.TEXT, gzip=False)[0]).decode()
 
 
 Scene = Callable[[World], Coroutine[Any, Any, None]]
@@ -273,7 +273,7 @@ def test_a_removed_account_vanishes_at_once(play: Callable[[Scene], None]) -> No
         assert world.own("b") == {}
         assert 'account="b"' not in world.page()
         assert 'account="a"' in world.page()
-        await world.accounts.carry_out(change)
+        await world.accounts.apply(change)
         assert world.at("out", "b") == [63]
         assert world.own("b") == {}
         assert world.own("a") == other
@@ -384,7 +384,7 @@ def test_nothing_starts_after_the_end(play: Callable[[Scene], None]) -> None:
         world.sign_out_takes["a"] = 3.0
         change = world.accounts.plan(world.config("a", "b", a={"max_series": 7}))
         world.accounts.part(change)
-        carrying = asyncio.create_task(world.accounts.carry_out(change))
+        carrying = asyncio.create_task(world.accounts.apply(change))
         await asyncio.sleep(1)
         await world.accounts.stop()
         await carrying

@@ -18,7 +18,7 @@ from exporter.errors import (
     Unreachable,
 )
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.labels import Scope
 from exporter.metrics.reading import Reading, Rows
@@ -133,14 +133,14 @@ class Bench:
         ]
         self.script = Script(self.clock, feeds)
         self.telemetry = Telemetry()
-        self.board = Board()
+        self.store = SnapshotStore()
         self.status = AccountStatus("", "", "signing in", ())
         self.samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
         self.refresher = Refresher(
             "acme",
             self.script,
             Scope({"provider": "five9", "account": "acme"}),
-            self.board,
+            self.store,
             AccountTelemetry(self.telemetry, "five9", "acme"),
             auth_retry=900.0,
             max_series=1000,
@@ -173,7 +173,7 @@ class Bench:
         return self.samples.get((f"contactcenter_{name}", frozenset(own.items())))
 
     def page(self) -> str:
-        body = self.board.page(self.clock.now).body(Format.TEXT, gzip=False)[0]
+        body = self.store.page(self.clock.now).body(Format.TEXT, gzip=False)[0]
         return b"".join(body).decode()
 
 
@@ -429,7 +429,7 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
         "acme",
         bench.script,
         Scope({"provider": "five9", "account": "acme"}),
-        bench.board,
+        bench.store,
         AccountTelemetry(bench.telemetry, "five9", "acme"),
         auth_retry=900.0,
         max_series=1000,

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.metrics.reading import Reading
 from exporter.providers.brightpattern.collector import BrightPatternCollector
 from exporter.providers.brightpattern.config import BrightPatternConfig
@@ -213,14 +213,14 @@ class Exporter:
         self.line = Line(simulator.app)
         self.client = httpx.AsyncClient(transport=self.line)
         http = Http(self.client, view, self.clock)
-        self.board = Board()
+        self.store = SnapshotStore()
         inner = BrightPatternCollector(self.config, http, view, self.clock)
         self.collector = Witness(inner, self.clock, self.truth)
         self.refresher = Refresher(
             "acme",
             self.collector,
             self.config.scope(),
-            self.board,
+            self.store,
             view,
             auth_retry=self.config.auth_retry,
             max_series=self.config.max_series,
@@ -253,7 +253,7 @@ class Exporter:
 
     def page(self) -> dict[Series, float]:
         """Return the figures on the page now."""
-        page = self.board.page(self.clock.now)
+        page = self.store.page(self.clock.now)
         text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
         lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
         return {named(name): float(value) for name, _, value in lines}

@@ -22,7 +22,7 @@ from exporter.config.account import FeedConfig
 from exporter.config.load import Config
 from exporter.simulators.centre import Centre, Size
 from exporter.web.server import Server
-from exporter.web.site import Address
+from exporter.web.sockets import Address
 
 _HOUR = 3600.0
 _OFTEN = FeedConfig.model_validate({"interval": "5s", "stale_after": "30s"})

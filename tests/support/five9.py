@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.metrics.reading import Reading
 from exporter.objectives.model import Objectives
 from exporter.providers.five9.collector import Five9Collector
@@ -144,14 +144,14 @@ class Centre:
         view = AccountTelemetry(self.telemetry, "five9", "acme")
         self.client = httpx.AsyncClient(transport=Distant(self.simulator.app, self.clock))
         http = Http(self.client, view, self.clock)
-        self.board = Board(objectives=objectives, wall=self.clock.time)
+        self.store = SnapshotStore(objectives=objectives, wall=self.clock.time)
         self.collector = Witness(Five9Collector(self.config, http, view, self.clock), self.truth)
         self.collector.clock = self.clock
         self.refresher = Refresher(
             "acme",
             self.collector,
             self.config.scope(),
-            self.board,
+            self.store,
             view,
             auth_retry=self.config.auth_retry,
             max_series=self.config.max_series,
@@ -178,7 +178,7 @@ class Centre:
 
     def page(self) -> dict[Series, float]:
         """Return the figures on the page now."""
-        page = self.board.page(self.clock.now)
+        page = self.store.page(self.clock.now)
         text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
         lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
         return {named(name): float(value) for name, _, value in lines}

@@ -11,7 +11,7 @@ import httpx
 
 from exporter.collector.http import Http
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.providers.genesys.collector import GenesysCollector
 from exporter.providers.genesys.config import GenesysConfig
 from exporter.refresh.schedule import Refresher
@@ -115,14 +115,14 @@ class Exporter:
         view = AccountTelemetry(self.telemetry, "genesys", "acme")
         transport = transport or httpx.ASGITransport(simulator.app)
         self.client = httpx.AsyncClient(transport=transport)
-        self.board = Board()
+        self.store = SnapshotStore()
         http = Http(self.client, view, platform.clock)
         self.collector = GenesysCollector(self.config, http, view, platform.clock)
         self.refresher = Refresher(
             "acme",
             self.collector,
             self.config.scope(),
-            self.board,
+            self.store,
             view,
             auth_retry=self.config.auth_retry,
             max_series=self.config.max_series,
@@ -150,7 +150,7 @@ class Exporter:
 
     def page(self) -> dict[Series, float]:
         """Return the figures on the page now."""
-        page = self.board.page(self.platform.clock.monotonic())
+        page = self.store.page(self.platform.clock.monotonic())
         text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
         lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
         return {named(name): float(value) for name, _, value in lines}

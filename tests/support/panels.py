@@ -15,7 +15,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 class Target(NamedTuple):
     """A query where it stands, and the unit in which its result is shown."""
 
-    board: str
+    store: str
     panel: str
     ref: str
     expression: str

@@ -142,7 +142,7 @@ async def shape(
             assert visit.refusal is None, visit.refusal
             assert visit.found.errors == {}
             for each in visit.feeds.values():
-                assert each.folded is not None
-                for family, series in each.folded.series.items():
+                assert each.mapped is not None
+                for family, series in each.mapped.series.items():
                     found[family.name] = found.get(family.name, 0) + len(series.labels)
             return found

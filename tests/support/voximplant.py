@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.metrics.reading import Reading
 from exporter.providers.voximplant.collector import VoximplantCollector
 from exporter.providers.voximplant.config import VoximplantConfig
@@ -104,7 +104,7 @@ class Centre:
         self.telemetry = Telemetry()
         view = AccountTelemetry(self.telemetry, "voximplant", "acme")
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.simulator.app))
-        self.board = Board()
+        self.store = SnapshotStore()
         inner = VoximplantCollector(
             self.config, Http(self.client, view, self.clock), view, self.clock
         )
@@ -113,7 +113,7 @@ class Centre:
             "acme",
             self.collector,
             self.config.scope(),
-            self.board,
+            self.store,
             view,
             auth_retry=self.config.auth_retry,
             max_series=self.config.max_series,
@@ -146,7 +146,7 @@ class Centre:
 
     def text(self) -> str:
         """Return the page of figures."""
-        page = self.board.page(self.clock.now)
+        page = self.store.page(self.clock.now)
         return b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
 
     def page(self) -> dict[Series, float]:

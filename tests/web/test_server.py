@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from exporter.exposition.page import Pieces
+from exporter.exposition.page import Chunks
 from exporter.web.config import WebWatch
-from exporter.web.server import PIECES, Limits, Listener, Server
+from exporter.web.server import CHUNKS, Limits, Listener, Server
 from exporter.web.sockets import Address, listen_all
 from support.certificates import Authority, Pair
 
@@ -30,10 +30,10 @@ async def page(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a little, much, or more than buffers hold; or fail."""
     if scope["path"] == "/broken":
         raise RuntimeError("hunter2 is in this message")
-    body: bytes | Pieces = {"/large": LARGE, "/huge": HUGE}.get(scope["path"], b"page")
+    body: bytes | Chunks = {"/large": LARGE, "/huge": HUGE}.get(scope["path"], b"page")
     if scope["path"].endswith("/pieces"):
-        assert PIECES in scope["extensions"]
-        body = Pieces([LARGE[:1000]] * (64_000 if scope["path"] == "/huge/pieces" else 4000))
+        assert CHUNKS in scope["extensions"]
+        body = Chunks([LARGE[:1000]] * (64_000 if scope["path"] == "/huge/pieces" else 4000))
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

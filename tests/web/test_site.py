@@ -15,10 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import Board
+from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
-from exporter.metrics.counters import Ledger
-from exporter.metrics.mapping import Folded, Series
+from exporter.metrics.counters import Counters
+from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.snapshot import take
 from exporter.telemetry import Telemetry
 from exporter.web.config import WebWatch
@@ -41,16 +41,18 @@ class Bench:
     """A site with two figures on its page."""
 
     def __init__(self) -> None:
-        self.board = Board()
-        self.board.reserve("acme", ["a"], 1000)
-        folded = Folded()
+        self.store = SnapshotStore()
+        self.store.add_account("acme", ["a"], 1000)
+        mapped = Mapped()
         for family in (f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS):
-            folded.series[family] = Series([b'{queue="Sales"} '], [3], None)
-        snapshot = take("acme", "a", folded, Ledger(), taken_at=0.0, source_at=None, expires_at=1e9)
-        self.board.put(snapshot)
+            mapped.series[family] = Series([b'{queue="Sales"} '], [3], None)
+        snapshot = take(
+            "acme", "a", mapped, Counters(), taken_at=0.0, source_at=None, expires_at=1e9
+        )
+        self.store.put(snapshot)
         self.telemetry = Telemetry()
         self.is_ready = False
-        self.publisher = Publisher(self.board, self.telemetry.chapters, lambda: 100.0)
+        self.publisher = Publisher(self.store, self.telemetry.chapters, lambda: 100.0)
         self.site = Site(self.publisher, self.telemetry, lambda: self.is_ready)
         transport = httpx.ASGITransport(self.site)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
@@ -134,10 +136,10 @@ async def test_names_are_filtered() -> None:
 async def test_accounts_are_filtered() -> None:
     """``account`` leaves the accounts asked for, and goes with ``name[]``."""
     bench = Bench()
-    bench.board.reserve("beta", ["a"], 1000)
+    bench.store.add_account("beta", ["a"], 1000)
     bench.telemetry.up.labels("five9", "acme").set(1)
     bench.telemetry.up.labels("five9", "beta").set(0)
-    bench.publisher = Publisher(bench.board, bench.telemetry.chapters, lambda: 100.0)
+    bench.publisher = Publisher(bench.store, bench.telemetry.chapters, lambda: 100.0)
     bench.site = Site(bench.publisher, bench.telemetry, lambda: True)
     transport = httpx.ASGITransport(bench.site)
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
@@ -244,13 +246,15 @@ def serving(series: int, watch: WebWatch | None = None) -> Iterator[tuple[Server
     """Serve a page of many blocks, and return it too."""
     bench = Bench()
     for account in range(120):
-        bench.board.reserve(f"a{account}", ["a"], 4 * series)
-        folded = Folded()
+        bench.store.add_account(f"a{account}", ["a"], 4 * series)
+        mapped = Mapped()
         for family in FAMILIES:
             labels = [f'{{account="a{account}",queue="q{at}"}} '.encode() for at in range(series)]
-            folded.series[family] = Series(labels, list(range(series)), None)
-        bench.board.put(
-            take(f"a{account}", "a", folded, Ledger(), taken_at=0.0, source_at=None, expires_at=1e9)
+            mapped.series[family] = Series(labels, list(range(series)), None)
+        bench.store.put(
+            take(
+                f"a{account}", "a", mapped, Counters(), taken_at=0.0, source_at=None, expires_at=1e9
+            )
         )
     bench.publisher.renew()
     page = b"".join(bench.publisher.page.body(Format.TEXT, gzip=False)[0])

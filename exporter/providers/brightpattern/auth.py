@@ -70,7 +70,7 @@ class OAuth:
 
     def begin(self) -> None:
         """Ask again even where that was refused before; a token that is valid stays."""
-        self._token.dare()
+        self._token.clear_refusal()
 
     async def ready(self) -> None:
         """Ask for a token where there is none, or where most of its life is over."""

@@ -14,7 +14,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
-from exporter.collector.survey import Found, Survey
+from exporter.collector.survey import Collected, Survey
 from exporter.errors import ProviderError, Throttled, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics.reading import Reading
@@ -130,13 +130,13 @@ class BrightPatternCollector(Collector):
 
     # Looking around ------------------------------------------------------------------------
 
-    async def survey(self, found: Found) -> Survey:
+    async def survey(self, found: Collected) -> Survey:
         """Add the privileges that the answers reveal."""
         result = await super().survey(found)
         look(self._config, found, self._directory, result)
         return result
 
-    async def discover(self, found: Found) -> Offers:
+    async def discover(self, found: Collected) -> Offers:
         """Try the statistics that are known and not asked for, in a subscription on trial."""
         seen = await super().discover(found)
         seen.found = [

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from exporter.collector.offers import Offer, Offers, mapping, taken_names
-from exporter.collector.survey import Found, Grant, Survey, rows_of
+from exporter.collector.survey import Collected, Permission, Survey, rows_of
 from exporter.errors import ProviderError, Refused
 from exporter.providers.brightpattern import tables as t
 from exporter.providers.brightpattern.client import Declined, Expired, Unprivileged
@@ -86,11 +86,15 @@ _ASK = "Ask your Bright Pattern administrator to give it to this user"
 _LICENCE = "HTTP 409"
 
 
-def look(config: BrightPatternConfig, found: Found, directory: Directory, result: Survey) -> None:
+def look(
+    config: BrightPatternConfig, found: Collected, directory: Directory, result: Survey
+) -> None:
     """Add what the answers reveal."""
     refusal = found.refusal or found.errors.get(SUBSCRIPTION)
     if isinstance(refusal, Unprivileged | Expired):
-        result.grants.append(Grant(_STATS, held=False, loss=f"The user may read nothing. {_ASK}"))
+        result.permissions.append(
+            Permission(_STATS, held=False, loss=f"The user may read nothing. {_ASK}")
+        )
     elif refusal is not None and _LICENCE in str(refusal):
         result.faults.append(
             "no subscription is free: close a wallboard, or ask Bright Pattern for another licence"
@@ -98,10 +102,10 @@ def look(config: BrightPatternConfig, found: Found, directory: Directory, result
     if found.refusal is not None:
         return
     if SUBSCRIPTION in found.readings:
-        result.grants.append(Grant(_STATS, held=True))
-        result.grants += _grids(found, directory)
+        result.permissions.append(Permission(_STATS, held=True))
+        result.permissions += _grids(found, directory)
     if CAMPAIGNS in config.wanted_feeds():
-        result.grants.append(_lists(found.errors.get(CAMPAIGNS)))
+        result.permissions.append(_lists(found.errors.get(CAMPAIGNS)))
     for name in sorted(directory.unknown(config)):
         result.faults.append(f"teams or services: {name!r} is not seen: correct it, or see teams")
     for what in ("services", "teams"):
@@ -110,29 +114,29 @@ def look(config: BrightPatternConfig, found: Found, directory: Directory, result
             result.objects[what] = len(entries)
 
 
-def _grids(found: Found, directory: Directory) -> list[Grant]:
+def _grids(found: Collected, directory: Directory) -> list[Permission]:
     """Return what the two grids reveal: one without rows where there must be some is closed."""
     agents, services = (rows_of(found, table) for table in (t.AGENTS, t.SERVICES))
-    grants = []
+    permissions = []
     if directory.teams is not None:
         loss = f"No agent is counted. {_ASK}: assign the user as supervisor of the teams to watch"
-        grants.append(Grant(_TEAMS, held=bool(directory.teams), loss=loss))
+        permissions.append(Permission(_TEAMS, held=bool(directory.teams), loss=loss))
     if agents or directory.teams != []:
         loss = f"No agent is counted, though there are teams. {_ASK}, unless no team has an agent"
-        grants.append(Grant(_AGENTS, held=bool(agents), loss=loss))
+        permissions.append(Permission(_AGENTS, held=bool(agents), loss=loss))
     if services or directory.services != []:
         loss = f"No queue has figures, though there are services. {_ASK}"
-        grants.append(Grant(_SERVICES, held=bool(services), loss=loss))
+        permissions.append(Permission(_SERVICES, held=bool(services), loss=loss))
     elif directory.teams:
         loss = f"No service is seen: its teams serve none, or a privilege is missing. {_ASK}"
-        grants.append(Grant(_SERVICES, held=False, loss=loss))
-    return grants
+        permissions.append(Permission(_SERVICES, held=False, loss=loss))
+    return permissions
 
 
-def _lists(error: ProviderError | None) -> Grant:
+def _lists(error: ProviderError | None) -> Permission:
     """Return the grant behind campaigns, whose name is not documented."""
     if error is None:
-        return Grant(_LISTS, held=True)
+        return Permission(_LISTS, held=True)
     denied = "HTTP 403" in str(error) or "HTTP 401" in str(error)
     loss = f"No campaign is shown (the vendor does not name the privilege). {_ASK}"
-    return Grant(_LISTS, held=False if denied else None, loss=loss)
+    return Permission(_LISTS, held=False if denied else None, loss=loss)

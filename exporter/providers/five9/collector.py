@@ -8,7 +8,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
-from exporter.collector.survey import Found, Limit, Survey
+from exporter.collector.survey import Collected, Limit, Survey
 from exporter.config.columns import extend
 from exporter.errors import (
     InvalidAnswer,
@@ -211,7 +211,7 @@ class Five9Collector(Collector):
 
     # Looking around ------------------------------------------------------------------------
 
-    async def survey(self, found: Found) -> Survey:
+    async def survey(self, found: Collected) -> Survey:
         """Add permissions, licences and request counters; what no feed has read is asked for."""
         result = await super().survey(found)
         if found.refusal is None and self._permissions is None:
@@ -233,7 +233,7 @@ class Five9Collector(Collector):
         interval = next(each.interval for each in self.feeds if each.name == feed)
         return {CHANGES: 1.0, FULL: interval / _REREAD_AFTER}
 
-    async def discover(self, found: Found) -> Offers:
+    async def discover(self, found: Collected) -> Offers:
         """Add the keys that map what is not mapped yet."""
         seen = await super().discover(found)
         suggest(self._config, seen)

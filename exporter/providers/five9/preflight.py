@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.collector.offers import Offers, mapping, taken_names
-from exporter.collector.survey import Found, Grant, Licence, Survey
+from exporter.collector.survey import Collected, Licence, Permission, Survey
 from exporter.errors import ProviderError
 from exporter.providers.five9.client import Licences
 from exporter.providers.five9.config import Five9Config
@@ -23,14 +23,14 @@ _WEB_API = (
 
 def look(
     config: Five9Config,
-    found: Found,
+    found: Collected,
     permissions: Mapping[str, bool] | None,
     licences: Licences | None,
     result: Survey,
 ) -> None:
     """Add what the platform says of the user, as far as it could be read."""
     if found.refusal is not None or permissions is not None:
-        result.grants = _grants(config, permissions or {}, found.refusal)
+        result.permissions = _grants(config, permissions or {}, found.refusal)
     if licences is not None:
         result.licences = [
             Licence("supervisor", licences.supervisors, licences.supervisor_limit),
@@ -40,12 +40,12 @@ def look(
 
 def _grants(
     config: Five9Config, permissions: Mapping[str, bool], refusal: ProviderError | None
-) -> list[Grant]:
+) -> list[Permission]:
     """Return the permissions that matter to this configuration."""
     if refusal is not None:
         if "AccessDisallowedFault" not in str(refusal):
             return []
-        return [Grant("permission CanUseSupervisorSoapApi", held=False, loss=_WEB_API + _ASK)]
+        return [Permission("permission CanUseSupervisorSoapApi", held=False, loss=_WEB_API + _ASK)]
     feeds = config.wanted_feeds()
     agents = [name for name in _AGENTS if name in feeds]
     campaigns = [name for name in STATISTICS if name in feeds and name not in _AGENTS]
@@ -74,7 +74,9 @@ def _grants(
         ),
     }
     return [
-        Grant(f"permission {name}", held=permissions.get(name, False), loss=loss, needed=needed)
+        Permission(
+            f"permission {name}", held=permissions.get(name, False), loss=loss, needed=needed
+        )
         for name, (wanted, loss, needed) in shown.items()
         if wanted
     ]

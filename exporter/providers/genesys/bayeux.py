@@ -25,7 +25,7 @@ class Advice:
     cut: bool = False  # an interval was too long to be true
     crowded: bool = False  # the server sees another session with the same cookie
 
-    def heed(self, message: Message) -> None:
+    def apply_advice(self, message: Message) -> None:
         """Take over a message's advice; what it leaves out, or garbles, stays as it was."""
         said = message.get("advice")
         if not isinstance(said, dict):

@@ -7,7 +7,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
-from exporter.collector.survey import Found, Survey
+from exporter.collector.survey import Collected, Survey
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics.reading import Reading
@@ -86,13 +86,13 @@ class GenesysCollector(Collector):
         reading = self._way.recovered() if isinstance(self._way, Live) else None
         return {STATISTICS: reading} if reading is not None else None
 
-    async def survey(self, found: Found) -> Survey:
+    async def survey(self, found: Collected) -> Survey:
         """Add what refusals reveal, and which statistics are not open."""
         result = await super().survey(found)
         look(self._config, found, self._book, result)
         return result
 
-    async def discover(self, found: Found) -> Offers:
+    async def discover(self, found: Collected) -> Offers:
         """Add the statistics that the contact centre has defined by names that are known."""
         seen = await super().discover(found)
         await discover(self._config, self._client, seen)

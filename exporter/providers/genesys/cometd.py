@@ -230,7 +230,7 @@ class Session:
         messages = messages_of(await self._post(requests, operation, limit))
         self._brought = False
         for message in messages:
-            self._advice.heed(message)
+            self._advice.apply_advice(message)
             if is_event(message):
                 self._brought = True
                 self._heard(message["channel"], message["data"])

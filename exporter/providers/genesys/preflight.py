@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from exporter.collector.offers import Offer, Offers, mapping, taken_names
-from exporter.collector.survey import Found, Grant, Survey
+from exporter.collector.survey import Collected, Permission, Survey
 from exporter.errors import Refused, SessionLost, Unauthorized
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import GenesysConfig, table_of
@@ -48,7 +48,7 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
 _PERCENT = ("ServiceLevel", "Service_Level")
 
 
-def look(config: GenesysConfig, found: Found, book: Book, result: Survey) -> None:
+def look(config: GenesysConfig, found: Collected, book: Book, result: Survey) -> None:
     """Add what the answers reveal."""
     refusal = found.refusal or next(iter(found.errors.values()), None)
     if isinstance(refusal, SessionLost) and "HTTP 403" in str(refusal):
@@ -56,17 +56,17 @@ def look(config: GenesysConfig, found: Found, book: Book, result: Survey) -> Non
             "The platform answers 403. Ask Genesys, or your administrator, to let this user read "
             "statistics, and see that it belongs to the contact centre"
         )
-        result.grants.append(Grant(_STATISTICS, held=False, loss=loss))
+        result.permissions.append(Permission(_STATISTICS, held=False, loss=loss))
     elif isinstance(refusal, Unauthorized) and "login was not accepted" not in str(refusal):
         is_given = "is not accepted" if config.api_key else "is not given, and may be required"
         loss = (
             f"The gateway refuses before anybody signs in: the key {is_given}. Ask Genesys for it"
         )
-        result.grants.append(Grant(_KEY, held=False, loss=loss))
+        result.permissions.append(Permission(_KEY, held=False, loss=loss))
     if found.refusal is not None:
         return
     if found.readings:
-        result.grants.append(Grant(_STATISTICS, held=True))
+        result.permissions.append(Permission(_STATISTICS, held=True))
     _opened(book, result)
 
 

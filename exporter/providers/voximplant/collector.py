@@ -8,7 +8,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
-from exporter.collector.survey import Found, Survey
+from exporter.collector.survey import Collected, Survey
 from exporter.config.columns import extend
 from exporter.errors import InvalidAnswer
 from exporter.logs import get_log
@@ -32,7 +32,7 @@ from exporter.providers.voximplant.inventory import (
     Kept,
     portions,
 )
-from exporter.providers.voximplant.preflight import OWN, grants, suggest
+from exporter.providers.voximplant.preflight import OWN, permissions, suggest
 from exporter.providers.voximplant.rotation import Rotation
 from exporter.telemetry import AccountTelemetry
 
@@ -114,11 +114,11 @@ class VoximplantCollector(Collector):
 
     # Looking around ------------------------------------------------------------------------
 
-    async def survey(self, found: Found) -> Survey:
+    async def survey(self, found: Collected) -> Survey:
         """Add the roles that refused methods reveal, and what the account says of itself."""
         result = await super().survey(found)
         client = self._client
-        result.grants = grants(self._config, client.answered, client.forbidden)
+        result.permissions = permissions(self._config, client.answered, client.forbidden)
         account = self._account.value or {}
         if account.get("frozen"):
             result.faults.append("the account is frozen: settle that with Voximplant")
@@ -140,7 +140,7 @@ class VoximplantCollector(Collector):
             }
         return cost
 
-    async def discover(self, found: Found) -> Offers:
+    async def discover(self, found: Collected) -> Offers:
         """Add the reports of SmartQueue that are not read."""
         seen = await super().discover(found)
         suggest(self._config, seen)

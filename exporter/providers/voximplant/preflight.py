@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from exporter.collector.offers import Offer, Offers, mapping, taken_names
-from exporter.collector.survey import Grant
+from exporter.collector.survey import Permission
 from exporter.providers.voximplant.config import VoximplantConfig
 from exporter.providers.voximplant.tables import SMARTQUEUE_REPORTS, TABLES
 
@@ -48,9 +48,9 @@ _INVENTORY: Final[Mapping[str, Collection[str]]] = {
 }
 
 
-def grants(
+def permissions(
     config: VoximplantConfig, answered: Collection[str], forbidden: Collection[str]
-) -> list[Grant]:
+) -> list[Permission]:
     """Return which methods the key may call, by the role that each of them needs."""
     found = []
     for method in (*dict.fromkeys((*ROLES, *sorted({*answered, *forbidden} - {*ROLES}))),):
@@ -61,9 +61,9 @@ def grants(
                 f"{', '.join(feeds) or 'Some names'} cannot be read. Give the service account the "
                 "role in the Voximplant control panel, or switch those feeds off under feeds:"
             )
-            found.append(Grant(f"role for {method} ({role})", held=False, loss=loss))
+            found.append(Permission(f"role for {method} ({role})", held=False, loss=loss))
         elif method in answered and method in ROLES:
-            found.append(Grant(f"role for {method} ({role})", held=True))
+            found.append(Permission(f"role for {method} ({role})", held=True))
     return found
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from exporter.errors import InvalidAnswer, Refused
 from exporter.logs import get_log
-from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.mapping import Mapped, map_reading
 from exporter.providers.brightpattern import tables as t
 from exporter.providers.brightpattern.client import Declined
 from exporter.providers.brightpattern.config import BrightPatternConfig
@@ -60,9 +60,9 @@ class Reader:
         columns = block[f"{grid}_grids"][0]["columns"]
         return {c["id"]: cells[c["stat_name"]] for c in columns if c["stat_name"] in cells}
 
-    def fold(
+    def map_reading(
         self, services: Any = (), agents: Any = (), totals: Any = None, extra: Any = ()
-    ) -> Folded:
+    ) -> Mapped:
         block = {
             "stats_totals": totals or {},
             "service_grids": [{"id": "services", "values": list(services)}, *extra],
@@ -70,14 +70,14 @@ class Reader:
         }
         answer = self.layout.read(block)
         reading = self.grids.reading(self.layout, answer, self.now, self.directory.names)
-        return fold(reading, self.tables, self.scope, raw=self.feed.raw)
+        return map_reading(reading, self.tables, self.scope, raw=self.feed.raw)
 
 
-def values(folded: Folded, name: str) -> dict[str, float]:
+def values(mapped: Mapped, name: str) -> dict[str, float]:
     """Return a family's values by their own labels, as written on the page."""
     return {
         label.decode().partition('account="acme"')[2].strip(",} "): value
-        for family, series in folded.series.items()
+        for family, series in mapped.series.items()
         if family.name == f"contactcenter_{name}"
         for label, value in zip(series.labels, series.values, strict=True)
     }
@@ -115,16 +115,16 @@ def test_cells_of_every_type() -> None:
         reader.row("service", name="", in_calls_waiting="9"),
         "no row",
     ]
-    folded = reader.fold(rows)
-    assert values(folded, "queue_contacts_waiting") == {
+    mapped = reader.map_reading(rows)
+    assert values(mapped, "queue_contacts_waiting") == {
         'queue="1",media="all"': 2,
         'queue="3",media="all"': 4,
     }
-    assert values(folded, "queue_service_level_ratio") == {
+    assert values(mapped, "queue_service_level_ratio") == {
         'queue="1",media="all",window="day"': 0.955,
         'queue="3",media="all",window="day"': 0,
     }
-    rejected = folded.schemas["subscription.services"].rejected
+    rejected = mapped.schemas["subscription.services"].rejected
     assert rejected == {"in_calls_waiting": 2, "service_level": 2}
 
 
@@ -134,12 +134,12 @@ def test_scale_is_the_accounts_word() -> None:
     row = reader.row(
         "service", name="a", service_level="0.8", in_calls_abandoned_percent_per_day="8"
     )
-    folded = reader.fold([row])
-    assert list(values(folded, "queue_service_level_ratio").values()) == [0.8]
-    assert list(values(folded, "queue_abandoned_ratio").values()) == [0.08]
+    mapped = reader.map_reading([row])
+    assert list(values(mapped, "queue_service_level_ratio").values()) == [0.8]
+    assert list(values(mapped, "queue_abandoned_ratio").values()) == [0.08]
     reader = Reader(ratio_scale="fraction")
-    folded = reader.fold([reader.row("service", name="a", service_level="80")])
-    assert values(folded, "queue_service_level_ratio") == {}
+    mapped = reader.map_reading([reader.row("service", name="a", service_level="80")])
+    assert values(mapped, "queue_service_level_ratio") == {}
 
 
 def test_a_scale_that_nobody_told_is_not_guessed() -> None:
@@ -149,12 +149,12 @@ def test_a_scale_that_nobody_told_is_not_guessed() -> None:
         reader.row("service", name=name, service_level=cell)
         for name, cell in (("a", "0.8"), ("b", "80"), ("c", "1"), ("d", "0"), ("e", "80%"))
     ]
-    folded = reader.fold(rows)
-    assert values(folded, "queue_service_level_ratio") == {
+    mapped = reader.map_reading(rows)
+    assert values(mapped, "queue_service_level_ratio") == {
         'queue="d",media="all",window="day"': 0,
         'queue="e",media="all",window="day"': 0.8,
     }
-    assert folded.schemas["subscription.services"].rejected == {"service_level": 3}
+    assert mapped.schemas["subscription.services"].rejected == {"service_level": 3}
 
 
 def test_agents_are_counted_by_state() -> None:
@@ -165,8 +165,8 @@ def test_agents_are_counted_by_state() -> None:
         reader.row("agent", login_id=f"a{n}", acd_state=word, reason="")
         for n, word in enumerate(words)
     ]
-    folded = reader.fold(agents=rows)
-    assert {k: v for k, v in values(folded, "agents").items() if v} == {
+    mapped = reader.map_reading(agents=rows)
+    assert {k: v for k, v in values(mapped, "agents").items() if v} == {
         'state="ready"': 2,
         'state="on_contact"': 1,
         'state="after_contact_work"': 1,
@@ -174,8 +174,8 @@ def test_agents_are_counted_by_state() -> None:
         'state="logged_out"': 4,
         'state="other"': 1,
     }
-    assert values(folded, "agents_not_ready") == {'reason="unspecified"': 1}
-    assert folded.schemas["subscription.agents"].unmapped["state"] == {"odd"}
+    assert values(mapped, "agents_not_ready") == {'reason="unspecified"': 1}
+    assert mapped.schemas["subscription.agents"].unmapped["state"] == {"odd"}
 
 
 def test_counts_of_all_agents_need_all_cells() -> None:
@@ -183,18 +183,20 @@ def test_counts_of_all_agents_need_all_cells() -> None:
     reader = Reader()
     whole = {"acd_state": "ready", "reason": "", "agent_total_ready_time": "5"}
     good = [reader.row("agent", login_id=x, **whole) for x in "ab"]
-    folded = reader.fold(agents=good)
-    assert values(folded, "agents_state_seconds_total") == {'state="ready"': 10}
+    mapped = reader.map_reading(agents=good)
+    assert values(mapped, "agents_state_seconds_total") == {'state="ready"': 10}
     for spoiled in (
         reader.row("agent", login_id="c", acd_state="ready"),
         reader.row("agent", login_id="c", **{**whole, "agent_total_ready_time": "n/a"}),
         reader.row("agent", **whole),
     ):
-        assert values(reader.fold(agents=[*good, spoiled]), "agents_state_seconds_total") == {}
+        assert (
+            values(reader.map_reading(agents=[*good, spoiled]), "agents_state_seconds_total") == {}
+        )
     no_state = reader.row("agent", login_id="c", agent_total_ready_time="5")
-    assert values(reader.fold(agents=[*good, no_state]), "agents") == {}
+    assert values(reader.map_reading(agents=[*good, no_state]), "agents") == {}
     with pytest.raises(InvalidAnswer):
-        reader.fold(agents=[reader.row("agent", **{**whole, "login_id": ""})])
+        reader.map_reading(agents=[reader.row("agent", **{**whole, "login_id": ""})])
 
 
 def test_not_ready_reasons_are_capped() -> None:
@@ -204,7 +206,7 @@ def test_not_ready_reasons_are_capped() -> None:
         reader.row("agent", login_id=f"a{n}", acd_state="not_ready", reason=f"r{n}")
         for n in range(60)
     ]
-    reasons = values(reader.fold(agents=rows), "agents_not_ready")
+    reasons = values(reader.map_reading(agents=rows), "agents_not_ready")
     assert len(reasons) == 51
     assert reasons['reason="other"'] == 10
 
@@ -221,26 +223,26 @@ def test_each_agent() -> None:
         "in_calls_handled_per_day": "3",
         "out_calls_handled_per_day": "4",
     }
-    folded = reader.fold(agents=[reader.row("agent", **cells)])
-    assert values(folded, "agent_state_since_timestamp_seconds") == {'agent="ann"': 900}
-    assert values(folded, "agent_contacts_active") == {'agent="ann",media="voice"': 1}
-    assert values(folded, "agent_next_state") == {'agent="ann",state="not_ready"': 1}
-    assert values(folded, "agent_contacts_handled_total") == {'agent="ann",media="all"': 7}
+    mapped = reader.map_reading(agents=[reader.row("agent", **cells)])
+    assert values(mapped, "agent_state_since_timestamp_seconds") == {'agent="ann"': 900}
+    assert values(mapped, "agent_contacts_active") == {'agent="ann",media="voice"': 1}
+    assert values(mapped, "agent_next_state") == {'agent="ann",state="not_ready"': 1}
+    assert values(mapped, "agent_contacts_handled_total") == {'agent="ann",media="all"': 7}
     reader.now += 5.9
     cells |= {"state_duration": "105", "active_item_media_type": "Fax"}
-    folded = reader.fold(agents=[reader.row("agent", **cells)])
-    assert values(folded, "agent_state_since_timestamp_seconds") == {'agent="ann"': 900}
-    assert values(folded, "agent_contacts_active") == {'agent="ann",media="other"': 1}
+    mapped = reader.map_reading(agents=[reader.row("agent", **cells)])
+    assert values(mapped, "agent_state_since_timestamp_seconds") == {'agent="ann"': 900}
+    assert values(mapped, "agent_contacts_active") == {'agent="ann",media="other"': 1}
     cells |= {"acd_state": "ready", "state_duration": "n/a", "out_calls_handled_per_day": ""}
-    folded = reader.fold(agents=[reader.row("agent", **cells)])
-    assert values(folded, "agent_state_since_timestamp_seconds") == {}
-    assert values(folded, "agent_contacts_handled_total") == {}
-    assert values(folded, "agents_contacts_handled_total") == {}
+    mapped = reader.map_reading(agents=[reader.row("agent", **cells)])
+    assert values(mapped, "agent_state_since_timestamp_seconds") == {}
+    assert values(mapped, "agent_contacts_handled_total") == {}
+    assert values(mapped, "agents_contacts_handled_total") == {}
     nothing = dict.fromkeys(("in_calls_handled_per_day", "out_calls_handled_per_day"), "")
     rows = [reader.row("agent", **cells), reader.row("agent", **{**cells, **nothing})]
     rows[0] |= reader.row("agent", out_calls_handled_per_day="4")
-    folded = reader.fold(agents=rows)
-    assert values(folded, "agents_contacts_handled_total") == {"": 7}
+    mapped = reader.map_reading(agents=rows)
+    assert values(mapped, "agents_contacts_handled_total") == {"": 7}
 
 
 def test_namesakes_are_told_apart() -> None:
@@ -258,7 +260,7 @@ def test_namesakes_are_told_apart() -> None:
         for name, waiting in (("Sales", "1"), ("Sales", "2"), ("Chat", "3"))
     ]
     extra = [{"id": f"{ID}A", "values": rows[:1]}, {"id": f"{ID}B", "values": rows[1:2]}]
-    assert values(reader.fold(rows, extra=extra), "queue_contacts_waiting") == {
+    assert values(reader.map_reading(rows, extra=extra), "queue_contacts_waiting") == {
         f'queue="Sales ({ID}A)",media="all"': 1,
         f'queue="Sales ({ID}B)",media="all"': 2,
         'queue="Chat",media="all"': 3,
@@ -274,13 +276,13 @@ def test_unlisted_service_is_shown_once_it_has_stood_for_a_while() -> None:
         reader.row("service", name=name, in_calls_waiting="1") for name in ("Chat", "New", "Two")
     ]
     rows.append(rows[-1])
-    assert len(values(reader.fold(rows), "queue_contacts_waiting")) == 1
+    assert len(values(reader.map_reading(rows), "queue_contacts_waiting")) == 1
     assert reader.grids.unlisted == {"New", "Two"}
     reader.now += UNLISTED_PAUSE
-    shown = values(reader.fold(rows), "queue_contacts_waiting")
+    shown = values(reader.map_reading(rows), "queue_contacts_waiting")
     assert len(shown) == 2  # two rows of one name are never believed
-    reader.fold(rows[:1])
-    assert len(values(reader.fold(rows), "queue_contacts_waiting")) == 1
+    reader.map_reading(rows[:1])
+    assert len(values(reader.map_reading(rows), "queue_contacts_waiting")) == 1
 
 
 def test_filters_by_name_and_id() -> None:
@@ -301,7 +303,7 @@ def test_grid_cut_at_its_limit_is_refused() -> None:
     reader = Reader()
     row = reader.row("agent", login_id="a", acd_state="ready", reason="")
     with pytest.raises(InvalidAnswer, match="cut"):
-        reader.fold(agents=[row] * LIMIT)
+        reader.map_reading(agents=[row] * LIMIT)
 
 
 def test_block_of_the_wrong_shape_is_invalid_or_absent() -> None:
@@ -318,9 +320,11 @@ def test_totals_and_raw() -> None:
     """Totals are exported where mapped; raw shows the known others."""
     mapping = {"agents_ready + agents_logged": {"metric": "custom_both"}}
     reader = Reader(statistics={"totals": mapping}, feeds={"subscription": {"raw": True}})
-    folded = reader.fold(totals={"agents_ready": "3", "agents_logged": 4, "in_calls_waiting": "5"})
-    assert values(folded, "custom_both") == {"": 7}
-    raw = values(folded, "raw_value")
+    mapped = reader.map_reading(
+        totals={"agents_ready": "3", "agents_logged": 4, "in_calls_waiting": "5"}
+    )
+    assert values(mapped, "custom_both") == {"": 7}
+    raw = values(mapped, "raw_value")
     assert raw['table="subscription.totals",object="",column="in_calls_waiting"'] == 5
 
 
@@ -345,7 +349,7 @@ def test_dispositions_of_agents() -> None:
     columns = block["agent_grids"][0]["columns"]
     by_name = {tuple(c["dispositions"]): c["id"] for c in columns if "dispositions" in c}
     row = reader.row("agent", login_id="ann") | {by_name["Sale",]: "2", by_name["No Sale",]: ""}
-    assert values(reader.fold(agents=[row]), "agent_dispositions_total") == {
+    assert values(reader.map_reading(agents=[row]), "agent_dispositions_total") == {
         'agent="ann",disposition="Sale"': 2
     }
 

@@ -2,7 +2,7 @@ import pytest
 
 from exporter.metrics import families as f
 from exporter.metrics.labels import AgentMode, Scope
-from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.parsers import Cell
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
@@ -32,20 +32,20 @@ def read(
     agents: AgentMode = "id",
     window: str = "day",
     spread: tuple[str, ...] = (),
-) -> Folded:
+) -> Mapped:
     rows = Rows(list(row), [list(row.values())], {"dispositions": frozenset(spread)})
     tables = {table.name: table.over(Period(window))}
-    return fold(
+    return map_reading(
         Reading({table.name: rows}), tables, Scope(base={"a": "b"}, agents=agents), raw=True
     )
 
 
-def series(folded: Folded) -> dict[str, float]:
+def series(mapped: Mapped) -> dict[str, float]:
     """Return every series by its name and own labels."""
     return {
         family.name.removeprefix("contactcenter_")
         + label.decode().replace('{a="b",', "{").replace('{a="b"}', "").strip(): value
-        for family, found in folded.series.items()
+        for family, found in mapped.series.items()
         for label, value in zip(found.labels, found.values, strict=True)
     }
 
@@ -156,9 +156,9 @@ def test_acd_status() -> None:
         "Agents Not Ready For Calls": "1",
         "Agents Ready For VMs": "0",
     }
-    folded = read(ACD_STATUS, row)
+    mapped = read(ACD_STATUS, row)
 
-    assert series(folded) == {
+    assert series(mapped) == {
         'queue_contacts_waiting{queue="Billing",media="voice"}': 3,
         'queue_contacts_waiting{queue="Billing",media="visual_ivr"}': 1,
         'queue_longest_wait_seconds{queue="Billing",media="voice"}': 61,
@@ -173,8 +173,8 @@ def test_acd_status() -> None:
         'queue_agents{queue="Billing",state="not_ready"}': 1,
         'queue_agents_voicemail_ready{queue="Billing"}': 0,
     }
-    assert not folded.schemas["ACDStatus"].missing
-    assert not folded.schemas["ACDStatus"].unmapped["column"]
+    assert not mapped.schemas["ACDStatus"].missing
+    assert not mapped.schemas["ACDStatus"].unmapped["column"]
 
 
 def test_agent_state() -> None:
@@ -225,9 +225,9 @@ def test_agent_statistics() -> None:
         "Sale": "4",
         "Call Charges": "$5",
     }
-    folded = read(AGENT_STATISTICS, row, spread=("Sale",))
+    mapped = read(AGENT_STATISTICS, row, spread=("Sale",))
 
-    assert series(folded) == {
+    assert series(mapped) == {
         "agents_contacts_handled_total": 12,
         'agent_contacts_handled_total{agent="jo",media="voice"}': 12,
         'agent_calls_total{agent="jo",direction="inbound"}': 10,
@@ -236,7 +236,7 @@ def test_agent_statistics() -> None:
         'agent_occupancy_ratio{agent="jo",window="day"}': 0.83,
         'agent_dispositions_total{agent="jo",disposition="Sale"}': 4,
     }
-    assert folded.schemas["AgentStatistics"].rejected == {"Utilization": 1}
+    assert mapped.schemas["AgentStatistics"].rejected == {"Utilization": 1}
 
 
 def test_campaign_state() -> None:

@@ -291,10 +291,10 @@ def test_nothing_is_folded_while_nothing_changes(monkeypatch: pytest.MonkeyPatch
     exporter = Exporter(platform, objects=objects_of(platform.simulator, "CampaignGroup"))
 
     async def work() -> None:
-        snapshot = exporter.board.latest("acme", "statistics")
+        snapshot = exporter.store.latest("acme", "statistics")
         assert snapshot is not None
         await exporter.go_on(400)
-        later = exporter.board.latest("acme", "statistics")
+        later = exporter.store.latest("acme", "statistics")
         assert later is not None
         assert later.blocks is snapshot.blocks
         assert later.expires_at > snapshot.expires_at + 300

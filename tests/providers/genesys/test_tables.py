@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.mapping import Folded, fold
+from exporter.metrics.mapping import Mapped, map_reading
 from exporter.providers.genesys import headers as h
 from exporter.providers.genesys import tables
 from exporter.providers.genesys.config import GenesysConfig
@@ -53,13 +53,13 @@ class Reader:
         self.book.opened(number)
         self.book.put(number, {"value": value, "timestamp": timestamp})
 
-    def folded(self) -> Folded:
-        return fold(self.book.reading(), self.tables, self.account.scope(), raw=False)
+    def mapped(self) -> Mapped:
+        return map_reading(self.book.reading(), self.tables, self.account.scope(), raw=False)
 
     def series(self) -> dict[str, float]:
         found = {}
         base = b'{provider="genesys",account="acme",'
-        for family, series in self.folded().series.items():
+        for family, series in self.mapped().series.items():
             for labels, value in zip(series.labels, series.values, strict=True):
                 name = family.name.removeprefix("contactcenter_")
                 found[f"{name}{{{labels.removeprefix(base).decode().strip()}"] = value
@@ -91,12 +91,12 @@ def test_what_is_not_open_is_missing_and_what_has_no_value_is_absent() -> None:
     reader = Reader(config([QUEUE]))
     reader.put(h.WAITING, "q1", None)
     reader.put(h.OFFERED, "q1", 1)
-    folded = reader.folded()
-    missing = folded.schemas["statistics.queues"].missing
+    mapped = reader.mapped()
+    missing = mapped.schemas["statistics.queues"].missing
     assert h.WAITING not in missing
     assert h.OFFERED not in missing
     assert {h.ANSWERED, h.ABANDONED, h.LONGEST_WAIT} <= missing
-    assert folded.schemas["statistics.service_levels"].missing == {h.SERVICE_LEVEL}
+    assert mapped.schemas["statistics.service_levels"].missing == {h.SERVICE_LEVEL}
     assert list(reader.series()) == ['queue_contacts_offered_total{queue="Sales",media="all"}']
 
 

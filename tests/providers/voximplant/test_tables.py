@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from exporter.errors import InvalidAnswer
 from exporter.metrics.families import FAMILIES
 from exporter.metrics.labels import Scope
-from exporter.metrics.mapping import fold
+from exporter.metrics.mapping import map_reading
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Table
 from exporter.providers.voximplant import rows as shapes
@@ -112,13 +112,13 @@ def test_a_status_nobody_knows_is_other_and_is_told() -> None:
     }
     tables = {table.name: table for table in t.TABLES["operator_status"]}
     base = {"provider": "voximplant", "account": "acme"}
-    folded = fold(Reading(grids), tables, Scope(base), raw=False)
+    mapped = map_reading(Reading(grids), tables, Scope(base), raw=False)
 
-    assert folded.schemas[t.OPERATOR_STATUS.name].unmapped["column"] == {
+    assert mapped.schemas[t.OPERATOR_STATUS.name].unmapped["column"] == {
         "SIESTA seconds",
         "SIESTA entries",
     }
-    series = folded.series[FAMILIES["contactcenter_agents_state_seconds_total"]]
+    series = mapped.series[FAMILIES["contactcenter_agents_state_seconds_total"]]
     shown = dict(zip(series.labels, series.values, strict=True))
     assert shown[b'{provider="voximplant",account="acme",state="other"} '] == 60
 
@@ -409,10 +409,10 @@ def test_reports_are_raw_unless_they_are_mapped() -> None:
     grid = Rows.of([{"queue": "Sales", "service_level": 0.8, "count_abandonment_calls": 3}])
     table = reports_table(config)
     base = {"provider": "voximplant", "account": "acme"}
-    folded = fold(Reading({table.name: grid}), {table.name: table}, Scope(base), raw=True)
+    mapped = map_reading(Reading({table.name: grid}), {table.name: table}, Scope(base), raw=True)
     lines = {
         family.name + series.labels[0].decode(): series.values[0]
-        for family, series in folded.series.items()
+        for family, series in mapped.series.items()
     }
     start = 'provider="voximplant",account="acme"'
 
@@ -422,7 +422,7 @@ def test_reports_are_raw_unless_they_are_mapped() -> None:
         f'contactcenter_raw_value{{{start},table="smartqueue_reports",object="Sales",'
         'column="service_level"} ': 0.8,
     }
-    assert folded.schemas[table.name].unmapped["column"] == set()
+    assert mapped.schemas[table.name].unmapped["column"] == set()
 
 
 def test_totals_restart_with_the_day_of_the_accounts_zone() -> None:
