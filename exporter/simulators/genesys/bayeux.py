@@ -8,6 +8,9 @@ from exporter.simulators.genesys.sessions import SERVICE, UPDATES, CometSession,
 from exporter.simulators.genesys.tenant import Tenant
 
 Message = dict[str, Any]
+_CONNECT_SECONDS = 20.0  # a connect is held
+LOOK_SECONDS = 0.25  # how often a held connect looks at the floor
+_UPDATES_PER_MESSAGE = 500
 _MULTIPLE = {"multiple-clients": True, "reconnect": "retry", "interval": 2000}
 
 
@@ -149,7 +152,7 @@ class Bayeux:
 
     async def _held(self, message: Message, caller: Caller, session: CometSession) -> bool:
         """Wait for news or the end of the time; return whether a disconnect ended the waiting."""
-        clock, settings = self._tenant.clock, self._tenant.settings
+        clock = self._tenant.clock
         hold = session.hold = Hold()
         until = clock.monotonic() + self._patience(message)
         try:
@@ -163,7 +166,7 @@ class Bayeux:
                     return hold.is_released
                 if await caller.is_gone():
                     raise SupersededError
-                await self._pause(hold, min(left, settings.look_seconds))
+                await self._pause(hold, min(left, LOOK_SECONDS))
         finally:
             if session.hold is hold:
                 session.hold = None
@@ -183,8 +186,9 @@ class Bayeux:
     def _patience(self, message: Message) -> float:
         """Return how many seconds a connect is held: less, if it says so itself."""
         wanted = (message.get("advice") or {}).get("timeout")
-        held = self._tenant.settings.connect_timeout
-        return min(held, wanted / 1000.0) if isinstance(wanted, int) and wanted >= 0 else held
+        if not isinstance(wanted, int) or wanted < 0:
+            return _CONNECT_SECONDS
+        return min(_CONNECT_SECONDS, wanted / 1000.0)
 
     # What replies and events are made of.
 
@@ -194,8 +198,7 @@ class Bayeux:
         return found
 
     def _advice(self) -> Message:
-        timeout = int(self._tenant.settings.connect_timeout * 1000)
-        return {"reconnect": "retry", "interval": 0, "timeout": timeout}
+        return {"reconnect": "retry", "interval": 0, "timeout": int(_CONNECT_SECONDS * 1000)}
 
     def _reply(self, message: Message, session: CometSession) -> Message:
         reply: Message = {"channel": message["channel"], "successful": True}
@@ -223,19 +226,15 @@ class Bayeux:
         """Take what waits for a session, several updates in one message."""
         events: list[Message] = []
         entries: list[Message] = []
-        limit = self._tenant.settings.updates_per_message
         while session.queue:
             item = session.queue.popleft()
-            if isinstance(item, dict):
+            if "serviceState" in item:
                 events += self._update_event(entries)
                 entries = []
                 events.append(self._service_event(item))
                 continue
-            entry, witness = item
-            if witness is not None:
-                self._tenant.emit(witness)
-            entries.append(entry)
-            if len(entries) >= limit:
+            entries.append(item)
+            if len(entries) >= _UPDATES_PER_MESSAGE:
                 events += self._update_event(entries)
                 entries = []
         return events + self._update_event(entries)

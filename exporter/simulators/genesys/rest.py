@@ -34,8 +34,7 @@ class Rest:
         limit = self._tenant.settings.statistics_limit
         if len(asked) > limit:
             return envelope(400, f"At most {limit} statistics in a subscription")
-        refuses = self._tenant.settings.reused_operation == "refuse"
-        if refuses and self._subscriptions.find(operation) is not None:
+        if self._subscriptions.find(operation) is not None:
             return envelope(400, f"Subscription {operation} exists already")
         made, failed = self._subscriptions.create(operation, session, asked)
         data = {"subscriptionId": operation, "operationId": operation}
@@ -48,8 +47,7 @@ class Rest:
             return envelope(400, f"Bad verbose {verbose}")
         found = self._subscriptions.find(key)
         if found is None or found.session != session:
-            status = self._tenant.settings.unknown_subscription_status
-            return envelope(status, f"Subscription {key} not found")
+            return envelope(404, f"Subscription {key} not found")
         given = [text for name, text in query if name == "statisticIds"]
         names = [name for text in given for name in text.split(",") if name]
         wanted = names if given else list(found.statistics)
@@ -95,8 +93,6 @@ class Rest:
     def _peeked(self, asked: dict[str, Any]) -> dict[str, Any]:
         _, figure = self._subscriptions.figure(asked)
         told = {name: asked[name] for name in ("name", "objectId", "objectType")}
-        witness = ("", "", asked["objectType"], asked["objectId"], asked["name"])
-        self._tenant.emit((*witness, figure.value, figure.instant))
         return told | self._subscriptions.encoded(figure)
 
     def _answer(

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from exporter.simulators.genesys.subscriptions import Update
 from exporter.simulators.genesys.tenant import Tenant
 
 UPDATES, SERVICE = "/statistics/v3/updates", "/statistics/v3/service"
 _SESSIONS = 1000  # of each kind; the oldest goes first
+_HTTP_SESSION_SECONDS = 1800.0  # without a request
+_QUEUE_LIMIT = 200_000  # undelivered updates of one session
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +47,7 @@ class CometSession:
     seen: float
     has_ack: bool
     channels: set[str] = field(default_factory=set)
-    queue: deque[Update | dict[str, Any]] = field(default_factory=deque)  # or a service state
+    queue: deque[dict[str, Any]] = field(default_factory=deque)  # update entries and service states
     hold: Hold | None = None
     acked: int = 0  # the number of the last batch
     unacknowledged: list[tuple[int, list[dict[str, Any]]]] = field(default_factory=list)
@@ -156,10 +157,10 @@ class Sessions:
                 self.end(session)
         held = {session.http for session in self._comet.values()}
         for key, http in list(self._http.items()):
-            if key not in held and now - http.used > settings.http_session_seconds:
+            if key not in held and now - http.used > _HTTP_SESSION_SECONDS:
                 self._end_http(key)
 
-    def listener(self, http: str) -> Callable[[Update], None] | None:
+    def listener(self, http: str) -> Callable[[dict[str, Any]], None] | None:
         """Return what takes the updates of an HTTP session, if somebody listens."""
         listening = [
             each for each in self._comet.values() if each.http == http and UPDATES in each.channels
@@ -167,7 +168,7 @@ class Sessions:
         if not listening:
             return None
 
-        def send(update: Update) -> None:
+        def send(update: dict[str, Any]) -> None:
             for session in listening:
                 session.queue.append(update)
 
@@ -183,5 +184,5 @@ class Sessions:
         """Drop the sessions that take too little, as CometD does past its limit of the queue."""
         for session in list(self._comet.values()):
             waiting = len(session.queue) + sum(len(each[1]) for each in session.unacknowledged)
-            if waiting > self._tenant.settings.queue_limit:
+            if waiting > _QUEUE_LIMIT:
                 self.end(session)

@@ -20,28 +20,22 @@ class Settings:
     token_seconds: float = 1800.0
     says_expires_in: bool = True
     refused_status: Literal[401, 403] = 401  # for a token that is unknown or has expired
-    client_credentials_accepted: bool = True  # by the statistics, not by the token endpoint
-    api_key_required: bool = True
     may_read: bool = True  # whether the user may ask for statistics at all
 
     # Cookies.
     secure_browser_cookie: bool = False  # BAYEUX_BROWSER then stays at home on plain http
     balancer: bool = False  # two nodes behind a balancer; AWSALB says which one knows a session
-    http_session_seconds: float = 1800.0  # without a request
 
     # REST.
     ok_code: Literal[0, 1] = 0
     partial_code: int = 0  # status.code where some statistics failed
     errors: Literal["message", "detail", "bare", "none"] = "message"  # how a failed one is named
-    reused_operation: Literal["refuse", "replace"] = "refuse"
     lacks: frozenset[str] = frozenset()  # names of statistics that this tenant has not
     refuses_unknown_names: bool = False  # of all that is read by name, for one that is unknown
     statistics_limit: int = 2000  # statistics of one subscription; more are refused with 400
-    unknown_subscription_status: int = 404
     keeps_subscriptions: bool = False  # once the CometD session that heard of them is gone
 
     # CometD.
-    connect_timeout: float = 20.0  # seconds a connect is held
     max_interval: float = 10.0  # seconds a session lives without a connect outstanding
     unknown_session: Literal[
         "402::Unknown client", "402::unknown_session", "402::session_unknown"
@@ -52,16 +46,12 @@ class Settings:
     ack: bool = False  # the acknowledgement extension is installed
     events: Literal["before", "after"] = "before"  # or after the replies of the same answer
     events_on: Literal["connect", "any"] = "connect"  # the replies that events may ride on
-    look_seconds: float = 0.25  # how often a held connect looks at the floor
-    queue_limit: int = 200_000  # undelivered updates; a session with more of them is dropped
-    updates_per_message: int = 500
 
     # Messages and values.
     nesting: Literal[0, 1, 2] = 1  # envelopes around what an event says, inside of "data"
     names_subscription: bool = True  # updates carry a subscriptionId, as since November 2017
     service_message: Literal["statistics", "workspace"] = "statistics"
     value: ValueLayout = "event_info"
-    update_value: ValueLayout | None = None  # in updates, where they are laid out in another way
     no_value: Literal["null", "absent", "nan", "empty"] = "null"
     state_value: Literal["stateValue", "objectValue", "bare"] = "stateValue"
     status: Literal["int", "digits", "name"] = "int"

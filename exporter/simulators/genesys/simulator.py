@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from exporter.simulators.genesys.bayeux import (
+    LOOK_SECONDS,
     Bayeux,
     Caller,
     InvalidChannelError,
@@ -145,7 +146,7 @@ class GenesysSimulator(Tenant):
         """Send these update entries, as they are, to everybody who listens to updates."""
         for session in self._sessions.live:
             if UPDATES in session.channels:
-                session.queue.extend((entry, None) for entry in updates)
+                session.queue.extend(updates)
         self._sessions.limit()
 
     def repeat_updates(self, older_by: float = 0.0) -> None:
@@ -154,7 +155,7 @@ class GenesysSimulator(Tenant):
             send = self._sessions.listener(key)
             if send is not None:
                 for entry in entries:
-                    send((entry, None))
+                    send(entry)
         self._sessions.limit()
 
     # HTTP: every request comes through here.
@@ -243,7 +244,7 @@ class GenesysSimulator(Tenant):
             response = instead(failure, target, self.clock.time())
             if response is not None:
                 return response
-        if self.settings.api_key_required and request.headers.get("x-api-key") != self.api_key:
+        if request.headers.get("x-api-key") != self.api_key:
             return JSONResponse({"message": "Forbidden"}, 403)
         if record.path.startswith(_STATISTICS):
             refused = self._refused(request)
@@ -265,11 +266,8 @@ class GenesysSimulator(Tenant):
             await self.clock.sleep(min(left, 1.0))
 
     def _refused(self, request: Request) -> Response | None:
-        token = self._tokens.who(request.headers.get("authorization", ""))
-        if token is None:
+        if self._tokens.who(request.headers.get("authorization", "")) is None:
             return envelope(self.settings.refused_status, "Invalid or expired token")
-        if token.grant == "client_credentials" and not self.settings.client_credentials_accepted:
-            return envelope(403, "The token has no contact center")
         if not self.settings.may_read:
             return envelope(403, "Access denied")
         return None
@@ -383,7 +381,7 @@ class GenesysSimulator(Tenant):
     def _look(self) -> None:
         """Look at the floor, and put what has changed into the sessions' queues."""
         now = self.clock.monotonic()
-        if now - self._looked < self.settings.look_seconds / 2:
+        if now - self._looked < LOOK_SECONDS / 2:
             return  # another held connect has just looked
         self._looked = now
         self.move()

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 from exporter.simulators.genesys.definitions import Definition, RefusedError, read
 from exporter.simulators.genesys.figures import Figure, Figures
 from exporter.simulators.genesys.names import configured
-from exporter.simulators.genesys.tenant import Tenant, Witness
+from exporter.simulators.genesys.tenant import Tenant
 from exporter.simulators.genesys.values import encode
 from exporter.simulators.genesys.world import GoneError, World
 
 _PAUSE = 1.0  # seconds between two pushes of one statistic
-Update = tuple[dict[str, Any], Witness | None]  # an entry as it is sent, and what it tells
+Update = dict[str, Any]  # an entry as it is sent
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +29,7 @@ class Statistic:
     id: str
     object_type: str
     object_id: str
-    asked: Any  # the name, or the attributes of the definition
+    name: str | None  # of a configured statistic
     definition: Definition
     figure: Figure
     due: float
@@ -140,7 +140,7 @@ class Subscriptions:
             name,
             asked["objectType"],
             asked["objectId"],
-            asked.get("name", asked.get("definition")),
+            asked.get("name"),
             definition,
             figure,
             inf,
@@ -175,24 +175,15 @@ class Subscriptions:
             entry: dict[str, Any] = {"statisticId": name}
             if verbose:
                 entry |= {"objectId": statistic.object_id, "objectType": statistic.object_type}
-                if isinstance(statistic.asked, str):
-                    entry["name"] = statistic.asked
+                if statistic.name is not None:
+                    entry["name"] = statistic.name
             entries.append(entry | self.encoded(statistic.figure))
-            self._tenant.emit(self._witness(subscription, statistic))
         return entries, failed
 
-    def encoded(self, figure: Figure, *, is_update: bool = False) -> dict[str, Any]:
-        """Return the value and its timestamp as they are sent in an answer or an update."""
+    def encoded(self, figure: Figure) -> dict[str, Any]:
+        """Return the value and its timestamp as they are sent."""
         settings = self._tenant.settings
-        layout = (settings.update_value if is_update else None) or settings.value
-        return encode(figure.value, figure.instant, settings, layout, is_state=figure.is_state)
-
-    def _witness(self, subscription: Subscription, statistic: Statistic) -> Witness:
-        figure = statistic.figure
-        return (
-            *(subscription.id, statistic.id, statistic.object_type, statistic.object_id),
-            *(statistic.asked, figure.value, figure.instant),
-        )
+        return encode(figure.value, figure.instant, settings, is_state=figure.is_state)
 
     def look(self, deliver: Callable[[str], Callable[[Update], None] | None]) -> None:
         """Push what has something to say; ``deliver`` knows who listens to an HTTP session."""
@@ -227,18 +218,17 @@ class Subscriptions:
         return True
 
     def _update(self, subscription: Subscription, statistic: Statistic) -> Update:
-        told = self.encoded(statistic.figure, is_update=True)
-        entry: dict[str, Any] = {"statisticId": statistic.id, **told}
+        entry: Update = {"statisticId": statistic.id, **self.encoded(statistic.figure)}
         if self._tenant.settings.names_subscription:
             entry["subscriptionId"] = subscription.id
-        return entry, self._witness(subscription, statistic)
+        return entry
 
     def again(self, older_by: float) -> dict[str, list[dict[str, Any]]]:
         """Return the last value of every statistic, older by some seconds; by HTTP session."""
         found: dict[str, list[dict[str, Any]]] = {}
         for subscription in self._open.values():
             for statistic in subscription.statistics.values():
-                entry, _ = self._update(subscription, statistic)
+                entry = self._update(subscription, statistic)
                 if "timestamp" in entry:
                     entry["timestamp"] -= int(older_by * 1000)
                 found.setdefault(subscription.session, []).append(entry)

@@ -2,15 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
 
 from exporter.clock import Clock
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.settings import Settings
-
-# Subscription and statistic id, object type and id, name or definition, value, floor instant.
-Witness = tuple[str, str, str, str, Any, Any, float]
-Emitted = Callable[[str, str, str, str, Any, Any, float], None]
 
 
 @dataclass(eq=False)
@@ -31,14 +26,8 @@ class Tenant:
     hang_seconds: float = 600.0
     clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
     date_header: bool = False  # also tell that clock's time; a server in front may do so already
-    emitted: Emitted | None = None  # called for every value that leaves
 
     def move(self) -> None:
         """Let the floor catch up with the time."""
         if self.tick is not None:
             self.tick()
-
-    def emit(self, witness: Witness) -> None:
-        """Tell whoever listens that a value leaves."""
-        if self.emitted is not None:
-            self.emitted(*witness)

@@ -31,7 +31,6 @@ class Credentials:
 class Token:
     """What a token stands for, and until when by the monotonic clock."""
 
-    grant: str
     user: str
     expires: float
 
@@ -118,7 +117,7 @@ class Tokens:
             answer["refresh_token"] = self._uuid()
             self._refresh[str(answer["refresh_token"])] = user
         expires = self._clock.monotonic() + settings.token_seconds
-        self._live[str(answer["access_token"])] = Token(grant, user, expires)
+        self._live[str(answer["access_token"])] = Token(user, expires)
         while len(self._live) > _TOKENS:
             del self._live[next(iter(self._live))]
         while len(self._refresh) > _TOKENS:

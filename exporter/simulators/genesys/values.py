@@ -8,16 +8,14 @@ from typing import Any
 from exporter.simulators.genesys.settings import Settings, ValueLayout
 
 
-def encode(
-    value: Any, instant: float, settings: Settings, layout: ValueLayout, *, is_state: bool
-) -> dict[str, Any]:
+def encode(value: Any, instant: float, settings: Settings, *, is_state: bool) -> dict[str, Any]:
     """Return the part of an entry that tells a value of an instant in epoch seconds."""
     stamp = int(instant * 1000)
     if value is None:
         return _nothing(stamp, settings)
     if is_state:
         return {"value": _state(value, stamp, settings), "timestamp": stamp}
-    return {"value": _number(value, stamp, layout), "timestamp": stamp}
+    return {"value": _number(value, stamp, settings.value), "timestamp": stamp}
 
 
 def _nothing(stamp: int, settings: Settings) -> dict[str, Any]:
