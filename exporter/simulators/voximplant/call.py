@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exporter.simulators.floor.figures import NOT_READY, Agent, Contact, Queue
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.voximplant.account import Account
+from exporter.simulators.voximplant.account import CUSTOM_STATUSES, Account
 from exporter.simulators.voximplant.wire import Parameters, RefusalError, invalid
 
 _SQ_QUEUE_IDS = 10_000  # between the ids of a queue in ACD v1 and in SmartQueue
@@ -97,7 +97,7 @@ class Call:
     def sq_status(self, agent: Agent) -> str:
         """Return an agent's status in SmartQueue, where a reason may be a status."""
         reason = agent.reason if agent.state == NOT_READY else None
-        own = self.account.custom_statuses.get(reason or "")
+        own = CUSTOM_STATUSES.get(reason or "")
         return own or self.account.sq_statuses[agent.state]
 
     def serving(self, queue: Queue) -> list[Agent]:

@@ -50,11 +50,11 @@ class Reset(Response):
         raise httpx.RemoteProtocolError("peer closed connection without sending complete body")
 
 
-def page(status: int, headers: dict[str, str] | None = None) -> HTMLResponse:
+def page(status: int) -> HTMLResponse:
     """Return a page as a web server in front of the platform draws it, never JSON."""
     title = f"{status} {_TITLES.get(status, 'Error')}"
     html = (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
         f"<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
     )
-    return HTMLResponse(html, status, headers)
+    return HTMLResponse(html, status)

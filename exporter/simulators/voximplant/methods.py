@@ -47,12 +47,12 @@ class Method:
             return unpublished is None or bool(roles & unpublished)
         return self.roles == _ANY or bool(roles & self.roles)
 
-    def check(self, parameters: Parameters, *, refuse_unknown: bool) -> None:
+    def check(self, parameters: Parameters) -> None:
         """Refuse parameters that are missing, empty, exclusive or unknown."""
         values = parameters.values
         known = {*_ALWAYS, *self.required, *self.optional, *self.either}
         for name, value in values.items():
-            if name not in known and refuse_unknown:
+            if name not in known:
                 raise RefusalError(492, name)
             if not value:
                 raise RefusalError(134) if name in self.required else RefusalError(485, name)
@@ -124,29 +124,8 @@ METHODS: Mapping[str, Method] = {
         either=_APPLICATION,
         optional=(*_SQ_QUEUE, "sq_queue_name_template", "with_agentcount", *_PAGE),
     ),
-    "SQ_GetAgents": Method(
-        smart_queue.sq_get_agents,
-        _UNPUBLISHED,
-        either=_APPLICATION,
-        optional=(
-            *(*_SQ_QUEUE, "user_id", "user_name_template", "sq_statuses", "handle_calls"),
-            *("with_sq_skills", "with_sq_queues", "with_sq_statuses", *_PAGE),
-        ),
-    ),
-    "SQ_GetAgentCustomStatusMapping": Method(
-        smart_queue.sq_get_agent_custom_status_mapping,
-        _UNPUBLISHED,
-        optional=_APPLICATION,
-    ),
     "GetSmartQueueRealtimeMetrics": Method(
         reports.get_smart_queue_realtime_metrics,
-        _UNPUBLISHED,
-        required=("report_type",),
-        either=_APPLICATION,
-        optional=_REPORT_OPTIONS,
-    ),
-    "GetSmartQueueDayHistory": Method(
-        reports.get_smart_queue_day_history,
         _UNPUBLISHED,
         required=("report_type",),
         either=_APPLICATION,
@@ -164,7 +143,4 @@ METHODS: Mapping[str, Method] = {
         optional=("output", "encoding", "delimiter", *_PAGE),
     ),
     "GetAccountInfo": Method(business.get_account_info, _ANY, optional=("return_live_balance",)),
-    "GetSipRegistrations": Method(
-        business.get_sip_registrations, _UNPUBLISHED, optional=("successful", *_PAGE)
-    ),
 }

@@ -1,4 +1,4 @@
-"""SmartQueue's reports: GetSmartQueueRealtimeMetrics and GetSmartQueueDayHistory.
+"""SmartQueue's reports: GetSmartQueueRealtimeMetrics.
 
 Report names, defaults and limits are from the types of the vendor's own clients. What the floor
 does not know is zero. Neither the unit of times nor the scale of rates is told anywhere.
@@ -24,6 +24,7 @@ from exporter.simulators.voximplant.smart_queue import channel
 from exporter.simulators.voximplant.windows import DAY, Share, Span, local_midnight
 from exporter.simulators.voximplant.wire import RefusalError, invalid, written
 
+_HALF_HOUR = 1800
 _MOST_IDS = 5
 _MOST_BUCKETS = 1500
 _DURATION = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
@@ -36,7 +37,6 @@ _BUSY = (RINGING, ON_CONTACT, ON_HOLD, AFTER_CONTACT_WORK)
 class Figures:
     """What a report is made of: one queue or none, agents, and the part of the day."""
 
-    call: Call
     queue: Queue | None
     agents: Sequence[Agent]
     share: Share
@@ -59,13 +59,12 @@ class Figures:
         return sum(self.share.of(getattr(agent.day, name)) for agent in self.agents)
 
     def time(self, seconds: float, number: int = 1) -> float:
-        """Return a time, or the mean of several, in the unit of this platform."""
-        factor = 1000 if self.call.account.report_time_unit == "ms" else 1
-        return round(factor * seconds / number, 3) if number else 0
+        """Return a time, or the mean of several, in seconds."""
+        return round(seconds / number, 3) if number else 0
 
     def rate(self, part: float, whole: float) -> float:
-        """Return a share in the scale of this platform."""
-        return round(self.call.account.report_rate_scale * part / whole, 4) if whole else 0
+        """Return a share in percent."""
+        return round(100 * part / whole, 4) if whole else 0
 
     def handled(self) -> int:
         """Return the contacts handled: of the queue if there is one, else of the agents."""
@@ -185,16 +184,7 @@ REPORTS: Mapping[str, Report] = {**_QUEUE_REPORTS, **_AGENT_REPORTS}
 
 
 def get_smart_queue_realtime_metrics(call: Call) -> dict[str, Any]:
-    """Return reports of the last half hour, or of a window of at most a day."""
-    return _reports(call, 1800, DAY)
-
-
-def get_smart_queue_day_history(call: Call) -> dict[str, Any]:
-    """Return reports of the last day, or of a window in the last two."""
-    return _reports(call, DAY, 2 * DAY)
-
-
-def _reports(call: Call, step: int, reach: int) -> dict[str, Any]:
+    """Return reports of the last half hour, or of a window in the last day."""
     zone = call.zone()
     names = call.parameters.words("report_type", REPORTS)
     assert names is not None, "report_type is required"
@@ -205,10 +195,10 @@ def _reports(call: Call, step: int, reach: int) -> dict[str, Any]:
     groups = _groups(call, names)
     start, end = (call.parameters.instant(name, zone) for name in ("from_date", "to_date"))
     end = call.now if end is None or end > call.now - 1.0 else end
-    start = end - step if start is None else start
-    if start > end or start < call.now - reach - 1.0:
+    start = end - _HALF_HOUR if start is None else start
+    if start > end or start < call.now - DAY - 1.0:
         raise RefusalError(123)
-    spans = _cut(Span(start, end), _interval(call, step))
+    spans = _cut(Span(start, end), _interval(call))
     midnight = local_midnight(call.floor)
     result = []
     for name in names:
@@ -217,7 +207,7 @@ def _reports(call: Call, step: int, reach: int) -> dict[str, Any]:
         for labels, queue, agents in groups:
             values = []
             for span in spans:
-                figures = Figures(call, queue, agents, Share(midnight, call.now, [span]))
+                figures = Figures(queue, agents, Share(midnight, call.now, [span]))
                 value = report(figures)
                 if value or not call.parameters.flag("omit_empty"):
                     dates = [written(instant, zone) for instant in span]
@@ -264,11 +254,11 @@ def _groups(
     ]
 
 
-def _interval(call: Call, default: int) -> int:
+def _interval(call: Call) -> int:
     """Return the length of a bucket, which is written like a date: a day is 0000-00-01 00:00:00."""
     text = call.parameters.text("interval")
     if text is None:
-        return default
+        return _HALF_HOUR
     found = _DURATION.fullmatch(text)
     seconds = (
         0

@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 from exporter.simulators.floor.figures import LOGGED_OUT, ON_CONTACT, ON_HOLD, Agent, Contact, Queue
 from exporter.simulators.voximplant.call import Call, callerid, person, sq_queue_id
-from exporter.simulators.voximplant.wire import RefusalError, invalid, written
+from exporter.simulators.voximplant.wire import written
 
 _SINCE = "2024-02-01 08:00:00"
-_FILTERED = ("OFFLINE", "ONLINE", "READY", "IN_SERVICE", "AFTER_SERVICE", "DND")
 
 
 def channel(queue: Queue) -> str:
@@ -108,66 +107,3 @@ def _queue(call: Call, queue: Queue) -> dict[str, Any]:
     if call.parameters.flag("with_agentcount"):
         row["agentcount"] = len(call.serving(queue))
     return row
-
-
-def sq_get_agents(call: Call) -> dict[str, Any]:
-    """Return all agents of an application, those who are not there too."""
-    parameters, zone = call.parameters, call.zone()
-    handles_calls = parameters.given_flag("handle_calls")
-    if handles_calls is None and call.account.handle_calls_required:
-        raise RefusalError(485, "handle_calls")
-    chosen = {queue.name for queue in call.picked_sq_queues(required=False)}
-    narrowed = not parameters.values.keys().isdisjoint(("sq_queue_id", "sq_queue_name"))
-    here = call.application() == call.main_application
-    numbers = parameters.ids("user_id", call.users, allow_all=False)
-    statuses = _wanted_statuses(parameters.text("sq_statuses"))
-    rows = [
-        _agent(call, agent, zone)
-        for agent in call.users.values()
-        if here
-        and handles_calls is not False
-        and (numbers is None or agent.id in numbers)
-        and (not narrowed or not chosen.isdisjoint(agent.queues))
-        and (statuses is None or call.sq_status(agent) in statuses)
-        and (parameters.text("user_name_template") or "") in agent.username
-    ]
-    page, _ = parameters.page(rows)
-    return {"result": page}
-
-
-def _wanted_statuses(text: str | None) -> set[str] | None:
-    """Return the status names in a filter, which is JSON in a parameter."""
-    if text is None:
-        return None
-    try:
-        names = {each["sq_status_name"] for each in json.loads(text)}
-    except (ValueError, TypeError, KeyError):
-        raise invalid("sq_statuses") from None
-    if not names <= set(_FILTERED):
-        raise invalid("sq_statuses")
-    return names
-
-
-def _agent(call: Call, agent: Agent, zone: ZoneInfo) -> dict[str, Any]:
-    row = {**person(agent), "max_simultaneous_conversations": 1}
-    if call.parameters.flag("with_sq_statuses"):
-        row["sq_statuses"] = _statuses(call, agent, zone)
-    if call.parameters.flag("with_sq_queues"):
-        row["sq_queues"] = [
-            {"sq_queue_id": number, "sq_queue_name": queue.name}
-            for number, queue in call.sq_queues.items()
-            if queue.name in agent.queues
-        ]
-    if call.parameters.flag("with_sq_skills"):
-        row["sq_skills"] = []
-    return row
-
-
-def sq_get_agent_custom_status_mapping(call: Call) -> Any:
-    """Return what the custom statuses are called in this application."""
-    call.application(required=False)
-    mapping = [
-        {"sq_status_name": word, "custom_status_name": name}
-        for name, word in call.account.custom_statuses.items()
-    ]
-    return mapping if call.account.mapping_shape == "array" else {"result": mapping}

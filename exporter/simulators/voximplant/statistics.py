@@ -233,7 +233,7 @@ def _keys(call: Call, known: Sequence[str]) -> dict[str, str]:
 
 
 def _buckets(call: Call) -> list[Bucket]:
-    span = window(call.parameters, call.now, call.account.date_range_days)
+    span = window(call.parameters, call.now)
     aggregation = call.parameters.choice("aggregation", AGGREGATIONS, "none")
     return buckets(span, aggregation, call.account.first_hour)
 

@@ -57,7 +57,7 @@ def credentials(email: str, account_id: int, key_id: str, private: RSAPrivateKey
     }
 
 
-def authenticate(header: str | None, key: Key, now: float, tolerance: float) -> int:
+def authenticate(header: str | None, key: Key, now: float) -> int:
     """Return the account that a token speaks for, or refuse it."""
     if not header:
         raise RefusalError(100)
@@ -67,7 +67,7 @@ def authenticate(header: str | None, key: Key, now: float, tolerance: float) -> 
     claims = _read(token, key)
     if claims.expires - claims.issued > _LIFETIME:
         raise RefusalError(454)
-    if claims.issued > now + tolerance:
+    if claims.issued > now:
         raise RefusalError(455)
     if claims.expires <= now:
         raise RefusalError(456)

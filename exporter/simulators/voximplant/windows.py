@@ -18,6 +18,7 @@ from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.wire import Parameters, RefusalError
 
 HOUR, DAY = 3600, 86_400
+_MOST_DAYS = 31  # of a window; the platform tells its own limit in the text of error 569 only
 AGGREGATIONS = ("none", "day", "hour_of_day", "hour")
 _INSTANT = 1e-6  # what adding floats may leave over
 
@@ -51,15 +52,15 @@ def local_midnight(floor: Floor) -> float:
     return datetime.combine(today, time(), zone).timestamp()
 
 
-def window(parameters: Parameters, now: float, limit_days: int) -> Span:
+def window(parameters: Parameters, now: float) -> Span:
     """Return the window asked for; it ends now at the latest, a second begun counts as over."""
     start, end = parameters.instant("from_date"), parameters.instant("to_date")
     assert start is not None, "from_date is required"
     end = now if end is None else end
     if start > end:
         raise RefusalError(123)
-    if end - start > limit_days * DAY:
-        raise RefusalError(569, limit_days)
+    if end - start > _MOST_DAYS * DAY:
+        raise RefusalError(569, _MOST_DAYS)
     end = now if end > now - 1.0 else end
     return Span(min(start, end), end)
 

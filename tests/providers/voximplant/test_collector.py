@@ -48,8 +48,6 @@ UNCERTAIN: dict[str, tuple[Any, ...]] = {
     "default_report": (None, ("AC",)),
     "auth_status": (200, 401),
     "role_code": (104, 100),
-    "handle_calls_required": (False, True),
-    "mapping_shape": ("array", "result"),
     "date_header": (False, True),
     "open_stay": (True, False),
     "throttle": ("340", "429"),
