@@ -23,7 +23,8 @@ from exporter.simulators.floor.floor import Floor
 from exporter.web.config import WebWatch
 from exporter.web.middleware import Paths
 from exporter.web.sockets import Address, listen_all
-from support.five9 import GENEROUS, MIDNIGHT
+from support.clock import MIDNIGHT
+from support.five9 import GENEROUS
 
 pytestmark = pytest.mark.anyio
 SECRET = "planted-hunter2"

@@ -34,7 +34,7 @@ from exporter.providers.five9.tables import ACD_STATUS
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web import config as webconfig
 from support.damage import Damage, Damaged, bytes_cut, figure_spoiled, value_changed
-from support.visits import NAMES, World
+from support.platforms import NAMES, PLATFORMS, platform
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(7200)]
 SLOWEST = timedelta(seconds=10)  # for one example; a usual one takes a hundredth of it
@@ -80,8 +80,7 @@ def visited(provider: str, at: int, damage: Damage) -> Figures:
     """
 
     async def main() -> Figures:
-        options: dict[str, Any] = {"smartqueue": {}} if provider == "voximplant" else {}
-        world = World(provider, agents="name", **options)
+        world = platform(provider, agents="name", **PLATFORMS[provider].everything)
         world.simulator.tick = None
         transport = Damaged(world.simulator.app, at, damage)
         telemetry = AccountTelemetry(Telemetry(), provider, "acme")

@@ -20,8 +20,8 @@ from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web import config as webconfig
 from support.certificates import Authority
 from support.damage import Damaged
+from support.platforms import NAMES, Platform, platform
 from support.servers import busy, listening
-from support.visits import NAMES, World
 
 pytestmark = pytest.mark.anyio
 SMALL = 1 << 20
@@ -102,10 +102,10 @@ BODIES = [
 async def test_hostile_bodies(provider: str, body: Any) -> None:
     """A body of great depth, of endless digits or of an odd encoding costs its own feed only."""
     for at in range(ANSWERS):
-        world = World(provider)
+        world = platform(provider)
         world.simulator.tick = None
 
-        def client(_: Any, __: Path, at: int = at, world: World = world) -> httpx.AsyncClient:
+        def client(_: Any, __: Path, at: int = at, world: Platform = world) -> httpx.AsyncClient:
             return httpx.AsyncClient(transport=Damaged(world.simulator.app, at, body))
 
         lines, _ = await Enquiries(Config((world.account,), Path()), world.clock, client).check()
@@ -118,9 +118,9 @@ async def test_external_entities(tmp_path: Path) -> None:
     file.write_text(SECRET)
     refused = 0
     for at in range(ANSWERS):
-        world = World("five9", agents="name")
+        world = platform("five9", agents="name")
 
-        def client(_: Any, __: Path, at: int = at, world: World = world) -> httpx.AsyncClient:
+        def client(_: Any, __: Path, at: int = at, world: Platform = world) -> httpx.AsyncClient:
             return httpx.AsyncClient(transport=Damaged(world.simulator.app, at, with_entity(file)))
 
         enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
@@ -145,7 +145,7 @@ async def test_redirects_are_never_followed(provider: str, status: int) -> None:
         asked.add(request.url.host)
         return httpx.Response(status, headers={"location": "https://elsewhere.example/"})
 
-    world = World(provider)
+    world = platform(provider)
 
     def client(_: Any, __: Path) -> httpx.AsyncClient:
         made = transport.open_client(transport.Tls(), None)
@@ -178,7 +178,7 @@ async def test_certificates_are_verified(
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
     async with listening(busy, context) as port:
-        world = World("five9", base_url=f"https://127.0.0.1:{port}", tls=tls)
+        world = platform("five9", base_url=f"https://127.0.0.1:{port}", tls=tls)
         lines, _ = await Enquiries(Config((world.account,), tmp_path), world.clock).check()
 
     assert f"sign-in: failed ({reason})" in "\n".join(lines)

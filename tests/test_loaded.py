@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.providers import MODELS, PROVIDERS
-from support.visits import World
+from support.platforms import platform
 
 # Large libraries, and the platforms that need one; the last ones are for tests and the demo.
 LIBRARIES = {
@@ -40,7 +40,7 @@ def test_only_what_is_configured_is_loaded(tmp_path: Path, providers: list[str])
     """Platforms without an account, and their libraries, are not in the process."""
     file = tmp_path / "exporter.yml"
     accounts = [
-        {**World(each).options, "name": each, "base_url": "http://127.0.0.1:9"}
+        {**platform(each).options, "name": each, "base_url": "http://127.0.0.1:9"}
         for each in providers
     ]
     file.write_text(json.dumps({"accounts": accounts}))

@@ -10,13 +10,10 @@ import pytest
 from exporter.app import App
 from exporter.config.load import Config
 from exporter.providers import MODELS
-from support.visits import NAMES, World
+from support.platforms import NAMES, PLATFORMS, platform
 
 pytestmark = pytest.mark.anyio
 MODES = ("aggregate", "hashed", "id", "name")
-HAVE_CALLERS = ("brightpattern", "voximplant")  # the others' answers name none
-HAVE_NAMES = ("brightpattern", "five9", "voximplant")  # Genesys has ids alone
-TOLD_ANYWAY = ("five9", "voximplant")  # Bright Pattern is not asked for what is not shown
 _CALLER = re.compile(r"(?:callerid|customer|phone)\W+(\d{6,})", re.IGNORECASE)
 
 
@@ -27,9 +24,7 @@ class Watched:
         options: dict[str, Any] = {"agents": agents}
         if agents == "hashed":
             options["agents_key"] = "a key that nobody knows"
-        if provider == "voximplant":
-            options |= {"smartqueue": {}, "call_list_details": True}
-        self.world = World(provider, **options)
+        self.world = platform(provider, **PLATFORMS[provider].everything, **options)
         for queue in self.world.floor.queues:
             self.world.floor.surge(queue, 10)
         self.wire = ""
@@ -66,7 +61,7 @@ async def test_no_caller_is_on_the_page(provider: str, agents: str) -> None:
     page = await watched.page()
     callers = watched.callers()
 
-    assert bool(callers) == (provider in HAVE_CALLERS)
+    assert bool(callers) == watched.world.names_callers
     assert f'contactcenter_up{{account="acme",provider="{provider}"}} 1.0' in page
     assert [each for each in callers if each in page] == []
 
@@ -82,11 +77,11 @@ async def test_agents_are_shown_as_the_account_says(provider: str, agents: str) 
     names = {each.name for each in people}
     logins = {each.username for each in people}
 
-    if agents == "name" and provider in HAVE_NAMES:
+    if agents == "name" and watched.world.names_agents:
         assert any(each in page for each in names)
     else:
         assert [each for each in names if each in page] == []
-        assert any(each in watched.wire for each in names) == (provider in TOLD_ANYWAY)
+        assert any(each in watched.wire for each in names) == watched.world.names_unasked
     if agents in ("aggregate", "hashed"):
         assert [each for each in logins if each in page] == []
     labelled = re.findall(r'[{,]agent="([^"]*)"', page)

@@ -21,7 +21,8 @@ from exporter.providers import MODELS
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
 from exporter.web.sockets import Address
-from support.five9 import GENEROUS, MIDNIGHT
+from support.clock import MIDNIGHT
+from support.five9 import GENEROUS
 
 pytestmark = pytest.mark.anyio
 SECRET = "planted-hunter2"

@@ -26,10 +26,10 @@ from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web.config import WebFile, WebWatch
 from exporter.web.config import load as load_web
 from support.certificates import Authority
-from support.five9 import VirtualClock
+from support.clock import MORNING, VirtualClock
 from support.planted import WAYS, Planted, leaks, secret_fields, secrets_in
+from support.platforms import NAMES, PLATFORMS
 from support.servers import listening
-from support.visits import MORNING, NAMES, World
 
 pytestmark = pytest.mark.anyio
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -88,7 +88,7 @@ def test_every_secret_field_is_planted(tmp_path: Path, provider: str) -> None:
     assert set(found) == set(secret_fields(MODELS[provider]))
     assert all(len(secret) >= 8 for secret in found.values())
     texts = {secret.strip() for secret in found.values()}
-    assert len(texts) == len(found) - (provider == "voximplant"), "it has one key in two places"
+    assert len(texts) == len(found) - PLATFORMS[provider].twice
 
 
 def test_the_providers_are_all() -> None:
@@ -147,13 +147,7 @@ async def test_reports(tmp_path: Path, provider: str, way: str, log: io.StringIO
 @pytest.mark.parametrize("provider", NAMES)
 async def test_wrong_credentials(tmp_path: Path, provider: str, log: io.StringIO) -> None:
     """What the platform did not accept is on no page, in no report and in no log."""
-    wrong = {"private_key": World("voximplant").options["private_key"]}
-    if provider == "voximplant":
-        wrong["key_id"] = "planted-wrong-key"
-    else:
-        wrong = dict.fromkeys(("password", "api_secret"), "planted-wrong-secret")
-        wrong = {each: wrong[each] for each in wrong if each in MODELS[provider].model_fields}
-    planted = Planted(tmp_path, provider, "inline", **wrong)
+    planted = Planted(tmp_path, provider, "inline", **PLATFORMS[provider].wrong)
     clients = planted.client
     text = await pages(App(planted.config, clock=planted.world.clock, clients=clients))
     lines, well = await Enquiries(planted.config, planted.world.clock, clients).check()

@@ -32,7 +32,8 @@ from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
 from exporter.web.server import Server
 from exporter.web.sockets import Address
-from support.five9 import GENEROUS, MIDNIGHT
+from support.clock import MIDNIGHT
+from support.five9 import GENEROUS
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(600)]
 SPEED = 20.0

@@ -12,7 +12,8 @@ import pytest
 
 from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
 from exporter.exposition.encoding import Format
-from support.five9 import MIDNIGHT, Centre
+from support.clock import MIDNIGHT
+from support.five9 import Centre
 from support.prometheus import free_port, program, query
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "demo.prom"
@@ -105,7 +106,7 @@ async def golden_page() -> str:
     )
     centre = Centre(start=start, agents="name", objectives=objectives)
     async with centre.running(until=start + 300):
-        page = centre.store.page(centre.clock.now, centre.telemetry.chapters())
+        page = centre.store.page(centre.clock.monotonic(), centre.telemetry.chapters())
         text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
     return "".join(f"{line}\n" for line in text.splitlines() if not VOLATILE.match(line))
 

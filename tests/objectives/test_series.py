@@ -24,7 +24,8 @@ from exporter.objectives.model import Objectives
 from exporter.objectives.series import Unmatched, apply
 from exporter.simulators.floor.floor import Floor
 from exporter.telemetry import Telemetry
-from support.five9 import MIDNIGHT, Centre
+from support.clock import MIDNIGHT
+from support.five9 import Centre
 
 NOON = 1_772_452_800.0  # 2026-03-02 12:00 UTC, a Monday
 BASE = {"provider": "five9", "account": "acme", "site": 'B "1"'}
@@ -445,10 +446,10 @@ async def test_objectives_follow_the_platform() -> None:
         page = centre.page()
         assert {dict(pairs)["campaign"] for name, pairs in page
                 if name == f.CAMPAIGN_ABANDONED_LIMIT.name} == set(floor.campaigns)  # fmt: skip
-        assert centre.store.unmatched(centre.clock.now) == []
+        assert centre.store.unmatched(centre.clock.monotonic()) == []
         centre.store.set_objectives(objectives(limit("nobody", 1)))
         assert not [name for name, _ in centre.page() if name == f.QUEUE_WAITING_LIMIT.name]
-        assert [each.place for each in centre.store.unmatched(centre.clock.now) or ()] == [
+        assert [each.place for each in centre.store.unmatched(centre.clock.monotonic()) or ()] == [
             "queues[0]"
         ]
 

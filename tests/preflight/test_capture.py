@@ -14,40 +14,27 @@ from exporter.preflight import capture
 from exporter.preflight.capture import new_file
 from exporter.providers import MODELS
 from exporter.simulators.floor import cast
+from support.platforms import NAMES, PLATFORMS, Platform, platform, shape
 from support.replay import Replay
-from support.visits import NAMES, World, shape
 
 pytestmark = pytest.mark.anyio
 
 
-async def captured(world: World) -> dict[str, Any]:
+async def captured(world: Platform) -> dict[str, Any]:
     document, lines = await world.enquiries.capture("acme")
     assert lines[0] == f"acme ({world.provider}): signed in"
     found: dict[str, Any] = json.loads(document)
     return found
 
 
-def replaying(world: World, document: dict[str, Any]) -> Any:
+def replaying(world: Platform, document: dict[str, Any]) -> Any:
     """Return the account that a maintainer would read the recording with."""
-    strangers = {
-        "five9": {"username": "x", "password": "x"},
-        "brightpattern": {"username": "x", "api_secret": "x", "base_url": "http://127.0.0.1:1"},
-        "voximplant": {
-            name: world.options[name]
-            for name in ("account_id", "key_id", "private_key")
-            if world.provider == "voximplant"
-        },
-        "genesys": {
-            "base_url": "http://127.0.0.1:1",
-            **dict.fromkeys(("client_id", "client_secret", "username", "password"), "x"),
-        },
-    }
     settings = {name: value for name, value in document["settings"].items() if name != "feeds"}
     feeds = {name: {} for name in document["settings"].get("feeds", {})}
     options = {
         "name": "replayed",
         "provider": world.provider,
-        **strangers[world.provider],
+        **world.stranger_options(),
         **settings,
         **({"feeds": feeds} if feeds else {}),
     }
@@ -60,16 +47,14 @@ def replaying(world: World, document: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("provider", NAMES)
 async def test_replay(provider: str, agents: str) -> None:
     """What was captured gives the same families and counts when it is read again."""
-    options: dict[str, Any] = {"agents": agents}
-    if provider == "voximplant":
-        options["smartqueue"] = {"reports": ["count_handled_calls", "service_level"]}
-    world = World(provider, **options)
+    options = {**PLATFORMS[provider].everything, "agents": agents}
+    world = platform(provider, **options)
     document = await captured(world)
-    again = World(provider, **options)
+    again = platform(provider, **options)
     wanted = await shape(again.account, httpx.ASGITransport(again.simulator.app), again.clock)
 
     replay = Replay(document)
-    found = await shape(replaying(world, document), replay, World(provider).clock)
+    found = await shape(replaying(world, document), replay, platform(provider).clock)
 
     assert found == wanted
     assert sum(wanted.values()) > 10
@@ -85,14 +70,11 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cast, name, tuple(f"Planted{name}{at}" for at in range(12)))
 
 
-def secrets(world: World) -> set[str]:
+def secrets(world: Platform) -> set[str]:
     """Return the secrets of an account, and who reads what."""
-    named = ("username", "password", "api_secret", "api_key", "client_secret", "private_key")
-    also = ("client_id", "tenant_url", "account_id", "key_id")
-    found = {str(world.options[name]) for name in (*named, *also) if name in world.options}
-    if world.provider == "voximplant":
-        found |= {*world.simulator.secrets.values(), "BEGIN PRIVATE"}
-    return {*found, "127.0.0.1"}
+    names = ("username", "client_id", "tenant_url", "account_id", "key_id")
+    identities = {str(world.options[name]) for name in names if name in world.options}
+    return {*world.secrets(), *identities, "127.0.0.1"}
 
 
 @pytest.mark.usefixtures("marked")
@@ -102,7 +84,7 @@ async def test_nobody_is_in_it(
     provider: str, agents: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No secret, login, host, person, caller, queue, campaign or team is in a recording."""
-    world = World(provider, agents=agents)
+    world = platform(provider, agents=agents)
     with caplog.at_level(logging.DEBUG):
         document, lines = await world.enquiries.capture("acme")
     text = document.decode()
@@ -116,7 +98,7 @@ async def test_nobody_is_in_it(
 @pytest.mark.usefixtures("marked")
 async def test_smartqueue_hides_its_customers() -> None:
     """Neither the callers of SmartQueue's tasks nor what was noted of them is in a recording."""
-    world = World("voximplant", smartqueue={})
+    world = platform("voximplant", smartqueue={})
     world.floor.surge(next(iter(world.floor.queues)), 30)
     answer = json.dumps(
         world.simulator.answer("GetSQState", application_id="5001", sq_queue_id="all")
@@ -131,7 +113,7 @@ async def test_smartqueue_hides_its_customers() -> None:
 
 async def test_figures_and_the_vendors_words_stay() -> None:
     """Headers, states, permissions and figures are in a recording as they came."""
-    world = World("five9", agents="name")
+    world = platform("five9", agents="name")
     _, rows = world.simulator.rows("ACDStatus")
     text = json.dumps(await captured(world))
 
@@ -142,7 +124,7 @@ async def test_figures_and_the_vendors_words_stay() -> None:
 
 async def test_the_same_name_is_the_same_everywhere() -> None:
     """A replaced name is replaced by the same everywhere, so that tables still fit together."""
-    document = await captured(World("brightpattern"))
+    document = await captured(platform("brightpattern"))
     listed = next(
         x for x in document["exchanges"] if x["operation"] == "GET /statsapi/cfg/services"
     )
@@ -160,7 +142,7 @@ async def test_the_same_name_is_the_same_everywhere() -> None:
 
 async def test_dispositions_that_nobody_listed_are_hidden() -> None:
     """Where Five9 does not list the dispositions, no unknown header is taken for the vendor's."""
-    world = World("five9")
+    world = platform("five9")
     world.simulator.fail_next("fault:Server", operation="getDispositionsNames")
     disposition = world.floor.dispositions[0]
     document = await captured(world)
@@ -172,7 +154,7 @@ async def test_settings_name_nobody() -> None:
     """Patterns, labels and limits to persons stay at home; how agents are shown is told."""
     patterns = {"queues": ["Sales*"], "agents": ["jane*"]}
     labels = {"site": "hidden-site"}
-    world = World("five9", include=patterns, labels=labels, agents="name", long_poll="3s")
+    world = platform("five9", include=patterns, labels=labels, agents="name", long_poll="3s")
     settings = (await captured(world))["settings"]
 
     assert settings["agents"] == "name"
@@ -184,7 +166,7 @@ async def test_settings_name_nobody() -> None:
 
 async def test_what_is_no_answer_is_in_it_too() -> None:
     """A page of a proxy is told by its size only, a broken connection by having no answer."""
-    world = World("five9")
+    world = platform("five9")
     world.simulator.fail_next("html502", operation="getStatistics")
     world.simulator.fail_next("reset", operation="getUserLimits")
     document = await captured(world)
@@ -200,7 +182,7 @@ async def test_what_is_no_answer_is_in_it_too() -> None:
 async def test_a_recording_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past its limit a recording lists what was asked, and holds no more bodies."""
     monkeypatch.setattr(capture, "_MOST", 20_000)
-    document = await captured(World("five9"))
+    document = await captured(platform("five9"))
     last = document["exchanges"][-1]
 
     assert last["operation"] == "closeSession"

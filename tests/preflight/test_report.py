@@ -29,9 +29,9 @@ from exporter.preflight.report import against
 from exporter.preflight.session import Visit, survey
 from exporter.providers.brightpattern.directory import Directory, Entry
 from exporter.providers.brightpattern.preflight import look
+from support.clock import MORNING, LoopClock, run
 from support.five9 import LIMITS_OF_2015
-from support.virtual import LoopClock, run
-from support.visits import MORNING, NAMES, World
+from support.platforms import NAMES, PLATFORMS, platform
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ def lines_with(text: str, mark: str) -> list[str]:
 @pytest.mark.parametrize("provider", NAMES)
 async def test_nothing_is_missing(provider: str) -> None:
     """Where everything is granted the check says so, counts objects, and passes."""
-    text, well = await World(provider).check()
+    text, well = await platform(provider).check()
 
     assert well, text
     assert lines_with(text, "!") == []
@@ -56,34 +56,22 @@ async def test_nothing_is_missing(provider: str) -> None:
 @pytest.mark.parametrize("provider", NAMES)
 async def test_nothing_is_left_behind(provider: str) -> None:
     """The check ends its session, subscription or token."""
-    world = World(provider)
+    world = platform(provider)
     await world.check()
-    simulator = world.simulator
 
-    if provider == "five9":
-        assert [r.outcome for r in simulator.log if r.operation == "closeSession"] == ["ok"]
-        assert simulator.log[-1].operation == "closeSession"
-    elif provider == "brightpattern":
-        assert simulator.active_subscriptions == 0
-    elif provider == "genesys":
-        assert left_at(simulator) == ([], [], 0)
-
-
-def left_at(simulator: Any) -> tuple[list[str], list[str], int]:
-    """Return what Genesys still has of us: subscriptions, CometD sessions, tokens."""
-    return simulator.open_subscriptions, simulator.live_sessions, simulator.live_tokens
+    assert not world.left_behind()
 
 
 def test_genesys_that_pushes() -> None:
     """Where Genesys pushes nothing is missing either, and nothing is left behind."""
 
     async def main() -> None:
-        world = World("genesys", clock=LoopClock(MORNING), mode="subscribe")
+        world = platform("genesys", clock=LoopClock(MORNING), mode="subscribe")
         text, well = await world.check()
 
         assert well, text
         assert "statistics: ok, " in text
-        assert left_at(world.simulator) == ([], [], 0)
+        assert not world.left_behind()
         assert any("/meta/subscribe" in each.channels for each in world.simulator.requests)
 
     run(main())
@@ -101,7 +89,7 @@ FIVE9 = {
 @pytest.mark.parametrize("permission", FIVE9)
 async def test_five9_permission(permission: str, style: str) -> None:
     """A permission that is not granted is named with what it costs, and fails the check."""
-    world = World("five9", {"missing_permission": style})
+    world = platform("five9", {"missing_permission": style})
     world.simulator.permissions[permission] = False
     text, well = await world.check()
 
@@ -113,7 +101,7 @@ async def test_five9_permission(permission: str, style: str) -> None:
 
 async def test_five9_limited_on_purpose() -> None:
     """Who names the wanted queues may do without the permission to see all: that is a hint."""
-    world = World("five9", include={"queues": ["Sales"]})
+    world = platform("five9", include={"queues": ["Sales"]})
     world.simulator.permissions["AllSkills"] = False
     text, well = await world.check()
 
@@ -123,7 +111,7 @@ async def test_five9_limited_on_purpose() -> None:
 
 async def test_five9_no_web_services() -> None:
     """Without access to the web services both permissions that open them are named."""
-    world = World("five9")
+    world = platform("five9")
     world.simulator.permissions["CanUseSupervisorSoapApi"] = False
     text, well = await world.check()
 
@@ -135,7 +123,7 @@ async def test_five9_no_web_services() -> None:
 
 async def test_five9_wrong_password() -> None:
     """A rejected password names no permission, and is tried once."""
-    world = World("five9", password="wrong")
+    world = platform("five9", password="wrong")
     text, well = await world.check()
 
     assert not well
@@ -146,7 +134,7 @@ async def test_five9_wrong_password() -> None:
 
 async def test_five9_without_the_account_feed() -> None:
     """Permissions and licences are asked for where no feed reads them."""
-    world = World("five9", feeds={"account": False})
+    world = platform("five9", feeds={"account": False})
     world.simulator.permissions["Campaigns"] = False
     text, _ = await world.check()
 
@@ -157,8 +145,8 @@ async def test_five9_without_the_account_feed() -> None:
 async def test_five9_only_what_is_wanted() -> None:
     """A permission that no wanted feed needs is not asked for."""
     feeds = ("ACDStatus", "AgentState", "account")
-    off = {name: False for name in World("five9").account.wanted_feeds() if name not in feeds}
-    world = World("five9", feeds=off)
+    off = {name: False for name in platform("five9").account.wanted_feeds() if name not in feeds}
+    world = platform("five9", feeds=off)
     world.simulator.permissions["Campaigns"] = False
     text, well = await world.check()
 
@@ -182,7 +170,7 @@ BRIGHTPATTERN = [
 @pytest.mark.parametrize(("switches", "name"), BRIGHTPATTERN)
 async def test_brightpattern_privilege(switches: dict[str, Any], name: str) -> None:
     """A privilege that refusals or empty grids reveal is named, and fails the check."""
-    text, well = await World("brightpattern", switches).check()
+    text, well = await platform("brightpattern", switches).check()
 
     assert not well
     (line,) = (x for x in lines_with(text, "!") if f"{name}: missing" in x)
@@ -192,7 +180,7 @@ async def test_brightpattern_privilege(switches: dict[str, Any], name: str) -> N
 async def test_brightpattern_no_licence() -> None:
     """No free subscription is told as a matter of licences, not of privileges."""
     switches = {"max_active_subscriptions": 1, "wallboards_open": 1}
-    text, well = await World("brightpattern", switches).check()
+    text, well = await platform("brightpattern", switches).check()
 
     assert not well
     assert "no subscription is free: close a wallboard" in text
@@ -201,8 +189,8 @@ async def test_brightpattern_no_licence() -> None:
 
 async def test_brightpattern_wrong_name() -> None:
     """A configured team that the user does not see is named."""
-    team = next(iter(World("brightpattern").floor.agents.values())).team
-    text, well = await World("brightpattern", teams=[team, "Nobody"]).check()
+    team = next(iter(platform("brightpattern").floor.agents.values())).team
+    text, well = await platform("brightpattern", teams=[team, "Nobody"]).check()
 
     assert not well
     assert "'Nobody' is not seen" in text
@@ -229,7 +217,7 @@ VOXIMPLANT = [
 @pytest.mark.parametrize(("roles", "methods"), VOXIMPLANT)
 async def test_voximplant_role(roles: set[str], methods: set[str], code: int) -> None:
     """Each method that the key may not call is named with the roles that would allow it."""
-    world = World("voximplant", {"roles": frozenset(roles), "role_code": code})
+    world = platform("voximplant", {"roles": frozenset(roles), "role_code": code})
     text, well = await world.check()
 
     assert not well
@@ -242,7 +230,7 @@ async def test_voximplant_details_need_a_role() -> None:
     """A refusal that a feed survives is named all the same."""
     switches = {"roles": frozenset({"Supervisor"})}
     off = {"state": False}
-    text, well = await World("voximplant", switches, call_list_details=True, feeds=off).check()
+    text, well = await platform("voximplant", switches, call_list_details=True, feeds=off).check()
 
     assert not well
     assert "role for GetCallListDetails (Call list manager, Developer, Admin or Owner)" in text
@@ -252,7 +240,7 @@ async def test_voximplant_details_need_a_role() -> None:
 async def test_voximplant_smartqueue() -> None:
     """For methods whose role the vendor does not publish, that is what is said."""
     switches = {"unpublished_roles": frozenset({"Admin"}), "roles": frozenset({"Developer"})}
-    text, well = await World("voximplant", switches, smartqueue={}, applications=[5001]).check()
+    text, well = await platform("voximplant", switches, smartqueue={}, applications=[5001]).check()
 
     assert not well
     assert "role for GetSQState (a role that the vendor does not name" in text
@@ -260,7 +248,7 @@ async def test_voximplant_smartqueue() -> None:
 
 async def test_genesys_may_not_read() -> None:
     """A 403 on statistics is told as the permission that it is."""
-    text, well = await World("genesys", {"may_read": False}).check()
+    text, well = await platform("genesys", {"may_read": False}).check()
 
     assert not well
     assert "permission to read statistics: missing. The platform answers 403" in text
@@ -272,7 +260,7 @@ async def test_genesys_may_not_read() -> None:
 )
 async def test_genesys_api_key(options: dict[str, Any], words: str) -> None:
     """A gateway that refuses before anybody signs in wants another key."""
-    text, well = await World("genesys", **options).check()
+    text, well = await platform("genesys", **options).check()
 
     assert not well
     assert "api_key: missing" in text
@@ -281,7 +269,7 @@ async def test_genesys_api_key(options: dict[str, Any], words: str) -> None:
 
 async def test_genesys_wrong_password() -> None:
     """A login that is not accepted says nothing of the key."""
-    text, well = await World("genesys", password="wrong").check()
+    text, well = await platform("genesys", password="wrong").check()
 
     assert not well
     assert "the login was not accepted" in text
@@ -295,7 +283,7 @@ async def test_genesys_statistics_not_opened() -> None:
         {"type": "GroupAgents", "ids": ["All Agents"]},
         {"type": "Agent", "ids": ["planted-agent"]},
     ]
-    text, well = await World("genesys", objects=objects).check()
+    text, well = await platform("genesys", objects=objects).check()
 
     assert not well
     (line,) = (x for x in lines_with(text, "!") if "statistics not opened: " in x)
@@ -310,7 +298,7 @@ async def test_genesys_statistics_not_opened() -> None:
 
 async def test_over_the_budget() -> None:
     """Intervals that the platform's limits do not allow are named with those that they do."""
-    world = World("five9", {"limits": LIMITS_OF_2015}, feeds={"ACDStatus": {"interval": "2s"}})
+    world = platform("five9", {"limits": LIMITS_OF_2015}, feeds={"ACDStatus": {"interval": "2s"}})
     text, well = await world.check()
 
     assert not well
@@ -318,7 +306,7 @@ async def test_over_the_budget() -> None:
     assert "over the limit" in line
     assert "feeds: {ACDStatus: {interval: " in line
     advised = line.partition("interval: ")[2].partition("s}")[0]
-    again = World(
+    again = platform(
         "five9", {"limits": LIMITS_OF_2015}, feeds={"ACDStatus": {"interval": f"{advised}s"}}
     )
     text, well = await again.check()
@@ -329,10 +317,10 @@ async def test_everything_over_the_budget() -> None:
     """Where one feed alone cannot make up for it, all of them are to be slower."""
     feeds = {
         name: {"interval": "3s"}
-        for name in World("five9").account.wanted_feeds()
+        for name in platform("five9").account.wanted_feeds()
         if name != "account"
     }
-    text, well = await World("five9", {"limits": LIMITS_OF_2015}, feeds=feeds).check()
+    text, well = await platform("five9", {"limits": LIMITS_OF_2015}, feeds=feeds).check()
 
     assert not well
     line = next(x for x in lines_with(text, "!") if "QueryChangedStatistics" in x and "a day" in x)
@@ -342,7 +330,7 @@ async def test_everything_over_the_budget() -> None:
 async def test_limits_of_ones_own() -> None:
     """Limits of the configuration are held against it, and what is used of them is unknown."""
     budget = {"query_changed_statistics": {"hour": 100}}
-    text, well = await World("five9", budget=budget).check()
+    text, well = await platform("five9", budget=budget).check()
 
     assert not well
     (line,) = (x for x in lines_with(text, "!") if "QueryChangedStatistics" in x)
@@ -352,7 +340,7 @@ async def test_limits_of_ones_own() -> None:
 async def test_requests_in_an_hour() -> None:
     """The requests of an hour are those that the schedule makes with these intervals."""
     feeds = {"state": {"interval": "30s"}, "queue_statistics": {"interval": "60s"}}
-    world = World("voximplant", feeds=feeds)
+    world = platform("voximplant", feeds=feeds)
     queues = sum(queue.media == "voice" for queue in world.floor.queues.values())
     text, _ = await world.check()
 
@@ -367,7 +355,7 @@ async def test_requests_in_an_hour() -> None:
 @pytest.mark.parametrize("provider", NAMES)
 async def test_skew(provider: str, ahead: float) -> None:
     """A clock that is two minutes off is named with its direction."""
-    world = World(provider, {"clock_ahead": ahead, "date_header": True})
+    world = platform(provider, {"clock_ahead": ahead, "date_header": True})
     text, _ = await world.check()
 
     (line,) = (x for x in lines_with(text, "?") if "clock" in x)
@@ -377,7 +365,7 @@ async def test_skew(provider: str, ahead: float) -> None:
 @pytest.mark.parametrize("provider", NAMES)
 async def test_no_skew(provider: str) -> None:
     """Clocks that agree are said to."""
-    text, _ = await World(provider, {"date_header": True}).check()
+    text, _ = await platform(provider, {"date_header": True}).check()
 
     assert "clock: agrees with the platform's" in text
 
@@ -433,7 +421,7 @@ async def test_certificate(tmp_path: Path, days: int, mark: str, verified: bool)
     """The days of the platform's own certificate are told; fewer than three weeks are a hint."""
     async with https(tmp_path, days) as (port, ca):
         tls = {"ca_file": str(ca)} if verified else {"insecure_skip_verify": True}
-        world = World("five9", base_url=f"https://localhost:{port}", tls=tls)
+        world = platform("five9", base_url=f"https://localhost:{port}", tls=tls)
 
         def client(account: Any, folder: Path) -> httpx.AsyncClient:
             return open_client(account.transport_tls(folder), None)
@@ -448,7 +436,7 @@ async def test_certificate(tmp_path: Path, days: int, mark: str, verified: bool)
 
 async def test_a_proxy_may_hide_the_certificate() -> None:
     """Behind a proxy the check says that the certificate seen may be the proxy's."""
-    world = World("five9", proxy_url="http://127.0.0.1:3128")
+    world = platform("five9", proxy_url="http://127.0.0.1:3128")
     text, _ = await world.check()
 
     assert "as seen through the proxy, which may show its own" in text
@@ -459,7 +447,7 @@ async def test_a_proxy_may_hide_the_certificate() -> None:
 
 async def test_one_of_several() -> None:
     """Only the account that is named is asked."""
-    first, second = World("five9"), World("voximplant", name="other")
+    first, second = platform("five9"), platform("voximplant", name="other")
     config = Config((first.account, second.account), Path())
 
     def client(account: Any, folder: Path) -> httpx.AsyncClient:
@@ -476,7 +464,7 @@ async def test_one_of_several() -> None:
 
 async def test_a_bug_costs_one_account(caplog: pytest.LogCaptureFixture) -> None:
     """What nobody expected fails its own account, with a place in the log."""
-    first, second = World("five9"), World("five9", name="other")
+    first, second = platform("five9"), platform("five9", name="other")
     config = Config((first.account, second.account), Path())
 
     def client(account: Any, folder: Path) -> httpx.AsyncClient:
@@ -494,7 +482,7 @@ async def test_a_bug_costs_one_account(caplog: pytest.LogCaptureFixture) -> None
 
 async def test_a_certificate_file_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     """An account whose certificate file cannot be read says so, without a traceback."""
-    world = World("five9", tls={"ca_file": "none.pem"})
+    world = platform("five9", tls={"ca_file": "none.pem"})
     lines, well = await Enquiries(Config((world.account,), Path()), world.clock).check()
 
     assert not well
@@ -506,7 +494,7 @@ async def test_a_certificate_file_that_is_not_there(caplog: pytest.LogCaptureFix
 
 async def test_a_failed_feed_says_what_to_do() -> None:
     """A feed that fails says why, and what helps; the others are read."""
-    world = World("five9")
+    world = platform("five9")
     world.simulator.fail_next("fault:Server", operation="getStatistics")
     text, well = await world.check()
 
@@ -518,7 +506,7 @@ async def test_a_failed_feed_says_what_to_do() -> None:
 
 async def test_a_session_that_ends() -> None:
     """Where the session ends, feeds that were not read say so."""
-    world = World("five9")
+    world = platform("five9")
     world.simulator.fail_next("fault:SessionClosed", operation="getStatistics")
     text, well = await world.check()
 
@@ -530,7 +518,7 @@ async def test_a_session_that_ends() -> None:
 async def test_a_wait_without_end() -> None:
     """A feed whose turn comes only after the whole visit's time is not waited for."""
     limits = {"QueryStatistics": {60: 100, 3600: 4}, "QueryChangedStatistics": {60: 30}}
-    world = World("five9", {"limits": limits})
+    world = platform("five9", {"limits": limits})
     text, well = await world.check()
 
     assert not well
@@ -541,17 +529,12 @@ async def test_a_wait_without_end() -> None:
 @pytest.mark.parametrize("provider", NAMES)
 async def test_secrets_stay_secret(provider: str, caplog: pytest.LogCaptureFixture) -> None:
     """No secret is in what check and discover print, nor in the log at debug level."""
-    world = World(
-        provider, agents="name", **({"smartqueue": {}} if provider == "voximplant" else {})
-    )
+    world = platform(provider, agents="name", **PLATFORMS[provider].everything)
     with caplog.at_level(logging.DEBUG):
         checked, _ = await world.check()
         offered, _ = await world.enquiries.discover("acme")
     said = "\n".join((checked, *offered, caplog.text))
-    named = ("password", "api_secret", "api_key", "client_secret", "private_key")
-    secrets = {str(world.options[name]) for name in named if name in world.options}
-    if provider == "voximplant":
-        secrets |= {*world.simulator.secrets.values(), "BEGIN PRIVATE"}
+    secrets = world.secrets()
     people = {each.name for each in world.floor.agents.values()}
     people |= {each.username for each in world.floor.agents.values()}
     people -= {identity for each in world.options.get("objects", ()) for identity in each["ids"]}
@@ -571,7 +554,7 @@ async def test_a_limit_of_nothing() -> None:
 
 async def test_five9_permissions_cannot_be_read() -> None:
     """Where permissions cannot be read that is said, and none is called missing."""
-    world = World("five9")
+    world = platform("five9")
     world.simulator.fail_next("fault:Server", 5, operation="getMyPermissions")
     text, well = await world.check()
 
@@ -583,7 +566,7 @@ async def test_five9_permissions_cannot_be_read() -> None:
 
 async def test_what_did_not_fit() -> None:
     """Missing, unreadable and unmapped columns are hints."""
-    world = World("five9")
+    world = platform("five9")
     for kind in ("missing_column:Calls In Queue", "wrong_type", "extra_column:New"):
         world.simulator.fail_next(kind, operation="getStatistics")
     text, well = await world.check()
@@ -595,7 +578,7 @@ async def test_what_did_not_fit() -> None:
 
 async def test_voximplant_account() -> None:
     """An account that is frozen or not active is a fault."""
-    world = World("voximplant")
+    world = platform("voximplant")
     answer = world.simulator.answer("GetAccountInfo")
     answer["result"] |= {"frozen": True, "active": False}
 
@@ -619,7 +602,7 @@ async def test_voximplant_account() -> None:
 
 async def test_looking_around_may_fail() -> None:
     """Where the platform fails while it is looked around, that is a fault of its own."""
-    visit = Visit(World("five9").account, Broken(), Http.__new__(Http), {})
+    visit = Visit(platform("five9").account, Broken(), Http.__new__(Http), {})
     await survey(visit)
 
     assert visit.survey.faults == ["looking around failed: not now"]
@@ -642,7 +625,7 @@ class Broken(Collector):
 
 async def test_a_feed_that_takes_too_long() -> None:
     """A feed that does not answer within its timeout has failed, and costs no other."""
-    world = World("five9", feeds={"ACDStatus": {"timeout": "1s"}})
+    world = platform("five9", feeds={"ACDStatus": {"timeout": "1s"}})
     held = asyncio.Event()
 
     async def serve(request: httpx.Request) -> httpx.Response:
@@ -665,7 +648,7 @@ async def test_a_feed_that_takes_too_long() -> None:
 
 async def test_nothing_yet_for_ever() -> None:
     """A platform that has nothing yet is asked a few times, and then that is its answer."""
-    world = World("brightpattern", {"polls_until_ready": 100})
+    world = platform("brightpattern", {"polls_until_ready": 100})
     text, well = await world.check()
 
     assert not well
@@ -674,7 +657,7 @@ async def test_nothing_yet_for_ever() -> None:
 
 def test_brightpattern_teams_without_services() -> None:
     """A user whose teams have no visible service lacks either, and both are named."""
-    world = World("brightpattern", teams=[])
+    world = platform("brightpattern", teams=[])
     found = Collected({"subscription": Reading({"subscription.services": Rows.of([])})})
     result = Survey()
     directory = Directory(services=[], teams=[Entry("1", "Blue")])
@@ -687,7 +670,7 @@ def test_brightpattern_teams_without_services() -> None:
 
 async def test_an_objective_that_matches_nothing() -> None:
     """An objective for what no account has is listed, and fails nothing."""
-    world = World("five9")
+    world = platform("five9")
     queue = next(iter(world.floor.queues))
     written = [
         QueueObjectives.model_validate({"match": {"queue": name}, "waiting_limit": {"warning": 7}})

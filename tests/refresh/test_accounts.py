@@ -22,7 +22,7 @@ from exporter.metrics.tables import Column, Key, Table
 from exporter.refresh.accounts import Accounts, Running
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
-from support.virtual import LoopClock, run
+from support.clock import LoopClock, run
 
 TABLE = Table(
     "grid",

@@ -26,6 +26,7 @@ from exporter.metrics.tables import Column, Key, Table
 from exporter.refresh.schedule import Refresher
 from exporter.status import AccountStatus, Failure, Quota
 from exporter.telemetry import AccountTelemetry, Telemetry
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -48,33 +49,10 @@ def raising(error: BaseException) -> Answer:
     return answer
 
 
-class Clock:
-    """Time that passes only when somebody waits; at its end it stands still."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.end = float("inf")
-        self.ended = asyncio.Event()
-
-    def time(self) -> float:
-        return 1_700_000_000.0 + self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        if self.now + seconds >= self.end:
-            self.now = self.end
-            self.ended.set()
-            await asyncio.Event().wait()
-        self.now += seconds
-        await asyncio.sleep(0)
-
-
 class Script(Collector):
     """A collector that answers as it is told and notes when it was asked."""
 
-    def __init__(self, clock: Clock, feeds: Sequence[Feed]) -> None:
+    def __init__(self, clock: VirtualClock, feeds: Sequence[Feed]) -> None:
         self.clock = clock
         self.feeds = feeds
         self.asked: list[tuple[str, float]] = []
@@ -89,7 +67,7 @@ class Script(Collector):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        self.sessions.append(self.clock.now)
+        self.sessions.append(self.clock.elapsed)
         if self.sign_ins:
             raise self.sign_ins.pop(0)
         try:
@@ -98,19 +76,19 @@ class Script(Collector):
             self.closed += 1
 
     async def fetch(self, feed: str) -> Reading:
-        self.asked.append((feed, self.clock.now))
+        self.asked.append((feed, self.clock.elapsed))
         if self.takes:
             await self.clock.sleep(self.takes)
         answers = self.answers[feed]
         return answers.pop(0)() if answers else reading()
 
     def wait(self, feed: str) -> float:
-        return max(0.0, self.waits.get(feed, 0.0) - self.clock.now)
+        return max(0.0, self.waits.get(feed, 0.0) - self.clock.elapsed)
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         if not self.heard:
             return None
-        self.listened.append(self.clock.now)
+        self.listened.append(self.clock.elapsed)
         found = self.heard.pop(0)
         if isinstance(found, ProviderError):
             raise found
@@ -125,7 +103,7 @@ class Bench:
     """One account on the bench."""
 
     def __init__(self, *intervals: float, **options: Any) -> None:
-        self.clock = Clock()
+        self.clock = VirtualClock(1_700_000_000.0)
         stale = options.pop("stale_after", 30.0)
         names = "abcdefgh"
         feeds = [
@@ -151,7 +129,7 @@ class Bench:
 
     async def run(self, until: float) -> None:
         """Let the schedule run for so many seconds, then end it."""
-        self.clock.end = until
+        self.clock.end = self.clock.start + until
         self.clock.ended.clear()
         task = asyncio.create_task(self.refresher.run())
         ended = asyncio.create_task(self.clock.ended.wait())
@@ -173,7 +151,7 @@ class Bench:
         return self.samples.get((f"contactcenter_{name}", frozenset(own.items())))
 
     def page(self) -> str:
-        body = self.store.page(self.clock.now).body(Format.TEXT, gzip=False)[0]
+        body = self.store.page(self.clock.elapsed).body(Format.TEXT, gzip=False)[0]
         return b"".join(body).decode()
 
 
@@ -286,7 +264,7 @@ async def test_stale_figures_leave_the_page() -> None:
     bench.script.answers["a"] = [reading, *[raising(Unreachable("x"))] * 9]
     await bench.run(29)
     assert "contactcenter_queue_contacts_waiting{" in bench.page()
-    bench.clock.now = 31
+    bench.clock.elapsed = 31
     assert bench.page() == ""
 
 
@@ -436,7 +414,7 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
         clock=bench.clock,
         roll=lambda: 0.0,
     )
-    bench.clock.end = 100.0
+    bench.clock.end = bench.clock.start + 100.0
     bench.script.takes = 1000.0
     task = asyncio.create_task(hung.run())
     await asyncio.wait_for(hung.tried.wait(), timeout=5)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from exporter.errors import ServerTrouble, TimedOut
-from support.virtual import LoopClock
+from support.clock import LoopClock
 
 Message = dict[str, Any]
 UNKNOWN = "402::Unknown client"  # as CometD up to 3.1 has it

@@ -1,31 +1,19 @@
 """A Bright Pattern account on virtual time: floor, simulator, exporter, and the truth."""
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import lru_cache
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
-from prometheus_client.parser import text_string_to_metric_families
-
-from exporter.collector.base import Collector
-from exporter.collector.http import Http
-from exporter.exposition.encoding import Format
-from exporter.exposition.store import SnapshotStore
-from exporter.metrics.reading import Reading
-from exporter.providers.brightpattern.collector import BrightPatternCollector
 from exporter.providers.brightpattern.config import BrightPatternConfig
-from exporter.refresh.schedule import Refresher
 from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
 from exporter.simulators.floor.figures import LOGGED_OUT, NOT_READY
 from exporter.simulators.floor.floor import Floor
-from exporter.telemetry import AccountTelemetry, Telemetry
+from support.bench import Bench, Line
+from support.clock import MIDNIGHT, VirtualClock
+from support.page import Series, series
 
-Series = tuple[str, frozenset[tuple[str, str]]]
-MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
 URL = "http://127.0.0.1:9003"
 SCALES = {
     "service_level": "fraction",
@@ -84,28 +72,8 @@ STATES = (
 )
 
 
-class VirtualClock:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self, start: float) -> None:
-        self.now = start
-        self.watchers: list[Callable[[], None]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += max(seconds, 0.0)
-        for watch in self.watchers:
-            watch()
-        await asyncio.sleep(0)
-
-
-class Turn(VirtualClock):
-    """One exporter's view of the clock: it waits while it is not its turn."""
+class Turn:
+    """One exporter's view of a shared clock: it waits while it is not its turn."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
@@ -113,60 +81,25 @@ class Turn(VirtualClock):
         self.over = asyncio.Event()
         self._next = asyncio.Event()
 
-    @property
-    def now(self) -> float:  # type: ignore[override]
-        return self._clock.now
+    def time(self) -> float:
+        return self._clock.time()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        wake = self.now + max(seconds, 0.0)
+        wake = self.monotonic() + max(seconds, 0.0)
         while wake > self.end:
             self.over.set()
             await self._next.wait()
-        await self._clock.sleep(wake - self.now)
+        await self._clock.sleep(wake - self.monotonic())
 
     def give(self, seconds: float) -> None:
         """Let the exporter run for a while."""
-        self.end = self.now + seconds
+        self.end = self.monotonic() + seconds
         self.over.clear()
         self._next.set()
         self._next = asyncio.Event()
-
-
-class Witness(Collector):
-    """A collector that notes, at the moment of each answer, what the platform's truth is."""
-
-    def __init__(
-        self, inner: Collector, clock: VirtualClock, truth: Callable[[str], dict[Series, float]]
-    ) -> None:
-        self.inner = inner
-        self.feeds = inner.feeds
-        self.clock = clock
-        self.truth = truth
-        self.noted: dict[str, tuple[float, dict[Series, float]]] = {}
-
-    def open(self) -> AbstractAsyncContextManager[None]:
-        return self.inner.open()
-
-    def wait(self, feed: str) -> float:
-        return self.inner.wait(feed)
-
-    async def fetch(self, feed: str) -> Reading:
-        reading = await self.inner.fetch(feed)
-        self.noted[feed] = (self.clock.now, self.truth(feed))
-        return reading
-
-
-class Line(httpx.AsyncBaseTransport):
-    """The way to a simulator, which can be cut as when a process is killed."""
-
-    def __init__(self, app: Any) -> None:
-        self._inner = httpx.ASGITransport(app)
-        self.is_cut = False
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.is_cut:
-            raise httpx.ConnectError("nobody is left to send this")
-        return await self._inner.handle_async_request(request)
 
 
 class Platform:
@@ -189,7 +122,7 @@ class Platform:
         return [f"{r.method} {r.path}" for r in self.simulator.log if part in r.path]
 
 
-class Exporter:
+class Exporter(Bench):
     """One account of an exporter that reads a platform."""
 
     def __init__(self, platform: Platform, **options: Any) -> None:
@@ -206,27 +139,8 @@ class Exporter:
             "ratio_scale": SCALES,
             **options,
         }
-        self.config = BrightPatternConfig.model_validate(account)
-        assert list(self.config.faults()) == []
-        self.telemetry = Telemetry()
-        view = AccountTelemetry(self.telemetry, "brightpattern", "acme")
         self.line = Line(simulator.app)
-        self.client = httpx.AsyncClient(transport=self.line)
-        http = Http(self.client, view, self.clock)
-        self.store = SnapshotStore()
-        inner = BrightPatternCollector(self.config, http, view, self.clock)
-        self.collector = Witness(inner, self.clock, self.truth)
-        self.refresher = Refresher(
-            "acme",
-            self.collector,
-            self.config.scope(),
-            self.store,
-            view,
-            auth_retry=self.config.auth_retry,
-            max_series=self.config.max_series,
-            clock=self.clock,
-            roll=random.Random(7).random,
-        )
+        super().__init__(BrightPatternConfig.model_validate(account), self.line)
 
     @asynccontextmanager
     async def running(self, seconds: float, *, clean: bool = True) -> AsyncIterator[None]:
@@ -249,19 +163,8 @@ class Exporter:
         over.cancel()
         if self._task.done():
             self._task.result()  # raises what ended the schedule, which nothing may
-        self.platform.clock.now = max(self.platform.clock.now, self.clock.end)
-
-    def page(self) -> dict[Series, float]:
-        """Return the figures on the page now."""
-        page = self.store.page(self.clock.now)
-        text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
-        lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
-        return {named(name): float(value) for name, _, value in lines}
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        """Return one of the exporter's own metrics."""
-        labels = {"provider": "brightpattern", "account": "acme", **labels}
-        return self.telemetry.registry.get_sample_value(f"contactcenter_{name}", labels)
+        clock = self.platform.clock
+        clock.elapsed = max(clock.elapsed, self.clock.end)
 
     # What the platform says, in our vocabulary ----------------------------------------------
 
@@ -331,7 +234,7 @@ class Exporter:
                 key = series("agent_dispositions_total", agent=login, disposition=disposition)
                 found[key] = count
             if agent.state != LOGGED_OUT:
-                start = self.clock.now - int(row["state_duration"])
+                start = self.clock.time() - int(row["state_duration"])
                 found[series("agent_state_since_timestamp_seconds", agent=login)] = start
         return found
 
@@ -363,20 +266,7 @@ def _sum(rows: Mapping[str, Mapping[str, str]], statistic: str) -> float:
     return float(sum(int(row.get(statistic) or 0) for row in rows.values()))
 
 
-def series(name: str, **labels: str) -> Series:
-    """Name a series."""
-    return name, frozenset(labels.items())
-
-
 def own(name: str, **labels: str) -> Series:
     """Name a series of the account, without the prefix."""
     labels = {"provider": "brightpattern", "account": "acme", **labels}
     return series(f"contactcenter_{name}", **labels)
-
-
-@lru_cache(maxsize=100_000)
-def named(text: str) -> Series:
-    """Read a series' name and labels with the official parser, once for each."""
-    (family,) = text_string_to_metric_families(f"{text} 0\n")
-    (sample,) = family.samples
-    return series(sample.name, **sample.labels)

@@ -1,62 +1,27 @@
 """A Five9 account on virtual time: a floor, its simulator, the exporter reading it, the truth."""
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.collector.base import Collector
-from exporter.collector.http import Http
-from exporter.exposition.encoding import Format
-from exporter.exposition.store import SnapshotStore
-from exporter.metrics.reading import Reading
 from exporter.objectives.model import Objectives
-from exporter.providers.five9.collector import Five9Collector
 from exporter.providers.five9.config import Five9Config
-from exporter.refresh.schedule import Refresher
 from exporter.simulators.five9.domain import DEFAULT_LIMITS
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.figures import LOGGED_OUT, NOT_READY, ON_CONTACT, ON_HOLD, READY
 from exporter.simulators.floor.floor import Floor
-from exporter.telemetry import AccountTelemetry, Telemetry
+from support.bench import Bench
+from support.clock import MIDNIGHT, VirtualClock
+from support.page import Series, series
 
-Series = tuple[str, frozenset[tuple[str, str]]]
-MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
 LIMITS_OF_2015 = DEFAULT_LIMITS
 GENEROUS = {
     "QueryStatistics": {60: 10_000, 3600: 100_000, 86_400: 1_000_000},
     "QueryChangedStatistics": {60: 10_000, 3600: 100_000, 86_400: 1_000_000},
 }
-
-
-class VirtualClock:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self, start: float) -> None:
-        self.now = start
-        self.end = float("inf")
-        self.ended = asyncio.Event()
-        self.watchers: list[Callable[[], None]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += max(seconds, 0.0)
-        for watch in self.watchers:
-            watch()
-        if self.now >= self.end:
-            self.ended.set()
-            await asyncio.Event().wait()
-        await asyncio.sleep(0)
 
 
 class Distant(httpx.AsyncBaseTransport):
@@ -72,39 +37,7 @@ class Distant(httpx.AsyncBaseTransport):
         return await self._inner.handle_async_request(request)
 
 
-class Witness(Collector):
-    """A collector that notes, at the moment of each answer, what the floor says."""
-
-    def __init__(self, inner: Collector, truth: Callable[[str], dict[Series, float]]) -> None:
-        self.inner = inner
-        self.feeds = inner.feeds
-        self.truth = truth
-        self.noted: dict[str, tuple[float, dict[Series, float]]] = {}
-        self.clock: VirtualClock | None = None
-
-    def open(self) -> AbstractAsyncContextManager[None]:
-        return self.inner.open()
-
-    def wait(self, feed: str) -> float:
-        return self.inner.wait(feed)
-
-    async def fetch(self, feed: str) -> Reading:
-        reading = await self.inner.fetch(feed)
-        self.note(feed)
-        return reading
-
-    async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
-        readings = await self.inner.listen(seconds)
-        for feed in readings or {}:
-            self.note(feed)
-        return readings
-
-    def note(self, feed: str) -> None:
-        assert self.clock is not None
-        self.noted[feed] = (self.clock.now, self.truth(feed))
-
-
-class Centre:
+class Centre(Bench):
     """A floor, its simulator, and one account read from it, all on one virtual clock."""
 
     def __init__(
@@ -138,55 +71,15 @@ class Centre:
             "password": self.simulator.password,
             **options,
         }
-        self.config = Five9Config.model_validate(account)
-        assert list(self.config.faults()) == []
-        self.telemetry = Telemetry()
-        view = AccountTelemetry(self.telemetry, "five9", "acme")
-        self.client = httpx.AsyncClient(transport=Distant(self.simulator.app, self.clock))
-        http = Http(self.client, view, self.clock)
-        self.store = SnapshotStore(objectives=objectives, wall=self.clock.time)
-        self.collector = Witness(Five9Collector(self.config, http, view, self.clock), self.truth)
-        self.collector.clock = self.clock
-        self.refresher = Refresher(
-            "acme",
-            self.collector,
-            self.config.scope(),
-            self.store,
-            view,
-            auth_retry=self.config.auth_retry,
-            max_series=self.config.max_series,
-            clock=self.clock,
-            roll=random.Random(7).random,
+        super().__init__(
+            Five9Config.model_validate(account),
+            Distant(self.simulator.app, self.clock),
+            objectives=objectives,
         )
 
-    @asynccontextmanager
-    async def running(self, until: float) -> AsyncIterator[None]:
-        """Let the exporter run on virtual time until an instant, then sign out."""
-        self.clock.end = until
-        task = asyncio.create_task(self.refresher.run())
-        try:
-            ended = asyncio.create_task(self.clock.ended.wait())
-            await asyncio.wait([task, ended], return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()  # raises what ended the schedule, which nothing may
-            yield
-        finally:
-            self.clock.end = float("inf")
-            task.cancel()
-            await asyncio.wait([task])
-            await self.client.aclose()
-
-    def page(self) -> dict[Series, float]:
-        """Return the figures on the page now."""
-        page = self.store.page(self.clock.now)
-        text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
-        lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
-        return {named(name): float(value) for name, _, value in lines}
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        """Return one of the exporter's own metrics."""
-        labels = {"provider": "five9", "account": "acme", **labels}
-        return self.telemetry.registry.get_sample_value(f"contactcenter_{name}", labels)
+    def running(self, until: float) -> AbstractAsyncContextManager[None]:  # type: ignore[override]
+        """Let the exporter run until an instant, then sign out."""
+        return super().running(until - self.clock.now)
 
     # What the floor says, in our vocabulary ------------------------------------------------
 
@@ -204,7 +97,7 @@ class Centre:
             "account": self._account,
         }
         return {
-            series(f"contactcenter_{name}", provider="five9", account="acme", **dict(labels)): value
+            self.own(name, **dict(labels)): value
             for (name, labels), value in makers[feed]().items()
         }
 
@@ -387,19 +280,6 @@ STEPPED = {
     "contactcenter_queue_longest_wait_seconds": 5.0,
     "contactcenter_queue_longest_wait_window_seconds": 5.0,
 }
-
-
-def series(name: str, **labels: str) -> Series:
-    """Name a series."""
-    return name, frozenset(labels.items())
-
-
-@lru_cache(maxsize=100_000)
-def named(text: str) -> Series:
-    """Read a series' name and labels with the official parser, once for each."""
-    (family,) = text_string_to_metric_families(f"{text} 0\n")
-    (sample,) = family.samples
-    return series(sample.name, **sample.labels)
 
 
 def mean(seconds: float, count: int) -> float:

@@ -1,7 +1,6 @@
 """A Genesys contact centre on virtual time: floor, simulator, exporter, and the truth."""
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,12 +8,7 @@ from typing import Any
 
 import httpx
 
-from exporter.collector.http import Http
-from exporter.exposition.encoding import Format
-from exporter.exposition.store import SnapshotStore
-from exporter.providers.genesys.collector import GenesysCollector
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.refresh.schedule import Refresher
 from exporter.simulators.floor.figures import (
     LOGGED_OUT,
     NOT_READY,
@@ -28,11 +22,10 @@ from exporter.simulators.floor.figures import (
 )
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.simulator import GenesysSimulator
-from exporter.telemetry import AccountTelemetry, Telemetry
-from support.brightpattern import Series, named, series
-from support.virtual import LoopClock
+from support.bench import Bench
+from support.clock import MIDNIGHT, LoopClock
+from support.page import Series, series
 
-MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
 MORNING = MIDNIGHT + 10 * 3600.0
 URL = "http://127.0.0.1:9004"
 TICK = 5.0  # seconds for which the floor stands still
@@ -87,13 +80,14 @@ def objects_of(simulator: GenesysSimulator, *wanted: str) -> list[dict[str, Any]
     ]
 
 
-class Exporter:
+class Exporter(Bench):
     """One account of an exporter that reads a platform."""
 
     def __init__(
         self, platform: Platform, transport: httpx.AsyncBaseTransport | None = None, **options: Any
     ) -> None:
         self.platform = platform
+        self.clock = platform.clock
         simulator = platform.simulator
         account = {
             "name": "acme",
@@ -109,25 +103,10 @@ class Exporter:
             "objects": objects_of(simulator, "Queue", "GroupAgents", "Agent", "CampaignGroup"),
             **options,
         }
-        self.config = GenesysConfig.model_validate(account)
-        assert list(self.config.faults()) == []
-        self.telemetry = Telemetry()
-        view = AccountTelemetry(self.telemetry, "genesys", "acme")
-        transport = transport or httpx.ASGITransport(simulator.app)
-        self.client = httpx.AsyncClient(transport=transport)
-        self.store = SnapshotStore()
-        http = Http(self.client, view, platform.clock)
-        self.collector = GenesysCollector(self.config, http, view, platform.clock)
-        self.refresher = Refresher(
-            "acme",
-            self.collector,
-            self.config.scope(),
-            self.store,
-            view,
-            auth_retry=self.config.auth_retry,
-            max_series=self.config.max_series,
-            clock=platform.clock,
-            roll=random.Random(7).random,
+        super().__init__(
+            GenesysConfig.model_validate(account),
+            transport or httpx.ASGITransport(simulator.app),
+            observe=False,
         )
 
     @asynccontextmanager
@@ -147,18 +126,6 @@ class Exporter:
         await asyncio.wait([self._task], timeout=seconds)
         if self._task.done():
             self._task.result()  # raises what ended the schedule, which nothing may
-
-    def page(self) -> dict[Series, float]:
-        """Return the figures on the page now."""
-        page = self.store.page(self.platform.clock.monotonic())
-        text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
-        lines = (line.rpartition(" ") for line in text.split("\n") if line and line[0] != "#")
-        return {named(name): float(value) for name, _, value in lines}
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        """Return one of the exporter's own metrics."""
-        labels = {"provider": "genesys", "account": "acme", **labels}
-        return self.telemetry.registry.get_sample_value(f"contactcenter_{name}", labels)
 
 
 def own(name: str, **labels: str) -> Series:

@@ -9,7 +9,7 @@ import httpx
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.settings import Settings
 from exporter.simulators.genesys.simulator import GenesysSimulator
-from support.virtual import LoopClock, run
+from support.clock import LoopClock, run
 
 MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
 LATE_MORNING = MIDNIGHT + 11 * 3600.0

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from exporter.config.load import Config, load
 from exporter.providers import MODELS
-from support.visits import World
+from support.platforms import platform
 
 WAYS = ("inline", "file", "environment")
 PROXY_USER, PROXY_PASSWORD = "planted-proxy-user", "planted-proxy-password"
@@ -60,23 +60,21 @@ class Planted:
     def __init__(self, folder: Path, provider: str, way: str, **options: Any) -> None:
         self.folder = folder
         self.environment: dict[str, str] = {}
-        self.world = World(provider)
+        self.world = platform(provider)
         known = self.world.options
-        if provider == "brightpattern":
-            self.world.simulator.password = "planted-password-brightpattern"
-            known["password"] = self.world.simulator.password
+        known |= self.world.also_accepted()
         known["proxy_url"] = f"http://{PROXY_USER}:{PROXY_PASSWORD}@127.0.0.1:9"
         for name in (each for each in secret_fields(MODELS[provider]) if "." not in each):
             known.setdefault(name, f"planted-{provider}-{name}")
             self._write(name, known, way)
-        if provider == "voximplant" and way == "file":
-            self._credentials(known)
+        if way == "file":
+            self.world.into_files(known, folder)
         known.update(options)
         self.file = folder / "exporter.yml"
         self.file.write_text(json.dumps({"accounts": [known]}))
         self.config: Config = load(self.file, self.environment, MODELS)
         (self.world.loaded,) = self.config.accounts
-        self.secrets = set(_forms(self.world.loaded)) | self._simulated()
+        self.secrets = set(_forms(self.world.loaded)) | self.world.answered_secrets()
 
     def _write(self, name: str, options: dict[str, Any], way: str) -> None:
         if way == "file":
@@ -86,21 +84,6 @@ class Planted:
         elif way == "environment":
             self.environment[name.upper()] = options[name]
             options[name] = f"${{{name.upper()}}}"
-
-    def _credentials(self, options: dict[str, Any]) -> None:
-        del options["private_key_file"]
-        key = {name: options.pop(name) for name in ("account_id", "key_id")}
-        key["private_key"] = (self.folder / "private_key").read_text()
-        path = self.folder / "credentials.json"
-        path.write_text(json.dumps(key))
-        path.chmod(0o600)
-        options["credentials_file"] = path.name
-
-    def _simulated(self) -> set[str]:
-        """Return the secrets that only the platform's answers have."""
-        if self.world.provider != "voximplant":
-            return set()
-        return set(self.world.simulator.secrets.values())
 
     def client(self, account: Any, folder: Path) -> httpx.AsyncClient:
         """Return a client to the simulator; what it sends as credentials is a secret, too."""

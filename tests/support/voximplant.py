@@ -1,32 +1,20 @@
 """A Voximplant account on virtual time: a floor, its simulator, the exporter, the truth."""
 
-import asyncio
-import random
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.collector.base import Collector
-from exporter.collector.http import Http
-from exporter.exposition.encoding import Format
-from exporter.exposition.store import SnapshotStore
-from exporter.metrics.reading import Reading
-from exporter.providers.voximplant.collector import VoximplantCollector
 from exporter.providers.voximplant.config import VoximplantConfig
-from exporter.refresh.schedule import Refresher
 from exporter.simulators.floor.figures import ON_CONTACT, ON_HOLD, Agent, Queue
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
-from exporter.telemetry import AccountTelemetry, Telemetry
-from support.five9 import Series, VirtualClock, series
+from support.bench import Bench
+from support.clock import MORNING, VirtualClock
+from support.page import Series, series
 
-MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
-MORNING = MIDNIGHT + 9 * 3600
 AGENT_STATES = (
     *("ready", "ringing", "on_contact", "on_hold", "after_contact_work"),
     *("not_ready", "logged_out", "other"),
@@ -45,33 +33,7 @@ STATE_OF_SQ_STATUS = {**STATE_OF_STATUS, "DIALING": "ringing"}
 _REMEMBERED = 500  # requests: more than there are within a feed's freshness
 
 
-class Witness(Collector):
-    """A collector that notes, at the moment of each answer, what the floor says."""
-
-    def __init__(self, inner: Collector, note: Callable[[str], None]) -> None:
-        self.inner = inner
-        self.feeds = inner.feeds
-        self.note = note
-
-    def open(self) -> AbstractAsyncContextManager[None]:
-        return self.inner.open()
-
-    def wait(self, feed: str) -> float:
-        return self.inner.wait(feed)
-
-    async def fetch(self, feed: str) -> Reading:
-        reading = await self.inner.fetch(feed)
-        self.note(feed)
-        return reading
-
-    async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
-        readings = await self.inner.listen(seconds)
-        for feed in readings or {}:
-            self.note(feed)
-        return readings
-
-
-class Centre:
+class Centre(Bench):
     """A floor, its simulator, and one account read from it, all on one virtual clock."""
 
     def __init__(
@@ -87,7 +49,6 @@ class Centre:
             agents=20, queues=6, campaigns=6, seed=3, start=start - 6 * 3600
         )
         self.floor.advance(start)
-        self.noted: dict[str, dict[Series, float]] = {}
         self.asked: dict[Series, deque[float]] = {}  # what queues were like at recent requests
         switches = {"account_id": 1_234_567, "key_id": "key-1", **(switches or {})}
         self.simulator = VoximplantSimulator(self.floor, self.clock, tick=self._tick, **switches)
@@ -99,69 +60,14 @@ class Centre:
             **{name: key[name] for name in ("account_id", "key_id", "private_key")},
             **options,
         }
-        self.config = VoximplantConfig.model_validate(account)
-        assert list(self.config.faults()) == []
-        self.telemetry = Telemetry()
-        view = AccountTelemetry(self.telemetry, "voximplant", "acme")
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.simulator.app))
-        self.store = SnapshotStore()
-        inner = VoximplantCollector(
-            self.config, Http(self.client, view, self.clock), view, self.clock
-        )
-        self.collector = Witness(inner, self._note)
-        self.refresher = Refresher(
-            "acme",
-            self.collector,
-            self.config.scope(),
-            self.store,
-            view,
-            auth_retry=self.config.auth_retry,
-            max_series=self.config.max_series,
-            clock=self.clock,
-            roll=random.Random(7).random,
+        super().__init__(
+            VoximplantConfig.model_validate(account), httpx.ASGITransport(self.simulator.app)
         )
 
     def _tick(self) -> None:
         self.floor.advance(self.clock.now)
         for key, value in (self._queue_statistics() | self._account()).items():
             self.asked.setdefault(_own(key), deque(maxlen=_REMEMBERED)).append(value)
-
-    def _note(self, feed: str) -> None:
-        self.noted[feed] = self.truth(feed)
-
-    @asynccontextmanager
-    async def running(self, seconds: float) -> AsyncIterator[None]:
-        """Let the exporter run for so long on virtual time, then stop it."""
-        self.clock.end = self.clock.now + seconds
-        self.clock.ended.clear()
-        task = asyncio.create_task(self.refresher.run())
-        try:
-            await self.clock.ended.wait()
-            yield
-        finally:
-            self.clock.end = float("inf")
-            task.cancel()
-            await asyncio.wait([task])
-            await self.client.aclose()
-
-    def text(self) -> str:
-        """Return the page of figures."""
-        page = self.store.page(self.clock.now)
-        return b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
-
-    def page(self) -> dict[Series, float]:
-        """Return the figures on the page now."""
-        found = {}
-        for line in self.text().splitlines():
-            if not line.startswith("#"):
-                name, _, value = line.rpartition(" ")
-                found[_parse(name)] = float(value)
-        return found
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        """Return one of the exporter's own metrics."""
-        labels = {"provider": "voximplant", "account": "acme", **labels}
-        return self.telemetry.registry.get_sample_value(f"contactcenter_{name}", labels)
 
     # What the floor says, in our vocabulary ------------------------------------------------
 
@@ -345,12 +251,6 @@ class Centre:
             series("account_credit_limit"): money.credit_limit,
             series("account_active"): 1,
         }
-
-
-@cache
-def _parse(name: str) -> Series:
-    (family,) = text_string_to_metric_families(f"{name} 0\n")
-    return series(family.samples[0].name, **family.samples[0].labels)
 
 
 @cache

@@ -9,7 +9,9 @@ import pytest
 from prometheus_client import generate_latest
 
 from exporter.simulators.floor.floor import Floor
-from support.brightpattern import MIDNIGHT, STATES, Exporter, Platform, Series, own
+from support.brightpattern import STATES, Exporter, Platform, own
+from support.clock import MIDNIGHT
+from support.page import Series
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +47,7 @@ class Comparison:
     def compare(self) -> None:
         """Compare once."""
         self.ticks += 1
-        noted = self.exporter.collector.noted.get("subscription")
+        noted = self.exporter.noted.get("subscription")
         if noted is None:
             return
         at, truth = noted
@@ -60,11 +62,11 @@ class Comparison:
             elif abs(shown - expected) <= (2.5 if "_since_" in key[0] else 1e-9):
                 self.equal += 1
             else:
-                self.wrong.append(f"{self.exporter.clock.now}: {key}: {expected} != {shown}")
+                self.wrong.append(f"{self.exporter.clock.time()}: {key}: {expected} != {shown}")
         names = {name for name, _ in truth}
         for key in {key for key in page if key[0] in names} - truth.keys():
             if not (key[0].endswith(AGENT_KINDS) and page[key] == 0):
-                self.wrong.append(f"{self.exporter.clock.now}: {key} is no more")
+                self.wrong.append(f"{self.exporter.clock.time()}: {key} is no more")
 
     def _hold(self, key: Series, now: float, at: float, page: dict[Series, float]) -> float:
         """Return what to expect of a total: a correction is held until the day's reset."""
@@ -203,7 +205,7 @@ async def test_unknown_statistic_costs_only_itself(caplog: pytest.LogCaptureFixt
     exporter = Exporter(platform, statistics={"services": mistyped})
     async with exporter.running(60):
         page = exporter.page()
-        _, truth = exporter.collector.noted["subscription"]
+        _, truth = exporter.noted["subscription"]
         assert truth.keys() <= page.keys()
         assert exporter.metric("schema_missing_columns", table="subscription.services") == 1
         assert exporter.metric("schema_missing_columns", table="subscription.agents") == 0
@@ -360,7 +362,7 @@ async def test_every_uncertain_shape_is_read(switches: dict[str, Any]) -> None:
     exporter = Exporter(platform, agents="id", feeds={"campaigns": {}})
     async with exporter.running(60):
         page = exporter.page()
-        for feed, (_, truth) in exporter.collector.noted.items():
+        for feed, (_, truth) in exporter.noted.items():
             assert feed in ("subscription", "directory", "campaigns")
             for key, value in truth.items():
                 if key[0].endswith("_agent_session_seconds") and "login_time" in switches:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from exporter.simulators.floor.floor import Floor
-from support.five9 import LIMITS_OF_2015, MIDNIGHT, STEPPED, Centre, Series
+from support.clock import MIDNIGHT
+from support.five9 import LIMITS_OF_2015, STEPPED, Centre
+from support.page import Series
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +47,7 @@ class Comparison:
         """Compare once."""
         page = self.centre.page()
         self.ticks += 1
-        for feed, (_, truth) in self.centre.collector.noted.items():
+        for feed, (_, truth) in self.centre.noted.items():
             self._compare_feed(feed, truth, page)
 
     def _compare_feed(
@@ -158,7 +160,7 @@ async def test_counters_cross_midnight_as_resets() -> None:
     async with centre.running(until=start + 5400):
         assert comparison.wrong[:5] == []
         assert centre.metric("corrections_total", feed="InboundCampaignStatistics") == 0
-    before = centre.collector.noted["InboundCampaignStatistics"][1]
+    before = centre.noted["InboundCampaignStatistics"][1]
     assert max(value for (name, _), value in before.items() if name.endswith("offered_total")) < 50
 
 
@@ -253,7 +255,7 @@ async def test_a_day_within_the_limits_of_2015() -> None:
         if centre.clock.now >= beat[0]:
             beat[0] = centre.clock.now + 1
             for feed, found in ages.items():
-                read = centre.collector.noted.get(feed, (MIDNIGHT, {}))[0]
+                read = centre.noted.get(feed, (MIDNIGHT, {}))[0]
                 found.append(centre.clock.now - read)
 
     centre.clock.watchers.append(watch)

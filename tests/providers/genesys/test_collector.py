@@ -14,19 +14,10 @@ from exporter.simulators.floor.figures import READY
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.failures import spring
 from exporter.simulators.genesys.settings import Settings
-from support.brightpattern import Line, Series
-from support.genesys import (
-    MIDNIGHT,
-    MORNING,
-    PERIODICAL,
-    TICK,
-    Exporter,
-    Platform,
-    objects_of,
-    own,
-    truth,
-)
-from support.virtual import run
+from support.bench import Line
+from support.clock import MIDNIGHT, run
+from support.genesys import MORNING, PERIODICAL, TICK, Exporter, Platform, objects_of, own, truth
+from support.page import Series
 
 SETTLED = 4.7  # seconds after a tick at which everything that moves at once has arrived
 FRESH = 80.0  # seconds: a long poll counts as alive for 30, figures stay for 30, and a tick or two

@@ -23,7 +23,7 @@ from exporter.errors import (
 from exporter.logs import get_log
 from exporter.providers.genesys.cometd import Session
 from support.bayeux import SECRET, After, Message, Server, no, unknown, yes
-from support.virtual import LoopClock, run
+from support.clock import LoopClock, run
 
 UPDATES, SERVICE = "/statistics/v3/updates", "/statistics/v3/service"
 CHANNELS = (SERVICE, UPDATES)

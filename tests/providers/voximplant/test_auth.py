@@ -3,7 +3,6 @@
 import httpx
 import jwt
 import pytest
-from conftest import NOON, VirtualClock
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.providers.voximplant.auth import KeyAuth, read_private_key
+from support.clock import NOON, VirtualClock
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

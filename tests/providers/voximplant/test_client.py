@@ -7,7 +7,6 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from conftest import NOON, VirtualClock
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from exporter.collector.http import Http
@@ -25,6 +24,7 @@ from exporter.providers.voximplant.auth import KeyAuth
 from exporter.providers.voximplant.client import Client, encode
 from exporter.providers.voximplant.errors import KNOWN, Forbidden, StaleToken, UnknownObject
 from exporter.telemetry import AccountTelemetry, Telemetry
+from support.clock import NOON, VirtualClock
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,9 @@ import pytest
 
 from exporter.logs import Logfmt
 from exporter.simulators.floor.floor import Floor
-from support.five9 import Series, series
-from support.voximplant import MIDNIGHT, MORNING, Centre
+from support.clock import MIDNIGHT, MORNING
+from support.page import Series, series, text_of
+from support.voximplant import Centre
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +71,7 @@ class Comparison:
         """Compare once."""
         page = self.centre.page()
         self.ticks += 1
-        for feed, truth in self.centre.noted.items():
+        for feed, (_, truth) in self.centre.noted.items():
             for key, expected in truth.items():
                 shown = page.get(key)
                 if shown is None:
@@ -207,7 +208,11 @@ async def test_every_shape_makes_the_same_page() -> None:
         )
         centre.simulator.tick = None  # time stands still on the floor
         async with centre.running(20):
-            lines = [line for line in centre.text().splitlines() if "clock_skew" not in line]
+            lines = [
+                line
+                for line in text_of(centre.store.page(centre.clock.monotonic())).splitlines()
+                if "clock_skew" not in line
+            ]
         pages.setdefault("\n".join(lines), switches)
 
     assert len(pages) == 1, list(pages.values())
@@ -341,7 +346,7 @@ async def test_secrets_and_callers_appear_nowhere(caplog: pytest.LogCaptureFixtu
 
     centre.clock.watchers.append(watch)
     async with centre.running(4000):
-        text = centre.text()
+        text = text_of(centre.store.page(centre.clock.monotonic()))
     formatter = Logfmt()
     logged = "\n".join(formatter.format(record) for record in caplog.records)
     key = centre.simulator.credentials()["private_key"]

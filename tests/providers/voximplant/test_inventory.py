@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from conftest import VirtualClock
 
 from exporter.errors import InvalidAnswer, ProviderError, Refused, ServerTrouble, Throttled
 from exporter.logs import get_log
@@ -14,6 +13,7 @@ from exporter.providers.voximplant.config import VoximplantConfig
 from exporter.providers.voximplant.errors import Forbidden, UnknownObject
 from exporter.providers.voximplant.inventory import Inventory, Kept, portions
 from exporter.providers.voximplant.rotation import Rotation
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 WINDOW = (datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC))

@@ -22,8 +22,8 @@ from exporter.simulators.genesys.campaigns import campaign_actions
 from exporter.simulators.genesys.names import NAMES
 from exporter.simulators.genesys.simulator import GenesysSimulator
 from exporter.simulators.genesys.world import actions
+from support.clock import LoopClock
 from support.genesys_wire import LATE_MORNING, MIDNIGHT, Wire, defined, named, virtual
-from support.virtual import LoopClock
 
 TALK = "CallUnknown,CallConsult,CallInternal,CallOutbound,CallInbound"
 LOGGED_IN = "*,~LoggedOut,~NotMonitored"

@@ -11,6 +11,7 @@ from exporter.simulators.floor.figures import ON_CONTACT
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.settings import Settings
 from exporter.simulators.genesys.simulator import GenesysSimulator
+from support.clock import LoopClock
 from support.genesys_wire import (
     LATE_MORNING,
     MIDNIGHT,
@@ -23,7 +24,6 @@ from support.genesys_wire import (
     state,
     virtual,
 )
-from support.virtual import LoopClock
 
 SECONDS = {"category": "CurrentTime", "subject": "DNStatus", "mainMask": "*"}
 READY_SECONDS = {

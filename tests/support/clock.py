@@ -1,8 +1,9 @@
-"""An event loop on virtual time: when nothing is left to do, the next timer is now.
+"""Virtual time: a clock that sleeping moves, and an event loop that jumps to its next timer.
 
-For what waits for several things at once, such as a held long poll beside a schedule: sleeps,
-timeouts and delayed calls all see the same time, hours pass in seconds, and the order of events is
-the same in every run. Sockets and threads still work; while a thread is at work, time stands still.
+``VirtualClock`` serves code in which one task waits at a time. ``VirtualLoop`` serves code that
+waits for several things at once, such as a held long poll beside a schedule: sleeps, timeouts and
+delayed calls all see the same time, hours pass in seconds, and the order of events is the same in
+every run. Sockets and threads still work; while a thread works, time stands still.
 """
 
 import asyncio
@@ -11,8 +12,51 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+NOON = 1_772_452_800.0  # 2026-03-02 12:00 UTC, a Monday
+MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
+MORNING = MIDNIGHT + 9 * 3600.0
 _LONGEST_REAL_WAIT = 30.0  # seconds for a socket or thread; after that nothing will ever happen
 _RESOLUTION = 1e-6
+
+
+class VirtualClock:
+    """A clock that only a sleep, or the test itself, moves; it stops at ``end``.
+
+    ``watchers`` are called after every step. A sleep that would pass ``end`` sets ``ended`` and
+    never returns.
+    """
+
+    def __init__(self, start: float = NOON) -> None:
+        self.start = start
+        self.elapsed = 0.0
+        self.end = float("inf")
+        self.ended = asyncio.Event()
+        self.watchers: list[Callable[[], None]] = []
+
+    @property
+    def now(self) -> float:
+        """The wall time, in seconds since the epoch."""
+        return self.start + self.elapsed
+
+    @now.setter
+    def now(self, wall: float) -> None:
+        self.elapsed = wall - self.start
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        left = self.end - self.now
+        self.elapsed += max(min(seconds, left), 0.0)
+        for watch in self.watchers:
+            watch()
+        if seconds >= left:
+            self.ended.set()
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
 
 
 class _Jumping(selectors.DefaultSelector):
