@@ -31,9 +31,9 @@ from exporter.status import Overview
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web.auth import Gate
 from exporter.web.config import WebWatch
-from exporter.web.middleware import Guard, Mount, Paths
+from exporter.web.middleware import Guard
 from exporter.web.server import Server
-from exporter.web.site import Site
+from exporter.web.site import Paths, Site
 from exporter.web.sockets import Address
 
 _ONCE_TIMEOUT = 900.0
@@ -60,6 +60,7 @@ class App:
         clients: ClientFactory = client_for,
         reread: Callable[[], Config] | None = None,
         lifecycle: bool = False,
+        paths: Paths | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
         self.telemetry = Telemetry()
@@ -84,6 +85,7 @@ class App:
             overview=self.overview,
             config=lambda: shown.as_yaml(self._config),
             reload=self._reload_from_web if lifecycle else None,
+            paths=paths or Paths(),
         )
         self._turn = asyncio.Lock()  # one reload at a time
         self._reloads: set[asyncio.Task[None]] = set()
@@ -139,7 +141,6 @@ class App:
         where: Address | Sequence[socket.socket],
         stop: asyncio.Event,
         *,
-        paths: Paths | None = None,
         watch: WebWatch | None = None,
     ) -> None:
         """Serve the page until ``stop`` is set, then sign out everywhere.
@@ -148,7 +149,7 @@ class App:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL)
         self._loop = asyncio.get_running_loop()
-        server = Server(self._front(paths, watch), where, "web", watch=watch)
+        server = Server(self._front(watch), where, "web", watch=watch)
         self.publisher.start()
         server.start()
         for address in server.addresses:
@@ -161,15 +162,13 @@ class App:
             self.publisher.stop()
             _log.info("stopped")
 
-    def _front(self, paths: Paths | None, watch: WebWatch | None) -> ASGIApp:
+    def _front(self, watch: WebWatch | None) -> ASGIApp:
         """Return the site behind what stands before it."""
         front: ASGIApp = self.site
 
         def count(status: int) -> None:
             self.telemetry.http_requests.labels(str(status)).inc()
 
-        if paths is not None:
-            front = Mount(front, paths, count)
         if watch is not None:
             self.telemetry.web_reload_successful.set_function(lambda: watch.well)
             front = Gate(front, lambda: watch.current, count, self._clock.monotonic)

@@ -26,8 +26,8 @@ from exporter.preflight.capture import new_file
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS, PROVIDERS
 from exporter.web.config import WebWatch
-from exporter.web.middleware import Paths
 from exporter.web.server import Server
+from exporter.web.site import Paths
 from exporter.web.sockets import Address, inherited, listen_all
 
 if TYPE_CHECKING:
@@ -248,24 +248,22 @@ def _serve(
     gc.freeze()  # what is loaded by now stays; accounts, made after this, come and go
 
     async def work() -> None:
-        app = App(config, reread=reread, lifecycle=lifecycle)
+        app = App(config, reread=reread, lifecycle=lifecycle, paths=paths)
         if options.once:
             sys.stdout.buffer.write(await app.once())
             return
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload_on_signal)
-        await app.serve(sockets, _stop_event(), paths=paths, watch=watch)
+        await app.serve(sockets, _stop_event(), watch=watch)
 
     asyncio.run(work())
     return _OK
 
 
-def _paths(options: argparse.Namespace) -> Paths | None:
-    """Return the paths that were asked for, or nothing where they are the usual ones."""
+def _paths(options: argparse.Namespace) -> Paths:
     try:
-        paths = Paths.parse(options.telemetry_path, options.external_url, options.route_prefix)
+        return Paths.parse(options.telemetry_path, options.external_url, options.route_prefix)
     except ValueError as error:
         raise ConfigError([str(error)]) from error
-    return None if paths == Paths() else paths
 
 
 def _sockets(options: argparse.Namespace) -> list[socket.socket]:

@@ -21,7 +21,7 @@ from exporter.providers import MODELS
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
 from exporter.web.config import WebWatch
-from exporter.web.middleware import Paths
+from exporter.web.site import Paths
 from exporter.web.sockets import Address, listen_all
 from support.clock import MIDNIGHT
 from support.five9 import GENEROUS
@@ -157,11 +157,11 @@ async def test_what_stands_before_the_site(tmp_path: Path) -> None:
     hash_ = bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(4)).decode()
     file.write_text(f"basic_auth_users: {{prometheus: {hash_}}}\n")
     world = World()
-    app = App(world.config(), clients=world.client)
-    paths, watch = Paths("/figures", "/cc", "/cc"), WebWatch(file)
+    app = App(world.config(), clients=world.client, paths=Paths("/figures", "/cc", "/cc"))
+    watch = WebWatch(file)
     (opened,) = listen_all([Address("127.0.0.1", 0)])
     stop = asyncio.Event()
-    task = asyncio.create_task(app.serve([opened], stop, paths=paths, watch=watch))
+    task = asyncio.create_task(app.serve([opened], stop, watch=watch))
     url = f"http://{Address.of(opened)}"
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         assert (await client.get("/-/healthy")).status_code == 401

@@ -328,7 +328,7 @@ async def test_the_web_configuration(tmp_path: Path, log: io.StringIO) -> None:
     said = [repr(watch.current), str(watch.current), repr(WebFile.model_validate({}))]
 
     app = App(Planted(tmp_path, "five9", "inline").config)
-    front = httpx.ASGITransport(app._front(None, watch))
+    front = httpx.ASGITransport(app._front(watch))
     async with httpx.AsyncClient(transport=front, base_url="http://exporter") as client:
         for auth in (None, ("planted", password), ("planted", "wrong"), (password, hash_)):
             for path in ("/metrics", "/", "/config"):

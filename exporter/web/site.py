@@ -3,16 +3,19 @@
 Served by uvicorn in a thread of its own, so that no parsing or rendering holds up a scrape.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from exporter.errors import ConfigError, ReloadRefused
@@ -21,16 +24,12 @@ from exporter.exposition.page import Chunks
 from exporter.exposition.publisher import Publisher
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
-from exporter.web import status_page as landing
+from exporter.web import status_page
 from exporter.web.server import CHUNKS
 
 _JOINED = 512 * 1024  # bytes for one write where they have to be joined
-_LINKS = {
-    "/metrics": "the figures, for Prometheus",
-    "/-/healthy": "whether the exporter runs",
-    "/-/ready": "whether every account has been tried once",
-    "/config": "the configuration in force, without its secrets",
-}
+_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
+_TAKEN = ("/", "/config")
 
 
 def quality(header: str, names: Iterable[str]) -> float:
@@ -103,6 +102,54 @@ def _joined(chunks: Sequence[Chunks]) -> Iterable[bytes]:
         yield b"".join(held)
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the site is mounted. Every path begins with a slash and ends without one.
+
+    ``prefix`` precedes every path of a request, ``external`` every path in a link: they differ
+    behind a proxy that rewrites paths. Empty means none.
+    """
+
+    telemetry: str = "/metrics"
+    prefix: str = ""
+    external: str = ""
+
+    @classmethod
+    def parse(cls, telemetry: str, url: str | None, prefix: str | None) -> "Paths":
+        """Read ``--web.telemetry-path``, ``--web.external-url`` and ``--web.route-prefix``.
+
+        Raises ``ValueError``.
+        """
+        external = _external(url) if url else ""
+        inner = external if prefix is None else _trimmed(prefix, "--web.route-prefix")
+        if not telemetry.startswith("/") or not _PATH.fullmatch(telemetry):
+            raise ValueError(f"--web.telemetry-path: {telemetry!r} is no path such as /metrics")
+        if telemetry in _TAKEN or telemetry.startswith("/-/"):
+            raise ValueError(f"--web.telemetry-path: {telemetry!r} is another page's")
+        return cls(telemetry, inner, external)
+
+
+def _external(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError(
+            "--web.external-url: an address such as https://host/path is wanted, "
+            "without credentials and query"
+        )
+    return _trimmed(parts.path, "--web.external-url")
+
+
+def _trimmed(path: str, option: str) -> str:
+    if not _PATH.fullmatch(path) or "//" in path:
+        raise ValueError(f"{option}: {path!r} is no plain path")
+    inner = path.strip("/")
+    return f"/{inner}" if inner else ""
+
+
 class Site:
     """The exporter's own web site, as an ASGI application.
 
@@ -119,6 +166,7 @@ class Site:
         overview: Callable[[], Overview] = Overview,
         config: Callable[[], str] = str,
         reload: Callable[[], Awaitable[str]] | None = None,
+        paths: Paths = Paths(),
     ) -> None:
         self._publisher = publisher
         self._telemetry = telemetry
@@ -126,15 +174,29 @@ class Site:
         self._overview = overview
         self._config = config
         self._do_reload = reload
-        routes = [
-            Route("/", self._landing),
-            Route("/metrics", self._metrics),
+        self._external = paths.external
+        self._links = {
+            paths.telemetry: "the metrics, for Prometheus",
+            "/-/healthy": "whether the exporter runs",
+            "/-/ready": "whether every account has been tried once",
+            "/config": "the configuration in force, without its secrets",
+        }
+        routes: list[BaseRoute] = [
+            Route("/", self._status_page),
+            Route(paths.telemetry, self._metrics),
             Route("/config", self._configuration),
             Route("/-/healthy", self._healthy),
             Route("/-/ready", self._readiness),
             Route("/-/reload", self._reload, methods=["POST", "PUT"]),
             Route("/-/reload", self._only_post),
         ]
+        if paths.prefix:
+            to_prefix = RedirectResponse(f"{paths.prefix}/", 302)
+            routes = [
+                Mount(paths.prefix, routes=routes),
+                Route("/", to_prefix),
+                Route(paths.prefix, to_prefix),
+            ]
         self._app = Starlette(routes=routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -167,11 +229,9 @@ class Site:
             answer["content-encoding"] = "gzip"
         return _Body(page.chunks(form, gzip=gzip), answer)
 
-    async def _landing(self, request: Request) -> Response:
-        root = request.scope.get("root_path", "")
-        telemetry = request.scope.get("state", {}).get("telemetry_path", "/metrics")
-        links = {telemetry if path == "/metrics" else path: what for path, what in _LINKS.items()}
-        return HTMLResponse(landing.render(self._overview(), root, links), headers=landing.HEADERS)
+    async def _status_page(self, _: Request) -> Response:
+        page = status_page.render(self._overview(), self._external, self._links)
+        return HTMLResponse(page, headers=status_page.HEADERS)
 
     async def _configuration(self, _: Request) -> Response:
         return PlainTextResponse(self._config())

@@ -1,6 +1,7 @@
 """What a client sees: formats, encodings, HEAD, unknown paths, addresses, and a real socket."""
 
 import gzip
+import re
 import socket
 import ssl
 import time
@@ -23,7 +24,7 @@ from exporter.metrics.snapshot import take
 from exporter.telemetry import Telemetry
 from exporter.web.config import WebWatch
 from exporter.web.server import Server
-from exporter.web.site import Site, choose_format, quality
+from exporter.web.site import Paths, Site, choose_format, quality
 from exporter.web.sockets import Address
 from support.certificates import Authority
 
@@ -34,13 +35,14 @@ PROMETHEUS = (
 )
 
 
+DEFAULT = Paths()
 FAMILIES = [f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS, f.QUEUE_AGENTS, f.QUEUE_LONGEST_WAIT]
 
 
 class Bench:
     """A site with two figures on its page."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Paths = DEFAULT) -> None:
         self.store = SnapshotStore()
         self.store.add_account("acme", ["a"], 1000)
         mapped = Mapped()
@@ -53,9 +55,13 @@ class Bench:
         self.telemetry = Telemetry()
         self.is_ready = False
         self.publisher = Publisher(self.store, self.telemetry.chapters, lambda: 100.0)
-        self.site = Site(self.publisher, self.telemetry, lambda: self.is_ready)
+        self.site = Site(self.publisher, self.telemetry, lambda: self.is_ready, paths=paths)
         transport = httpx.ASGITransport(self.site)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
+
+    def requests(self, code: str) -> float | None:
+        sample = self.telemetry.registry.get_sample_value
+        return sample("contactcenter_exporter_http_requests_total", {"code": code})
 
 
 async def test_text_is_the_default() -> None:
@@ -178,9 +184,8 @@ async def test_unknown_paths_and_methods() -> None:
     bench = Bench()
     assert (await bench.client.get("/nothing")).status_code == 404
     assert (await bench.client.post("/metrics")).status_code == 405
-    sample = bench.telemetry.registry.get_sample_value
-    assert sample("contactcenter_exporter_http_requests_total", {"code": "404"}) == 1
-    assert sample("contactcenter_exporter_http_requests_total", {"code": "405"}) == 1
+    assert bench.requests("404") == 1
+    assert bench.requests("405") == 1
 
 
 async def test_health() -> None:
@@ -199,6 +204,120 @@ async def test_landing_page_links() -> None:
     for path in ("/metrics", "/-/healthy", "/-/ready"):
         assert f'href="{path}"' in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("telemetry", "url", "prefix", "expected"),
+    [
+        ("/metrics", None, None, Paths()),
+        ("/m", None, None, Paths("/m")),
+        ("/metrics", "http://host:9000", None, Paths()),
+        ("/metrics", "https://host/", None, Paths()),
+        ("/metrics", "https://host/cc/", None, Paths(prefix="/cc", external="/cc")),
+        ("/metrics", "https://host/a/b", None, Paths(prefix="/a/b", external="/a/b")),
+        ("/metrics", "https://host/cc", "/", Paths(external="/cc")),
+        ("/metrics", "https://host/cc", "inner/", Paths(prefix="/inner", external="/cc")),
+        ("/metrics", None, "/cc", Paths(prefix="/cc")),
+        ("/metrics", None, "", Paths()),
+    ],
+)
+def test_paths_are_read(
+    telemetry: str, url: str | None, prefix: str | None, expected: Paths
+) -> None:
+    """The prefix is the external URL's path where nothing else is said."""
+    assert Paths.parse(telemetry, url, prefix) == expected
+
+
+@pytest.mark.parametrize(
+    ("telemetry", "url", "prefix", "says"),
+    [
+        ("/", None, None, "'/' is another page's"),
+        ("/-/healthy", None, None, "'/-/healthy' is another page's"),
+        ("/config", None, None, "'/config' is another page's"),
+        ("metrics", None, None, "'metrics' is no path"),
+        ("/a b", None, None, "'/a b' is no path"),
+        ("/metrics", "host/cc", None, "--web.external-url: an address"),
+        ("/metrics", "ftp://host/cc", None, "--web.external-url: an address"),
+        ("/metrics", "http://user:hunter2@host/", None, "--web.external-url: an address"),
+        ("/metrics", "http://host/?q", None, "--web.external-url: an address"),
+        ("/metrics", "http://host:99999/", None, "--web.external-url: an address"),
+        ("/metrics", "http://host/a b", None, "--web.external-url: '/a b' is no plain path"),
+        ("/metrics", None, "/a?b", "--web.route-prefix: '/a?b' is no plain path"),
+        ("/metrics", None, "//evil.example", "--web.route-prefix: '//evil.example' is no"),
+    ],
+)
+def test_bad_paths(telemetry: str, url: str | None, prefix: str | None, says: str) -> None:
+    """What is no path, or another page's, is refused by the option's name."""
+    with pytest.raises(ValueError, match=r"^--web") as raised:
+        Paths.parse(telemetry, url, prefix)
+    assert says in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def below(*options: str) -> Bench:
+    return Bench(Paths(*options))
+
+
+@pytest.mark.parametrize("path", ["/cc/", "/cc/metrics", "/cc/-/healthy", "/cc/config"])
+async def test_below_the_prefix(path: str) -> None:
+    """Every page is below the prefix, with its query."""
+    answer = await below("/metrics", "/cc", "/cc").client.get(f"{path}?name[]=none")
+    assert answer.status_code == 200
+    assert bool(answer.text) is (path in ("/cc/", "/cc/-/healthy"))
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/ccx/metrics", "/-/healthy", "/cc/nothing"])
+async def test_outside_the_prefix(path: str) -> None:
+    """What is not below the prefix is not found."""
+    bench = below("/metrics", "/cc", "/cc")
+    answer = await bench.client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert bench.requests("404") == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("path", ["/", "/cc"])
+async def test_the_root_leads_to_the_prefix(path: str, method: str) -> None:
+    """The root, and the prefix without its slash, redirect to the status page."""
+    bench = below("/metrics", "/cc", "/cc")
+    answer = await bench.client.request(method, path)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/cc/")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert bench.requests("302") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "root", "links"),
+    [
+        (("/metrics", "/cc", "/cc"), "/cc/", ["/cc/metrics", "/cc/-/healthy"]),
+        (("/metrics", "/in", "/cc"), "/in/", ["/cc/metrics", "/cc/-/healthy"]),
+        (("/metrics", "", "/cc"), "/", ["/cc/metrics", "/cc/-/healthy"]),
+        (("/probe/m", "", ""), "/", ["/probe/m", "/-/healthy"]),
+        (("/probe/m", "/cc", "/cc"), "/cc/", ["/cc/probe/m", "/cc/-/healthy"]),
+    ],
+)
+async def test_links_carry_the_external_path(
+    options: tuple[str, ...], root: str, links: list[str]
+) -> None:
+    """Links lead where a browser finds the pages, whatever a proxy takes away."""
+    page = (await below(*options).client.get(root)).text
+    assert re.findall('href="([^"]+)"', page)[:2] == links
+
+
+async def test_a_proxy_that_takes_its_part_away() -> None:
+    """With an empty route prefix links carry the external path, and requests do not."""
+    bench = below("/metrics", "", "/cc")
+    assert (await bench.client.get("/metrics")).status_code == 200
+    assert (await bench.client.get("/cc/metrics")).status_code == 404
+
+
+async def test_another_telemetry_path() -> None:
+    """The metrics are at the given path, and nowhere else."""
+    bench = below("/probe/m")
+    assert "contactcenter_queue_contacts_waiting" in (await bench.client.get("/probe/m")).text
+    assert (await bench.client.get("/metrics")).status_code == 404
+    assert (await bench.client.get("/-/healthy")).status_code == 200
 
 
 @pytest.mark.parametrize(
