@@ -29,9 +29,9 @@ from exporter.refresh.accounts import Accounts, Change, ClientFactory
 from exporter.refresh.schedule import Refresher
 from exporter.status import Overview
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.web.auth import Gate
-from exporter.web.config import WebWatch
-from exporter.web.middleware import Guard
+from exporter.web.auth import AccessMiddleware
+from exporter.web.config import WebConfigWatcher
+from exporter.web.middleware import RefusalMiddleware
 from exporter.web.server import Server
 from exporter.web.site import Paths, Site
 from exporter.web.sockets import Address
@@ -141,7 +141,7 @@ class App:
         where: Address | Sequence[socket.socket],
         stop: asyncio.Event,
         *,
-        watch: WebWatch | None = None,
+        watcher: WebConfigWatcher | None = None,
     ) -> None:
         """Serve the page until ``stop`` is set, then sign out everywhere.
 
@@ -149,7 +149,7 @@ class App:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL)
         self._loop = asyncio.get_running_loop()
-        server = Server(self._front(watch), where, "web", watch=watch)
+        server = Server(self._web_app(watcher), where, "web", watcher=watcher)
         self.publisher.start()
         server.start()
         for address in server.addresses:
@@ -162,17 +162,18 @@ class App:
             self.publisher.stop()
             _log.info("stopped")
 
-    def _front(self, watch: WebWatch | None) -> ASGIApp:
-        """Return the site behind what stands before it."""
-        front: ASGIApp = self.site
+    def _web_app(self, watcher: WebConfigWatcher | None) -> ASGIApp:
+        """Return the site with its middleware."""
+        app: ASGIApp = self.site
 
         def count(status: int) -> None:
             self.telemetry.http_requests.labels(str(status)).inc()
 
-        if watch is not None:
-            self.telemetry.web_reload_successful.set_function(lambda: watch.well)
-            front = Gate(front, lambda: watch.current, count, self._clock.monotonic)
-        return Guard(front, count)
+        if watcher is not None:
+            successful = self.telemetry.web_reload_successful
+            successful.set_function(lambda: watcher.last_reload_successful)
+            app = AccessMiddleware(app, lambda: watcher.current, count, self._clock.monotonic)
+        return RefusalMiddleware(app, count)
 
     async def once(self) -> bytes:
         """Return one page, made when every account has been tried with every feed."""

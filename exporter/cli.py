@@ -25,10 +25,10 @@ from exporter.metrics import catalogue
 from exporter.preflight.capture import new_file
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS, PROVIDERS
-from exporter.web.config import WebWatch
+from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
 from exporter.web.site import Paths
-from exporter.web.sockets import Address, inherited, listen_all
+from exporter.web.sockets import Address, listen_all, systemd_sockets
 
 if TYPE_CHECKING:
     from exporter.simulators.centre import Size
@@ -204,18 +204,18 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    config, watch = _load(options)
+    config, watcher = _load(options)
     set_up(options.log_level, options.log_format)
     return _serve(
         config,
         options,
-        watch=watch,
+        watcher=watcher,
         reread=lambda: load(options.config, os.environ, MODELS),
         lifecycle=options.lifecycle,
     )
 
 
-def _load(options: argparse.Namespace) -> tuple[Config, WebWatch | None]:
+def _load(options: argparse.Namespace) -> tuple[Config, WebConfigWatcher | None]:
     """Read both files; raises ``ConfigError`` with the faults of both."""
     faults: list[str] = []
     try:
@@ -223,23 +223,23 @@ def _load(options: argparse.Namespace) -> tuple[Config, WebWatch | None]:
     except ConfigError as error:
         faults += error.faults
     try:
-        watch = _watch(options)
+        watcher = _watch(options)
     except ConfigError as error:
         faults += error.faults
     if faults:
         raise ConfigError(faults)
-    return config, watch
+    return config, watcher
 
 
-def _watch(options: argparse.Namespace) -> WebWatch | None:
-    return WebWatch(options.web_config) if options.web_config else None
+def _watch(options: argparse.Namespace) -> WebConfigWatcher | None:
+    return WebConfigWatcher(options.web_config) if options.web_config else None
 
 
 def _serve(
     config: Config,
     options: argparse.Namespace,
     *,
-    watch: WebWatch | None = None,
+    watcher: WebConfigWatcher | None = None,
     reread: Callable[[], Config] | None = None,
     lifecycle: bool = False,
 ) -> int:
@@ -253,7 +253,7 @@ def _serve(
             sys.stdout.buffer.write(await app.once())
             return
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload_on_signal)
-        await app.serve(sockets, _stop_event(), watch=watch)
+        await app.serve(sockets, _stop_event(), watcher=watcher)
 
     asyncio.run(work())
     return _OK
@@ -268,7 +268,7 @@ def _paths(options: argparse.Namespace) -> Paths:
 
 def _sockets(options: argparse.Namespace) -> list[socket.socket]:
     if options.systemd_socket:
-        return inherited(os.environ, os.getpid())
+        return systemd_sockets(os.environ, os.getpid())
     return listen_all(options.addresses or [Address("", 10077)])
 
 
@@ -284,13 +284,13 @@ def _stop_event() -> asyncio.Event:
 def _demo(options: argparse.Namespace) -> int:
     from exporter.simulators.centre import Centre  # noqa: PLC0415 - production loads no simulator
 
-    watch = _watch(options)
+    watcher = _watch(options)
     set_up(options.log_level, options.log_format)
     centre = Centre(_size(options), SystemClock())
     server = Server(centre.app, Address("127.0.0.1", 0), "simulators")
     server.start()
     try:
-        return _serve(centre.config(f"http://{server.address}"), options, watch=watch)
+        return _serve(centre.config(f"http://{server.address}"), options, watcher=watcher)
     finally:
         server.stop(at_once=True)
 
@@ -323,14 +323,14 @@ def _size(options: argparse.Namespace) -> "Size":
 
 
 def _check(options: argparse.Namespace) -> int:
-    config, watch = _load(options)
+    config, watcher = _load(options)
     for account in config.accounts:
         feeds = ", ".join(
             f"{name} {times.interval:g}s" for name, times in account.wanted_feeds().items()
         )
         print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
     print(f"{options.config}: no mistakes found")  # noqa: T201 - same
-    if watch:
+    if watcher:
         print(f"{options.web_config}: no mistakes found")  # noqa: T201 - same
     return _check_live(options) if options.live else _OK
 

@@ -20,7 +20,7 @@ from exporter.config.objectives import QueueObjectives, objectives_of
 from exporter.providers import MODELS
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
-from exporter.web.config import WebWatch
+from exporter.web.config import WebConfigWatcher
 from exporter.web.site import Paths
 from exporter.web.sockets import Address, listen_all
 from support.clock import MIDNIGHT
@@ -158,10 +158,10 @@ async def test_what_stands_before_the_site(tmp_path: Path) -> None:
     file.write_text(f"basic_auth_users: {{prometheus: {hash_}}}\n")
     world = World()
     app = App(world.config(), clients=world.client, paths=Paths("/figures", "/cc", "/cc"))
-    watch = WebWatch(file)
+    watcher = WebConfigWatcher(file)
     (opened,) = listen_all([Address("127.0.0.1", 0)])
     stop = asyncio.Event()
-    task = asyncio.create_task(app.serve([opened], stop, watch=watch))
+    task = asyncio.create_task(app.serve([opened], stop, watcher=watcher))
     url = f"http://{Address.of(opened)}"
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         assert (await client.get("/-/healthy")).status_code == 401
@@ -171,7 +171,7 @@ async def test_what_stands_before_the_site(tmp_path: Path) -> None:
         page = await client.get("/cc/figures")
         assert page.status_code == 200
         assert "contactcenter_exporter_web_config_last_reload_successful 1" in page.text
-        watch.well = False
+        watcher.last_reload_successful = False
         shown = app.telemetry.registry.get_sample_value
         assert shown("contactcenter_exporter_web_config_last_reload_successful") == 0
     stop.set()

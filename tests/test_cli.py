@@ -79,7 +79,7 @@ def test_usage_errors_are_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["run", "--web.listen-address", "nowhere"])
     assert ended.value.code == 2
-    assert "is no address" in capsys.readouterr().err
+    assert "is not an address" in capsys.readouterr().err
 
 
 def test_check_says_what_is_well(
@@ -285,7 +285,7 @@ def test_both_files_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert main([command, *files]) == 2
         text = capsys.readouterr().err
         assert f"{config}:2: acounts: unknown key" in text
-        assert f"{web}:1: basic_auth_users.alice: is no bcrypt hash" in text
+        assert f"{web}:1: basic_auth_users.alice: is not a bcrypt hash" in text
         assert "hunter2" not in text
     config.write_text(GOOD.replace("${FIVE9_USERNAME}", "x"))
     assert main(["run", *files]) == 2
@@ -298,9 +298,9 @@ def test_both_files_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--web.telemetry-path", "/"], "--web.telemetry-path: '/' is another page's"),
-        (["--web.external-url", "nowhere"], "--web.external-url: an address"),
-        (["--web.systemd-socket"], "--web.systemd-socket: systemd has passed no socket"),
+        (["--web.telemetry-path", "/"], "--web.telemetry-path: '/' is the path of another page"),
+        (["--web.external-url", "nowhere"], "--web.external-url: expected a URL"),
+        (["--web.systemd-socket"], "--web.systemd-socket: systemd passed no socket"),
     ],
 )
 def test_wrong_web_options_are_2(

@@ -150,7 +150,7 @@ async def test_a_broken_file_changes_nothing(
         assert f"{GOOD} 0.0" in page
         assert 'contactcenter_up{account="first",provider="five9"} 1.0' in page
         assert world.metric(WHEN) == when
-        assert "could not be read again" in (await world.web.get("/")).text
+        assert "The last reload of the configuration failed" in (await world.web.get("/")).text
         world.write(world.account("first", world.simulator.username))
         assert (await world.web.post("/-/reload")).text.startswith("1 unchanged")
         assert f"{GOOD} 1.0" in (await world.web.get("/metrics")).text
@@ -180,7 +180,7 @@ async def test_reloads_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         third = await world.web.post("/-/reload")
         assert (third.status_code, third.text) == (
             503,
-            "not reloaded: another reload is still at work\n",
+            "reload refused: another reload is still at work\n",
         )
         assert not first.done()
         assert not second.done()

@@ -23,8 +23,7 @@ from exporter.logs import LogFormat, set_up
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS, PROVIDERS
 from exporter.telemetry import AccountTelemetry, Telemetry
-from exporter.web.config import WebFile, WebWatch
-from exporter.web.config import load as load_web
+from exporter.web.config import WebConfigWatcher, WebFile
 from support.certificates import Authority
 from support.clock import MORNING, VirtualClock
 from support.planted import WAYS, Planted, leaks, secret_fields, secrets_in
@@ -324,11 +323,11 @@ async def test_the_web_configuration(tmp_path: Path, log: io.StringIO) -> None:
     file = tmp_path / "web.yml"
     file.write_text(text)
     secrets = {password, hash_, hash_[7:], *pair.key.splitlines()[1:-1]}
-    watch = WebWatch(file)
+    watch = WebConfigWatcher(file)
     said = [repr(watch.current), str(watch.current), repr(WebFile.model_validate({}))]
 
     app = App(Planted(tmp_path, "five9", "inline").config)
-    front = httpx.ASGITransport(app._front(watch))
+    front = httpx.ASGITransport(app._web_app(watch))
     async with httpx.AsyncClient(transport=front, base_url="http://exporter") as client:
         for auth in (None, ("planted", password), ("planted", "wrong"), (password, hash_)):
             for path in ("/metrics", "/", "/config"):
@@ -346,10 +345,10 @@ async def test_the_web_configuration(tmp_path: Path, log: io.StringIO) -> None:
         for _ in range(2):
             watch.poll()
         with pytest.raises(ConfigError) as caught:
-            load_web(file)
+            WebConfigWatcher(file)
         said.append(str(caught.value))
 
     assert any(each.startswith("200 ") for each in said)
     assert any(each.startswith("401 ") for each in said)
-    assert "web configuration was not taken" in log.getvalue()
+    assert "web configuration not reloaded" in log.getvalue()
     assert leaks("\n".join((*said, log.getvalue())), secrets) == []

@@ -1,4 +1,4 @@
-"""May this request come in, and which headers leave with the answer?"""
+"""Basic auth, rate limit and response headers from the web configuration file."""
 
 import asyncio
 import base64
@@ -16,60 +16,61 @@ from exporter.errors import ExporterError
 from exporter.web.config import WebConfig
 from exporter.web.middleware import refuse
 
-_REMEMBERED = 64  # credentials that were right; a replica of Prometheus each, and some more
-_WAITING = 32  # checks under way or waiting; more are turned away
-_AT_ONCE = 2  # threads that may compute
+_MAX_CACHED = 64  # verified credentials: one for each replica of Prometheus, and some to spare
+_MAX_PENDING = 32  # checks that run or wait; more are refused
+_MAX_THREADS = 2  # checks that run at the same time
 _DEFAULT_COST = 10
-_LONGEST = 72  # bytes; bcrypt looks at no more
+_MAX_PASSWORD = 72  # bytes; bcrypt ignores the rest
+_CHALLENGE = {"www-authenticate": 'Basic realm="contactcenter-exporter", charset="UTF-8"'}
 
 
-class Busy(ExporterError):
-    """More passwords wait to be checked than is sensible."""
+class TooManyChecks(ExporterError):
+    """Too many password checks are pending."""
 
 
-class Passwords:
-    """Checks passwords, and remembers those that were right.
+class PasswordChecker:
+    """Checks passwords against bcrypt hashes and caches those that were right.
 
-    What is remembered is a keyed digest, by a key that lives as long as the process; with the hash
-    in it, a changed password is forgotten by itself. Wrong ones are not remembered: each costs its
-    sender a whole check, and cannot push out what is.
+    The cache holds keyed digests, by a key that lives as long as the process. A digest covers the
+    hash too, so a changed password is no longer in the cache. Wrong passwords are not cached: each
+    costs its sender a whole check, and cannot evict a right one.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._right: OrderedDict[bytes, None] = OrderedDict()
-        self._running: dict[bytes, asyncio.Task[bool]] = {}
-        self._threads = asyncio.Semaphore(_AT_ONCE)
+        self._verified: OrderedDict[bytes, None] = OrderedDict()
+        self._pending: dict[bytes, asyncio.Task[bool]] = {}
+        self._threads = asyncio.Semaphore(_MAX_THREADS)
 
     async def check(self, user: str, password: bytes, users: Mapping[str, bytes]) -> bool:
         """Return whether ``users`` (name → bcrypt hash) has this user with this password.
 
-        A user who does not exist takes as long as one who does. Raises ``Busy``.
+        An unknown user takes as long as a known one. Raises ``TooManyChecks``.
         """
         known = user in users
-        wanted = users[user] if known else _nobody(users)
-        digest = self._digest(user.encode(), password, wanted)
-        if digest in self._right:
-            self._right.move_to_end(digest)
+        password_hash = users[user] if known else _stand_in_hash(users)
+        digest = self._digest(user.encode(), password, password_hash)
+        if digest in self._verified:
+            self._verified.move_to_end(digest)
             return known
-        check = self._running.get(digest)
+        check = self._pending.get(digest)
         if check is None:
-            if len(self._running) >= _WAITING:
-                raise Busy
-            check = asyncio.create_task(self._ask(password[:_LONGEST], wanted))
-            self._running[digest] = check
-            check.add_done_callback(lambda _: self._running.pop(digest, None))
-        # A client that goes away does not stop a check for which others may wait.
+            if len(self._pending) >= _MAX_PENDING:
+                raise TooManyChecks
+            check = asyncio.create_task(self._run_bcrypt(password[:_MAX_PASSWORD], password_hash))
+            self._pending[digest] = check
+            check.add_done_callback(lambda _: self._pending.pop(digest, None))
+        # A client that disconnects does not stop a check for which others may wait.
         right = await asyncio.shield(check) and known
         if right:
-            self._right[digest] = None
-            while len(self._right) > _REMEMBERED:
-                self._right.popitem(last=False)
+            self._verified[digest] = None
+            while len(self._verified) > _MAX_CACHED:
+                self._verified.popitem(last=False)
         return right
 
-    async def _ask(self, password: bytes, wanted: bytes) -> bool:
+    async def _run_bcrypt(self, password: bytes, password_hash: bytes) -> bool:
         async with self._threads:
-            return await asyncio.to_thread(bcrypt.checkpw, password, wanted)
+            return await asyncio.to_thread(bcrypt.checkpw, password, password_hash)
 
     def _digest(self, *parts: bytes) -> bytes:
         digest = hashlib.blake2b(key=self._key, digest_size=32)
@@ -78,48 +79,45 @@ class Passwords:
         return digest.digest()
 
 
-def _nobody(users: Mapping[str, bytes]) -> bytes:
-    """Return a hash that fits no password known to anybody, as costly as the costliest user's."""
-    cost = max((int(each[4:6]) for each in users.values()), default=_DEFAULT_COST)
+def _stand_in_hash(users: Mapping[str, bytes]) -> bytes:
+    """Return a hash without a known password, as costly as the costliest user's."""
+    cost = max((int(user[4:6]) for user in users.values()), default=_DEFAULT_COST)
     return b"$2b$%02d$" % cost + b"." * 53
 
 
-_CHALLENGE = {"www-authenticate": 'Basic realm="contactcenter-exporter", charset="UTF-8"'}
+class AccessMiddleware:
+    """Applies the web configuration to every request before ``app``.
 
-
-class Gate:
-    """Everything that a web configuration asks of a request, before an application.
-
-    ``rules`` returns the configuration as it is now, ``count`` is told the status of each answer
-    that is given here, ``now`` returns seconds.
+    ``config`` returns the configuration in force, ``count`` is called with the status of every
+    response given here, ``now`` returns monotonic seconds.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        rules: Callable[[], WebConfig],
+        config: Callable[[], WebConfig],
         count: Callable[[int], None],
         now: Callable[[], float],
     ) -> None:
         self._app = app
-        self._rules = rules
+        self._config = config
         self._count = count
-        self._bucket = _Bucket(now)
-        self._passwords = Passwords()
+        self._bucket = _TokenBucket(now)
+        self._passwords = PasswordChecker()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or answer it."""
-        rules = self._rules()
-        if rules.headers:
-            send = _with_headers(send, rules.headers)
-        if rules.interval and not self._bucket.take(rules.interval, rules.burst):
+        """Pass a request on, or refuse it."""
+        config = self._config()
+        if config.headers:
+            send = _with_headers(send, config.headers)
+        if config.interval and not self._bucket.allow(config.interval, config.burst):
             await self._refuse(429, scope, receive, send)
             return
-        if rules.users:
+        if config.users:
             credentials = _credentials(Headers(scope=scope))
             try:
-                known = credentials and await self._passwords.check(*credentials, rules.users)
-            except Busy:
+                known = credentials and await self._passwords.check(*credentials, config.users)
+            except TooManyChecks:
                 await self._refuse(503, scope, receive, send)
                 return
             if not known:
@@ -132,21 +130,22 @@ class Gate:
         await refuse(status, _CHALLENGE if status == 401 else {})(scope, receive, send)  # noqa: PLR2004
 
 
-class _Bucket:
-    """A token bucket: full at first, a token more each interval."""
+class _TokenBucket:
+    """A token bucket: full at first, refilled by one token per interval."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._size = (0.0, 0)
+        self._limit = (0.0, 0)
         self._tokens = 0.0
-        self._at = 0.0
+        self._updated_at = 0.0
 
-    def take(self, interval: float, burst: int) -> bool:
+    def allow(self, interval: float, burst: int) -> bool:
+        """Take a token and return whether there was one. A new limit starts with a full bucket."""
         now = self._now()
-        if self._size != (interval, burst):
-            self._size, self._tokens, self._at = (interval, burst), float(burst), now
-        self._tokens = min(burst, self._tokens + (now - self._at) / interval)
-        self._at = now
+        if self._limit != (interval, burst):
+            self._limit, self._tokens, self._updated_at = (interval, burst), float(burst), now
+        self._tokens = min(burst, self._tokens + (now - self._updated_at) / interval)
+        self._updated_at = now
         if self._tokens < 1:
             return False
         self._tokens -= 1
@@ -154,9 +153,9 @@ class _Bucket:
 
 
 def _credentials(headers: Headers) -> tuple[str, bytes] | None:
-    """Return the user and password of the one Authorization header, where it is Basic."""
-    given = headers.getlist("authorization")
-    scheme, _, text = given[0].strip().partition(" ") if len(given) == 1 else ("", "", "")
+    """Return user and password, if there is exactly one Authorization header and it is Basic."""
+    values = headers.getlist("authorization")
+    scheme, _, text = values[0].strip().partition(" ") if len(values) == 1 else ("", "", "")
     if scheme.lower() != "basic":
         return None
     try:
@@ -166,14 +165,14 @@ def _credentials(headers: Headers) -> tuple[str, bytes] | None:
         return None
 
 
-def _with_headers(send: Send, wanted: tuple[tuple[bytes, bytes], ...]) -> Send:
-    """Set headers in every answer, in place of what the application says of the same ones."""
-    names = {name for name, _ in wanted}
+def _with_headers(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
+    """Set headers in every response; they replace those of the same name."""
+    names = {name for name, _ in headers}
 
-    async def adorned(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [each for each in message["headers"] if each[0] not in names]
-            message["headers"] = [*kept, *wanted]
+            kept = [header for header in message["headers"] if header[0] not in names]
+            message["headers"] = [*kept, *headers]
         await send(message)
 
-    return adorned
+    return send_with_headers

@@ -1,8 +1,8 @@
-"""The web configuration file: how is the way to the page kept, and who may go it?
+"""The web configuration file: reads and validates it, and reloads it when it changes.
 
-The format is the one that Prometheus' own exporters share (``tls_server_config``,
-``http_server_config``, ``basic_auth_users``, ``rate_limit``), so that one file serves them all.
-What cannot be done here is refused with its reason. Faults never show a hash or a key.
+The format is that of Prometheus' exporter-toolkit (``tls_server_config``, ``http_server_config``,
+``basic_auth_users``, ``rate_limit``), so that one file serves all exporters. Settings that are not
+supported are refused with the reason. Faults never show a hash or a key.
 """
 
 import re
@@ -18,9 +18,9 @@ from exporter.config.schema import Duration, Fault, Model, shape_faults
 from exporter.config.yaml import KeyPath, read, suggest
 from exporter.errors import ConfigError
 from exporter.logs import get_log
-from exporter.web.tls import TlsServer, make_context
+from exporter.web.tls import TlsServerConfig, make_context
 
-# What a header may be set to; nothing where anything goes. No other header may be set.
+# The values that a header may have; empty if any. No other header may be set.
 _HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
     "Strict-Transport-Security": (),
@@ -29,95 +29,94 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
     "X-XSS-Protection": (),
 }
 _HASH = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
-_COSTS = range(4, 19)  # 2 to the cost rounds: at 18 one check takes many seconds already
+_COSTS = range(4, 19)  # 2 to the cost rounds: at 18 one check takes many seconds
 _VISIBLE = re.compile(r"[\x20-\x7e]*")
 
 Stamp = tuple[int, int, int] | None
 
 
 def _plain_text(value: object) -> object:
-    """Read ``X-XSS-Protection: 1`` as the text that it stands for."""
+    """Return the integer of ``X-XSS-Protection: 1`` as text."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class HttpServer(Model):
-    """``http_server_config``: headers for every answer."""
+class HttpServerConfig(Model):
+    """``http_server_config``: headers for every response."""
 
     http2: bool | None = None
     headers: dict[str, Annotated[str, BeforeValidator(_plain_text)]] = {}
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape, with the path inside this section."""
+        """Yield faults that the schema cannot express, with the path inside this section."""
         if self.http2:
-            yield ("http2",), "only HTTP/1.1 is spoken here: say false, or leave it out"
+            yield ("http2",), "HTTP/2 is not supported: set false, or leave it out"
         for name, value in self.headers.items():
             allowed = _HEADERS.get(name)
             if allowed is None:
                 yield ("headers", name), f"cannot be set{suggest(name, list(_HEADERS))}"
             elif value and allowed and value not in allowed:
-                yield ("headers", name), f"should be {' or '.join(allowed)}"
+                yield ("headers", name), f"expected {' or '.join(allowed)}"
             elif not _VISIBLE.fullmatch(value):
-                yield ("headers", name), "has characters that a header cannot have"
+                yield ("headers", name), "has characters that a header must not have"
 
 
 class RateLimit(Model):
-    """``rate_limit``: a bucket of ``burst`` requests, refilled by one each ``interval`` seconds."""
+    """``rate_limit``: a bucket of ``burst`` requests, refilled by one per ``interval`` seconds."""
 
     interval: Duration = 0.0
     burst: Annotated[int, Field(ge=0)] = 0
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape, with the path inside this section."""
+        """Yield faults that the schema cannot express, with the path inside this section."""
         if self.interval and not self.burst:
-            yield ("burst",), "has to be at least 1: with 0 no request would ever be answered"
+            yield ("burst",), "has to be at least 1: with 0 every request would be refused"
 
 
 class WebFile(Model):
-    """The whole file."""
+    """The schema of the file."""
 
-    tls_server_config: TlsServer = TlsServer()
-    http_server_config: HttpServer = HttpServer()
+    tls_server_config: TlsServerConfig = TlsServerConfig()
+    http_server_config: HttpServerConfig = HttpServerConfig()
     rate_limit: RateLimit = RateLimit()
     basic_auth_users: dict[str, SecretStr] = {}
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape."""
-        sections = ("tls_server_config", "http_server_config", "rate_limit")
-        for name in sections:
+        """Yield faults that the schema cannot express."""
+        for name in ("tls_server_config", "http_server_config", "rate_limit"):
             for path, message in getattr(self, name).faults():
                 yield (name, *path), message
         for user, secret in self.basic_auth_users.items():
             path = ("basic_auth_users", user)
             match = _HASH.fullmatch(secret.get_secret_value())
             if ":" in user:
-                yield path, "a user's name cannot have a colon"
+                yield path, "a user name must not have a colon"
             if match is None:
-                yield path, "is no bcrypt hash, which begins with $2y$ or $2b$"
+                yield path, "is not a bcrypt hash, which begins with $2y$ or $2b$"
             elif int(match[1]) not in _COSTS:
-                yield path, f"has a cost out of {_COSTS.start} to {_COSTS.stop - 1}"
+                yield path, f"has a cost outside {_COSTS.start} to {_COSTS.stop - 1}"
 
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """A web configuration without faults.
+    """A valid web configuration.
 
-    ``tls`` is ``None`` where plain HTTP is spoken, ``users`` (name → bcrypt hash) is empty where
-    everybody may come in, ``sans`` is ``None`` where a client's certificate may have any name.
+    ``tls`` is ``None`` for plain HTTP, ``users`` (name → bcrypt hash) is empty if no password is
+    required, ``sans`` is ``None`` if a client certificate may have any name.
     """
 
     tls: ssl.SSLContext | None = None
     sans: frozenset[str] | None = None
     users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    interval: float = 0.0  # seconds between two requests; 0 is no limit
+    interval: float = 0.0  # seconds between two requests; 0 for no limit
     burst: int = 0
 
 
 @dataclass(slots=True)
-class Reading:
-    """What came of reading the file: a configuration or faults, and all files that were asked.
+class LoadResult:
+    """A configuration or its faults, with the stamps of all files it was read from.
 
-    ``stamps`` were taken before each file was read, so that a later change is seen for certain.
+    A stamp is taken before its file is read, so that no later change is missed.
     """
 
     config: WebConfig | None = None
@@ -125,70 +124,62 @@ class Reading:
     stamps: dict[Path, Stamp] = field(default_factory=dict)
 
 
-def stamp(file: Path) -> Stamp:
-    """Return what changes when a file does; ``None`` where there is none."""
+def _stamp(file: Path) -> Stamp:
+    """Return what changes when a file does; ``None`` if there is no file."""
     try:
-        found = file.stat()
+        status = file.stat()
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def load(file: Path) -> WebConfig:
-    """Read a web configuration; raises ``ConfigError`` with every fault found."""
-    reading = attempt(file)
-    if reading.config is None:
-        raise ConfigError(reading.faults)
-    return reading.config
-
-
-def attempt(file: Path) -> Reading:
-    """Read a web configuration, and say what was wrong or which files it was made of."""
-    reading = Reading(stamps={file: stamp(file)})
+def load(file: Path) -> LoadResult:
+    """Read a web configuration and the files that it names."""
+    result = LoadResult(stamps={file: _stamp(file)})
     try:
         located = read(file, None)
     except ConfigError as error:
-        reading.faults = error.faults
-        return reading
-    found = _without_nulls(located.value)
+        result.faults = error.faults
+        return result
+    content = _without_nulls(located.value)
     faults: list[Fault] = []
-    if not isinstance(found, dict):
-        faults.append(((), "a mapping is wanted"))
-        found = {}
-    shape = _shaped(found, faults)
-    faults += shape.faults()
-    tls = shape.tls_server_config
-    named = (tls.cert_file, tls.key_file, tls.client_ca_file)
-    files = [file.parent / name for name in named if name]
-    reading.stamps |= {each: stamp(each) for each in files}
+    if not isinstance(content, dict):
+        faults.append(((), "expected a mapping"))
+        content = {}
+    sections = _validate(content, faults)
+    faults += sections.faults()
+    tls = sections.tls_server_config
+    for name in (tls.cert_file, tls.key_file, tls.client_ca_file):
+        if name:
+            result.stamps[file.parent / name] = _stamp(file.parent / name)
     context = None
-    if not faults and tls.wanted:
+    if not faults and tls.enabled:
         context, problems = make_context(tls, file.parent)
         faults += [(("tls_server_config", *path), message) for path, message in problems]
-    reading.faults = [*located.faults, *(located.fault(path, message) for path, message in faults)]
-    if not reading.faults:
-        reading.config = _config(shape, context)
-    return reading
+    result.faults = [*located.faults, *(located.fault(path, message) for path, message in faults)]
+    if not result.faults:
+        result.config = _config(sections, context)
+    return result
 
 
-def _shaped(found: dict[str, Any], faults: list[Fault]) -> WebFile:
-    """Return the sections that have the right shape; what is wrong with others goes to faults."""
+def _validate(content: dict[str, Any], faults: list[Fault]) -> WebFile:
+    """Return the sections that fit the schema; add the faults of the others to ``faults``."""
     try:
-        return WebFile.model_validate(found)
+        return WebFile.model_validate(content)
     except ValidationError as error:
-        problems = shape_faults(error, found, WebFile)
+        problems = shape_faults(error, content, WebFile)
     faults += problems
     wrong = {path[0] for path, _ in problems}
-    return WebFile.model_validate({key: part for key, part in found.items() if key not in wrong})
+    return WebFile.model_validate({key: part for key, part in content.items() if key not in wrong})
 
 
-def _config(shape: WebFile, context: ssl.SSLContext | None) -> WebConfig:
-    sans = shape.tls_server_config.client_allowed_sans
-    users = shape.basic_auth_users.items()
-    # The site says nosniff by itself, in every answer.
+def _config(sections: WebFile, context: ssl.SSLContext | None) -> WebConfig:
+    sans = sections.tls_server_config.client_allowed_sans
+    users = sections.basic_auth_users.items()
+    # The site itself sends nosniff in every response.
     headers = (
         (name.lower().encode(), value.encode())
-        for name, value in shape.http_server_config.headers.items()
+        for name, value in sections.http_server_config.headers.items()
         if value and name != "X-Content-Type-Options"
     )
     return WebConfig(
@@ -196,13 +187,13 @@ def _config(shape: WebFile, context: ssl.SSLContext | None) -> WebConfig:
         sans=None if sans is None else frozenset(sans),
         users={user: secret.get_secret_value().encode() for user, secret in users},
         headers=tuple(headers),
-        interval=shape.rate_limit.interval,
-        burst=shape.rate_limit.burst,
+        interval=sections.rate_limit.interval,
+        burst=sections.rate_limit.burst,
     )
 
 
 def _without_nulls(value: Any, path: KeyPath = ()) -> Any:
-    """Leave out keys without a value, which mean the default; but a user needs a hash."""
+    """Drop keys without a value, which mean the default; but a user needs a hash."""
     if value is None and not path:
         return {}
     if not isinstance(value, dict) or path == ("basic_auth_users",):
@@ -214,54 +205,54 @@ def _without_nulls(value: Any, path: KeyPath = ()) -> Any:
 _log = get_log(__name__)
 
 
-class WebWatch:
-    """Keeps the last version of a web configuration, with its certificates, that could be used.
+class WebConfigWatcher:
+    """Holds the last valid web configuration with its certificates, and reloads changed files.
 
-    Raises ``ConfigError`` where the first one cannot.
+    Raises ``ConfigError`` if the first version is not valid.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        reading = attempt(file)
-        if reading.config is None:
-            raise ConfigError(reading.faults)
-        self.current: WebConfig = reading.config
-        self.well = True  # the latest version is the one that is used
-        self._taken = reading.stamps
+        result = load(file)
+        if result.config is None:
+            raise ConfigError(result.faults)
+        self.current: WebConfig = result.config
+        self.last_reload_successful = True
+        self._loaded = result.stamps
         self._changed: dict[Path, Stamp] = {}
 
     def poll(self) -> None:
-        """Look at the files once, to be called about each second.
+        """Look for changed files; to be called about once a second.
 
-        A change is taken when it has stood still from one look to the next, so that nothing is
-        read while it is being written.
+        A change is loaded once it is the same in two calls, so that no file is read while it is
+        being written.
         """
-        seen = {file: stamp(file) for file in self._taken}
-        if seen == self._taken:
+        stamps = {file: _stamp(file) for file in self._loaded}
+        if stamps == self._loaded:
             self._changed = {}
-        elif seen != self._changed:
-            self._changed = seen
+        elif stamps != self._changed:
+            self._changed = stamps
         else:
-            self._take()
+            self._reload()
 
-    def _take(self) -> None:
-        reading = attempt(self._file)
-        self._taken, self._changed = reading.stamps, {}
-        faults = reading.faults
-        if reading.config is not None:
-            faults = [f"{self._file}: {each}" for each in self._needs_restart(reading.config)]
-        self.well = not faults
-        if reading.config is None or faults:
-            _log.error("web configuration was not taken", faults="\n".join(faults))
+    def _reload(self) -> None:
+        result = load(self._file)
+        self._loaded, self._changed = result.stamps, {}
+        faults = result.faults
+        if result.config is not None:
+            faults = [f"{self._file}: {fault}" for fault in self._needs_restart(result.config)]
+        self.last_reload_successful = not faults
+        if result.config is None or faults:
+            _log.error("web configuration not reloaded", faults="\n".join(faults))
             return
-        self.current = reading.config
-        _log.info("web configuration was read again", file=str(self._file))
+        self.current = result.config
+        _log.info("web configuration reloaded", file=str(self._file))
 
     def _needs_restart(self, new: WebConfig) -> list[str]:
-        """Return what is not changed while running: nothing opens to everybody by a slip."""
+        """Return the changes that need a restart, so that no mistake removes all protection."""
         faults = []
         if (new.tls is None) != (self.current.tls is None):
-            faults.append("tls_server_config: is added or removed by a restart only")
+            faults.append("tls_server_config: can only be added or removed by a restart")
         if self.current.users and not new.users:
-            faults.append("basic_auth_users: is removed by a restart only")
+            faults.append("basic_auth_users: can only be removed by a restart")
         return faults

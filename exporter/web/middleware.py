@@ -8,8 +8,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 _METHODS = ("GET", "HEAD", "POST")
 
-Count = Callable[[int], None]  # called with the status of every response that the site did not give
-
 
 def refuse(status: int, headers: Mapping[str, str]) -> Response:
     """Return a response that says no more than its status."""
@@ -17,15 +15,18 @@ def refuse(status: int, headers: Mapping[str, str]) -> Response:
     return PlainTextResponse(f"{HTTPStatus(status).phrase}\n", status, headers)
 
 
-class Guard:
-    """Refuses what no page of ours takes: other methods, and any body."""
+class RefusalMiddleware:
+    """Refuses what no page of the site accepts: other methods, and any request body.
 
-    def __init__(self, app: ASGIApp, count: Count) -> None:
+    ``count`` is called with the status of every response given here.
+    """
+
+    def __init__(self, app: ASGIApp, count: Callable[[int], None]) -> None:
         self._app = app
         self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request that the site could answer."""
+        """Pass a request on, or refuse it and close the connection."""
         if scope["method"] not in _METHODS:
             status, headers = 405, {"allow": ", ".join(_METHODS)}
         elif _has_body(scope):

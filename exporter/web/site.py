@@ -1,13 +1,12 @@
-"""HTTP in: the figures, a landing page, whether we are well, and what we are asked to do.
+"""The web site, an ASGI application: metrics, status page, health checks and reload.
 
-Served by uvicorn in a thread of its own, so that no parsing or rendering holds up a scrape.
+It is served from a thread of its own, so that no parsing or rendering delays a scrape.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,34 +26,30 @@ from exporter.telemetry import Telemetry
 from exporter.web import status_page
 from exporter.web.server import CHUNKS
 
-_JOINED = 512 * 1024  # bytes for one write where they have to be joined
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
-_TAKEN = ("/", "/config")
+_RESERVED = ("/", "/config")
 
 
 def quality(header: str, names: Iterable[str]) -> float:
     """Return the highest q value that an Accept or Accept-Encoding header gives any of ``names``.
 
-    A wildcard counts where no name is mentioned; 0 is no.
+    A wildcard counts if none of the names is in the header; 0 means not acceptable.
     """
-    wanted = {name.lower() for name in names}
-    found: dict[str, float] = {}
+    weights: dict[str, float] = {}
     for item in header.split(","):
         name, *parameters = (part.strip().lower() for part in item.split(";"))
-        weights = (part[2:].strip() for part in parameters if part.startswith("q="))
-        weight = next(weights, "1")
+        weight = next((part[2:].strip() for part in parameters if part.startswith("q=")), "1")
         try:
-            found[name] = max(found.get(name, 0.0), min(max(float(weight), 0.0), 1.0))
+            weights[name] = max(weights.get(name, 0.0), min(max(float(weight), 0.0), 1.0))
         except ValueError:
             continue
-    named = [found[name] for name in wanted if name in found]
-    wild = max(found.get("*", 0.0), found.get("*/*", 0.0))
-    return max(named, default=wild)
+    wildcard = max(weights.get("*", 0.0), weights.get("*/*", 0.0))
+    return max((weights[name] for name in names if name in weights), default=wildcard)
 
 
-@lru_cache(maxsize=64)  # clients are few, and each asks in the same words every time
+@lru_cache(maxsize=64)  # clients are few, and each always sends the same header
 def choose_format(accept: str) -> Format:
-    """Choose between text 0.0.4 and OpenMetrics; text where the client likes both the same."""
+    """Return OpenMetrics if the client names it and does not prefer text; else text 0.0.4."""
     openmetrics = quality(accept, ["application/openmetrics-text"])
     text = quality(accept, ["text/plain", "text/*"])
     named = "application/openmetrics-text" in accept.lower()
@@ -62,44 +57,28 @@ def choose_format(accept: str) -> Format:
 
 
 @lru_cache(maxsize=64)
-def takes_gzip(accept_encoding: str) -> bool:
-    """Tell whether a client takes a compressed answer."""
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Return whether a client accepts a compressed response."""
     return quality(accept_encoding, ["gzip"]) > 0
 
 
-class _Body(Response):
-    """A response of ready buffers, which are joined only where the server cannot do without."""
+class _ChunkedResponse(Response):
+    """A response of buffers that are joined only if the server cannot write ``Chunks``."""
 
     def __init__(self, chunks: Sequence[Chunks], headers: dict[str, str]) -> None:
         super().__init__(None, headers=headers)
-        self._pieces = chunks
+        self._chunks = chunks
         self.headers["content-length"] = str(sum(map(len, chunks)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         if scope["method"] != "HEAD":
-            as_they_are = CHUNKS in scope.get("extensions", {})
-            for part in self._pieces if as_they_are else _joined(self._pieces):
-                await send({"type": "http.response.body", "body": part, "more_body": True})
+            join = CHUNKS not in scope.get("extensions", {})
+            for chunk in self._chunks:
+                body = b"".join(chunk.parts) if join else chunk
+                await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _joined(chunks: Sequence[Chunks]) -> Iterable[bytes]:
-    """Join small buffers; large ones stay as they are."""
-    held: list[bytes] = []
-    size = 0
-    for buffer in chain.from_iterable(each.parts for each in chunks):
-        if held and size + len(buffer) > _JOINED:
-            yield b"".join(held)
-            held, size = [], 0
-        if len(buffer) > _JOINED:
-            yield buffer
-        else:
-            held.append(buffer)
-            size += len(buffer)
-    if held:
-        yield b"".join(held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,41 +99,42 @@ class Paths:
 
         Raises ``ValueError``.
         """
-        external = _external(url) if url else ""
-        inner = external if prefix is None else _trimmed(prefix, "--web.route-prefix")
+        external = _external_path(url) if url else ""
+        route_prefix = external if prefix is None else _strip_slashes(prefix, "--web.route-prefix")
         if not telemetry.startswith("/") or not _PATH.fullmatch(telemetry):
-            raise ValueError(f"--web.telemetry-path: {telemetry!r} is no path such as /metrics")
-        if telemetry in _TAKEN or telemetry.startswith("/-/"):
-            raise ValueError(f"--web.telemetry-path: {telemetry!r} is another page's")
-        return cls(telemetry, inner, external)
+            raise ValueError(f"--web.telemetry-path: {telemetry!r} is not a path such as /metrics")
+        if telemetry in _RESERVED or telemetry.startswith("/-/"):
+            raise ValueError(f"--web.telemetry-path: {telemetry!r} is the path of another page")
+        return cls(telemetry, route_prefix, external)
 
 
-def _external(url: str) -> str:
+def _external_path(url: str) -> str:
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        fits = False
-    if not fits or parts.query or parts.fragment or parts.username or parts.password:
+        valid = False
+    if not valid or parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError(
-            "--web.external-url: an address such as https://host/path is wanted, "
-            "without credentials and query"
+            "--web.external-url: expected a URL such as https://host/path, "
+            "without credentials or query"
         )
-    return _trimmed(parts.path, "--web.external-url")
+    return _strip_slashes(parts.path, "--web.external-url")
 
 
-def _trimmed(path: str, option: str) -> str:
+def _strip_slashes(path: str, option: str) -> str:
     if not _PATH.fullmatch(path) or "//" in path:
-        raise ValueError(f"{option}: {path!r} is no plain path")
-    inner = path.strip("/")
-    return f"/{inner}" if inner else ""
+        raise ValueError(f"{option}: {path!r} is not a plain path")
+    stripped = path.strip("/")
+    return f"/{stripped}" if stripped else ""
 
 
 class Site:
-    """The exporter's own web site, as an ASGI application.
+    """The web site, an ASGI application.
 
-    ``overview`` and ``config`` are what the landing page and ``/config`` show. ``reload`` returns
-    what it did, or raises ``ConfigError`` or ``ReloadRefused``; without it nobody may ask for it.
+    ``ready`` returns whether every account has been tried once; ``overview`` and ``config`` return
+    what the status page and ``/config`` show. ``reload`` returns what it did, or raises
+    ``ConfigError`` or ``ReloadRefused``; without it, reload requests are refused.
     """
 
     def __init__(
@@ -173,13 +153,13 @@ class Site:
         self._ready = ready
         self._overview = overview
         self._config = config
-        self._do_reload = reload
+        self._reload_config = reload
         self._external = paths.external
         self._links = {
             paths.telemetry: "the metrics, for Prometheus",
-            "/-/healthy": "whether the exporter runs",
-            "/-/ready": "whether every account has been tried once",
-            "/config": "the configuration in force, without its secrets",
+            "/-/healthy": "liveness: whether the exporter runs",
+            "/-/ready": "readiness: whether every account has been tried once",
+            "/config": "the configuration in force, without secrets",
         }
         routes: list[BaseRoute] = [
             Route("/", self._status_page),
@@ -188,7 +168,7 @@ class Site:
             Route("/-/healthy", self._healthy),
             Route("/-/ready", self._readiness),
             Route("/-/reload", self._reload, methods=["POST", "PUT"]),
-            Route("/-/reload", self._only_post),
+            Route("/-/reload", self._reload_method_not_allowed),
         ]
         if paths.prefix:
             to_prefix = RedirectResponse(f"{paths.prefix}/", 302)
@@ -200,34 +180,34 @@ class Site:
         self._app = Starlette(routes=routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, and count it by its status code."""
+        """Serve a request and count it by status code."""
 
-        async def counted(message: Any) -> None:
+        async def send_and_count(message: Any) -> None:
             if message["type"] == "http.response.start":
                 self._telemetry.http_requests.labels(str(message["status"])).inc()
                 message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
             await send(message)
 
-        await self._app(scope, receive, counted)
+        await self._app(scope, receive, send_and_count)
 
     async def _metrics(self, request: Request) -> Response:
         page = self._publisher.current()
         accounts = set(request.query_params.getlist("account"))
         if accounts:
-            strange = sorted(accounts - page.accounts)
-            if strange:
-                return PlainTextResponse(f"no such account: {strange[0]}\n", status_code=404)
+            unknown = sorted(accounts - page.accounts)
+            if unknown:
+                return PlainTextResponse(f"no such account: {unknown[0]}\n", status_code=404)
             page = page.of(accounts)
         names = request.query_params.getlist("name[]")
         if names:
             page = page.only(set(names))
         headers = Headers(scope=request.scope)
         form = choose_format(headers.get("accept", ""))
-        gzip = takes_gzip(headers.get("accept-encoding", ""))
-        answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
+        gzip = accepts_gzip(headers.get("accept-encoding", ""))
+        response = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
         if gzip:
-            answer["content-encoding"] = "gzip"
-        return _Body(page.chunks(form, gzip=gzip), answer)
+            response["content-encoding"] = "gzip"
+        return _ChunkedResponse(page.chunks(form, gzip=gzip), response)
 
     async def _status_page(self, _: Request) -> Response:
         page = status_page.render(self._overview(), self._external, self._links)
@@ -237,17 +217,17 @@ class Site:
         return PlainTextResponse(self._config())
 
     async def _reload(self, _: Request) -> Response:
-        """Reload, in the words that users of Prometheus know."""
-        if self._do_reload is None:
+        """Reload the configuration; statuses and texts are those of Prometheus."""
+        if self._reload_config is None:
             return PlainTextResponse("Lifecycle API is not enabled.", status_code=403)
         try:
-            return PlainTextResponse(f"{await self._do_reload()}\n")
+            return PlainTextResponse(f"{await self._reload_config()}\n")
         except ConfigError as error:
             return PlainTextResponse(f"failed to reload config: {error}\n", status_code=500)
         except ReloadRefused as error:
-            return PlainTextResponse(f"not reloaded: {error}\n", status_code=503)
+            return PlainTextResponse(f"reload refused: {error}\n", status_code=503)
 
-    async def _only_post(self, _: Request) -> Response:
+    async def _reload_method_not_allowed(self, _: Request) -> Response:
         return PlainTextResponse(
             "Only POST or PUT requests allowed", status_code=405, headers={"Allow": "POST, PUT"}
         )

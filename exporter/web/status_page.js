@@ -1,13 +1,13 @@
 "use strict";
-const every = 2000; // milliseconds
-async function renew() {
+const interval = 2000; // milliseconds
+async function refresh() {
   const chosen = getSelection();
   if (!document.hidden && (!chosen || chosen.isCollapsed)) {
     let text = null;
     try {
       const answer = await fetch(location.origin + location.pathname, {
         cache: "no-store",
-        signal: AbortSignal.timeout(5 * every),
+        signal: AbortSignal.timeout(5 * interval),
       });
       text = answer.ok ? await answer.text() : null;
     } catch {
@@ -20,6 +20,6 @@ async function renew() {
       document.getElementById("live").replaceWith(page.getElementById("live"));
     }
   }
-  setTimeout(renew, every);
+  setTimeout(refresh, interval);
 }
-setTimeout(renew, every);
+setTimeout(refresh, interval);

@@ -1,8 +1,8 @@
-"""The landing page: what is the exporter doing, what is wrong, and what is to be done about it?
+"""Status page: every account and feed with its state, failures and what to do about them.
 
-One page without a framework. A script of a few lines fetches the page anew every two seconds and
-puts its live part in place of the old one; without scripts the browser reloads it. Style and
-script are inline and named by their hash, so that nothing else can run.
+A short script fetches the page every two seconds and replaces its live part; without scripts the
+browser reloads the page. Style and script are inline, and the content security policy names their
+hashes, so that nothing else can run.
 """
 
 import base64
@@ -38,17 +38,20 @@ _SESSION_MARKS = {
     "stopped": ("stopped", "■"),
 }
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
-_COLUMNS = ("Feed", "State", "Last success", "Next due", "Took", "Series")
+_COLUMNS = ("Feed", "State", "Last success", "Next refresh", "Duration", "Series")
 
 
 def render(overview: Overview, root: str, links: Mapping[str, str]) -> str:
-    """Write the page; ``root`` is the path under which the site is, before all ``links``."""
+    """Return the page as HTML; ``root`` is the path that precedes every path in ``links``.
+
+    ``links`` has a description for each path.
+    """
     states = [feed.state for account in overview.accounts for feed in account.feeds]
-    trouble = len(states) - states.count("ok")
-    title = f"({trouble}) contactcenter-exporter" if trouble else "contactcenter-exporter"
+    not_ok = len(states) - states.count("ok")
+    title = f"({not_ok}) contactcenter-exporter" if not_ok else "contactcenter-exporter"
     items = "".join(
-        f'<li><a href="{escape(root + path)}">{escape(path)}</a> <span>{escape(what)}</span></li>'
-        for path, what in links.items()
+        f'<li><a href="{escape(root + path)}">{escape(path)}</a> <span>{escape(text)}</span></li>'
+        for path, text in links.items()
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -59,24 +62,24 @@ def render(overview: Overview, root: str, links: Mapping[str, str]) -> str:
         "<header><h1>contactcenter-exporter</h1>"
         f"<p>version {escape(__version__)}</p></header>"
         '<p id="lost" class="note" role="alert" hidden>'
-        "The exporter does not answer. What is below is old.</p>"
-        f'<main id="live">{"".join(_live(overview, states))}</main>'
+        "The exporter does not respond. The data below is out of date.</p>"
+        f'<main id="live">{"".join(_accounts(overview, states))}</main>'
         f'<nav aria-label="Endpoints"><ul>{items}</ul></nav>'
         f"<script>{_SCRIPT}</script></body></html>"
     )
 
 
-def _live(overview: Overview, states: Sequence[str]) -> Iterator[str]:
+def _accounts(overview: Overview, states: Sequence[str]) -> Iterator[str]:
     counts = ", ".join(f"{states.count(state)} {state}" for state in _MARKS if state in states)
     yield (
-        f'<p class="sum">{_count(len(overview.accounts), "account")}, '
-        f"{_count(len(states), 'feed')}{f': {counts}' if counts else ''}. "
-        f"Configuration read {_span(overview.config_age)} ago.</p>"
+        f'<p class="sum">{_plural(len(overview.accounts), "account")}, '
+        f"{_plural(len(states), 'feed')}{f': {counts}' if counts else ''}. "
+        f"Configuration read {_duration(overview.config_age)} ago.</p>"
     )
     if overview.config_broken:
         yield (
-            '<p class="note">The configuration could not be read again: the earlier one is in '
-            "force. The log and <code>contactcenter-exporter check</code> name every mistake.</p>"
+            '<p class="note">The last reload of the configuration failed; the previous one is in '
+            "force. The log and <code>contactcenter-exporter check</code> list every error.</p>"
         )
     for account in overview.accounts:
         yield from _account(account)
@@ -90,10 +93,10 @@ def _account(account: AccountStatus) -> Iterator[str]:
         f"{_badge(style, mark, account.session)}</p>"
     )
     if account.failure:
-        yield f'<p class="why">{_why(account.failure, account.retry_in)}</p>'
+        yield f'<p class="why">{_failure(account.failure, account.retry_in)}</p>'
     if account.quotas:
         yield f'<ul class="quotas">{"".join(_quotas(account.quotas))}</ul>'
-    heads = "".join(f'<th role="columnheader" scope="col">{each}</th>' for each in _COLUMNS)
+    heads = "".join(f'<th role="columnheader" scope="col">{column}</th>' for column in _COLUMNS)
     rows = "".join(row for feed in account.feeds for row in _feed(feed, account.session))
     yield (
         f'<table role="table"><caption>Feeds of {name}</caption>'
@@ -105,16 +108,16 @@ def _account(account: AccountStatus) -> Iterator[str]:
 def _feed(feed: FeedStatus, session: str) -> Iterator[str]:
     due = "after signing in" if session != "signed in" else "-"
     if feed.due_in is not None:
-        due = f"in {_span(feed.due_in)}" if feed.due_in > 0 else "now"
+        due = f"in {_duration(feed.due_in)}" if feed.due_in > 0 else "now"
     cells = (
-        "never" if feed.age is None else f"{_span(feed.age)} ago",
+        "never" if feed.age is None else f"{_duration(feed.age)} ago",
         due,
         "-" if feed.seconds is None else f"{feed.seconds:.2f} s",
         "-" if feed.samples is None else f"{feed.samples:,}",
     )
     plain = "".join(
-        f'<td role="cell" data-label="{head}">{cell}</td>'
-        for head, cell in zip(_COLUMNS[2:], cells, strict=True)
+        f'<td role="cell" data-label="{column}">{cell}</td>'
+        for column, cell in zip(_COLUMNS[2:], cells, strict=True)
     )
     yield (
         f'<tr role="row"><th role="rowheader" scope="row">{escape(feed.name)}</th>'
@@ -123,7 +126,7 @@ def _feed(feed: FeedStatus, session: str) -> Iterator[str]:
     if feed.failure:
         yield (
             '<tr role="row" class="more"><td role="cell" colspan="6">'
-            f"{_why(feed.failure, feed.due_in)}</td></tr>"
+            f"{_failure(feed.failure, feed.due_in)}</td></tr>"
         )
 
 
@@ -131,33 +134,33 @@ def _badge(style: str, mark: str, word: str) -> str:
     return f'<span class="badge {style}"><b aria-hidden="true">{mark}</b> {escape(word)}</span>'
 
 
-def _why(failure: Failure, retry_in: float | None) -> str:
-    again = ""
+def _failure(failure: Failure, retry_in: float | None) -> str:
+    retry = ""
     if retry_in is not None:
-        again = f" It is tried again in {_span(retry_in)}." if retry_in > 0 else " It is tried now."
+        retry = f" Next attempt in {_duration(retry_in)}." if retry_in > 0 else " Next attempt now."
     times = f", {failure.times} times in a row" if failure.times > 1 else ""
     return (
-        f"{escape(advice(failure.reason))}{again} "
+        f"{escape(advice(failure.reason))}{retry} "
         f"<small>{escape(failure.reason)}{times}: <code>{escape(failure.message)}</code></small>"
     )
 
 
 def _quotas(quotas: Iterable[Quota]) -> Iterator[str]:
     windows: dict[str, list[str]] = {}
-    for each in quotas:
-        share = f" ({each.used / each.limit:.0%})" if each.limit > 0 else ""
-        text = f"{escape(each.window)} {each.used:,g} of {each.limit:,g}{share}"
-        windows.setdefault(each.operation, []).append(text)
+    for quota in quotas:
+        share = f" ({quota.used / quota.limit:.0%})" if quota.limit > 0 else ""
+        text = f"{escape(quota.window)} {quota.used:,g} of {quota.limit:,g}{share}"
+        windows.setdefault(quota.operation, []).append(text)
     for operation, texts in windows.items():
         yield f"<li>{escape(operation)} used: {', '.join(texts)}</li>"
 
 
-def _count(number: int, word: str) -> str:
+def _plural(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _span(seconds: float) -> str:
-    """Write a time as a person would: 8 s, 12 min, 3 h, 2 d."""
+def _duration(seconds: float) -> str:
+    """Return a duration in its largest unit: 8 s, 12 min, 3 h, 2 d."""
     for length, unit in _UNITS:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""TLS of our own server: can Python do what the file asks for, and what comes of it?"""
+"""``tls_server_config``: its schema, and the server's TLS context made of it."""
 
 import os
 import ssl
@@ -25,7 +25,7 @@ _CURVES = {
     "CurveP521": "secp521r1",
     "X25519": "X25519",
 }
-# Go's names, which the file has, and OpenSSL's. Those of TLS 1.3 cannot be chosen, as in Go.
+# Go's names, which the file uses, and OpenSSL's. Those of TLS 1.3 cannot be chosen, as in Go.
 _CIPHERS: Mapping[str, str | None] = {
     "TLS_AES_128_GCM_SHA256": None,
     "TLS_AES_256_GCM_SHA384": None,
@@ -47,8 +47,8 @@ _CIPHERS: Mapping[str, str | None] = {
 }
 
 
-class TlsServer(Model):
-    """``tls_server_config``; an empty text is as good as none."""
+class TlsServerConfig(Model):
+    """``tls_server_config``; an empty text means none."""
 
     cert: str = ""
     key: SecretStr = SecretStr("")
@@ -65,13 +65,13 @@ class TlsServer(Model):
     curve_preferences: list[str] = []
 
     @property
-    def wanted(self) -> bool:
-        """Whether TLS is to be spoken at all."""
+    def enabled(self) -> bool:
+        """Whether to serve TLS."""
         return bool(self.model_fields_set)
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape, with the path inside this section."""
-        if self.wanted:
+        """Yield faults that the schema cannot express, with the path inside this section."""
+        if self.enabled:
             yield from self._certificate_faults()
             yield from self._client_faults()
             yield from self._version_faults()
@@ -86,27 +86,27 @@ class TlsServer(Model):
         for name, inline in given.items():
             file = getattr(self, f"{name}_file")
             if inline and file:
-                yield (name,), f"{name}_file is given as well; only one of them is wanted"
+                yield (name,), f"set either {name} or {name}_file, not both"
             elif not inline and not file and name != "client_ca":
                 yield (f"{name}_file",), f"is required, or {name}"
             if inline and not hasattr(os, "memfd_create"):
-                yield (name,), f"can be given in the file on Linux only; use {name}_file"
+                yield (name,), f"is supported on Linux only; use {name}_file"
 
     def _client_faults(self) -> Iterator[Fault]:
         kind = self.client_auth_type or "NoClientCert"
         if kind in _UNVERIFIED:
             message = (
-                "Python's TLS cannot take a client's certificate without verifying it; use "
+                "Python's TLS cannot request a client certificate without verifying it; use "
                 "VerifyClientCertIfGiven or RequireAndVerifyClientCert"
             )
             yield ("client_auth_type",), message
         elif kind not in _CLIENT_AUTH:
             known = [*_CLIENT_AUTH]
             hint = suggest(kind, known)
-            yield ("client_auth_type",), f"one of {', '.join(known)} is wanted{hint}"
+            yield ("client_auth_type",), f"expected one of {', '.join(known)}{hint}"
         elif kind == "NoClientCert" and (self.client_ca or self.client_ca_file):
             name = "client_ca_file" if self.client_ca_file else "client_ca"
-            yield (name,), "has no use without client_auth_type: RequireAndVerifyClientCert"
+            yield (name,), "has no effect without client_auth_type: RequireAndVerifyClientCert"
         if self.client_allowed_sans is not None and kind != "RequireAndVerifyClientCert":
             message = "needs client_auth_type: RequireAndVerifyClientCert"
             yield ("client_allowed_sans",), message
@@ -115,30 +115,30 @@ class TlsServer(Model):
         for name in ("min_version", "max_version"):
             word = getattr(self, name)
             if word in _OLD_VERSIONS:
-                yield (name,), "TLS 1.0 and 1.1 are broken and not spoken here; TLS12 or TLS13"
+                yield (name,), "TLS 1.0 and 1.1 are not supported; expected TLS12 or TLS13"
             elif word not in _VERSIONS:
-                yield (name,), "TLS12 or TLS13 is wanted"
+                yield (name,), "expected TLS12 or TLS13"
         if (self.min_version, self.max_version) == ("TLS13", "TLS12"):
-            yield ("max_version",), "is older than min_version"
+            yield ("max_version",), "is lower than min_version"
 
     def _choice_faults(self) -> Iterator[Fault]:
-        for at, name in enumerate(self.cipher_suites):
+        for index, name in enumerate(self.cipher_suites):
             if name not in _CIPHERS:
                 hint = suggest(name, list(_CIPHERS))
-                yield ("cipher_suites", at), f"is no cipher suite that is known here{hint}"
-        for at, name in enumerate(self.curve_preferences):
+                yield ("cipher_suites", index), f"is not a known cipher suite{hint}"
+        for index, name in enumerate(self.curve_preferences):
             if name not in _CURVES:
                 hint = suggest(name, list(_CURVES))
-                yield ("curve_preferences", at), f"one of {', '.join(_CURVES)} is wanted{hint}"
+                yield ("curve_preferences", index), f"expected one of {', '.join(_CURVES)}{hint}"
         if len(self.curve_preferences) > 1:
-            message = "Python can be told one curve only; name one, or none for all"
+            message = "Python's TLS supports one curve only; name one, or none for all"
             yield ("curve_preferences",), message
 
 
-def make_context(tls: TlsServer, folder: Path) -> tuple[ssl.SSLContext, list[Fault]]:
-    """Return a server's context, and what is wrong with certificates and keys.
+def make_context(tls: TlsServerConfig, folder: Path) -> tuple[ssl.SSLContext, list[Fault]]:
+    """Return a server's context, and the faults of certificates and keys.
 
-    Relative paths start at ``folder``. ``tls`` has no faults of its own.
+    Relative paths start at ``folder``. ``tls`` has to be free of faults.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[tls.min_version]
@@ -156,25 +156,25 @@ def make_context(tls: TlsServer, folder: Path) -> tuple[ssl.SSLContext, list[Fau
     return context, faults
 
 
-def _set_ciphers(context: ssl.SSLContext, tls: TlsServer) -> Iterator[Fault]:
+def _set_ciphers(context: ssl.SSLContext, tls: TlsServerConfig) -> Iterator[Fault]:
     if not tls.cipher_suites:
         return
-    older = [name for name in (_CIPHERS[each] for each in tls.cipher_suites) if name]
+    older = [cipher for name in tls.cipher_suites if (cipher := _CIPHERS[name])]
     if older:
         try:
             context.set_ciphers(":".join(older))
         except ssl.SSLError:
-            yield ("cipher_suites",), "the OpenSSL of this machine has none of them"
+            yield ("cipher_suites",), "the OpenSSL of this machine supports none of them"
     elif tls.max_version == "TLS12":
-        yield ("cipher_suites",), "has none for TLS 1.2, which is the newest that is allowed"
+        yield ("cipher_suites",), "has none for TLS 1.2, the highest version that is allowed"
     else:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
 
 
 def _load_own(
-    context: ssl.SSLContext, tls: TlsServer, folder: Path, files: ExitStack
+    context: ssl.SSLContext, tls: TlsServerConfig, folder: Path, files: ExitStack
 ) -> Iterator[Fault]:
-    """Load our certificate and key."""
+    """Load the server's certificate and key."""
     inline = {"cert": tls.cert, "key": tls.key.get_secret_value()}
     paths, unread = {}, False
     for name, text in inline.items():
@@ -187,24 +187,24 @@ def _load_own(
     if unread:
         return
     try:
-        # An encrypted key is answered with no passphrase; OpenSSL would ask on the terminal.
+        # Without a passphrase callback OpenSSL would ask for it on the terminal.
         context.load_cert_chain(paths["cert"], paths["key"], password=lambda: "")
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None)
         cert = "cert" if tls.cert else "cert_file"
         key = "key" if inline["key"] else "key_file"
         if reason == "KEY_VALUES_MISMATCH":
-            yield (key,), "does not belong to the certificate"
-        elif not _holds_certificates(paths["cert"]):
-            yield (cert,), "holds no certificate in PEM"
+            yield (key,), "does not match the certificate"
+        elif not _has_certificates(paths["cert"]):
+            yield (cert,), "has no certificate in PEM format"
         elif reason and reason.endswith(("KEY_TOO_SMALL", "MD_TOO_WEAK")):
-            yield (cert,), "is too weak for this machine's OpenSSL"
+            yield (cert,), "is too weak for the OpenSSL of this machine"
         else:
-            yield (key,), "holds no private key in PEM, or one that is encrypted"
+            yield (key,), "has no private key in PEM format, or an encrypted one"
 
 
-def _load_clients(context: ssl.SSLContext, tls: TlsServer, folder: Path) -> Iterator[Fault]:
-    """Load the authorities that sign clients' certificates; without any, the machine's own."""
+def _load_clients(context: ssl.SSLContext, tls: TlsServerConfig, folder: Path) -> Iterator[Fault]:
+    """Load the authorities that sign client certificates; by default those of the machine."""
     context.verify_mode = _CLIENT_AUTH[tls.client_auth_type or "NoClientCert"]
     if context.verify_mode is ssl.CERT_NONE:
         return
@@ -222,22 +222,22 @@ def _load_clients(context: ssl.SSLContext, tls: TlsServer, folder: Path) -> Iter
         else:
             context.load_verify_locations(cafile=folder / tls.client_ca_file)
     except (OSError, ValueError, TypeError):
-        yield (name,), "holds no certificate in PEM"
+        yield (name,), "has no certificate in PEM format"
 
 
 def _unreadable(path: str) -> str | None:
-    """Return why a file cannot be read, or nothing. Opening a pipe could take for ever."""
+    """Return why a file cannot be read, ``None`` if it can. Opening a pipe could block."""
     try:
         if Path(path).exists() and not Path(path).is_file():
-            return "it is no regular file"
+            return "not a regular file"
         with Path(path).open("rb") as file:
             file.read(1)
     except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or "no path"
+        return getattr(error, "strerror", None) or "not a valid path"
     return None
 
 
-def _holds_certificates(path: str) -> bool:
+def _has_certificates(path: str) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cafile=path)
     except (OSError, ValueError):
@@ -247,7 +247,7 @@ def _holds_certificates(path: str) -> bool:
 
 @contextmanager
 def _in_memory(text: str) -> Iterator[str]:
-    """Give a text a path without writing it to a disk: OpenSSL's chains come from files only."""
+    """Give a text a path without writing it to disk: OpenSSL loads chains from files only."""
     with os.fdopen(os.memfd_create("pem"), "wb") as file:
         file.write(text.encode())
         file.flush()

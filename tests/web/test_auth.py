@@ -11,7 +11,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from exporter.web.auth import Busy, Gate, Passwords
+from exporter.web.auth import AccessMiddleware, PasswordChecker, TooManyChecks
 from exporter.web.config import WebConfig
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +26,7 @@ class Bench:
         self.counted: Counter[int] = Counter()
         self.served = 0
         self.now = 1000.0
-        gate = Gate(self._page, lambda: self.rules, self._count, lambda: self.now)
+        gate = AccessMiddleware(self._page, lambda: self.rules, self._count, lambda: self.now)
         transport = httpx.ASGITransport(gate)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
 
@@ -108,9 +108,9 @@ async def test_too_many_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who comes when too many passwords wait is told to come later."""
 
     async def busy(*_: object) -> bool:
-        raise Busy
+        raise TooManyChecks
 
-    monkeypatch.setattr(Passwords, "check", busy)
+    monkeypatch.setattr(PasswordChecker, "check", busy)
     bench = Bench(WebConfig(users=USERS))
     assert await bench.status(basic("alice", "x")) == 503
     assert bench.counted == Counter({503: 1})

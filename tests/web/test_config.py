@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.config import attempt, load
+from exporter.web.config import WebConfigWatcher, load
 from support.certificates import Authority, Pair, encrypted
 
 HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
@@ -49,7 +49,7 @@ def faults(folder: Path, text: str) -> str:
     file = folder / "web.yml"
     file.write_text(text)
     try:
-        load(file)
+        WebConfigWatcher(file)
     except ConfigError as error:
         return str(error).replace(f"{folder}/", "")
     return ""
@@ -67,7 +67,7 @@ class Case(NamedTuple):
 # The situations are those of exporter-toolkit's own samples (web/testdata); the files are ours.
 CASES = [
     Case("empty", ""),
-    Case("junk", "hunters", "web.yml:1: a mapping is wanted"),
+    Case("junk", "hunters", "web.yml:1: expected a mapping"),
     Case("not YAML", "a: [", "web.yml:1: expected the node content"),
     Case(
         "junk key",
@@ -112,7 +112,7 @@ CASES = [
     Case(
         "client CA without a policy",
         f"tls_server_config: {{{PAIR}, client_ca_file: /dev/null}}",
-        "client_ca_file: has no use without client_auth_type",
+        "client_ca_file: has no effect without client_auth_type",
     ),
     Case(
         "client CA missing",
@@ -124,56 +124,56 @@ CASES = [
         "client CA without certificates",
         f"tls_server_config: {{{PAIR}, client_ca_file: nothing.pem, "
         "client_auth_type: RequireAndVerifyClientCert}",
-        "tls_server_config.client_ca_file: holds no certificate in PEM",
+        "tls_server_config.client_ca_file: has no certificate in PEM format",
     ),
     Case(
         "client CA text without certificates",
         f"tls_server_config: {{{PAIR}, client_ca: nothing, "
         "client_auth_type: RequireAndVerifyClientCert}",
-        "tls_server_config.client_ca: holds no certificate in PEM",
+        "tls_server_config.client_ca: has no certificate in PEM format",
     ),
     Case(
         "client CA that is a device",
         f"tls_server_config: {{{PAIR}, client_ca_file: /dev/null, "
         "client_auth_type: RequireAndVerifyClientCert}",
-        "tls_server_config.client_ca_file: cannot be read: it is no regular file",
+        "tls_server_config.client_ca_file: cannot be read: not a regular file",
     ),
     Case(
         "client CA text that is not even ASCII",
         f"tls_server_config: {{{PAIR}, client_ca: é, client_auth_type: VerifyClientCertIfGiven}}",
-        "tls_server_config.client_ca: holds no certificate in PEM",
+        "tls_server_config.client_ca: has no certificate in PEM format",
     ),
     Case(
         "a path that is none",
         'tls_server_config: {cert_file: "a\\0b", key_file: ./}',
-        "tls_server_config.cert_file: cannot be read: no path",
+        "tls_server_config.cert_file: cannot be read: not a valid path",
     ),
     Case(
         "unknown client_auth_type",
         f"tls_server_config: {{{PAIR}, client_auth_type: RequireAndVerifyClientCerts}}",
-        "client_auth_type: one of NoClientCert, VerifyClientCertIfGiven, "
-        "RequireAndVerifyClientCert is wanted; did you mean 'RequireAndVerifyClientCert'?",
+        "client_auth_type: expected one of NoClientCert, VerifyClientCertIfGiven, "
+        "RequireAndVerifyClientCert; did you mean 'RequireAndVerifyClientCert'?",
     ),
     Case(
         "user list invalid",
         "basic_auth_users: {john: doe}",
-        "basic_auth_users.john: is no bcrypt hash",
+        "basic_auth_users.john: is not a bcrypt hash",
     ),
     Case(
         "invented cipher",
         f"tls_server_config: {{{PAIR}, cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA2048]}}",
-        "cipher_suites[0]: is no cipher suite that is known here; did you mean "
+        "cipher_suites[0]: is not a known cipher suite; did you mean "
         "'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'?",
     ),
     Case(
         "invented curve",
         f"tls_server_config: {{{PAIR}, curve_preferences: [CurveP257]}}",
-        "curve_preferences[0]: one of CurveP256, CurveP384, CurveP521, X25519 is wanted",
+        "curve_preferences[0]: expected one of CurveP256, CurveP384, CurveP521, X25519",
     ),
     Case(
         "wrong TLS version",
         f"tls_server_config: {{{PAIR}, min_version: TLS111}}",
-        "tls_server_config.min_version: TLS12 or TLS13 is wanted",
+        "tls_server_config.min_version: expected TLS12 or TLS13",
     ),
     Case("no auth", f"tls_server_config: {{{PAIR}, client_auth_type: VerifyClientCertIfGiven}}"),
     Case(
@@ -197,7 +197,7 @@ CASES = [
         "all curves",
         f"tls_server_config: {{{PAIR}, "
         "curve_preferences: [CurveP256, CurveP384, CurveP521, X25519]}",
-        "curve_preferences: Python can be told one curve only",
+        "curve_preferences: Python's TLS supports one curve only",
         toolkit="takes several curves",
     ),
     Case(
@@ -213,7 +213,7 @@ CASES = [
     Case(
         "HTTP/2 asked for",
         "http_server_config: {http2: true}",
-        "http_server_config.http2: only HTTP/1.1 is spoken here",
+        "http_server_config.http2: HTTP/2 is not supported",
         toolkit="speaks it",
     ),
     Case(
@@ -229,12 +229,12 @@ CASES = [
     Case(
         "X-Content-Type-Options with another value",
         "http_server_config: {headers: {X-Content-Type-Options: sniff}}",
-        "http_server_config.headers.X-Content-Type-Options: should be nosniff",
+        "http_server_config.headers.X-Content-Type-Options: expected nosniff",
     ),
     Case(
         "X-Frame-Options with another value",
         "http_server_config: {headers: {X-Frame-Options: allow}}",
-        "http_server_config.headers.X-Frame-Options: should be deny or sameorigin",
+        "http_server_config.headers.X-Frame-Options: expected deny or sameorigin",
     ),
     Case(
         "a header that cannot be set",
@@ -244,13 +244,13 @@ CASES = [
     Case(
         "RequireAnyClientCert",
         f"tls_server_config: {{{PAIR}, client_auth_type: RequireAnyClientCert}}",
-        "client_auth_type: Python's TLS cannot take a client's certificate without verifying it",
+        "client_auth_type: Python's TLS cannot request a client certificate without verifying it",
         toolkit="takes any certificate",
     ),
     Case(
         "RequestClientCert",
         f"tls_server_config: {{{PAIR}, client_auth_type: RequestClientCert}}",
-        "client_auth_type: Python's TLS cannot take a client's certificate without verifying it",
+        "client_auth_type: Python's TLS cannot request a client certificate without verifying it",
         toolkit="takes any certificate or none",
     ),
     Case(
@@ -299,13 +299,13 @@ CASES = [
     Case(
         "TLS 1.0",
         f"tls_server_config: {{{PAIR}, min_version: TLS10}}",
-        "min_version: TLS 1.0 and 1.1 are broken and not spoken here",
+        "min_version: TLS 1.0 and 1.1 are not supported",
         toolkit="speaks it",
     ),
     Case(
         "versions upside down",
         f"tls_server_config: {{{PAIR}, min_version: TLS13, max_version: TLS12}}",
-        "tls_server_config.max_version: is older than min_version",
+        "tls_server_config.max_version: is lower than min_version",
     ),
     Case(
         "only ciphers of TLS 1.3 where TLS 1.2 is the newest",
@@ -316,7 +316,7 @@ CASES = [
     Case(
         "both a file and a text",
         f"tls_server_config: {{{PAIR}, cert: x}}",
-        "tls_server_config.cert: cert_file is given as well; only one of them is wanted",
+        "tls_server_config.cert: set either cert or cert_file, not both",
         toolkit="takes the file",
     ),
     Case(
@@ -327,17 +327,17 @@ CASES = [
     Case(
         "an encrypted key",
         "tls_server_config: {cert_file: locked.crt, key_file: locked.key}",
-        "tls_server_config.key_file: holds no private key in PEM, or one that is encrypted",
+        "tls_server_config.key_file: has no private key in PEM format, or an encrypted one",
     ),
     Case(
         "no certificate in the file",
         "tls_server_config: {cert_file: nothing.pem, key_file: server.key}",
-        "tls_server_config.cert_file: holds no certificate in PEM",
+        "tls_server_config.cert_file: has no certificate in PEM format",
     ),
     Case(
         "a user with a colon",
         f"basic_auth_users: {{'a:b': {HASH}}}",
-        "basic_auth_users.a:b: a user's name cannot have a colon",
+        "basic_auth_users.a:b: a user name must not have a colon",
     ),
     Case(
         "a user without a hash",
@@ -347,12 +347,12 @@ CASES = [
     Case(
         "a hash that takes hours",
         f"basic_auth_users: {{alice: {HASH.replace('$10$', '$31$')}}}",
-        "basic_auth_users.alice: has a cost out of 4 to 18",
+        "basic_auth_users.alice: has a cost outside 4 to 18",
     ),
     Case(
         "a line break in a header",
         'http_server_config: {headers: {Content-Security-Policy: "a\\nb"}}',
-        "Content-Security-Policy: has characters that a header cannot have",
+        "Content-Security-Policy: has characters that a header must not have",
     ),
 ]
 
@@ -371,7 +371,7 @@ def test_files(folder: Path, case: Case) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     """A file that is not there is a fault of the configuration."""
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
-        load(tmp_path / "none.yml")
+        WebConfigWatcher(tmp_path / "none.yml")
 
 
 def test_every_fault_is_reported_and_no_secret(folder: Path) -> None:
@@ -390,7 +390,7 @@ def test_every_fault_is_reported_and_no_secret(folder: Path) -> None:
     )
     for words in (
         "web.yml:1: tls_server_config.cert_file: is required",
-        "web.yml:3: tls_server_config.min_version: TLS12",
+        "web.yml:3: tls_server_config.min_version: expected TLS12",
         "web.yml:5: http_server_config.http2: ",
         "web.yml:8: basic_auth_users.bob: should be a valid string",
         "web.yml:9: rate_limits: unknown key; did you mean 'rate_limit'?",
@@ -404,7 +404,7 @@ def test_a_key_twice_is_a_fault(folder: Path) -> None:
     text = f"basic_auth_users: {{a: {HASH}, a: {HASH}}}\nhttp_server_config: {{http2: true}}"
     found = faults(folder, text)
     assert "basic_auth_users.a: is here twice" in found
-    assert "only HTTP/1.1" in found
+    assert "HTTP/2 is not supported" in found
 
 
 def test_what_comes_of_a_file(folder: Path) -> None:
@@ -416,7 +416,7 @@ def test_what_comes_of_a_file(folder: Path) -> None:
         "http_server_config: {headers: {X-XSS-Protection: 1, X-Frame-Options: '',\n"
         "  X-Content-Type-Options: nosniff, Content-Security-Policy: 'a ${NOT_A_VARIABLE} $$'}}\n"
     )
-    config = load(file)
+    config = WebConfigWatcher(file).current
     assert config.tls is None
     assert config.users == {"alice": HASH.encode()}
     assert (config.interval, config.burst) == (0.5, 3)
@@ -436,11 +436,11 @@ def test_certificates_in_the_file_itself(folder: Path, server: Pair, authority: 
     )
     kind = "  client_auth_type: RequireAndVerifyClientCert\n"
     file.write_text("tls_server_config:\n" + "".join(blocks) + kind)
-    reading = attempt(file)
-    assert reading.faults == []
-    assert reading.config is not None
-    assert reading.config.tls is not None
-    assert set(reading.stamps) == {file}
+    result = load(file)
+    assert result.faults == []
+    assert result.config is not None
+    assert result.config.tls is not None
+    assert set(result.stamps) == {file}
 
 
 def test_every_file_is_watched(folder: Path) -> None:
@@ -450,7 +450,7 @@ def test_every_file_is_watched(folder: Path) -> None:
         "tls_server_config: {cert_file: server.crt, key_file: later.key, client_ca_file: ca.pem,\n"
         "  client_auth_type: RequireAndVerifyClientCert}"
     )
-    reading = attempt(file)
-    assert reading.config is None
-    names = {path.name: known is not None for path, known in reading.stamps.items()}
+    result = load(file)
+    assert result.config is None
+    names = {path.name: known is not None for path, known in result.stamps.items()}
     assert names == {"web.yml": True, "server.crt": True, "later.key": False, "ca.pem": True}

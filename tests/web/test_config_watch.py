@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.config import WebWatch
+from exporter.web.config import WebConfigWatcher
 from support.certificates import Authority
 
 FIRST = "$2b$04$" + "a" * 53
@@ -36,10 +36,10 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def settle(watch: WebWatch) -> None:
+def settle(watcher: WebConfigWatcher) -> None:
     """Look twice: once to see a change, once to see that it stands still."""
-    watch.poll()
-    watch.poll()
+    watcher.poll()
+    watcher.poll()
 
 
 def users(hash_: str) -> str:
@@ -49,81 +49,81 @@ def users(hash_: str) -> str:
 def test_a_change_is_taken_when_it_stands_still(world: World) -> None:
     """A new version is read at the second look that sees the same, not at the first."""
     world.write(users(FIRST))
-    watch = WebWatch(world.file)
+    watcher = WebConfigWatcher(world.file)
     world.write(users(SECOND) + "# longer")
-    watch.poll()
-    assert watch.current.users["alice"] == FIRST.encode()
+    watcher.poll()
+    assert watcher.current.users["alice"] == FIRST.encode()
     world.write(users(SECOND) + "# still being written")
-    watch.poll()
-    assert watch.current.users["alice"] == FIRST.encode()
-    watch.poll()
-    assert watch.current.users["alice"] == SECOND.encode()
+    watcher.poll()
+    assert watcher.current.users["alice"] == FIRST.encode()
+    watcher.poll()
+    assert watcher.current.users["alice"] == SECOND.encode()
 
 
 def test_nothing_is_read_while_nothing_changes(world: World) -> None:
     """Without a change the same configuration stays, and so does the TLS context."""
     world.write(TLS)
-    watch = WebWatch(world.file)
-    before = watch.current
-    settle(watch)
-    assert watch.current is before
+    watcher = WebConfigWatcher(world.file)
+    before = watcher.current
+    settle(watcher)
+    assert watcher.current is before
 
 
 def test_a_change_that_is_taken_back(world: World) -> None:
     """A file that is as it was before the second look is not read."""
     world.write(users(FIRST))
-    watch = WebWatch(world.file)
-    before, times = watch.current, world.file.stat()
+    watcher = WebConfigWatcher(world.file)
+    before, times = watcher.current, world.file.stat()
     os.utime(world.file, ns=(1, 1))
-    watch.poll()
+    watcher.poll()
     os.utime(world.file, ns=(times.st_atime_ns, times.st_mtime_ns))
-    settle(watch)
-    assert watch.current is before
+    settle(watcher)
+    assert watcher.current is before
 
 
 def test_a_certificate_is_taken(world: World) -> None:
     """A certificate and key that are replaced make a new context; the file itself is the same."""
     world.write(TLS)
-    watch = WebWatch(world.file)
-    before = watch.current.tls
+    watcher = WebConfigWatcher(world.file)
+    before = watcher.current.tls
     world.rotate()
-    settle(watch)
-    assert watch.current.tls is not before
+    settle(watcher)
+    assert watcher.current.tls is not before
 
 
 def test_a_broken_version_changes_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be used is logged once, with every fault, and the version before stays."""
     world.write(users(FIRST))
-    watch = WebWatch(world.file)
+    watcher = WebConfigWatcher(world.file)
     world.write("basic_auth_users: {alice: hunter2, bob: hunter3}\n")
     with caplog.at_level(logging.INFO):
         for _ in range(5):
-            watch.poll()
+            watcher.poll()
     (record,) = caplog.records
-    assert record.getMessage() == "web configuration was not taken"
+    assert record.getMessage() == "web configuration not reloaded"
     faults = record.fields["faults"]  # type: ignore[attr-defined]
-    assert "alice: is no bcrypt hash" in faults
-    assert "bob: is no bcrypt hash" in faults
+    assert "alice: is not a bcrypt hash" in faults
+    assert "bob: is not a bcrypt hash" in faults
     assert "hunter" not in faults
-    assert watch.current.users == {"alice": FIRST.encode()}
-    assert not watch.well
+    assert watcher.current.users == {"alice": FIRST.encode()}
+    assert not watcher.last_reload_successful
     world.write(users(SECOND))
-    settle(watch)
-    assert watch.well
-    assert watch.current.users == {"alice": SECOND.encode()}
+    settle(watcher)
+    assert watcher.last_reload_successful
+    assert watcher.current.users == {"alice": SECOND.encode()}
 
 
 def test_a_key_that_comes_later(world: World) -> None:
     """A certificate without its key waits for it; the file that was missing is watched as well."""
     world.write(TLS)
-    watch = WebWatch(world.file)
-    before = watch.current
+    watcher = WebConfigWatcher(world.file)
+    before = watcher.current
     world.write(TLS.replace("server.key", "new.key"))
-    settle(watch)
-    assert watch.current is before
+    settle(watcher)
+    assert watcher.current is before
     (world.folder / "server.key").rename(world.folder / "new.key")
-    settle(watch)
-    assert watch.current is not before
+    settle(watcher)
+    assert watcher.current is not before
 
 
 @pytest.mark.parametrize(
@@ -139,26 +139,26 @@ def test_nothing_opens_by_a_slip(
 ) -> None:
     """TLS and passwords do not go away while running, not even with an emptied file."""
     world.write(old)
-    watch = WebWatch(world.file)
-    before = watch.current
+    watcher = WebConfigWatcher(world.file)
+    before = watcher.current
     world.write(new)
-    settle(watch)
-    assert watch.current is before
+    settle(watcher)
+    assert watcher.current is before
     assert says in caplog.records[-1].fields["faults"]  # type: ignore[attr-defined]
 
 
 def test_a_file_that_vanishes(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """A file that is gone is a broken version like another."""
     world.write(users(FIRST))
-    watch = WebWatch(world.file)
+    watcher = WebConfigWatcher(world.file)
     world.file.unlink()
-    settle(watch)
-    assert watch.current.users
+    settle(watcher)
+    assert watcher.current.users
     assert "cannot be read" in caplog.records[-1].fields["faults"]  # type: ignore[attr-defined]
 
 
 def test_the_first_version_has_to_be_good(world: World) -> None:
     """Nothing starts with a file that cannot be used."""
     world.write("nothing")
-    with pytest.raises(ConfigError, match="a mapping is wanted"):
-        WebWatch(world.file)
+    with pytest.raises(ConfigError, match="expected a mapping"):
+        WebConfigWatcher(world.file)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.web.middleware import Guard
+from exporter.web.middleware import RefusalMiddleware
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ class Bench:
         def count(status: int) -> None:
             self.counted[status] += 1
 
-        transport = httpx.ASGITransport(Guard(SITE, count))
+        transport = httpx.ASGITransport(RefusalMiddleware(SITE, count))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
 
 

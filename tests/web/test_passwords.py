@@ -1,4 +1,4 @@
-"""Passwords: who is known, what is remembered, and what a stranger can learn or take up."""
+"""PasswordChecker: who is known, what is remembered, and what a stranger can learn or take up."""
 
 import asyncio
 import threading
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from exporter.web import auth as passwords
-from exporter.web.auth import Busy, Passwords
+from exporter.web import auth
+from exporter.web.auth import PasswordChecker, TooManyChecks
 
 pytestmark = pytest.mark.anyio
 ALICE = bcrypt.hashpw(b"wonderland", bcrypt.gensalt(4))
@@ -46,12 +46,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[bytes, bytes]]
 )
 async def test_who_is_known(user: str, password: bytes, right: bool) -> None:
     """A known user with the right password comes in, nobody else; bytes after 72 do not count."""
-    assert await Passwords().check(user, password, USERS) is right
+    assert await PasswordChecker().check(user, password, USERS) is right
 
 
 async def test_a_stranger_costs_the_same(asked: list[tuple[bytes, bytes]]) -> None:
     """For a user that does not exist bcrypt is asked too, at the cost of the costliest user."""
-    checks = Passwords()
+    checks = PasswordChecker()
     assert not await checks.check("eve", b"wonderland", USERS)
     ((password, wanted),) = asked
     assert password == b"wonderland"
@@ -69,13 +69,13 @@ async def test_a_stranger_stays_one() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bcrypt, "checkpw", always)
-        assert not await Passwords().check("eve", b"guess", USERS)
+        assert not await PasswordChecker().check("eve", b"guess", USERS)
     assert len(asked_for) == 1
 
 
 async def test_a_right_password_is_remembered(asked: list[tuple[bytes, bytes]]) -> None:
     """The second time it is not computed; a wrong one is, each time."""
-    checks = Passwords()
+    checks = PasswordChecker()
     for _ in range(3):
         assert await checks.check("alice", b"wonderland", USERS)
     assert len(asked) == 1
@@ -86,7 +86,7 @@ async def test_a_right_password_is_remembered(asked: list[tuple[bytes, bytes]]) 
 
 async def test_a_changed_password_is_forgotten(asked: list[tuple[bytes, bytes]]) -> None:
     """With another hash in the file the old password lets nobody in."""
-    checks = Passwords()
+    checks = PasswordChecker()
     assert await checks.check("alice", b"wonderland", USERS)
     changed = {"alice": bcrypt.hashpw(b"looking-glass", bcrypt.gensalt(4))}
     assert not await checks.check("alice", b"wonderland", changed)
@@ -96,26 +96,26 @@ async def test_a_changed_password_is_forgotten(asked: list[tuple[bytes, bytes]])
 
 async def test_what_is_remembered_is_bounded_and_no_password() -> None:
     """At most some dozens are remembered, the latest used of them, and as digests only."""
-    checks = Passwords()
+    checks = PasswordChecker()
     many = {f"user{number}": ALICE for number in range(80)}
     for user in many:
         assert await checks.check(user, b"wonderland", many)
-    assert len(checks._right) == passwords._REMEMBERED
-    assert not any(b"wonderland" in each or ALICE in each for each in checks._right)
-    assert all(len(each) == 32 for each in checks._right)
+    assert len(checks._verified) == auth._MAX_CACHED
+    assert not any(b"wonderland" in each or ALICE in each for each in checks._verified)
+    assert all(len(each) == 32 for each in checks._verified)
 
 
 async def test_parts_are_kept_apart() -> None:
     """No other division of the same letters has the same digest, and no other process either."""
-    checks = Passwords()
+    checks = PasswordChecker()
     first = checks._digest(b"ab", b"c", ALICE)
     assert first != checks._digest(b"a", b"bc", ALICE)
-    assert first != Passwords()._digest(b"ab", b"c", ALICE)
+    assert first != PasswordChecker()._digest(b"ab", b"c", ALICE)
 
 
 async def test_the_same_is_asked_once(asked: list[tuple[bytes, bytes]]) -> None:
     """Clients that come with the same password at the same time wait for one check."""
-    checks = Passwords()
+    checks = PasswordChecker()
     found = await asyncio.gather(*(checks.check("alice", b"wonderland", USERS) for _ in range(50)))
     assert found == [True] * 50
     assert len(asked) == 1
@@ -138,24 +138,24 @@ async def test_checks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         return False
 
     monkeypatch.setattr(bcrypt, "checkpw", slow)
-    checks = Passwords()
+    checks = PasswordChecker()
     guesses = [
         asyncio.create_task(checks.check("alice", b"%d" % number, USERS))
-        for number in range(passwords._WAITING)
+        for number in range(auth._MAX_PENDING)
     ]
-    for _ in range(passwords._AT_ONCE):
+    for _ in range(auth._MAX_THREADS):
         assert await asyncio.to_thread(started.acquire, timeout=10)
-    with pytest.raises(Busy):
+    with pytest.raises(TooManyChecks):
         await checks.check("alice", b"one more", USERS)
     go_on.set()
-    assert await asyncio.gather(*guesses) == [False] * passwords._WAITING
-    assert most == passwords._AT_ONCE
+    assert await asyncio.gather(*guesses) == [False] * auth._MAX_PENDING
+    assert most == auth._MAX_THREADS
     assert await checks.check("alice", b"one more", USERS) is False
 
 
 async def test_a_client_that_goes_away(asked: list[tuple[bytes, bytes]]) -> None:
     """A check goes on for the others when the client that began it is gone."""
-    checks = Passwords()
+    checks = PasswordChecker()
     first = asyncio.create_task(checks.check("alice", b"wonderland", USERS))
     await asyncio.sleep(0)
     second = asyncio.create_task(checks.check("alice", b"wonderland", USERS))

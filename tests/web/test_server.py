@@ -1,5 +1,6 @@
 """Connections on real sockets: slow and greedy clients, TLS, and certificates that change."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -8,18 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httptools
 import httpx
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exporter.exposition.page import Chunks
-from exporter.web.config import WebWatch
-from exporter.web.server import CHUNKS, Limits, Listener, Server
+from exporter.web.config import WebConfigWatcher
+from exporter.web.server import CHUNKS, ConnectionLimits, Server, UvicornServer
 from exporter.web.sockets import Address, listen_all
 from support.certificates import Authority, Pair
 
-QUICK = Limits(head_time=1.0, read_time=1.0, connections=4)
+QUICK = ConnectionLimits(head_time=1.0, read_time=1.0, connections=4)
 TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 LARGE = b"x" * 4_000_000
@@ -31,9 +34,9 @@ async def page(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/broken":
         raise RuntimeError("hunter2 is in this message")
     body: bytes | Chunks = {"/large": LARGE, "/huge": HUGE}.get(scope["path"], b"page")
-    if scope["path"].endswith("/pieces"):
+    if scope["path"].endswith("/chunks"):
         assert CHUNKS in scope["extensions"]
-        body = Chunks([LARGE[:1000]] * (64_000 if scope["path"] == "/huge/pieces" else 4000))
+        body = Chunks([LARGE[:1000]] * (64_000 if scope["path"] == "/huge/chunks" else 4000))
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -41,9 +44,11 @@ async def page(scope: Scope, receive: Receive, send: Send) -> None:
 
 @contextmanager
 def serving(
-    limits: Limits = QUICK, watch: WebWatch | None = None, host: str = "127.0.0.1"
+    limits: ConnectionLimits = QUICK,
+    watcher: WebConfigWatcher | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[Server]:
-    server = Server(page, Address(host, 0), "test", watch=watch, limits=limits)
+    server = Server(page, Address(host, 0), "test", watcher=watcher, limits=limits)
     server.start()
     try:
         yield server
@@ -173,7 +178,7 @@ def test_heads_are_bounded(head: bytes, expected: int, caplog: pytest.LogCapture
 
 def test_a_head_that_grows_slowly_is_bounded() -> None:
     """A head that comes in many pieces is refused as soon as it is too large."""
-    with serving(Limits(head_time=10)) as server, connected(server) as client:
+    with serving(ConnectionLimits(head_time=10)) as server, connected(server) as client:
         client.sendall(b"GET / HTTP/1.1\r\nx: ")
         with contextlib.suppress(OSError):
             for _ in range(40):
@@ -193,7 +198,7 @@ def test_large_but_allowed() -> None:
 
 def test_connections_are_bounded() -> None:
     """One connection more than allowed is told so at once; after one is closed there is room."""
-    with serving(Limits(connections=4)) as server, contextlib.ExitStack() as open_ones:
+    with serving(ConnectionLimits(connections=4)) as server, contextlib.ExitStack() as open_ones:
         clients = [open_ones.enter_context(connected(server)) for _ in range(4)]
         for client in clients:
             client.sendall(GET)
@@ -212,7 +217,7 @@ def test_connections_are_bounded() -> None:
             pytest.fail("no room was made")
 
 
-@pytest.mark.parametrize("path", [b"/huge", b"/huge/pieces"])
+@pytest.mark.parametrize("path", [b"/huge", b"/huge/chunks"])
 def test_a_client_that_does_not_read(path: bytes) -> None:
     """Who takes nothing of a long answer is cut off in time."""
     with serving() as server, connected(server) as client:
@@ -224,7 +229,7 @@ def test_a_client_that_does_not_read(path: bytes) -> None:
         assert len(received) < len(HUGE)
 
 
-@pytest.mark.parametrize("path", [b"/large", b"/large/pieces"])
+@pytest.mark.parametrize("path", [b"/large", b"/large/chunks"])
 def test_a_slow_reader_is_served(path: bytes) -> None:
     """Who reads a long answer slowly, but reads, gets all of it."""
     with serving() as server, connected(server) as client:
@@ -286,7 +291,7 @@ class World:
         self.rotate()
         self.file = folder / "web.yml"
         self.file.write_text(TLS.replace("}", f"{options}}}"))
-        self.watch = WebWatch(self.file)
+        self.watcher = WebConfigWatcher(self.file)
 
     def rotate(self) -> None:
         self.authority.sign("server", "localhost", "127.0.0.1").write(self.folder, "server")
@@ -318,7 +323,7 @@ def test_certificates_change_while_serving(tmp_path: Path) -> None:
     """A new certificate is shown to new clients within seconds; open connections go on."""
     world = World(tmp_path)
     with (
-        serving(Limits(), world.watch) as server,
+        serving(ConnectionLimits(), world.watcher) as server,
         secured(server, world.client()) as early,
     ):
         first = serial(early)
@@ -341,7 +346,7 @@ def test_certificates_change_while_serving(tmp_path: Path) -> None:
 def test_a_broken_certificate_changes_nothing(tmp_path: Path) -> None:
     """While a new certificate cannot be used, the old one is shown."""
     world = World(tmp_path)
-    with serving(Limits(), world.watch) as server:
+    with serving(ConnectionLimits(), world.watcher) as server:
         with secured(server, world.client()) as client:
             first = serial(client)
         (tmp_path / "server.key").write_text("broken")
@@ -353,7 +358,7 @@ def test_a_broken_certificate_changes_nothing(tmp_path: Path) -> None:
 def test_a_handshake_has_to_come_in_time(tmp_path: Path) -> None:
     """Who connects to TLS and says nothing, or begins to and stops, is cut off."""
     world = World(tmp_path)
-    with serving(QUICK, world.watch) as server:
+    with serving(QUICK, world.watcher) as server:
         for start in (b"", b"\x16\x03\x01"):
             with connected(server) as client:
                 client.sendall(start)
@@ -364,7 +369,7 @@ def test_a_handshake_has_to_come_in_time(tmp_path: Path) -> None:
 def test_plain_http_to_tls(tmp_path: Path) -> None:
     """A client that speaks plain HTTP to a TLS port gets no page."""
     world = World(tmp_path)
-    with serving(QUICK, world.watch) as server, connected(server) as client:
+    with serving(QUICK, world.watcher) as server, connected(server) as client:
         client.sendall(GET)
         with contextlib.suppress(ConnectionResetError):
             assert b"page" not in rest(client)
@@ -393,7 +398,7 @@ def test_clients_need_a_name(tmp_path: Path, name: str, fits: bool) -> None:
     )
     world = World(tmp_path, f"{CLIENTS}, client_allowed_sans: {names}")
     pair = world.authority.sign("client", name)
-    with serving(QUICK, world.watch) as server:
+    with serving(QUICK, world.watcher) as server:
         came = False
         with contextlib.suppress(OSError), secured(server, world.client(pair)) as client:
             client.sendall(GET)
@@ -405,7 +410,7 @@ def test_clients_need_a_certificate(tmp_path: Path) -> None:
     """Without a certificate, or with a stranger's, there is no page."""
     world = World(tmp_path, CLIENTS)
     stranger = Authority("somebody else").sign("client", "one")
-    with serving(QUICK, world.watch) as server:
+    with serving(QUICK, world.watcher) as server:
         for pair, fits in (
             (None, False),
             (stranger, False),
@@ -424,7 +429,9 @@ async def test_sockets_that_cannot_be_copied(
 ) -> None:
     """Where a certificate cannot be taken for want of a descriptor, it is said once, and tried."""
     world = World(tmp_path)
-    listener = Listener(uvicorn.Config(page, lifespan="off"), Limits(), world.watch)
+    listener = UvicornServer(
+        uvicorn.Config(page, lifespan="off"), ConnectionLimits(), world.watcher
+    )
     listener.config.load()
     opened = listen_all([Address("127.0.0.1", 0), Address("127.0.0.1", 0)])
     await listener.startup(opened)
@@ -434,16 +441,72 @@ async def test_sockets_that_cannot_be_copied(
         opened[1].close()
         world.rotate()
         for _ in range(4):
-            await listener._look()
+            await listener._reload_certificate()
         said = [each.getMessage() for each in caplog.records if each.name == "exporter.web.server"]
-        assert said == ["new certificate could not be taken yet"]
+        assert said == ["new certificate not in use yet"]
         assert listener.servers is before
         opened[1] = spare
         listener._sockets[1] = spare
-        await listener._look()
+        await listener._reload_certificate()
         assert listener.servers is not before
     finally:
         for server in listener.servers:
             server.close()
         for each in opened:
             each.close()
+
+
+# What exporter/web/server.py uses of uvicorn beyond its documentation: attributes of a connection,
+# of the response being sent, of the server and of the configuration.
+_CONNECTION = (
+    "_unset_keepalive_if_required",
+    "connection_lost",
+    "connection_made",
+    "connections",
+    "cycle",
+    "data_received",
+    "headers",
+    "loop",
+    "on_headers_complete",
+    "on_message_begin",
+    "parser",
+    "pause_writing",
+    "resume_writing",
+    "scheme",
+    "scope",
+    "transport",
+    "url",
+)
+_CYCLE = ("keep_alive", "response_complete", "transport")
+_SERVER = ("force_exit", "run", "server_state", "should_exit", "started", "startup")
+_CONFIG = ("backlog", "callback_notify", "timeout_notify")
+
+
+@pytest.mark.anyio
+async def test_private_attributes_of_uvicorn() -> None:
+    """An upgrade of uvicorn or httptools that removes one of these fails here, by its name."""
+    config = uvicorn.Config(page, http=HttpToolsProtocol, lifespan="off")
+    config.load()
+    server = uvicorn.Server(config)
+    connection = HttpToolsProtocol(config, server.server_state, {}, asyncio.get_running_loop())
+    connection.connection_made(asyncio.Transport())
+    connection.data_received(GET)
+    for task in connection.tasks:
+        task.cancel()
+
+    used: dict[object, tuple[str, ...]] = {
+        connection: _CONNECTION,
+        connection.cycle: _CYCLE,
+        connection.parser: ("feed_data",),
+        server: _SERVER,
+        config: _CONFIG,
+        httptools: ("HttpParserError", "HttpParserUpgrade"),
+    }
+    missing = [
+        f"{owner}: {name}"
+        for owner, names in used.items()
+        for name in names
+        if not hasattr(owner, name)
+    ]
+    assert missing == []
+    assert "servers" in uvicorn.Server.shutdown.__code__.co_names  # which it closes

@@ -22,7 +22,7 @@ from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.snapshot import take
 from exporter.telemetry import Telemetry
-from exporter.web.config import WebWatch
+from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
 from exporter.web.site import Paths, Site, choose_format, quality
 from exporter.web.sockets import Address
@@ -231,19 +231,19 @@ def test_paths_are_read(
 @pytest.mark.parametrize(
     ("telemetry", "url", "prefix", "says"),
     [
-        ("/", None, None, "'/' is another page's"),
-        ("/-/healthy", None, None, "'/-/healthy' is another page's"),
-        ("/config", None, None, "'/config' is another page's"),
-        ("metrics", None, None, "'metrics' is no path"),
-        ("/a b", None, None, "'/a b' is no path"),
-        ("/metrics", "host/cc", None, "--web.external-url: an address"),
-        ("/metrics", "ftp://host/cc", None, "--web.external-url: an address"),
-        ("/metrics", "http://user:hunter2@host/", None, "--web.external-url: an address"),
-        ("/metrics", "http://host/?q", None, "--web.external-url: an address"),
-        ("/metrics", "http://host:99999/", None, "--web.external-url: an address"),
-        ("/metrics", "http://host/a b", None, "--web.external-url: '/a b' is no plain path"),
-        ("/metrics", None, "/a?b", "--web.route-prefix: '/a?b' is no plain path"),
-        ("/metrics", None, "//evil.example", "--web.route-prefix: '//evil.example' is no"),
+        ("/", None, None, "'/' is the path of another page"),
+        ("/-/healthy", None, None, "'/-/healthy' is the path of another page"),
+        ("/config", None, None, "'/config' is the path of another page"),
+        ("metrics", None, None, "'metrics' is not a path"),
+        ("/a b", None, None, "'/a b' is not a path"),
+        ("/metrics", "host/cc", None, "--web.external-url: expected a URL"),
+        ("/metrics", "ftp://host/cc", None, "--web.external-url: expected a URL"),
+        ("/metrics", "http://user:hunter2@host/", None, "--web.external-url: expected a URL"),
+        ("/metrics", "http://host/?q", None, "--web.external-url: expected a URL"),
+        ("/metrics", "http://host:99999/", None, "--web.external-url: expected a URL"),
+        ("/metrics", "http://host/a b", None, "--web.external-url: '/a b' is not a plain path"),
+        ("/metrics", None, "/a?b", "--web.route-prefix: '/a?b' is not a plain path"),
+        ("/metrics", None, "//evil.example", "--web.route-prefix: '//evil.example' is not"),
     ],
 )
 def test_bad_paths(telemetry: str, url: str | None, prefix: str | None, says: str) -> None:
@@ -334,7 +334,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
 @pytest.mark.parametrize("text", ["", "10077", "host:", "host:x", "host:65536", ":-1"])
 def test_bad_addresses(text: str) -> None:
     """What is no address is refused."""
-    with pytest.raises(ValueError, match="is no address"):
+    with pytest.raises(ValueError, match="is not an address"):
         Address.parse(text)
 
 
@@ -361,7 +361,7 @@ def test_a_real_socket(host: str) -> None:
 
 
 @contextmanager
-def serving(series: int, watch: WebWatch | None = None) -> Iterator[tuple[Server, bytes]]:
+def serving(series: int, watcher: WebConfigWatcher | None = None) -> Iterator[tuple[Server, bytes]]:
     """Serve a page of many blocks, and return it too."""
     bench = Bench()
     for account in range(120):
@@ -377,7 +377,7 @@ def serving(series: int, watch: WebWatch | None = None) -> Iterator[tuple[Server
         )
     bench.publisher.renew()
     page = b"".join(bench.publisher.page.body(Format.TEXT, gzip=False)[0])
-    server = Server(bench.site, Address("127.0.0.1", 0), "test", watch=watch)
+    server = Server(bench.site, Address("127.0.0.1", 0), "test", watcher=watcher)
     server.start()
     try:
         yield server, page
@@ -401,17 +401,17 @@ def test_a_page_of_many_blocks(tmp_path: Path, secure: bool) -> None:
 
     So it does where everything is encrypted, though not in the same pieces.
     """
-    watch, context = None, ssl.create_default_context()
+    watcher, context = None, ssl.create_default_context()
     if secure:
         authority = Authority()
         authority.sign("server", "localhost").write(tmp_path, "server")
         (tmp_path / "web.yml").write_text(
             "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
         )
-        watch = WebWatch(tmp_path / "web.yml")
+        watcher = WebConfigWatcher(tmp_path / "web.yml")
         context.load_verify_locations(cadata=authority.pem)
     with (
-        serving(300, watch) as (server, page),
+        serving(300, watcher) as (server, page),
         socket.create_connection(("127.0.0.1", server.address.port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname="localhost") if secure else plain as client,
     ):

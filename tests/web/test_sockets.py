@@ -9,7 +9,7 @@ import pytest
 
 from exporter.errors import ConfigError
 from exporter.web import sockets
-from exporter.web.sockets import Address, inherited, listen, listen_all
+from exporter.web.sockets import Address, listen, listen_all, systemd_sockets
 
 
 def test_several_addresses() -> None:
@@ -49,7 +49,7 @@ def test_where_a_socket_listens() -> None:
 def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Return descriptors as systemd would pass them: in a row, the first as if it were 3."""
     first = 200
-    monkeypatch.setattr(sockets, "_FIRST", first)
+    monkeypatch.setattr(sockets, "_FIRST_DESCRIPTOR", first)
     given: list[int] = []
     yield given
     for number in given:
@@ -71,7 +71,7 @@ def test_sockets_of_systemd(passed: list[int]) -> None:
     with listen(Address("127.0.0.1", 0)) as one, listen(Address("127.0.0.1", 0)) as two:
         give(passed, one)
         give(passed, two)
-        found = inherited({"LISTEN_PID": "77", "LISTEN_FDS": "2"}, 77)
+        found = systemd_sockets({"LISTEN_PID": "77", "LISTEN_FDS": "2"}, 77)
         names = [each.getsockname() for each in found]
         assert names == [one.getsockname(), two.getsockname()]
         assert not any(each.get_inheritable() for each in found)
@@ -91,14 +91,14 @@ def test_sockets_of_systemd(passed: list[int]) -> None:
 )
 def test_nothing_passed(environment: dict[str, str]) -> None:
     """Without a socket for this very process, that is said."""
-    with pytest.raises(ConfigError, match="systemd has passed no socket"):
-        inherited(environment, 77)
+    with pytest.raises(ConfigError, match="systemd passed no socket"):
+        systemd_sockets(environment, 77)
 
 
 def test_a_descriptor_that_is_no_socket(passed: list[int]) -> None:
     """An environment that promises what is not there is found out."""
-    with pytest.raises(ConfigError, match="LISTEN_FDS is not true"):
-        inherited({"LISTEN_PID": "77", "LISTEN_FDS": "1"}, 77)
+    with pytest.raises(ConfigError, match="LISTEN_FDS is wrong"):
+        systemd_sockets({"LISTEN_PID": "77", "LISTEN_FDS": "1"}, 77)
 
 
 @pytest.mark.parametrize("kind", ["datagram", "unix", "idle"])
@@ -112,4 +112,4 @@ def test_a_socket_of_another_kind(passed: list[int], kind: str) -> None:
             opened.listen()
         give(passed, opened)
         with pytest.raises(ConfigError, match="has to be a TCP ListenStream="):
-            inherited({"LISTEN_PID": "77", "LISTEN_FDS": "1"}, 77)
+            systemd_sockets({"LISTEN_PID": "77", "LISTEN_FDS": "1"}, 77)

@@ -77,7 +77,7 @@ def test_failures_come_with_advice(reason: str) -> None:
     failure = Failure(reason, "HTTP 418", 3)
     feed = replace(OK, state="failing", failure=failure, due_in=720.0)
     text = read(replace(ACCOUNT, feeds=(feed,))).text
-    assert f"{advice(reason)} It is tried again in 12 min." in text
+    assert f"{advice(reason)} Next attempt in 12 min." in text
     assert f"{reason}, 3 times in a row: HTTP 418" in text
     assert "(1) contactcenter-exporter" in text
 
@@ -93,9 +93,9 @@ def test_an_account_that_is_stopped() -> None:
     )
     text = read(stopped).text
     assert "The platform refused the credentials." in text
-    assert "It is tried again in 14 min. auth: HTTP 401" in text
+    assert "Next attempt in 14 min. auth: HTTP 401" in text
     assert "■ stopped" in text
-    assert "It is tried now." in read(replace(stopped, retry_in=0.0)).text
+    assert "Next attempt now." in read(replace(stopped, retry_in=0.0)).text
 
 
 def test_every_reason_has_advice() -> None:
@@ -143,8 +143,8 @@ def test_links_are_under_the_root() -> None:
 
 def test_a_broken_configuration_is_told() -> None:
     """After a reload that failed the page says so."""
-    assert "could not be read again" in read(config_broken=True).text
-    assert "could not be read again" not in read().text
+    assert "The last reload of the configuration failed" in read(config_broken=True).text
+    assert "The last reload of the configuration failed" not in read().text
 
 
 def test_tables_are_for_everybody() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web.tls import TlsServer, make_context
+from exporter.web.tls import TlsServerConfig, make_context
 from support.certificates import Authority, Pair
 
 AES_128 = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
@@ -24,7 +24,7 @@ class World:
     def server(self, **options: object) -> ssl.SSLContext:
         """Return the context that the options make."""
         given = {"cert_file": "server.crt", "key_file": "server.key", **options}
-        tls = TlsServer.model_validate(given)
+        tls = TlsServerConfig.model_validate(given)
         assert [*tls.faults()] == []
         context, faults = make_context(tls, self.folder)
         assert faults == []
@@ -157,7 +157,7 @@ def test_http_1_is_what_is_offered(world: World) -> None:
 def test_ciphers_that_this_machine_lacks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ciphers that OpenSSL does not have are a fault, not a traceback."""
     monkeypatch.setattr("exporter.web.tls._CIPHERS", {AES_128: "NO-SUCH-CIPHER"})
-    tls = TlsServer(cert_file="server.crt", key_file="server.key", cipher_suites=[AES_128])
+    tls = TlsServerConfig(cert_file="server.crt", key_file="server.key", cipher_suites=[AES_128])
     _, faults = make_context(tls, world.folder)
     assert faults == [(("cipher_suites",), "the OpenSSL of this machine has none of them")]
 
@@ -165,5 +165,5 @@ def test_ciphers_that_this_machine_lacks(world: World, monkeypatch: pytest.Monke
 def test_texts_need_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a text cannot be given to OpenSSL, that is said, and what to do."""
     monkeypatch.delattr("os.memfd_create")
-    faults = dict(TlsServer(cert="x", key_file="server.key").faults())
+    faults = dict(TlsServerConfig(cert="x", key_file="server.key").faults())
     assert faults == {("cert",): "can be given in the file on Linux only; use cert_file"}
