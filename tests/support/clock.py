@@ -22,35 +22,45 @@ _RESOLUTION = 1e-6
 class VirtualClock:
     """A clock that only a sleep, or the test itself, moves; it stops at ``end``.
 
-    ``watchers`` are called after every step. A sleep that would pass ``end`` sets ``ended`` and
-    never returns.
+    ``start`` is the wall time at its beginning, and ``monotonic`` what ``monotonic()`` returns
+    then. ``watchers`` are called after every step. A sleep that would pass ``end`` sets ``ended``
+    and never returns.
     """
 
-    def __init__(self, start: float = NOON) -> None:
+    def __init__(self, start: float = NOON, monotonic: float = 0.0) -> None:
         self.start = start
-        self.elapsed = 0.0
+        self._first = self._monotonic = monotonic
         self.end = float("inf")
         self.ended = asyncio.Event()
         self.watchers: list[Callable[[], None]] = []
 
     @property
+    def elapsed(self) -> float:
+        """The seconds since the beginning."""
+        return self._monotonic - self._first
+
+    @elapsed.setter
+    def elapsed(self, seconds: float) -> None:
+        self._monotonic = self._first + seconds
+
+    @property
     def now(self) -> float:
         """The wall time, in seconds since the epoch."""
-        return self.start + self.elapsed
+        return self._monotonic + (self.start - self._first)
 
     @now.setter
     def now(self, wall: float) -> None:
-        self.elapsed = wall - self.start
+        self._monotonic = wall - (self.start - self._first)
 
     def time(self) -> float:
         return self.now
 
     def monotonic(self) -> float:
-        return self.elapsed
+        return self._monotonic
 
     async def sleep(self, seconds: float) -> None:
         left = self.end - self.now
-        self.elapsed += max(min(seconds, left), 0.0)
+        self._monotonic += max(min(seconds, left), 0.0)
         for watch in self.watchers:
             watch()
         if seconds >= left:

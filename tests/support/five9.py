@@ -51,7 +51,7 @@ class Centre(Bench):
         **options: Any,
     ) -> None:
         if before is None:
-            self.clock = VirtualClock(start)
+            self.clock = VirtualClock(start, monotonic=start)
             self.floor = floor or Floor(agents=12, queues=6, campaigns=6, seed=3, start=start)
             self.simulator = Five9Simulator(
                 self.floor,
