@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.genesys.settings import Settings
 from exporter.simulators.genesys.simulator import GenesysSimulator
+from exporter.simulators.genesys.tenant import Settings
 from support.clock import LoopClock, run
 
 MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC

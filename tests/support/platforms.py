@@ -22,8 +22,8 @@ from exporter.providers import MODELS, PROVIDERS
 from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.genesys.settings import Settings
 from exporter.simulators.genesys.simulator import GenesysSimulator
+from exporter.simulators.genesys.tenant import Settings
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.clock import MIDNIGHT, MORNING, VirtualClock

@@ -1,4 +1,8 @@
-"""What is asked for? A statistic's definition, read as strictly as the Stat Server would."""
+"""Definitions of statistics, read as strictly as the Stat Server does, and the configured names.
+
+Configured names with a filter or a profile are from the vendor's Workspace simulator and
+tutorials; the others are names of classic installations, with the definition their name implies.
+"""
 
 import re
 from collections.abc import Mapping
@@ -94,7 +98,7 @@ _INTERVALS = ("GrowingWindow", "SlidingWindow", "SlidingSelection", "SinceLogin"
 # published spellings of the filter let everything pass.
 _FILTERS = ("Media=voice", "MediaType=voice")
 _MIDNIGHT = re.compile(r"0?0:00")
-_SLIDING = re.compile(r"([1-9]\d*):([1-9]\d*)")
+_SLIDING_PROFILE = re.compile(r"([1-9]\d*):([1-9]\d*)")
 _FREQUENCY = 10.0  # seconds, where a periodical statistic names none
 
 
@@ -151,7 +155,7 @@ def read(attributes: Any) -> Definition:
     objects = str(attributes.get("objects", "Agent")).split(",")
     if not OBJECT_TYPES.issuperset(objects):
         raise RefusedError(f"Unknown objects {attributes['objects']}")
-    _number(attributes, "intervalLength")
+    _numeric(attributes, "intervalLength")
     main = _mask(attributes, "mainMask")
     relative = _mask(attributes, "relativeMask")
     if relative is not None and main is None:
@@ -166,13 +170,13 @@ def read(attributes: Any) -> Definition:
         relative or nothing,
         _window(attributes) if category in HISTORICAL else None,
         _mode(attributes),
-        _number(attributes, "notificationFrequency") or _FREQUENCY,
-        _number(attributes, "insensitivity"),
+        _numeric(attributes, "notificationFrequency") or _FREQUENCY,
+        _numeric(attributes, "insensitivity"),
         (
-            _number(attributes, "timeRangeLeft"),
-            _number(attributes, "timeRangeRight"),
-            _number(attributes, "timeRangeLeft2"),
-            _number(attributes, "timeRangeRight2"),
+            _numeric(attributes, "timeRangeLeft"),
+            _numeric(attributes, "timeRangeRight"),
+            _numeric(attributes, "timeRangeLeft2"),
+            _numeric(attributes, "timeRangeRight2"),
         ),
     )
 
@@ -194,7 +198,7 @@ def _mode(attributes: Mapping[str, Any]) -> str:
     return _MODES[given.lower()]
 
 
-def _number(attributes: Mapping[str, Any], name: str) -> float | None:
+def _numeric(attributes: Mapping[str, Any], name: str) -> float | None:
     """Return a number that is not negative; tenant files quote them."""
     value = attributes.get(name)
     if value is None:
@@ -233,7 +237,220 @@ def _window(attributes: Mapping[str, Any]) -> float | None:
         raise RefusedError(f"Unknown intervalType {kind}")
     if kind == "GrowingWindow" and (profile is None or _MIDNIGHT.fullmatch(str(profile))):
         return None
-    sliding = _SLIDING.fullmatch(str(profile))
+    sliding = _SLIDING_PROFILE.fullmatch(str(profile))
     if kind == "SlidingWindow" and sliding:
         return float(sliding[1])
     raise RefusedError(f"Cannot apply time profile {profile} to {kind}")
+
+
+_TALK = "CallUnknown,CallConsult,CallInternal,CallOutbound,CallInbound"
+_HOLD = (
+    "CallOnHoldInbound,CallOnHoldOutbound,CallOnHoldInternal,CallOnHoldConsult,CallOnHoldUnknown"
+)
+_LOGGED_IN = "*,~LoggedOut,~NotMonitored"
+_QUEUES = ("RoutePoint", "GroupAgents", "Queue")
+_CLASSIC_QUEUES = ("Queue", "GroupQueues", "RoutePoint")
+_AGENTS = ("Agent", "GroupAgents")
+_TODAY = {
+    "intervalType": "GrowingWindow",
+    "dynamicTimeProfile": "0:00",
+    "notificationMode": "Immediate",
+    "notificationFrequency": 10,
+}
+_LAST_HOUR = {
+    "intervalType": "SlidingWindow",
+    "dynamicTimeProfile": "3600:10",
+    "intervalLength": 9999999,
+    "notificationFrequency": 10,
+}
+_VOICE = {"dynamicFilter": "MediaType=voice"}
+_NOW = {"notificationMode": "Immediate"}
+_EVERY_10S = {"notificationMode": "PERIODICAL", "notificationFrequency": 10}
+
+
+def _define(category: str, subject: str, mask: str | None, *more: dict[str, Any]) -> dict[str, Any]:
+    attributes: dict[str, Any] = {"category": category, "subject": subject}
+    if mask is not None:
+        attributes["mainMask"] = mask
+    for each in more:
+        attributes.update(each)
+    return attributes
+
+
+def _total(mask: str, *more: dict[str, Any]) -> dict[str, Any]:
+    return _define("TotalNumber", "DNAction", mask, _TODAY, *more)
+
+
+def _per(mask: str) -> dict[str, str]:
+    return {"relativeMask": mask}
+
+
+_CONFIGURED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "CurrentAgentState": (("Agent",), _define("CurrentState", "DNAction", "*", _NOW)),
+    "TimeInCurrentState": (
+        ("Agent",),
+        _define(
+            *("CurrentTime", "DNStatus", "*"),
+            {"notificationMode": "Periodical", "notificationFrequency": 5, "insensitivity": 0},
+        ),
+    ),
+    "TimeInCurrentStateVoice": (
+        ("Agent",),
+        _define("CurrentTime", "DNStatus", "*", _VOICE, _NOW),
+    ),
+    "AverageHandlingTime": (
+        ("Agent",),
+        _define("AverageTime", "DNStatus", f"{_TALK},AfterCallWork", _per(_TALK), _TODAY, _VOICE),
+    ),
+    "InboundCalls": (("Agent",), _total("CallInbound", _VOICE)),
+    "OutboundCalls": (("Agent",), _total("CallOutbound", _VOICE)),
+    "InternalCalls": (("Agent",), _total("CallInternal", _VOICE)),
+    "ConsultCalls": (("Agent",), _total("CallConsult", _VOICE)),
+    "InteractionTransferred": (("Agent",), _total("CallTransferMade", _per("LoggedOut"))),
+    "RefusedCalls": (("Agent",), _total("CallAbandonedFromRinging")),
+    "MissedCalls": (("Agent",), _total("CallForwarded", _VOICE, _LAST_HOUR)),
+    "LoginDuration": (("Agent",), _define("TotalTime", "AgentStatus", _LOGGED_IN, _TODAY)),
+    "ReadyDuration": (
+        ("Agent",),
+        _define("TotalAdjustedTime", "DNStatus", "WaitForNextCall", _TODAY, _VOICE),
+    ),
+    "NotReadyDuration": (
+        ("Agent",),
+        _define("TotalAdjustedTime", "AgentStatus", "NotReadyForNextCall", _TODAY),
+    ),
+    "TalkDuration": (
+        ("Agent",),
+        _define("TotalAdjustedTime", "DNAction", _TALK, _TODAY, _VOICE),
+    ),
+    "HoldDuration": (
+        ("Agent",),
+        _define("TotalAdjustedTime", "DNAction", _HOLD, _TODAY, _VOICE),
+    ),
+    "WrapDuration": (
+        ("Agent",),
+        _define(
+            *("TotalAdjustedTime", "AgentStatus", "AfterCallWork", _per("AfterCallWork")),
+            *(_TODAY, _EVERY_10S),
+        ),
+    ),
+    "Productivity": (
+        ("Agent",),
+        _define(
+            *("AverageNumberPerRelativeHour", "DNStatus", _TALK),
+            *(_per(_LOGGED_IN), _TODAY, _VOICE),
+        ),
+    ),
+    "CurrentReadyAgents": (
+        ("GroupAgents",),
+        _define("CurrentNumber", "DNStatus", "WaitForNextCall", {"insensitivity": 0}, _NOW, _VOICE),
+    ),
+    "CurrentNumberWaitingCalls": (
+        ("RoutePoint", "Queue"),
+        _define("CurrentNumber", "DNStatus", "CallWait", {"insensitivity": 0}, _NOW),
+    ),
+    "Current_In_Queue": (
+        _QUEUES,
+        _define("CurrentNumber", "DNAction", "CallWait", _VOICE, _EVERY_10S),
+    ),
+    "AverageWaitingTime": (
+        ("GroupAgents", "Queue", "GroupQueues"),
+        _define(
+            *("AverageTime", "DNAction", "CallWait", _per("CallWait"), _VOICE),
+            {
+                "intervalType": "GrowingWindow",
+                "dynamicProfile": "0:00",
+                "notificationMode": "PERIODICAL",
+            },
+        ),
+    ),
+    "CurrMaxCallWaitingTime": (
+        ("Queue", "RoutePoint"),
+        _define("CurrentMaxTime", "DNAction", "CallWait", _EVERY_10S),
+    ),
+    "ServiceLevel": (
+        _QUEUES,
+        _define(
+            *("ServiceFactor1", "DNAction", None, _LAST_HOUR, _VOICE, _EVERY_10S),
+            {"timeRangeLeft": 0, "timeRangeRight": 120},
+            {"timeRangeLeft2": 0, "timeRangeRight2": 10},
+        ),
+    ),
+    "Total_Abandoned": (_QUEUES, _total("CallAbandoned", _VOICE, _EVERY_10S)),
+    "Total_Answered": (_QUEUES, _total("CallAnswered", _VOICE, _EVERY_10S)),
+    "CurrNumberWaitingCalls": (
+        _CLASSIC_QUEUES,
+        _define("CurrentNumber", "DNAction", "CallWait"),
+    ),
+    "ExpectedWaitTime": (("Queue",), _define("EstimWaitTime", "DNAction", "CallWait")),
+    **{
+        f"CurrNumber{what}": (("GroupAgents",), _define("CurrentNumber", "DNStatus", mask))
+        for what, mask in (
+            ("InboundStatuses", "CallInbound"),
+            ("OutboundStatuses", "CallOutbound"),
+            ("InternalStatuses", "CallInternal"),
+            ("ACWStatuses", "AfterCallWork"),
+            ("NotReadyStatuses", "NotReadyForNextCall"),
+            ("NotReadyReasons", "NotReadyForNextCall"),
+            ("WaitStatuses", "WaitForNextCall"),
+        )
+    },
+    **{
+        f"Total_Calls_{what}": (("Queue", "GroupQueues"), _total(mask))
+        for what, mask in (
+            ("Entered", "CallEntered"),
+            ("Offered", "CallEntered"),
+            ("Answered", "CallAnswered"),
+            ("Abandoned", "CallAbandoned"),
+        )
+    },
+    "Total_Calls_Answered_In_Threshold": (
+        ("Queue", "GroupQueues"),
+        _define(
+            *("TotalNumberInTimeRange", "DNAction", "CallAnswered", _TODAY),
+            {"timeRangeLeft": 0, "timeRangeRight": 20},
+        ),
+    ),
+    "Total_Calls_Outbound": (_AGENTS, _total("CallOutbound")),
+    "Total_Login_Time": (_AGENTS, _define("TotalTime", "AgentStatus", _LOGGED_IN, _TODAY)),
+    "Total_Not_Ready_Time": (
+        _AGENTS,
+        _define("TotalTime", "AgentStatus", "NotReadyForNextCall", _TODAY),
+    ),
+    "Average_Handle_Time": (
+        _AGENTS,
+        _define(
+            "AverageTime",
+            "DNStatus",
+            f"{_TALK},CallOnHold,AfterCallWork",
+            _per(_TALK),
+            _TODAY,
+        ),
+    ),
+    "Average_Hold_Time": (
+        _AGENTS,
+        _define("AverageTime", "DNStatus", "CallOnHold", _per(_TALK), _TODAY),
+    ),
+    "Service_Level": (
+        ("Queue",),
+        _define(
+            *("ServiceFactor1", "DNAction", None, _TODAY),
+            {"timeRangeLeft": 0, "timeRangeRight": 20},
+            {"timeRangeLeft2": 0, "timeRangeRight2": 5},
+        ),
+    ),
+    "CurrentAllAgentState": (
+        ("GroupAgents",),
+        _define("CurrentState", "GroupStatus", "*", _NOW),
+    ),
+}
+NAMES = {name: (types, read(attributes)) for name, (types, attributes) in _CONFIGURED.items()}
+
+
+def configured(name: str, object_type: str) -> Definition:
+    """Return the definition behind a name, where it is for such objects; names have case."""
+    if name not in NAMES:
+        raise RefusedError(f"Unknown statistic {name}")
+    types, definition = NAMES[name]
+    if object_type not in types:
+        raise RefusedError(f"Statistic {name} is not for {object_type}")
+    return definition

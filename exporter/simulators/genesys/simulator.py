@@ -21,10 +21,12 @@ from starlette.routing import Route
 
 from exporter.simulators.genesys.bayeux import (
     LOOK_SECONDS,
+    UPDATES,
     Bayeux,
     Caller,
     InvalidChannelError,
     Message,
+    Sessions,
     SupersededError,
 )
 from exporter.simulators.genesys.failures import (
@@ -36,7 +38,6 @@ from exporter.simulators.genesys.failures import (
     spring,
 )
 from exporter.simulators.genesys.rest import Rest, parse
-from exporter.simulators.genesys.sessions import UPDATES, Sessions
 from exporter.simulators.genesys.subscriptions import Subscriptions
 from exporter.simulators.genesys.tenant import Tenant
 from exporter.simulators.genesys.tokens import Credentials, Tokens

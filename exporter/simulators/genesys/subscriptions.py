@@ -1,7 +1,8 @@
-"""Which statistics are open, and which of them have something to say now?
+"""Subscriptions: open statistics, their values on the wire, and which of them are due for a push.
 
 A statistic is pushed at most once a second, however often the floor changes: pauses are of the
-clock's time, timestamps of the floor's.
+clock's time, timestamps of the floor's. A fraction is in the text of a value alone: the integer
+beside it is cut off.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,12 +12,57 @@ from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from exporter.simulators.genesys.definitions import Definition, RefusedError, read
+from exporter.simulators.genesys.definitions import Definition, RefusedError, configured, read
 from exporter.simulators.genesys.figures import Figure, Figures
-from exporter.simulators.genesys.names import configured
-from exporter.simulators.genesys.tenant import Tenant
-from exporter.simulators.genesys.values import encode
+from exporter.simulators.genesys.tenant import Settings, Tenant, ValueLayout
 from exporter.simulators.genesys.world import GoneError, World
+
+
+def encode(value: Any, instant: float, settings: Settings, *, is_state: bool) -> dict[str, Any]:
+    """Return the part of an entry that tells a value of an instant in epoch seconds."""
+    stamp = int(instant * 1000)
+    if value is None:
+        return _nothing(stamp, settings)
+    if is_state:
+        return {"value": _state(value, stamp, settings), "timestamp": stamp}
+    return {"value": _number(value, stamp, settings.value), "timestamp": stamp}
+
+
+def _nothing(stamp: int, settings: Settings) -> dict[str, Any]:
+    match settings.no_value:
+        case "absent":
+            return {}
+        case "nan":
+            return {"value": "NaN", "timestamp": stamp}
+        case "empty":
+            return {"value": "", "timestamp": stamp}
+    return {"value": None, "timestamp": stamp}
+
+
+def _state(tree: dict[str, Any], stamp: int, settings: Settings) -> dict[str, Any]:
+    if settings.state_value == "bare":
+        return tree
+    return {settings.state_value: tree, "timestamp": stamp, "intervalLength": 0, "tag": -1}
+
+
+def _number(value: float, stamp: int, layout: ValueLayout) -> Any:
+    text = str(int(value)) if value == int(value) else f"{value:.3f}".rstrip("0")
+    event_info = {
+        "intValue": int(value),
+        "stringValue": text,
+        "timestamp": stamp,
+        "intervalLength": 0,
+        "tag": -1,
+    }
+    match layout:
+        case "number":
+            return int(value) if value == int(value) else value
+        case "string":
+            return text
+        case "wrapped":
+            return {"eventInfo": event_info}
+    return event_info
+
 
 _PAUSE = 1.0  # seconds between two pushes of one statistic
 Update = dict[str, Any]  # an entry as it is sent

@@ -11,7 +11,7 @@ from uuid import UUID
 from starlette.responses import JSONResponse, Response
 
 from exporter.clock import Clock
-from exporter.simulators.genesys.settings import Settings
+from exporter.simulators.genesys.tenant import Settings
 
 _FORM = "application/x-www-form-urlencoded"
 _TOKENS = 1000  # live ones; the oldest goes first

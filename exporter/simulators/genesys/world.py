@@ -1,13 +1,14 @@
-"""Which objects of the Stat Server is the floor, and what is each of them doing?
+"""The floor as objects of the Stat Server, what each of them does, and their state trees.
 
 An agent is named by the login, which is the employee id here; a queue and a route point by
 ``<queue>@SIP_Switch``; the virtual group of the agents who serve a queue by the queue's name. The
-queues of an inbound campaign are a group, any other campaign is one that dials.
+queues of an inbound campaign are a group, any other campaign is one that dials. The names in state
+trees are those of the Platform SDK's beans, the times are epoch seconds.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from exporter.simulators.floor.figures import (
     AFTER_CONTACT_WORK,
@@ -164,3 +165,62 @@ class World:
         if campaign is None or campaign.kind == "inbound":
             raise GoneError
         return campaign
+
+
+# Three public code bases agree on these.
+_CODES = {
+    "WaitForNextCall": 4,
+    "OffHook": 5,
+    "CallDialing": 6,
+    "CallRinging": 7,
+    "NotReadyForNextCall": 8,
+    "AfterCallWork": 9,
+    "CallOnHold": 13,
+    "ASM_Engaged": 16,
+    "ASM_Outbound": 17,
+    "CallUnknown": 18,
+    "CallConsult": 19,
+    "CallInternal": 20,
+    "CallOutbound": 21,
+    "CallInbound": 22,
+    "LoggedOut": 23,
+}
+_DEPTHS = {"GroupStatus": 0, "AgentStatus": 0, "PlaceStatus": 1, "DNStatus": 2, "DNAction": 3}
+Spell = Callable[[str], int | str]
+
+
+def speller(how: str) -> Spell:
+    """Return how a status is written: as its number, its digits or its name."""
+    if how == "name":
+        return str
+    return _CODES.__getitem__ if how == "int" else lambda status: str(_CODES[status])
+
+
+def agent_state(agent: Agent, subject: str, spell: Spell) -> dict[str, Any]:
+    """Return the tree of one agent."""
+    depth = _DEPTHS[subject]
+    doing = actions(agent)
+    common = {"status": spell(doing[0]), "time": int(agent.since)}
+    tree: dict[str, Any] = {"agentId": agent.username, "loginId": str(agent.id), **common}
+    if depth == 0 or agent.state == LOGGED_OUT:
+        return tree
+    tree["place"] = {"placeId": f"Place_{agent.id}", **common}
+    if depth > 1:
+        line: dict[str, Any] = {"dnId": str(agent.id), "switchId": SWITCH, **common}
+        if depth > 2:  # noqa: PLR2004 - as _DEPTHS says
+            line["actions"] = [_action(agent, doing[-1])]
+        tree["place"]["dnStatuses"] = [line]
+    return tree
+
+
+def _action(agent: Agent, name: str) -> dict[str, Any]:
+    action: dict[str, Any] = {"action": name, "time": int(agent.since)}
+    if agent.contact is not None:
+        action["connectionId"] = f"{agent.contact.id:016X}"
+    return action
+
+
+def group_state(name: str, agents: Iterable[Agent], subject: str, spell: Spell) -> dict[str, Any]:
+    """Return the tree of a group and its agents."""
+    trees = [agent_state(agent, subject, spell) for agent in agents]
+    return {"groupId": name, "agents": trees, "agentCount": len(trees)}

@@ -13,7 +13,7 @@ import pytest
 from exporter.simulators.floor.figures import READY
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.failures import spring
-from exporter.simulators.genesys.settings import Settings
+from exporter.simulators.genesys.tenant import Settings
 from support.bench import Line
 from support.clock import MIDNIGHT, run
 from support.genesys import MORNING, PERIODICAL, TICK, Exporter, Platform, objects_of, own, truth

@@ -18,8 +18,8 @@ from exporter.simulators.floor.figures import (
     Contact,
 )
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.genesys.campaigns import campaign_actions
-from exporter.simulators.genesys.names import NAMES
+from exporter.simulators.genesys.definitions import NAMES
+from exporter.simulators.genesys.figures import campaign_actions
 from exporter.simulators.genesys.simulator import GenesysSimulator
 from exporter.simulators.genesys.world import actions
 from support.clock import LoopClock

@@ -9,8 +9,8 @@ import pytest
 
 from exporter.simulators.floor.figures import ON_CONTACT
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.genesys.settings import Settings
 from exporter.simulators.genesys.simulator import GenesysSimulator
+from exporter.simulators.genesys.tenant import Settings
 from support.clock import LoopClock
 from support.genesys_wire import (
     LATE_MORNING,
