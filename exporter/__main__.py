@@ -1,4 +1,4 @@
-"""Start the command line."""
+"""Entry point: ``python -m exporter``."""
 
 import sys
 

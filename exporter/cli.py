@@ -1,6 +1,6 @@
-"""The command line: what is to be done?
+"""Command line: parses the options and runs a command.
 
-Exit codes: 0 done, 1 a failure while running, 2 wrong usage or configuration.
+Exit codes: 0 success, 1 failure while running, 2 wrong usage or configuration.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - for a person, as it stands
+        print(error, file=sys.stderr)  # noqa: T201 - the command's result
         return _USAGE
     except OSError as error:
         print(f"contactcenter-exporter: {error}", file=sys.stderr)  # noqa: T201 - same
@@ -60,62 +60,78 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="contactcenter-exporter",
         description="Prometheus exporter for contact-centre platforms.",
-        epilog="Without a command, 'run' is meant.",
+        epilog="The default command is run. COMMAND --help lists the options of a command.",
     )
     build = f"contactcenter-exporter {__version__} (python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=build)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    run = commands.add_parser("run", help="read the accounts of a configuration and serve /metrics")
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        added.set_defaults(command=command)
+        return added
+
+    run = add("run", _run, "read the accounts of a configuration and serve their metrics")
     _add_config(run)
     _add_web(run)
     run.add_argument(
         "--web.enable-lifecycle",
         dest="lifecycle",
         action="store_true",
-        help="let POST /-/reload read the configuration again, as SIGHUP does",
+        help="reload the configuration on POST /-/reload, as on SIGHUP (default: off)",
     )
-    run.set_defaults(command=_run)
 
-    demo = commands.add_parser("demo", help="simulated platforms, and the exporter reading them")
+    demo = add("demo", _demo, "run simulated platforms and the exporter that reads them")
     _add_size(demo)
     _add_web(demo)
-    demo.set_defaults(command=_demo)
+    demo.set_defaults(lifecycle=False)  # there is no file to reload
 
-    simulate = commands.add_parser("simulate", help="only the simulated platforms, for any client")
-    simulate.add_argument("--listen", type=_address, default=Address("127.0.0.1", 10078))
+    simulate = add("simulate", _simulate, "run only the simulated platforms, for any client")
+    simulate.add_argument(
+        "--listen",
+        type=_address,
+        default=Address("127.0.0.1", 10078),
+        metavar="HOST:PORT",
+        help="address to listen on (default %(default)s)",
+    )
     _add_size(simulate)
     _add_log(simulate)
-    simulate.set_defaults(command=_simulate)
 
-    check = commands.add_parser("check", help="report every mistake in a configuration")
+    check = add("check", _check, "check a configuration and list every error")
     _add_config(check)
     _add_web_config(check)
     check.add_argument(
         "--live",
         action="store_true",
-        help="sign in too, read every feed once, and report what is there and what is missing",
+        help="also sign in, read every feed once and report what is missing (default: off)",
     )
-    check.add_argument("--account", metavar="NAME", help="only this account, with --live")
+    check.add_argument(
+        "--account", metavar="NAME", help="with --live: check only this account (default: all)"
+    )
     _add_log(check)
-    check.set_defaults(command=_check)
 
-    discover = commands.add_parser(
-        "discover", help="what a platform offers, what is mapped, and YAML for the rest"
+    discover = add(
+        "discover", _discover, "list what a platform offers, with YAML for what is not mapped"
     )
     _add_account(discover)
-    discover.set_defaults(command=_discover)
 
-    capture = commands.add_parser(
-        "capture", help="record one cycle of requests and answers for a bug report, sanitised"
+    capture = add(
+        "capture", _capture, "record one cycle of requests, without secrets, for a bug report"
     )
     _add_account(capture)
-    capture.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
-    capture.set_defaults(command=_capture)
+    capture.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="file to create (required)"
+    )
 
-    metrics = commands.add_parser("metrics", help="print the catalogue of metrics")
-    metrics.add_argument("--format", choices=("markdown", "json"), default="markdown")
-    metrics.set_defaults(command=_metrics)
+    metrics = add("metrics", _metrics, "print the catalogue of metrics")
+    metrics.add_argument(
+        "--format",
+        choices=("markdown", "json"),
+        default="markdown",
+        help="output format (default %(default)s)",
+    )
     return parser
 
 
@@ -127,19 +143,38 @@ def _address(text: str) -> Address:
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config.file", dest="config", type=Path, default=Path("exporter.yml"))
+    parser.add_argument(
+        "--config.file",
+        dest="config",
+        type=Path,
+        default=Path("exporter.yml"),
+        metavar="FILE",
+        help="configuration file (default %(default)s)",
+    )
 
 
 def _add_account(parser: argparse.ArgumentParser) -> None:
     _add_config(parser)
-    parser.add_argument("--account", required=True, metavar="NAME")
+    parser.add_argument(
+        "--account", required=True, metavar="NAME", help="account to read (required)"
+    )
     _add_log(parser)
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--log.level", dest="log_level", choices=tuple(LEVELS), default="info")
     parser.add_argument(
-        "--log.format", dest="log_format", choices=("logfmt", "json"), default="logfmt"
+        "--log.level",
+        dest="log_level",
+        choices=tuple(LEVELS),
+        default="info",
+        help="lowest level to log (default %(default)s)",
+    )
+    parser.add_argument(
+        "--log.format",
+        dest="log_format",
+        choices=("logfmt", "json"),
+        default="logfmt",
+        help="format of log lines (default %(default)s)",
     )
 
 
@@ -149,58 +184,71 @@ def _add_web_config(parser: argparse.ArgumentParser) -> None:
         dest="web_config",
         type=Path,
         metavar="FILE",
-        help="TLS, users and headers of our own server; read again when it changes",
+        help="file with TLS, users and headers of the web server, reloaded when it changes "
+        "(default: none)",
     )
 
 
 def _add_web(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
+    listeners = parser.add_mutually_exclusive_group()
+    listeners.add_argument(
         "--web.listen-address",
         dest="addresses",
         type=_address,
         action="append",
         metavar="HOST:PORT",
-        help="where to listen, :10077 if nothing is said; can be given several times",
+        help="address to listen on (default :10077); may be repeated",
     )
-    where.add_argument(
+    listeners.add_argument(
         "--web.systemd-socket",
         dest="systemd_socket",
         action="store_true",
-        help="listen on the sockets of a systemd .socket unit",
+        help="listen on the sockets of a systemd .socket unit instead (default: off)",
     )
     _add_web_config(parser)
     parser.add_argument(
-        "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH"
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        default="/metrics",
+        metavar="PATH",
+        help="path of the metrics (default %(default)s)",
     )
     parser.add_argument(
         "--web.external-url",
         dest="external_url",
         metavar="URL",
-        help="how browsers reach this exporter; its path comes before every link",
+        help="URL under which browsers reach the exporter; its path precedes every link "
+        "(default: none)",
     )
     parser.add_argument(
         "--web.route-prefix",
         dest="route_prefix",
         metavar="PATH",
-        help="what comes before every path here; the path of --web.external-url if left out",
+        help="prefix of every path that is served (default: the path of --web.external-url)",
     )
     parser.add_argument(
         "--once",
         action="store_true",
-        help="print one page when every feed has answered or failed, and end",
+        help="print one page when every feed has been read or has failed, then exit (default: off)",
     )
     _add_log(parser)
 
 
 def _add_size(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--agents", type=int, default=60)
-    parser.add_argument("--queues", type=int, default=12)
-    parser.add_argument("--campaigns", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--time-lapse", type=float, default=1.0, help="simulated seconds in one real second"
-    )
+    for option, default, text in (
+        ("--agents", 60, "simulated agents"),
+        ("--queues", 12, "simulated queues"),
+        ("--campaigns", 6, "simulated campaigns"),
+        ("--seed", 1, "seed of the random numbers"),
+        ("--time-lapse", 1.0, "simulated seconds per second"),
+    ):
+        parser.add_argument(
+            option,
+            type=type(default),
+            default=default,
+            metavar="NUMBER",
+            help=f"{text} (default %(default)s)",
+        )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -211,7 +259,6 @@ def _run(options: argparse.Namespace) -> int:
         options,
         watcher=watcher,
         reread=lambda: load(options.config, os.environ, MODELS),
-        lifecycle=options.lifecycle,
     )
 
 
@@ -241,29 +288,21 @@ def _serve(
     *,
     watcher: WebConfigWatcher | None = None,
     reread: Callable[[], Config] | None = None,
-    lifecycle: bool = False,
 ) -> int:
-    paths = _paths(options)
+    paths = Paths.parse(options.telemetry_path, options.external_url, options.route_prefix)
     sockets = [] if options.once else _sockets(options)
-    gc.freeze()  # what is loaded by now stays; accounts, made after this, come and go
+    gc.freeze()  # what is loaded by now stays; accounts are created later, and can be removed
 
-    async def work() -> None:
-        app = App(config, reread=reread, lifecycle=lifecycle, paths=paths)
+    async def serve() -> None:
+        app = App(config, reread=reread, lifecycle=options.lifecycle, paths=paths)
         if options.once:
             sys.stdout.buffer.write(await app.once())
             return
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload_on_signal)
         await app.serve(sockets, _stop_event(), watcher=watcher)
 
-    asyncio.run(work())
+    asyncio.run(serve())
     return _OK
-
-
-def _paths(options: argparse.Namespace) -> Paths:
-    try:
-        return Paths.parse(options.telemetry_path, options.external_url, options.route_prefix)
-    except ValueError as error:
-        raise ConfigError([str(error)]) from error
 
 
 def _sockets(options: argparse.Namespace) -> list[socket.socket]:
@@ -273,7 +312,7 @@ def _sockets(options: argparse.Namespace) -> list[socket.socket]:
 
 
 def _stop_event() -> asyncio.Event:
-    """Return what is set when the process is asked to end."""
+    """Return an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -304,7 +343,7 @@ def _simulate(options: argparse.Namespace) -> int:
     server.start()
     url = f"http://{server.address}"
     user = centre.five9
-    _log.info("simulating", base_url=url, username=user.username, password=user.password)
+    _log.info("simulators listening", base_url=url, username=user.username, password=user.password)
 
     async def wait() -> None:
         await _stop_event().wait()
@@ -329,16 +368,16 @@ def _check(options: argparse.Namespace) -> int:
             f"{name} {times.interval:g}s" for name, times in account.wanted_feeds().items()
         )
         print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
-    print(f"{options.config}: no mistakes found")  # noqa: T201 - same
+    print(f"{options.config}: no errors found")  # noqa: T201 - same
     if watcher:
-        print(f"{options.web_config}: no mistakes found")  # noqa: T201 - same
+        print(f"{options.web_config}: no errors found")  # noqa: T201 - same
     return _check_live(options) if options.live else _OK
 
 
-def _ask(work: Coroutine[Any, Any, T]) -> T:
-    """Run what asks platforms; a signal ends it in order, signed out everywhere.
+def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command that reads platforms; a signal cancels it, which signs out everywhere.
 
-    Raises ``InterruptedError`` then.
+    Raises ``InterruptedError`` after a signal.
     """
 
     async def run() -> T:
@@ -351,12 +390,12 @@ def _ask(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(run())
     except asyncio.CancelledError:
-        raise InterruptedError("ended by a signal; signed out") from None
+        raise InterruptedError("stopped by a signal; signed out") from None
 
 
-def _say(lines: list[str], *, well: bool) -> int:
+def _print_report(lines: list[str], *, successful: bool) -> int:
     print("\n".join(lines))  # noqa: T201 - the command's result
-    return _OK if well else _FAILED
+    return _OK if successful else _FAILED
 
 
 def _enquiries(options: argparse.Namespace) -> Enquiries:
@@ -366,27 +405,27 @@ def _enquiries(options: argparse.Namespace) -> Enquiries:
 
 
 def _check_live(options: argparse.Namespace) -> int:
-    lines, well = _ask(_enquiries(options).check(options.account))
-    return _say(lines, well=well)
+    lines, successful = _run_until_signal(_enquiries(options).check(options.account))
+    return _print_report(lines, successful=successful)
 
 
 def _discover(options: argparse.Namespace) -> int:
-    lines, well = _ask(_enquiries(options).discover(options.account))
-    return _say(lines, well=well)
+    lines, successful = _run_until_signal(_enquiries(options).discover(options.account))
+    return _print_report(lines, successful=successful)
 
 
 def _capture(options: argparse.Namespace) -> int:
     enquiries = _enquiries(options)
-    enquiries.account(options.account)  # before there is a file
+    enquiries.account(options.account)  # fails before the file is created
     with new_file(options.out) as file:
-        recording, lines = _ask(enquiries.capture(options.account))
+        recording, lines = _run_until_signal(enquiries.capture(options.account))
         file.write(recording)
-    return _say([*lines, f"{options.out}: read it before you send it"], well=True)
+    lines.append(f"{options.out}: review the file before you send it")
+    return _print_report(lines, successful=True)
 
 
 def _metrics(options: argparse.Namespace) -> int:
     tables = {name: provider.tables for name, provider in PROVIDERS.items()}
     write = catalogue.markdown if options.format == "markdown" else catalogue.as_json
-    text = write(tables)
-    print(text)  # noqa: T201 - the command's result
+    print(write(tables))  # noqa: T201 - the command's result
     return _OK

@@ -74,6 +74,18 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert __version__ in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "command", ["run", "demo", "simulate", "check", "discover", "capture", "metrics"]
+)
+def test_help_names_every_default(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option is explained with its default, or is said to be required."""
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    _, _, options = capsys.readouterr().out.partition("show this help message and exit")
+    for option in re.split(r"\n  (?=--)", options)[1:]:
+        assert re.search(r"\((default|required)", option), option
+
+
 def test_usage_errors_are_2(capsys: pytest.CaptureFixture[str]) -> None:
     """Wrong usage ends with 2."""
     with pytest.raises(SystemExit) as ended:
@@ -92,7 +104,7 @@ def test_check_says_what_is_well(
     assert main(["check", "--config.file", str(file)]) == 0
     out = capsys.readouterr().out
     assert "acme: five9, ACDStatus 12s" in out
-    assert "no mistakes found" in out
+    assert "no errors found" in out
 
 
 def test_check_and_run_list_every_mistake_alike(
@@ -292,7 +304,7 @@ def test_both_files_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith(f"{web}:1: ")
     web.write_text("")
     assert main(["check", *files]) == 0
-    assert f"{web}: no mistakes found" in capsys.readouterr().out
+    assert f"{web}: no errors found" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -411,7 +423,7 @@ def test_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with platform(tmp_path) as (file, simulator):
         arguments = ["capture", "--config.file", str(file), "--account", "acme", "--out", str(out)]
         assert main(arguments) == 0
-        assert "read it before you send it" in capsys.readouterr().out
+        assert "review the file before you send it" in capsys.readouterr().out
         requests = len(simulator.log)
         assert main(arguments) == 1
         assert "File exists" in capsys.readouterr().err
@@ -450,6 +462,6 @@ def test_a_check_that_is_ended_signs_out(tmp_path: Path, number: signal.Signals)
                 process.kill()
         operations = [each.operation for each in simulator.log]
     assert process.returncode == 1
-    assert b"ended by a signal; signed out" in said
+    assert b"stopped by a signal; signed out" in said
     assert b"Traceback" not in said
     assert operations[-2:] == ["getStatistics", "closeSession"]

@@ -97,14 +97,17 @@ class Paths:
     def parse(cls, telemetry: str, url: str | None, prefix: str | None) -> "Paths":
         """Read ``--web.telemetry-path``, ``--web.external-url`` and ``--web.route-prefix``.
 
-        Raises ``ValueError``.
+        Raises ``ConfigError``.
         """
         external = _external_path(url) if url else ""
-        route_prefix = external if prefix is None else _strip_slashes(prefix, "--web.route-prefix")
+        route_prefix = external if prefix is None else _plain_path(prefix, "--web.route-prefix")
+        fault = None
         if not telemetry.startswith("/") or not _PATH.fullmatch(telemetry):
-            raise ValueError(f"--web.telemetry-path: {telemetry!r} is not a path such as /metrics")
-        if telemetry in _RESERVED or telemetry.startswith("/-/"):
-            raise ValueError(f"--web.telemetry-path: {telemetry!r} is the path of another page")
+            fault = "is not a path such as /metrics"
+        elif telemetry in _RESERVED or telemetry.startswith("/-/"):
+            fault = "is the path of another page"
+        if fault:
+            raise ConfigError([f"--web.telemetry-path: {telemetry!r} {fault}"])
         return cls(telemetry, route_prefix, external)
 
 
@@ -115,16 +118,15 @@ def _external_path(url: str) -> str:
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError(
-            "--web.external-url: expected a URL such as https://host/path, "
-            "without credentials or query"
-        )
-    return _strip_slashes(parts.path, "--web.external-url")
+        expected = "a URL such as https://host/path, without credentials or query"
+        raise ConfigError([f"--web.external-url: expected {expected}"])
+    return _plain_path(parts.path, "--web.external-url")
 
 
-def _strip_slashes(path: str, option: str) -> str:
+def _plain_path(path: str, option: str) -> str:
+    """Return a path with a slash before it and none behind it; empty for the root."""
     if not _PATH.fullmatch(path) or "//" in path:
-        raise ValueError(f"{option}: {path!r} is not a plain path")
+        raise ConfigError([f"{option}: {path!r} is not a plain path"])
     stripped = path.strip("/")
     return f"/{stripped}" if stripped else ""
 

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from exporter.errors import ConfigError
 from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import SnapshotStore
@@ -248,7 +249,7 @@ def test_paths_are_read(
 )
 def test_bad_paths(telemetry: str, url: str | None, prefix: str | None, says: str) -> None:
     """What is no path, or another page's, is refused by the option's name."""
-    with pytest.raises(ValueError, match=r"^--web") as raised:
+    with pytest.raises(ConfigError, match=r"^--web") as raised:
         Paths.parse(telemetry, url, prefix)
     assert says in str(raised.value)
     assert "hunter2" not in str(raised.value)
