@@ -123,10 +123,10 @@ def test_check_and_run_list_every_mistake_alike(
         (2, "acounts: unknown key; did you mean 'accounts'?"),
         (6, "accounts[0].usrname: unknown key; did you mean 'username'?"),
         (4, "accounts[0].username: is required"),
-        (8, "accounts[0].feeds.ACDStatus.interval: a duration such as 15s"),
-        (8, "accounts[0].feeds.Nothing: five9 has no such feed"),
-        (9, "accounts[1].name: is the name of accounts[0] too"),
-        (10, "accounts[1].provider: one of"),
+        (8, "accounts[0].feeds.ACDStatus.interval: expected a duration such as 15s"),
+        (8, "accounts[0].feeds.Nothing: unknown feed"),
+        (9, "accounts[1].name: duplicate of accounts[0].name"),
+        (10, "accounts[1].provider: expected one of"),
     ):
         assert f"{file}:{line}: {words}" in texts[0]
     assert "hunter2" not in texts[0]

@@ -293,7 +293,7 @@ async def test_a_hang_up_reloads_in_the_background(
         app.reload_on_signal()
         await _settled(lambda: "configuration not reloaded" in caplog.text)
     assert len(reads) == 3
-    assert "a list of at least one account is wanted" in faults(caplog)
+    assert "expected a list of at least one account" in faults(caplog)
     await app.accounts.stop()
 
 

@@ -73,15 +73,15 @@ def url_fault(url: str, *, insecure_http: bool) -> str:
     except ValueError:
         port_fits = False
     if not port_fits:
-        return "has a host or port that is none"
+        return "the host or port is not valid"
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "an address such as https://host is wanted"
+        return "expected a URL such as https://host"
     if parts.username or parts.password:
-        return "must not hold credentials"
+        return "must not contain credentials"
     if parts.query or parts.fragment:
-        return "must not hold a query or fragment"
+        return "must not contain a query or fragment"
     if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.hostname):
-        return "http:// would send credentials in clear; use https or insecure_http: true"
+        return "http:// would send credentials unencrypted; use https or set insecure_http: true"
     return ""
 
 
@@ -137,29 +137,29 @@ class AccountConfig(Model):
         yield from self._label_faults()
         yield from self._url_faults()
         if self.agents == "hashed" and not self.agents_key:
-            yield ("agents",), "'hashed' needs agents_key or agents_key_file"
+            yield ("agents",), "'hashed' requires agents_key or agents_key_file"
         if bool(self.tls.cert_file) != bool(self.tls.key_file):
-            yield ("tls",), "cert_file and key_file belong together"
+            yield ("tls",), "cert_file and key_file must be set together"
 
     def _feed_faults(self) -> Iterator[Fault]:
         for name, feed in self.feeds.items():
             if name not in self.INTERVALS:
                 hint = suggest(name, list(self.INTERVALS))
-                yield ("feeds", name), f"{self.provider} has no such feed{hint}"
+                yield ("feeds", name), f"unknown feed{hint}"
             elif feed and feed.raw and name in self.AGENT_FEEDS and self.agents == "aggregate":
                 yield (
                     ("feeds", name, "raw"),
-                    "its rows are persons: needs agents: hashed, id or name",
+                    "rows are agents: requires agents: hashed, id or name",
                 )
         if self.INTERVALS and not self.wanted_feeds():
-            yield ("feeds",), "every feed is switched off"
+            yield ("feeds",), "all feeds are disabled"
 
     def _label_faults(self) -> Iterator[Fault]:
         for label in self.labels:
             if not _LABEL.fullmatch(label) or label.startswith("__"):
-                yield ("labels", label), "is no label name"
+                yield ("labels", label), "is not a valid label name"
             elif label in _TAKEN_LABELS or label in ("job", "instance", "le"):
-                yield ("labels", label), "is a label that has a meaning already"
+                yield ("labels", label), "is a reserved label name"
 
     def _url_faults(self) -> Iterator[Fault]:
         fault = (
@@ -170,7 +170,7 @@ class AccountConfig(Model):
         if fault:
             yield ("base_url",), fault
         if self.proxy_url and not is_proxy(self.proxy_url.get_secret_value()):
-            yield ("proxy_url",), "an address such as http://user:password@host:3128 is wanted"
+            yield ("proxy_url",), "expected a URL such as http://user:password@host:3128"
 
     def wanted_feeds(self) -> dict[str, FeedTimes]:
         """Return the feeds to read, in order of importance, with their times."""

@@ -53,8 +53,6 @@ def _family(metric: str, labels: tuple[str, ...]) -> Family:
         return custom(name, labels)
     if name not in FAMILIES:
         known = [each.removeprefix(PREFIX) for each in FAMILIES]
-        hint = (
-            suggest(name.removeprefix(PREFIX), known) or "; a name of your own starts with custom_"
-        )
+        hint = suggest(name.removeprefix(PREFIX), known) or "; custom names start with custom_"
         raise ValueError(f"unknown metric {metric!r}{hint}")
     return FAMILIES[name]

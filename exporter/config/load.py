@@ -57,7 +57,7 @@ class _Load:
     def accounts(self) -> list[AccountConfig]:
         top = self.located.value
         if not isinstance(top, dict):
-            self._fault((), "a mapping with accounts: is wanted")
+            self._fault((), "expected a mapping with the key accounts")
             return []
         known = ["accounts", "defaults", "queues", "campaigns"]
         for key in top:
@@ -65,10 +65,10 @@ class _Load:
                 self._fault((key,), f"unknown key{suggest(key, known)}")
         items = top.get("accounts")
         if not isinstance(items, list) or not items:
-            self._fault(("accounts",), "a list of at least one account is wanted")
+            self._fault(("accounts",), "expected a list of at least one account")
             return []
         if not isinstance(top.get("defaults", {}), dict):
-            self._fault(("defaults",), "a mapping is wanted")
+            self._fault(("defaults",), "expected a mapping")
             return []
         accounts = [self._account(at) for at in range(len(items))]
         self._check_together(accounts)
@@ -86,12 +86,12 @@ class _Load:
         top = self.located.value
         items = top.get(key, []) if isinstance(top, dict) else []
         if not isinstance(items, list):
-            self._fault((key,), "a list is wanted")
+            self._fault((key,), "expected a list")
             return []
         found = []
         for at, item in enumerate(items):
             if not isinstance(item, dict):
-                self._fault((key, at), "a mapping is wanted")
+                self._fault((key, at), "expected a mapping")
                 continue
             try:
                 found.append(model.model_validate(item))
@@ -104,7 +104,7 @@ class _Load:
         path: KeyPath = ("accounts", at)
         data = self.located.value["accounts"][at]
         if not isinstance(data, dict):
-            self._fault(path, "a mapping is wanted")
+            self._fault(path, "expected a mapping")
             return None
         if "defaults" in self.located.value:
             own = {*data, *(f"{key}_file" for key in data)}
@@ -115,7 +115,7 @@ class _Load:
         if model is None:
             known = sorted(self.models)
             hint = suggest(str(provider), known)
-            message = f"one of {', '.join(known)} is wanted{hint}"
+            message = f"expected one of {', '.join(known)}{hint}"
             self._fault((*path, "provider"), message)
             return None
         self._read_secret_files(data, model, path)
@@ -131,11 +131,11 @@ class _Load:
                 continue
             where = data.pop(key)
             if data.get(name) is not None:
-                self._fault((*path, key), f"{name} is given as well; only one of them is wanted")
+                self._fault((*path, key), f"{name} is set too; set only one of them")
             try:
                 text = (self.located.file.parent / str(where)).read_text(encoding="utf-8")
             except (OSError, ValueError) as error:
-                problem = getattr(error, "strerror", None) or "no path, or not UTF-8"
+                problem = getattr(error, "strerror", None) or "not a valid path, or not UTF-8"
                 self._fault((*path, key), f"cannot be read: {problem}")
                 data[name] = "unread"
                 continue
@@ -169,13 +169,13 @@ class _Load:
             name = item.get("name") if isinstance(item, dict) else None
             first = names.setdefault(name, at) if isinstance(name, str) else at
             if first != at:
-                self._fault(("accounts", at, "name"), f"is the name of accounts[{first}] too")
+                self._fault(("accounts", at, "name"), f"duplicate of accounts[{first}].name")
             account = accounts[at]
             login = account.login if account else None
             if account is None:
                 continue
             if login is not None and logins.setdefault(login, account.name) != account.name:
-                message = f"has the same host and user as {logins[login]!r}: {account.SHARED_LOGIN}"
+                message = f"same host and user as {logins[login]!r}: {account.SHARED_LOGIN}"
                 self._fault(("accounts", at), message)
 
     def _fault(self, path: KeyPath, message: str) -> None:

@@ -14,7 +14,7 @@ from exporter.metrics.parsers import number
 from exporter.objectives.hours import Hours, Week, week
 from exporter.objectives.model import Entry, Figure, Objectives
 
-_HOURS_WANTED = "days and hours such as Mon-Fri 08:00-20:00 are wanted"
+_HOURS_WANTED = "expected days and hours such as Mon-Fri 08:00-20:00"
 
 
 def _line(value: object) -> str:
@@ -34,7 +34,7 @@ def _day(value: object) -> date:
     try:
         return date.fromisoformat(str(value))
     except ValueError as error:
-        raise ValueError("a day such as 2026-12-25 is wanted") from error
+        raise ValueError("expected a date such as 2026-12-25") from error
 
 
 Lines = Annotated[
@@ -85,7 +85,7 @@ class WaitingLimit(Model):
     @model_validator(mode="after")
     def _ordered(self) -> "WaitingLimit":
         if None not in (self.warning, self.critical) and self.levels != sorted(self.levels):
-            raise ValueError("critical is less than warning")
+            raise ValueError("critical must not be less than warning")
         return self
 
     @property

@@ -23,7 +23,7 @@ def duration(value: object) -> float:
         return 0.0
     match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
     if match is None:
-        raise ValueError("a duration such as 15s, 2m or 1h30m is wanted")
+        raise ValueError("expected a duration such as 15s, 2m or 1h30m")
     parts = zip(match.groups(), _UNITS, strict=True)
     return sum(int(part) * unit for part, unit in parts if part)
 
@@ -32,16 +32,16 @@ def _zone(value: object) -> ZoneInfo:
     try:
         return ZoneInfo(str(value))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("an IANA time zone such as America/New_York is wanted") from error
+        raise ValueError("expected an IANA time zone such as America/New_York") from error
 
 
 def _wall_time(value: object) -> time:
     try:
         found = time.fromisoformat(str(value))
     except ValueError as error:
-        raise ValueError("a time of day such as 08:00 is wanted") from error
+        raise ValueError("expected a time of day such as 08:00") from error
     if found.tzinfo is not None:
-        raise ValueError("a time of day without a zone is wanted; time_zone says the zone")
+        raise ValueError("expected a time of day without a UTC offset; time_zone sets the zone")
     return found
 
 
@@ -109,7 +109,7 @@ def _say(error: dict[str, Any], model: type[BaseModel], path: KeyPath) -> str:
         return f"unknown key{suggest(str(path[-1]), _keys_at(model, path[:-1]))}"
     if kind == "missing":
         return "is required"
-    return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
 
 
 def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:

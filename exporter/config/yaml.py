@@ -129,11 +129,11 @@ def read(file: Path, environment: Mapping[str, str] | None) -> Located:
     except OSError as error:
         raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{file}: is not UTF-8 at byte {error.start}"]) from error
+        raise ConfigError([f"{file}: not valid UTF-8 at byte {error.start}"]) from error
     except yaml.YAMLError as error:
         raise ConfigError([f"{file}:{_mark(error)}"]) from None
     except RecursionError:
-        raise ConfigError([f"{file}: has deeper values than any configuration"]) from None
+        raise ConfigError([f"{file}: too many values, or values nested too deeply"]) from None
     builder = _Builder(file, environment)
     value = builder.build(node, ())
     return Located(file, value, builder.lines, builder.faults)
@@ -142,10 +142,10 @@ def read(file: Path, environment: Mapping[str, str] | None) -> Located:
 def _mark(error: yaml.YAMLError) -> str:
     """Return the line and problem of a YAML error, without quoting the file's content."""
     mark = getattr(error, "problem_mark", None)
-    problem = str(getattr(error, "problem", None) or "is not YAML")
+    problem = str(getattr(error, "problem", None) or "not valid YAML")
     for word in ("alias", "tag handle", "anchor"):
         if word in problem:
-            problem = f"has an unknown or doubled {word}; quote text that begins with ! or * or &"
+            problem = f"unknown or duplicate {word}; quote text that begins with !, * or &"
     return f"{mark.line + 1 if mark else 1}: {problem}"
 
 
@@ -163,7 +163,7 @@ class _Builder:
             return None
         self._nodes += 1
         if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
-            raise ConfigError([f"{self.file}: has more or deeper values than any configuration"])
+            raise ConfigError([f"{self.file}: too many values, or values nested too deeply"])
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -175,12 +175,12 @@ class _Builder:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._fault(key_node, path, "has a key that is no text; quote what begins with {")
+                self._fault(key_node, path, "a key is not a string; quote text that begins with {")
                 continue
             key = str(key_node.value)
             inner = (*path, key)
             if key in values:
-                self._fault(key_node, inner, "is here twice")
+                self._fault(key_node, inner, "duplicate key")
             self.lines[inner] = key_node.start_mark.line + 1
             values[key] = self.build(value_node, inner)
         return values
@@ -194,12 +194,12 @@ class _Builder:
             "tag:yaml.org,2002:str": lambda each: self._expand(each, path),
         }
         if node.tag not in construct:
-            self._fault(node, path, "has a tag, which is not known here; quote what begins with !")
+            self._fault(node, path, "YAML tags are not supported; quote text that begins with !")
             return None
         try:
             return construct[node.tag](node)
         except (ValueError, KeyError):
-            self._fault(node, path, "is not what its tag says")
+            self._fault(node, path, "the value does not match its YAML tag")
             return None
 
     def _expand(self, node: yaml.Node, path: KeyPath) -> str:
@@ -212,7 +212,7 @@ class _Builder:
             if name is None:
                 return "$"
             if name not in environment:
-                self._fault(node, path, f"the environment variable {name!r} is not set")
+                self._fault(node, path, f"environment variable {name!r} is not set")
             return environment.get(name, "")
 
         return _VARIABLE.sub(replacement, node.value)

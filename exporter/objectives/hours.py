@@ -46,7 +46,7 @@ def _line(line: str) -> tuple[set[int], list[Span]]:
     """Read one line as weekdays and spans; a span that passes midnight ends before it starts."""
     words = _GAPS.sub(r"\1", line.strip()).split()
     if len(words) < 2:  # noqa: PLR2004 - days and at least one range
-        raise ValueError("days and hours such as Mon-Fri 08:00-20:00 are wanted")
+        raise ValueError("expected days and hours such as Mon-Fri 08:00-20:00")
     days: set[int] = set()
     for part in words[0].split(","):
         first, _, last = part.partition("-")
@@ -57,7 +57,7 @@ def _line(line: str) -> tuple[set[int], list[Span]]:
 
 def _weekday(word: str) -> int:
     if word.lower() not in _NUMBERS:
-        raise ValueError(f"days are {', '.join(DAYS)}, or ranges of them such as Mon-Fri")
+        raise ValueError(f"expected {', '.join(DAYS)}, or a range such as Mon-Fri")
     return _NUMBERS[word.lower()]
 
 
@@ -65,14 +65,14 @@ def _span(text: str) -> Span:
     match = _RANGE.fullmatch(text)
     if match is None:
         raise ValueError(
-            "after the days only hours such as 08:00-20:00 are wanted; other days are another item"
+            "expected hours such as 08:00-20:00 after the days; write other days as another item"
         )
     hour, minute, end_hour, end_minute = map(int, match.groups())
     start, end = hour * 60 + minute, end_hour * 60 + end_minute
     if max(minute, end_minute) >= 60 or start >= _DAY or end > _DAY:  # noqa: PLR2004 - minutes
-        raise ValueError("hours are 00:00 to 23:59, or 24:00 as an end")
+        raise ValueError("hours must be between 00:00 and 23:59, or 24:00 as an end")
     if start == end:
-        raise ValueError("hours that end when they begin are none; all day is 00:00-24:00")
+        raise ValueError("hours must not end when they begin; write all day as 00:00-24:00")
     return start, end
 
 

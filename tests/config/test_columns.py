@@ -63,7 +63,7 @@ def test_a_counter_over_a_sliding_period() -> None:
             {"metric": "contactcenter_queue_contacts_waitin"},
             r"; did you mean 'queue_contacts_waiting'\?$",
         ),
-        ({"metric": "zzz"}, "unknown metric 'zzz'; a name of your own starts with custom_"),
+        ({"metric": "zzz"}, "unknown metric 'zzz'; custom names start with custom_"),
         ({"metric": "custom_Share"}, "is no metric name"),
         ({"metric": "custom_"}, "is no metric name"),
         ({"metric": "custom_a b"}, "is no metric name"),

@@ -120,7 +120,7 @@ def test_durations(text: object, expected: float) -> None:
 )
 def test_what_is_no_duration(text: object) -> None:
     """What is no duration is refused with an example of one."""
-    with pytest.raises(ValueError, match="a duration such as 15s, 2m or 1h30m is wanted"):
+    with pytest.raises(ValueError, match="expected a duration such as 15s, 2m or 1h30m"):
         duration(text)
 
 
@@ -306,7 +306,7 @@ def test_a_proxy_that_cannot_be_used(read: Load, address: str) -> None:
         read(alpha(f'proxy_url: "{address}"'))
 
     (fault,) = caught.value.faults
-    assert "proxy_url: an address such as http://user:password@host:3128 is wanted" in fault
+    assert "proxy_url: expected a URL such as http://user:password@host:3128" in fault
     assert "planted" not in fault
 
 
@@ -320,12 +320,12 @@ def test_a_proxy_that_cannot_be_used(read: Load, address: str) -> None:
         (
             "password_file: f",
             b"\xff",
-            "5: accounts[0].password_file: cannot be read: no path, or not UTF-8",
+            "5: accounts[0].password_file: cannot be read: not a valid path, or not UTF-8",
         ),
         (
             'password_file: "a\\0b"',
             None,
-            "5: accounts[0].password_file: cannot be read: no path, or not UTF-8",
+            "5: accounts[0].password_file: cannot be read: not a valid path, or not UTF-8",
         ),
         ("password_file: {a: b}", None, "5: accounts[0].password_file: "),
         ("password_file: ", None, "5: accounts[0].password_file: "),
@@ -348,7 +348,7 @@ def test_a_secret_given_twice(faults: Faults, file: Path) -> None:
     (file.parent / "f").write_text(SECRET)
 
     assert faults(alpha("password_file: f")) == [
-        "6: accounts[0].password_file: password is given as well; only one of them is wanted"
+        "6: accounts[0].password_file: password is set too; set only one of them"
     ]
 
 
@@ -365,18 +365,18 @@ def test_only_secrets_have_files(faults: Faults) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "1: a mapping with accounts: is wanted"),
-        ("- x\n", "1: a mapping with accounts: is wanted"),
-        ("accounts: []\n", "1: accounts: a list of at least one account is wanted"),
-        ("accounts: {a: b}\n", "1: accounts: a list of at least one account is wanted"),
-        ("accounts:\n- x\n", "2: accounts[0]: a mapping is wanted"),
-        ("accounts:\n- name: a\n", "2: accounts[0].provider: one of alpha, beta is wanted"),
+        ("", "1: expected a mapping with the key accounts"),
+        ("- x\n", "1: expected a mapping with the key accounts"),
+        ("accounts: []\n", "1: accounts: expected a list of at least one account"),
+        ("accounts: {a: b}\n", "1: accounts: expected a list of at least one account"),
+        ("accounts:\n- x\n", "2: accounts[0]: expected a mapping"),
+        ("accounts:\n- name: a\n", "2: accounts[0].provider: expected one of alpha, beta"),
         (
             "accounts:\n- provider: alpa\n",
-            "2: accounts[0].provider: one of alpha, beta is wanted; did you mean 'alpha'?",
+            "2: accounts[0].provider: expected one of alpha, beta; did you mean 'alpha'?",
         ),
-        ("accounts:\n- provider: 5\n", "2: accounts[0].provider: one of alpha, beta is wanted"),
-        ("accounts:\n- {name: b}\ndefaults: 5\n", "3: defaults: a mapping is wanted"),
+        ("accounts:\n- provider: 5\n", "2: accounts[0].provider: expected one of alpha, beta"),
+        ("accounts:\n- {name: b}\ndefaults: 5\n", "3: defaults: expected a mapping"),
     ],
 )
 def test_faults_at_the_top(faults: Faults, text: str, expected: str) -> None:
@@ -404,22 +404,22 @@ def test_faults_at_the_top(faults: Faults, text: str, expected: str) -> None:
         ("tls: {ca: x}", "6: accounts[0].tls.ca: unknown key"),
         (
             "feeds: {queues: {interval: 15}}",
-            "6: accounts[0].feeds.queues.interval: a duration such as 15s, 2m or 1h30m is wanted",
+            "6: accounts[0].feeds.queues.interval: expected a duration such as 15s, 2m or 1h30m",
         ),
         (
             "feeds: {queues: {interval: 0s}}",
-            "6: accounts[0].feeds.queues.interval: should be greater than or equal to 1",
+            "6: accounts[0].feeds.queues.interval: must be greater than or equal to 1",
         ),
-        ("max_series: 0", "6: accounts[0].max_series: should be greater than or equal to 1"),
-        ("max_series: lots", "6: accounts[0].max_series: should be a valid integer"),
-        ("agents: names", "6: accounts[0].agents: should be 'aggregate', 'hashed', 'id' or 'name'"),
-        ("view: {zone: mars}", "6: accounts[0].view.zone: should be 'utc' or 'local'"),
-        ("labels: {site: 5}", "6: accounts[0].labels.site: should be a valid string"),
-        ("include: {queues: x}", "6: accounts[0].include.queues: should be a valid list"),
-        ("include:\n  queues:\n  - a\n  - 5", "9: accounts[0].include.queues[1]: should be"),
-        ("feeds: {queues: 5}", "6: accounts[0].feeds.queues: should be a valid dictionary"),
-        ("token: [x]", "6: accounts[0].token: should be a valid string"),
-        ("auth_retry: 1s", "6: accounts[0].auth_retry: should be greater than or equal to 60"),
+        ("max_series: 0", "6: accounts[0].max_series: must be greater than or equal to 1"),
+        ("max_series: lots", "6: accounts[0].max_series: must be a valid integer"),
+        ("agents: names", "6: accounts[0].agents: must be 'aggregate', 'hashed', 'id' or 'name'"),
+        ("view: {zone: mars}", "6: accounts[0].view.zone: must be 'utc' or 'local'"),
+        ("labels: {site: 5}", "6: accounts[0].labels.site: must be a valid string"),
+        ("include: {queues: x}", "6: accounts[0].include.queues: must be a valid list"),
+        ("include:\n  queues:\n  - a\n  - 5", "9: accounts[0].include.queues[1]: must be"),
+        ("feeds: {queues: 5}", "6: accounts[0].feeds.queues: must be a valid dictionary"),
+        ("token: [x]", "6: accounts[0].token: must be a valid string"),
+        ("auth_retry: 1s", "6: accounts[0].auth_retry: must be greater than or equal to 60"),
     ],
 )
 def test_faults_of_shape(faults: Faults, more: str, expected: str) -> None:
@@ -456,35 +456,41 @@ def test_missing_keys(faults: Faults) -> None:
     [
         (
             "feeds: {queue: {}}",
-            "6: accounts[0].feeds.queue: alpha has no such feed; did you mean 'queues'?",
+            "6: accounts[0].feeds.queue: unknown feed; did you mean 'queues'?",
         ),
-        ("feeds: {queue: false}", "6: accounts[0].feeds.queue: alpha has no such feed"),
-        ("feeds: {queues: false, agents: false}", "6: accounts[0].feeds: every feed is"),
+        ("feeds: {queue: false}", "6: accounts[0].feeds.queue: unknown feed"),
+        ("feeds: {queues: false, agents: false}", "6: accounts[0].feeds: all feeds are"),
         (
             "feeds: {agents: {raw: true}}",
-            "6: accounts[0].feeds.agents.raw: its rows are persons: needs agents:",
+            "6: accounts[0].feeds.agents.raw: rows are agents: requires agents:",
         ),
-        ("labels: {queue: x}", "6: accounts[0].labels.queue: is a label that has a meaning"),
-        ("labels: {account: x}", "6: accounts[0].labels.account: is a label that has a meaning"),
-        ("labels: {instance: x}", "6: accounts[0].labels.instance: is a label that has a meaning"),
-        ("labels: {my-label: x}", "6: accounts[0].labels.my-label: is no label name"),
-        ("labels: {__name__: x}", "6: accounts[0].labels.__name__: is no label name"),
-        ("labels: {1a: x}", "6: accounts[0].labels.1a: is no label name"),
-        ("base_url: host", "6: accounts[0].base_url: an address such as https://host is wanted"),
-        ("base_url: ftp://host", "6: accounts[0].base_url: an address such as https://host"),
-        ("base_url: https://", "6: accounts[0].base_url: an address such as https://host"),
-        ("base_url: 'https://[::1'", "6: accounts[0].base_url: has a host or port that is none"),
-        ("base_url: 'https://host:port'", "6: accounts[0].base_url: has a host or port that is"),
-        ("base_url: 'https://host:99999'", "6: accounts[0].base_url: has a host or port that is"),
-        ("base_url: 'https://host:0'", "6: accounts[0].base_url: has a host or port that is none"),
-        ("base_url: https://u:hunter2@host", "6: accounts[0].base_url: must not hold credentials"),
-        ("base_url: https://host?a=b", "6: accounts[0].base_url: must not hold a query"),
+        ("labels: {queue: x}", "6: accounts[0].labels.queue: is a reserved label name"),
+        ("labels: {account: x}", "6: accounts[0].labels.account: is a reserved label name"),
+        ("labels: {instance: x}", "6: accounts[0].labels.instance: is a reserved label name"),
+        ("labels: {my-label: x}", "6: accounts[0].labels.my-label: is not a valid label name"),
+        ("labels: {__name__: x}", "6: accounts[0].labels.__name__: is not a valid label name"),
+        ("labels: {1a: x}", "6: accounts[0].labels.1a: is not a valid label name"),
+        ("base_url: host", "6: accounts[0].base_url: expected a URL such as https://host"),
+        ("base_url: ftp://host", "6: accounts[0].base_url: expected a URL such as https://host"),
+        ("base_url: https://", "6: accounts[0].base_url: expected a URL such as https://host"),
+        ("base_url: 'https://[::1'", "6: accounts[0].base_url: the host or port is not valid"),
+        ("base_url: 'https://host:port'", "6: accounts[0].base_url: the host or port is not"),
+        ("base_url: 'https://host:99999'", "6: accounts[0].base_url: the host or port is not"),
+        ("base_url: 'https://host:0'", "6: accounts[0].base_url: the host or port is not valid"),
+        (
+            "base_url: https://u:hunter2@host",
+            "6: accounts[0].base_url: must not contain credentials",
+        ),
+        ("base_url: https://host?a=b", "6: accounts[0].base_url: must not contain a query"),
         ("base_url: http://host", "6: accounts[0].base_url: http:// would send credentials"),
         ("base_url: http://127.0.0.1.evil.example", "6: accounts[0].base_url: http:// would send"),
         ("base_url: http://localhost.evil.example", "6: accounts[0].base_url: http:// would send"),
-        ("agents: hashed", "6: accounts[0].agents: 'hashed' needs agents_key or agents_key_file"),
-        ("tls: {cert_file: x}", "6: accounts[0].tls: cert_file and key_file belong together"),
-        ("tls: {key_file: x}", "6: accounts[0].tls: cert_file and key_file belong together"),
+        (
+            "agents: hashed",
+            "6: accounts[0].agents: 'hashed' requires agents_key or agents_key_file",
+        ),
+        ("tls: {cert_file: x}", "6: accounts[0].tls: cert_file and key_file must be set together"),
+        ("tls: {key_file: x}", "6: accounts[0].tls: cert_file and key_file must be set together"),
     ],
 )
 def test_faults_of_meaning(faults: Faults, more: str, expected: str) -> None:
@@ -499,7 +505,7 @@ def test_names_twice(faults: Faults) -> None:
     """Two accounts of one name are a fault at the second."""
     text = ALPHA + ALPHA.removeprefix("\naccounts:\n").replace(": user", ": other")
 
-    assert faults(text) == ["6: accounts[1].name: is the name of accounts[0] too"]
+    assert faults(text) == ["6: accounts[1].name: duplicate of accounts[0].name"]
 
 
 def test_logins_twice(faults: Faults) -> None:
@@ -507,7 +513,7 @@ def test_logins_twice(faults: Faults) -> None:
     text = ALPHA + ALPHA.removeprefix("\naccounts:\n").replace("one", "two")
 
     assert faults(text) == [
-        "6: accounts[1]: has the same host and user as 'one': they would disturb each other"
+        "6: accounts[1]: same host and user as 'one': they would disturb each other"
     ]
 
 

@@ -136,16 +136,16 @@ def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
     ("text", "fault"),
     [
         ("queue: []", "3: queue: unknown key; did you mean 'queues'?"),
-        ("queues:", "3: queues: a list is wanted"),
-        ("queues: {match: {}}", "3: queues: a list is wanted"),
-        ("campaigns:\n- Sales", "4: campaigns[0]: a mapping is wanted"),
+        ("queues:", "3: queues: expected a list"),
+        ("queues: {match: {}}", "3: queues: expected a list"),
+        ("campaigns:\n- Sales", "4: campaigns[0]: expected a mapping"),
         (
             "queues:\n- match:\n    queues: x",
             "5: queues[0].match.queues: unknown key; did you mean 'queue'?",
         ),
         ("queues: [{match: {campaign: x}}]", "3: queues[0].match.campaign: unknown key"),
         ('queues: [{match: {queue: ""}}]', "3: queues[0].match.queue: String should have at least"),
-        ("queues: [{match: {queue: 1}}]", "3: queues[0].match.queue: should be a valid string"),
+        ("queues: [{match: {queue: 1}}]", "3: queues[0].match.queue: must be a valid string"),
         (
             "queues: [{}, {waiting_limits: {}}]",
             "3: queues[1].waiting_limits: unknown key; did you mean 'waiting_limit'?",
@@ -156,60 +156,60 @@ def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
         ),
         (
             "queues: [{waiting_limit: {warning: 5, critical: 4}}]",
-            "3: queues[0].waiting_limit: critical is less than warning",
+            "3: queues[0].waiting_limit: critical must not be less than warning",
         ),
         (
             "queues: [{waiting_limit: {warning: -1}}]",
-            "3: queues[0].waiting_limit.warning: should be greater than or equal to 0",
+            "3: queues[0].waiting_limit.warning: must be greater than or equal to 0",
         ),
         (
             "queues: [{waiting_limit: {warning: 1.5}}]",
-            "3: queues[0].waiting_limit.warning: should be a valid integer",
+            "3: queues[0].waiting_limit.warning: must be a valid integer",
         ),
         (
             "queues: [{answer_objective: 20}]",
-            "3: queues[0].answer_objective: a duration such as 15s",
+            "3: queues[0].answer_objective: expected a duration such as 15s",
         ),
-        ("queues: [{answer_objective: 0}]", "3: queues[0].answer_objective: should be greater"),
+        ("queues: [{answer_objective: 0}]", "3: queues[0].answer_objective: must be greater"),
         (
             "queues: [{service_level_objective: 80}]",
-            "3: queues[0].service_level_objective: should be less than or equal to 1",
+            "3: queues[0].service_level_objective: must be less than or equal to 1",
         ),
         (
             "queues: [{service_level_objective: 0}]",
-            "3: queues[0].service_level_objective: should be greater than 0",
+            "3: queues[0].service_level_objective: must be greater than 0",
         ),
-        ("campaigns: [{abandoned_limit: 3}]", "3: campaigns[0].abandoned_limit: should be less"),
+        ("campaigns: [{abandoned_limit: 3}]", "3: campaigns[0].abandoned_limit: must be less"),
         ("campaigns: [{waiting_limit: {}}]", "3: campaigns[0].waiting_limit: unknown key"),
         ("queues: [{hours: {weekly: Mon 08:00-09:00}}]", "3: queues[0].hours.time_zone: is requi"),
         ("queues: [{hours: {time_zone: UTC}}]", "3: queues[0].hours.weekly: is required"),
         (
             "queues: [{hours: {time_zone: Berlin, weekly: Mon 08:00-09:00}}]",
-            "3: queues[0].hours.time_zone: an IANA time zone",
+            "3: queues[0].hours.time_zone: expected an IANA time zone",
         ),
         (
             "queues: [{hours: {time_zone: UTC, weekly: []}}]",
-            "3: queues[0].hours.weekly: days and hours such as Mon-Fri",
+            "3: queues[0].hours.weekly: expected days and hours such as Mon-Fri",
         ),
         (
             "queues: [{hours: {time_zone: UTC, weekly: Mon}}]",
-            "3: queues[0].hours.weekly: days and hours such as Mon-Fri",
+            "3: queues[0].hours.weekly: expected days and hours such as Mon-Fri",
         ),
         (
             "queues:\n- hours:\n    time_zone: UTC\n    weekly:\n    - Mon 1:00-9:00\n    - Mo",
-            "8: queues[0].hours.weekly[1]: days and hours such as",
+            "8: queues[0].hours.weekly[1]: expected days and hours such as",
         ),
         (
             "queues: [{hours: {time_zone: UTC, weekly: [5]}}]",
-            "3: queues[0].hours.weekly[0]: days and hours such as",
+            "3: queues[0].hours.weekly[0]: expected days and hours such as",
         ),
         (
             "queues: [{hours: {time_zone: UTC, weekly: Mon 08:00-09:00, holidays: [x]}}]",
-            "3: queues[0].hours.holidays[0]: a day such as 2026-12-25 is wanted",
+            "3: queues[0].hours.holidays[0]: expected a date such as 2026-12-25",
         ),
         (
             "queues: [{hours: {time_zone: UTC, weekly: Mon 08:00-09:00, holidays: [2026-02-30]}}]",
-            "3: queues[0].hours.holidays[0]: a day such as",
+            "3: queues[0].hours.holidays[0]: expected a date such as",
         ),
     ],
 )

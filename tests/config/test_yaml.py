@@ -127,9 +127,9 @@ def test_expansion_everywhere(file: Path) -> None:
 def test_missing_variables(file: Path) -> None:
     """Every variable that is not set is a fault with its place."""
     assert faults(file, "a: ${ONE}\nb:\n- x\n- ${TWO} ${THREE}\n") == [
-        "1: a: the environment variable 'ONE' is not set",
-        "4: b[1]: the environment variable 'TWO' is not set",
-        "4: b[1]: the environment variable 'THREE' is not set",
+        "1: a: environment variable 'ONE' is not set",
+        "4: b[1]: environment variable 'TWO' is not set",
+        "4: b[1]: environment variable 'THREE' is not set",
     ]
 
 
@@ -218,14 +218,14 @@ def test_suggest(word: str, expected: str) -> None:
 def test_keys_twice(file: Path) -> None:
     """A key that is there twice is a fault at its second place, at any depth."""
     assert faults(file, "a: 1\nb:\n  c: 1\n  c: 2\na: 3\n") == [
-        "4: b.c: is here twice",
-        "5: a: is here twice",
+        "4: b.c: duplicate key",
+        "5: a: duplicate key",
     ]
 
 
 def test_keys_twice_in_two_spellings(file: Path) -> None:
     """A quoted key is the same key."""
-    assert faults(file, "a: 1\n'a': 2\n") == ["2: a: is here twice"]
+    assert faults(file, "a: 1\n'a': 2\n") == ["2: a: duplicate key"]
 
 
 def test_faults_of_every_kind(file: Path) -> None:
@@ -245,19 +245,19 @@ def test_faults_of_every_kind(file: Path) -> None:
 @pytest.mark.parametrize("text", ["a: &x [*x]\n", "a: &x {b: *x}\n", "&x [*x, *x]\n"])
 def test_recursive_aliases(file: Path, text: str) -> None:
     """A value that holds itself is refused."""
-    assert refusal(file, text) == [" has more or deeper values than any configuration"]
+    assert refusal(file, text) == [" too many values, or values nested too deeply"]
 
 
 def test_alias_bombs(file: Path) -> None:
     """Aliases that multiply are refused before they fill the memory."""
-    assert refusal(file, BOMB) == [" has more or deeper values than any configuration"]
+    assert refusal(file, BOMB) == [" too many values, or values nested too deeply"]
 
 
-@pytest.mark.parametrize(("depth", "words"), [(40, "more or deeper"), (5000, "deeper")])
-def test_deep_nesting(file: Path, depth: int, words: str) -> None:
+@pytest.mark.parametrize("depth", [40, 5000])
+def test_deep_nesting(file: Path, depth: int) -> None:
     """A file nested deeper than any configuration is refused, however deep it is."""
     assert refusal(file, "a: " + "[" * depth + "]" * depth) == [
-        f" has {words} values than any configuration"
+        " too many values, or values nested too deeply"
     ]
 
 
@@ -295,14 +295,14 @@ def test_no_utf_8(file: Path) -> None:
     """A file that is not UTF-8 is refused with the place of the first wrong byte."""
     file.write_bytes(b"a: \xff\n")
 
-    with pytest.raises(ConfigError, match="is not UTF-8 at byte 3"):
+    with pytest.raises(ConfigError, match="not valid UTF-8 at byte 3"):
         read(file, {})
 
 
 @pytest.mark.parametrize("text", ["a: \x07\n", "a: \x00\n"])
 def test_control_characters(file: Path, text: str) -> None:
     """A character that YAML does not allow is refused."""
-    assert refusal(file, text) == ["1: is not YAML"]
+    assert refusal(file, text) == ["1: not valid YAML"]
 
 
 @pytest.mark.parametrize("tag", ["!env", "!!python/name:os.system", "!!set", "!!binary"])

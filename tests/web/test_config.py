@@ -285,7 +285,7 @@ CASES = [
     Case(
         "rate limit without a unit",
         "rate_limit: {interval: 1, burst: 1}",
-        "rate_limit.interval: a duration such as 15s",
+        "rate_limit.interval: expected a duration such as 15s",
     ),
     Case("users", f"basic_auth_users: {{alice: {HASH}, bob: {HASH.replace('$2y', '$2b')}}}"),
     Case("users and TLS", f"tls_server_config: {{{PAIR}}}\nbasic_auth_users: {{alice: {HASH}}}"),
@@ -342,7 +342,7 @@ CASES = [
     Case(
         "a user without a hash",
         "basic_auth_users: {alice: }",
-        "basic_auth_users.alice: should be a valid string",
+        "basic_auth_users.alice: must be a valid string",
     ),
     Case(
         "a hash that takes hours",
@@ -392,7 +392,7 @@ def test_every_fault_is_reported_and_no_secret(folder: Path) -> None:
         "web.yml:1: tls_server_config.cert_file: is required",
         "web.yml:3: tls_server_config.min_version: expected TLS12",
         "web.yml:5: http_server_config.http2: ",
-        "web.yml:8: basic_auth_users.bob: should be a valid string",
+        "web.yml:8: basic_auth_users.bob: must be a valid string",
         "web.yml:9: rate_limits: unknown key; did you mean 'rate_limit'?",
     ):
         assert words in found
@@ -403,7 +403,7 @@ def test_a_key_twice_is_a_fault(folder: Path) -> None:
     """What the YAML reader finds is reported with the rest."""
     text = f"basic_auth_users: {{a: {HASH}, a: {HASH}}}\nhttp_server_config: {{http2: true}}"
     found = faults(folder, text)
-    assert "basic_auth_users.a: is here twice" in found
+    assert "basic_auth_users.a: duplicate key" in found
     assert "HTTP/2 is not supported" in found
 
 

@@ -55,7 +55,7 @@ class BrightPatternConfig(AccountConfig):
         CAMPAIGNS: 900.0,
     }
     SHARED_LOGIN: ClassVar[str] = (
-        "Bright Pattern keeps one subscription for each user, which they would take from each other"
+        "Bright Pattern keeps one subscription per user, so each account would end the other's"
     )
     PLACEHOLDER: ClassVar[Mapping[str, Any]] = {
         **AccountConfig.PLACEHOLDER,
@@ -115,7 +115,7 @@ class BrightPatternConfig(AccountConfig):
         if isinstance(self.ratio_scale, dict):
             for name in self.ratio_scale:
                 if name not in RATIOS:
-                    yield ("ratio_scale", name), f"is no ratio{suggest(name, list(RATIOS))}"
+                    yield ("ratio_scale", name), f"is not a ratio{suggest(name, list(RATIOS))}"
         for grid in _GRIDS:
             yield from self._statistic_faults(grid)
 
@@ -125,20 +125,20 @@ class BrightPatternConfig(AccountConfig):
         if self.auth == "password" and not self.password:
             yield ("password",), "is required with auth: password"
         if self.auth == "password" and CAMPAIGNS in self.wanted_feeds() and not self.api_secret:
-            yield ("feeds", CAMPAIGNS), "needs api_secret: List Management takes OAuth only"
+            yield ("feeds", CAMPAIGNS), "requires api_secret: List Management accepts OAuth only"
 
     def _statistic_faults(self, grid: str) -> Iterator[Fault]:
         mappings: dict[str, ColumnConfig] = getattr(self.statistics, grid)
         if mappings and grid == "agents" and self.agents == "aggregate":
-            yield ("statistics", grid), "its rows are persons: needs agents: hashed, id or name"
+            yield ("statistics", grid), "rows are agents: requires agents: hashed, id or name"
         for name, wanted in mappings.items():
             path = ("statistics", grid, name)
             if not _STATISTIC.fullmatch(name):
-                yield path, "a protocol name is wanted, or several joined by ' + '"
+                yield path, "expected a protocol name, or several joined by ' + '"
             elif name in PSEUDO:
-                yield path, "is no statistic; a sum is written as its names joined by ' + '"
+                yield path, "is not a statistic; write a sum as its names joined by ' + '"
             elif name == KEYS.get(grid):
-                yield path, "names the row"
+                yield path, "is the key column of the table"
             else:
                 yield from _mapping_faults(path, name, wanted, grid)
 

@@ -127,7 +127,7 @@ class Five9Config(AccountConfig):
         "account": 1800.0,
     }
     AGENT_FEEDS: ClassVar[frozenset[str]] = frozenset({"AgentState", "AgentStatistics"})
-    SHARED_LOGIN: ClassVar[str] = "Five9 serves one request at a time for each user"
+    SHARED_LOGIN: ClassVar[str] = "Five9 serves one request at a time per user"
     PLACEHOLDER: ClassVar[Mapping[str, Any]] = {
         **AccountConfig.PLACEHOLDER,
         "username": "-",
@@ -166,14 +166,14 @@ class Five9Config(AccountConfig):
         january, july = (datetime(2026, month, 1, tzinfo=UTC).timestamp() for month in (1, 7))
         offsets = [self.view.offset(at) / 1000 for at in (january, july)]
         if not all(low <= offset <= high for offset in offsets):
-            yield ("view", "time_zone"), "Five9 takes offsets from -12 to +14 hours"
+            yield ("view", "time_zone"), "Five9 accepts UTC offsets from -12 to +14 hours"
         for kind in ("query_statistics", "query_changed_statistics"):
             limits = getattr(self.budget, kind)
             if limits is not None and not limits.by_seconds():
-                yield ("budget", kind), "needs at least one of minute, hour, day"
+                yield ("budget", kind), "expected at least one of minute, hour, day"
         for name, columns in self.columns.items():
             if name in self.AGENT_FEEDS and self.agents == "aggregate":
-                yield ("columns", name), "its rows are persons: needs agents: hashed, id or name"
+                yield ("columns", name), "rows are agents: requires agents: hashed, id or name"
             for header, wanted in columns.items():
                 doubled = self.labels.keys() & wanted.labels.keys()
                 if doubled:

@@ -105,7 +105,7 @@ class GenesysConfig(AccountConfig):
                 if not getattr(self, name):
                     yield (name,), "is required with grant: password"
         if not self.objects and not self.statistics:
-            yield ("objects",), "objects or statistics are wanted: the platform lists none"
+            yield ("objects",), "expected objects or statistics: the platform lists neither"
         yield from self._object_faults()
         for at, wanted in enumerate(self.statistics):
             yield from self._statistic_faults(("statistics", at), wanted)
@@ -131,7 +131,7 @@ class GenesysConfig(AccountConfig):
             path: KeyPath = ("objects", at)
             yield from _type_faults((*path, "type"), each.type)
             if each.wanted is None and each.type in OBJECT_TYPES:
-                yield (*path, "type"), "has no built-in statistics: use statistics: for it"
+                yield (*path, "type"), "has no built-in statistics; use statistics: instead"
             for name in each.names:
                 if name not in each.ids:
                     yield (*path, "names", name), f"is not in ids{suggest(name, each.ids)}"
@@ -141,19 +141,19 @@ class GenesysConfig(AccountConfig):
                 here = (*path, "ids", index)
                 first = seen.setdefault((each.wanted, self.label(each.type, identity)), here)
                 if first != here:
-                    yield here, "has the same label as an object before it; give it another name"
+                    yield here, "same label as an earlier object; set another name"
 
     def _statistic_faults(self, path: KeyPath, wanted: StatisticConfig) -> Iterator[Fault]:
         yield from _type_faults((*path, "object_type"), wanted.object_type)
         if (wanted.name is None) == (wanted.definition is None):
-            yield path, "either name or definition is wanted"
+            yield path, "expected either name or definition"
         if wanted.definition == {}:
             yield (*path, "definition"), "is empty"
         if len(set(wanted.object_ids)) != len(wanted.object_ids):
-            yield (*path, "object_ids"), "names an object twice"
+            yield (*path, "object_ids"), "contains an object twice"
         table = table_of(wanted.object_type)
         if table is tables.EACH_AGENT and self.agents == "aggregate":
-            yield path, "its objects are persons: needs agents: hashed, id or name"
+            yield path, "rows are agents: requires agents: hashed, id or name"
             return
         try:
             column(f"statistics[{path[-1]}]", wanted, table)
@@ -173,4 +173,4 @@ def table_of(kind: str) -> Table:
 
 def _type_faults(path: Sequence[str | int], kind: str) -> Iterator[Fault]:
     if kind not in OBJECT_TYPES:
-        yield tuple(path), f"is no type of object{suggest(kind, list(OBJECT_TYPES))}"
+        yield tuple(path), f"is not an object type{suggest(kind, list(OBJECT_TYPES))}"

@@ -22,9 +22,9 @@ def read_private_key(pem: str) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
     except (ValueError, TypeError, UnicodeEncodeError):
-        raise ValueError("an RSA private key in PEM, without a passphrase, is wanted") from None
+        raise ValueError("expected an RSA private key in PEM without a passphrase") from None
     if not isinstance(key, RSAPrivateKey):
-        raise ValueError("an RSA private key is wanted: tokens are signed with RS256")
+        raise ValueError("expected an RSA private key: tokens are signed with RS256")
     return key
 
 

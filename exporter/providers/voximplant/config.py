@@ -79,14 +79,14 @@ def _credentials(value: object, info: ValidationInfo) -> object:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise ValueError("is no JSON") from None
+        raise ValueError("is not valid JSON") from None
     if isinstance(found, dict) and isinstance(found.get("result"), dict):
         found = found["result"]  # the whole answer that made the key
     try:
         return Credentials.model_validate(found)
     except ValidationError as error:
         wrong = sorted({str(part) for each in error.errors() for part in each["loc"][:1]})
-        raise ValueError(f"is not the JSON of a service account: {', '.join(wrong)}") from None
+        raise ValueError(f"not a service account key file; invalid: {', '.join(wrong)}") from None
 
 
 CredentialsFile = Annotated[Credentials, BeforeValidator(_credentials)]
@@ -123,7 +123,7 @@ class VoximplantConfig(AccountConfig):
     AGENT_FEEDS: ClassVar[frozenset[str]] = frozenset(
         {"operators", "operator_status", "operator_statistics"}
     )
-    SHARED_LOGIN: ClassVar[str] = "Voximplant may take equal requests of one key for resends"
+    SHARED_LOGIN: ClassVar[str] = "Voximplant may treat equal requests with one key as resends"
 
     provider: Literal["voximplant"]
     credentials_file: CredentialsFile | None = None
@@ -195,20 +195,20 @@ class VoximplantConfig(AccountConfig):
         if self.smartqueue is None:
             for feed in _SMARTQUEUE_FEEDS:
                 if self.feeds.get(feed) is not None:
-                    yield ("feeds", feed), "needs smartqueue:"
+                    yield ("feeds", feed), "requires smartqueue:"
             if self.statistics:
-                yield ("statistics",), "maps reports of SmartQueue: needs smartqueue:"
+                yield ("statistics",), "maps SmartQueue reports: requires smartqueue:"
         yield from self._statistics_faults()
 
     def _key_faults(self) -> list[Fault]:
         given = [name for name in _KEY_FIELDS if getattr(self, name) is not None]
         if self.credentials_file is not None:
-            return [((name,), "is in credentials_file; only one is wanted") for name in given]
+            return [((name,), "is set in credentials_file too; set only one") for name in given]
         if not given:
-            text = "credentials_file, or account_id, key_id and private_key, are wanted"
+            text = "expected credentials_file, or account_id, key_id and private_key"
             return [(("credentials_file",), text)]
         missing = [name for name in _KEY_FIELDS if name not in given]
-        return [((name,), "is required where there is no credentials_file") for name in missing]
+        return [((name,), "is required without credentials_file") for name in missing]
 
     def _statistics_faults(self) -> Iterator[Fault]:
         for report, wanted in self.statistics.items():
@@ -220,5 +220,5 @@ class VoximplantConfig(AccountConfig):
             if family.kind == "counter" and family.sliding is None:
                 yield (
                     ("statistics", report),
-                    f"{wanted.metric} is a period total; reports cover the last {REPORTS_WINDOW}",
+                    f"{wanted.metric} is a daily total; reports cover the last {REPORTS_WINDOW}",
                 )

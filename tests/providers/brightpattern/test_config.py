@@ -59,7 +59,7 @@ def test_two_accounts_on_one_user_are_refused(tmp_path: Path) -> None:
     """Two accounts of one host and user would take each other's subscription."""
     second = ACCOUNT.replace("acme\n", "other\n").replace("username: api", "username: API")
     said = faults(tmp_path, ACCOUNT + second)
-    assert "one subscription for each user" in said
+    assert "one subscription per user" in said
     read(tmp_path, ACCOUNT + second.replace("API", "other-user"))
 
 
@@ -74,12 +74,15 @@ def test_two_accounts_on_one_user_are_refused(tmp_path: Path) -> None:
         ("    column_key: name\n", "column_key"),
         ("    services: [1]\n", "services"),
         ("    statistics: {services: {SUM: {metric: custom_x}}}\n", "joined by ' + '"),
-        ("    statistics: {services: {name: {metric: custom_x}}}\n", "names the row"),
+        (
+            "    statistics: {services: {name: {metric: custom_x}}}\n",
+            "is the key column of the table",
+        ),
         ("    statistics: {services: {a b: {metric: custom_x}}}\n", "protocol name"),
         ("    statistics: {services: {x: {metric: queue_contact_waiting}}}\n", "unknown metric"),
         ("    statistics: {totals: {x: {metric: queue_contacts_waiting}}}\n", "labels"),
-        ("    statistics: {agents: {x: {metric: custom_x}}}\n", "rows are persons"),
-        ("    feeds: {subscriptions: {interval: 5s}}\n", "no such feed"),
+        ("    statistics: {agents: {x: {metric: custom_x}}}\n", "rows are agents"),
+        ("    feeds: {subscriptions: {interval: 5s}}\n", "unknown feed"),
     ],
 )
 def test_faults_are_told(tmp_path: Path, change: str, said: str) -> None:
@@ -106,4 +109,4 @@ def test_base_url_is_required(tmp_path: Path) -> None:
     text = ACCOUNT.replace("    base_url: https://acme.example.com\n", "")
     said = faults(tmp_path, text + "    statistics: {services: {name: {metric: custom_x}}}\n")
     assert "base_url: is required" in said
-    assert "names the row" in said
+    assert "is the key column of the table" in said

@@ -77,8 +77,8 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("addition", "said"),
     [
-        ("", "accounts[0].objects: objects or statistics are wanted"),
-        ("    objects: [{type: Quene, ids: [a]}]\n", "objects[0].type: is no type of object"),
+        ("", "accounts[0].objects: expected objects or statistics"),
+        ("    objects: [{type: Quene, ids: [a]}]\n", "objects[0].type: is not an object type"),
         ("    objects: [{type: Workbin, ids: [a]}]\n", "has no built-in statistics"),
         ("    objects: [{type: Queue, ids: []}]\n", "objects[0].ids"),
         (
@@ -87,24 +87,27 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
         ),
         (
             "    objects: [{type: Queue, ids: [a, b], names: {b: a}}]\n",
-            "objects[0].ids[1]: has the same label as an object before it",
+            "objects[0].ids[1]: same label as an earlier object",
         ),
         ("    objects: [{type: Queue, ids: [a], profile: agents}]\n", "objects[0].profile"),
-        ("    objects: [{type: Queue, ids: [a]}]\n    auth_url: ftp://x\n", "auth_url: an address"),
+        (
+            "    objects: [{type: Queue, ids: [a]}]\n    auth_url: ftp://x\n",
+            "auth_url: expected a URL",
+        ),
         (
             "    objects: [{type: Queue, ids: [a]}]\n    auth_url: http://auth.example.com\n",
-            "auth_url: http:// would send credentials in clear",
+            "auth_url: http:// would send credentials unencrypted",
         ),
         (
             "    statistics: [{object_type: Queue, object_ids: [a], metric: custom_x}]\n",
-            "statistics[0]: either name or definition is wanted",
+            "statistics[0]: expected either name or definition",
         ),
         (
             (
                 "    statistics: [{name: X, definition: {a: b}, object_type: Queue,"
                 " object_ids: [a], metric: custom_x}]\n"
             ),
-            "statistics[0]: either name or definition is wanted",
+            "statistics[0]: expected either name or definition",
         ),
         (
             (
@@ -118,11 +121,11 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
                 "    statistics: [{name: X, object_type: Queue, object_ids: [a, a],"
                 " metric: custom_x}]\n"
             ),
-            "statistics[0].object_ids: names an object twice",
+            "statistics[0].object_ids: contains an object twice",
         ),
         (
             "    statistics: [{name: X, object_type: Agent, object_ids: [a], metric: custom_x}]\n",
-            "statistics[0]: its objects are persons: needs agents: hashed, id or name",
+            "statistics[0]: rows are agents: requires agents: hashed, id or name",
         ),
         (
             (

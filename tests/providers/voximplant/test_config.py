@@ -85,10 +85,10 @@ def test_a_file_that_others_can_read_is_told(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("secret", "is no JSON"),
-        ("[]", "is not the JSON of a service account"),
-        ({**KEY, "private_key": "secret"}, "service account: private_key"),
-        ({"account_id": 1, "secret": 1}, "service account: key_id, private_key"),
+        ("secret", "is not valid JSON"),
+        ("[]", "not a service account key file"),
+        ({**KEY, "private_key": "secret"}, "service account key file; invalid: private_key"),
+        ({"account_id": 1, "secret": 1}, "service account key file; invalid: key_id, private_key"),
     ],
 )
 def test_a_file_that_is_none_is_a_fault_that_shows_nothing(
@@ -112,20 +112,20 @@ def test_a_file_that_cannot_be_read_is_a_fault(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("account", "message"),
     [
-        ({}, "credentials_file, or account_id, key_id and private_key, are wanted"),
-        ({"account_id": 1}, "key_id: is required where there is no credentials_file"),
+        ({}, "expected credentials_file, or account_id, key_id and private_key"),
+        ({"account_id": 1}, "key_id: is required without credentials_file"),
         ({**KEY, "private_key": "secret"}, "an RSA private key in PEM"),
         ({**KEY, "account_id": "acme"}, "account_id: String should match"),
         ({**KEY, "applications": [""]}, "at least 1 character"),
-        ({**KEY, "time_zone": "Mars/Olympus"}, "time_zone: an IANA time zone"),
-        ({**KEY, "window": "week"}, "window: should be 'day'"),
+        ({**KEY, "time_zone": "Mars/Olympus"}, "time_zone: expected an IANA time zone"),
+        ({**KEY, "window": "week"}, "window: must be 'day'"),
         ({**KEY, "aplications": []}, "did you mean 'applications'?"),
         ({**KEY, "smartqueue": {"report": []}}, "did you mean 'reports'?"),
         ({**KEY, "smartqueue": {"reports": ["a;b"]}}, "String should match"),
         ({**KEY, "feeds": {"stat": {}}}, "did you mean 'state'?"),
-        ({**KEY, "feeds": {"smartqueue_state": {}}}, "smartqueue_state: needs smartqueue:"),
-        ({**KEY, "feeds": {"operators": {"raw": True}}}, "its rows are persons"),
-        ({**KEY, "statistics": {"x": {"metric": "custom_x"}}}, "needs smartqueue:"),
+        ({**KEY, "feeds": {"smartqueue_state": {}}}, "smartqueue_state: requires smartqueue:"),
+        ({**KEY, "feeds": {"operators": {"raw": True}}}, "rows are agents"),
+        ({**KEY, "statistics": {"x": {"metric": "custom_x"}}}, "requires smartqueue:"),
         (
             {**KEY, "smartqueue": {}, "statistics": {"x": {"metric": "queue_waiting"}}},
             "unknown metric 'queue_waiting'",
@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(directory: Path) -> None:
                     "x": {"metric": "queue_talk_seconds_total", "labels": {"media": "voice"}}
                 },
             },
-            "is a period total; reports cover the last 30m",
+            "is a daily total; reports cover the last 30m",
         ),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_key_is_given_once(directory: Path) -> None:
     file = write_credentials(directory, KEY)
     said = faults(directory, credentials_file=file, account_id=1)
 
-    assert "account_id: is in credentials_file; only one is wanted" in said
+    assert "account_id: is set in credentials_file too; set only one" in said
 
 
 def test_two_accounts_with_one_key_are_refused(directory: Path) -> None:
@@ -171,7 +171,7 @@ def test_two_accounts_with_one_key_are_refused(directory: Path) -> None:
         load(file, {}, {"voximplant": VoximplantConfig})
 
     (fault,) = caught.value.faults
-    assert "accounts[1]: has the same host and user as 'a'" in fault
+    assert "accounts[1]: same host and user as 'a'" in fault
 
 
 def test_smartqueue_is_read_only_where_it_is_configured(directory: Path) -> None:
