@@ -14,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 from exporter.config.account import AccountConfig
 from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
 from exporter.config.schema import Model, prune, shape_faults
-from exporter.config.yaml import KeyPath, Located, read, suggest
+from exporter.config.yaml import Document, KeyPath, read, suggest
 from exporter.errors import ConfigError
 from exporter.objectives.model import Objectives
 
@@ -37,9 +37,9 @@ def load(
 
     Raises ``ConfigError`` with every fault found.
     """
-    located = read(file, environment)
-    loader = _Load(located, models)
-    loader.faults += located.faults
+    document = read(file, environment)
+    loader = _Load(document, models)
+    loader.faults += document.faults
     accounts = loader.accounts()
     objectives = loader.objectives()
     if loader.faults:
@@ -48,14 +48,14 @@ def load(
 
 
 class _Load:
-    def __init__(self, located: Located, models: Mapping[str, type[AccountConfig]]) -> None:
-        self.located = located
+    def __init__(self, document: Document, models: Mapping[str, type[AccountConfig]]) -> None:
+        self.document = document
         self.models = models
         self.faults: list[str] = []
-        self._context = {"directory": located.file.parent}  # where relative paths start
+        self._context = {"directory": document.file.parent}  # where relative paths start
 
     def accounts(self) -> list[AccountConfig]:
-        top = self.located.value
+        top = self.document.value
         if not isinstance(top, dict):
             self._fault((), "expected a mapping with the key accounts")
             return []
@@ -83,7 +83,7 @@ class _Load:
 
     def _section(self, key: str, model: type[M]) -> list[M]:
         """Read an optional list whose items all have one shape."""
-        top = self.located.value
+        top = self.document.value
         items = top.get(key, []) if isinstance(top, dict) else []
         if not isinstance(items, list):
             self._fault((key,), "expected a list")
@@ -102,14 +102,14 @@ class _Load:
 
     def _account(self, at: int) -> AccountConfig | None:
         path: KeyPath = ("accounts", at)
-        data = self.located.value["accounts"][at]
+        data = self.document.value["accounts"][at]
         if not isinstance(data, dict):
             self._fault(path, "expected a mapping")
             return None
-        if "defaults" in self.located.value:
+        if "defaults" in self.document.value:
             own = {*data, *(f"{key}_file" for key in data)}
             own |= {str(key).removesuffix("_file") for key in data}
-            self.located.merge(("defaults",), path, own)
+            self.document.merge(("defaults",), path, own)
         provider = data.get("provider")
         model = self.models.get(provider) if isinstance(provider, str) else None
         if model is None:
@@ -133,7 +133,7 @@ class _Load:
             if data.get(name) is not None:
                 self._fault((*path, key), f"{name} is set too; set only one of them")
             try:
-                text = (self.located.file.parent / str(where)).read_text(encoding="utf-8")
+                text = (self.document.file.parent / str(where)).read_text(encoding="utf-8")
             except (OSError, ValueError) as error:
                 problem = getattr(error, "strerror", None) or "not a valid path, or not UTF-8"
                 self._fault((*path, key), f"cannot be read: {problem}")
@@ -165,7 +165,7 @@ class _Load:
         """Report names that are there twice, and logins that would disturb each other."""
         names: dict[object, int] = {}
         logins: dict[object, str] = {}
-        for at, item in enumerate(self.located.value["accounts"]):
+        for at, item in enumerate(self.document.value["accounts"]):
             name = item.get("name") if isinstance(item, dict) else None
             first = names.setdefault(name, at) if isinstance(name, str) else at
             if first != at:
@@ -179,7 +179,7 @@ class _Load:
                 self._fault(("accounts", at), message)
 
     def _fault(self, path: KeyPath, message: str) -> None:
-        self.faults.append(self.located.fault(path, message))
+        self.faults.append(self.document.fault(path, message))
 
 
 def _salvage(

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from exporter.config.schema import Duration, Model, Zone
-from exporter.config.yaml import show
+from exporter.config.yaml import format_path
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.parsers import number
@@ -118,7 +118,7 @@ def objectives_of(
     """Return what is to hold by what was written under ``queues`` and ``campaigns``."""
     entries = [
         Entry(
-            show(("queues", at)),
+            format_path(("queues", at)),
             "queue",
             item.match.model_dump(),
             _queue_figures(item),
@@ -129,7 +129,7 @@ def objectives_of(
     ]
     entries += [
         Entry(
-            show(("campaigns", at)),
+            format_path(("campaigns", at)),
             "campaign",
             item.match.model_dump(),
             _figures([(f.CAMPAIGN_ABANDONED_LIMIT, item.abandoned_limit)]),

@@ -1,6 +1,6 @@
-"""The shape of a part of the file: what does its model want, and what is wrong with it where?
+"""Base model and value types of the configuration, and pydantic's errors as faults.
 
-Models are pydantic's; what it finds is said in our words, with the path inside the part.
+A fault is a path inside the validated part and a message that shows no value.
 """
 
 import re
@@ -18,7 +18,7 @@ _UNITS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 
 
 def duration(value: object) -> float:
-    """Read ``15s``, ``2m`` or ``1h30m`` as seconds; a bare 0 is zero."""
+    """Return the seconds of ``15s``, ``2m`` or ``1h30m``; a bare 0 is zero."""
     if value == 0 and not isinstance(value, bool):
         return 0.0
     match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
@@ -37,12 +37,12 @@ def _zone(value: object) -> ZoneInfo:
 
 def _wall_time(value: object) -> time:
     try:
-        found = time.fromisoformat(str(value))
+        wall_time = time.fromisoformat(str(value))
     except ValueError as error:
         raise ValueError("expected a time of day such as 08:00") from error
-    if found.tzinfo is not None:
+    if wall_time.tzinfo is not None:
         raise ValueError("expected a time of day without a UTC offset; time_zone sets the zone")
-    return found
+    return wall_time
 
 
 Duration = Annotated[float, BeforeValidator(duration)]
@@ -51,22 +51,29 @@ WallTime = Annotated[time, BeforeValidator(_wall_time)]
 
 
 class Model(BaseModel):
-    """Shape of a part of the file: no unknown keys, and errors that hide what was written."""
+    """Base of all models: refuses unknown keys, is immutable, shows no values in errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def shape_faults(error: ValidationError, data: Any, model: type[BaseModel]) -> list[Fault]:
-    """Return what pydantic found, as paths inside ``data`` and messages in our words."""
+    """Return pydantic's errors as faults; ``data`` is what ``model`` was validated from."""
     faults = []
-    for each in error.errors(include_input=False, include_url=False):
-        path = _place(dict(each), data)
-        faults.append((path, _say(dict(each), model, path)))
+    for detail in error.errors(include_input=False, include_url=False):
+        path = _known_path(detail["loc"], data)
+        if detail["type"] == "missing":
+            faults.append(((*path, detail["loc"][-1]), "is required"))
+        elif detail["type"] == "extra_forbidden":
+            hint = suggest(str(path[-1]), _keys_at(model, path[:-1]))
+            faults.append((path, f"unknown key{hint}"))
+        else:
+            message = detail["msg"].removeprefix("Value error, ")
+            faults.append((path, message.replace("Input should", "must")))
     return faults
 
 
-def _clean(loc: tuple[int | str, ...], data: Any) -> KeyPath:
-    """Keep of pydantic's path what is in the file; it also names the branches of unions."""
+def _known_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
+    """Return the steps of ``loc`` that are in ``data``; pydantic also names branches of unions."""
     path: list[int | str] = []
     for step in loc:
         in_mapping = isinstance(data, dict) and step in data
@@ -77,22 +84,16 @@ def _clean(loc: tuple[int | str, ...], data: Any) -> KeyPath:
     return tuple(path)
 
 
-def _place(error: dict[str, Any], data: Any) -> KeyPath:
-    """Return where in the account a pydantic error is; a missing key is named all the same."""
-    path = _clean(error["loc"], data)
-    return (*path, error["loc"][-1]) if error["type"] == "missing" else path
-
-
 def prune(data: Any, path: KeyPath) -> None:
-    """Take out what has the wrong shape, so that the rest can still be checked for its meaning.
+    """Remove an invalid value from ``data``, so that the rest can still be checked.
 
-    Of a list, that is the whole list; a mapping that is empty without it goes as well.
+    A list that holds it is removed whole, as is a mapping that becomes empty.
     """
     trail = []
     for step in path:
         trail.append((data, step))
         if isinstance(data, dict) and step not in data:
-            break  # it is missing, or has been taken out already
+            break  # missing, or removed before
         data = data[step]
     for owner, key in reversed(trail):
         if not isinstance(owner, dict):
@@ -102,37 +103,27 @@ def prune(data: Any, path: KeyPath) -> None:
             break
 
 
-def _say(error: dict[str, Any], model: type[BaseModel], path: KeyPath) -> str:
-    """Put a pydantic error into our words."""
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return f"unknown key{suggest(str(path[-1]), _keys_at(model, path[:-1]))}"
-    if kind == "missing":
-        return "is required"
-    return str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
-
-
 def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """Return the keys that the model knows at a path."""
-    here: Any = model
+    """Return the keys that ``model`` accepts at ``path``."""
+    annotation: Any = model
     for step in path:
-        inner = _inner_types(here)
-        grid = next((each for each in inner if get_origin(each) in (dict, list)), None)
-        owner = next((each for each in inner if _is_model(each)), None)
-        if grid is not None and not _is_model(here):
-            here = get_args(grid)[-1]
+        types = _nested_types(annotation)
+        container = next((kind for kind in types if get_origin(kind) in (dict, list)), None)
+        owner = next((kind for kind in types if _is_model(kind)), None)
+        if container is not None and not _is_model(annotation):
+            annotation = get_args(container)[-1]
         elif owner is not None and step in owner.model_fields:
-            here = owner.model_fields[step].annotation
+            annotation = owner.model_fields[step].annotation
         else:
             return []
-    found = next((each for each in _inner_types(here) if _is_model(each)), None)
-    return list(found.model_fields) if found else []
+    owner = next((kind for kind in _nested_types(annotation) if _is_model(kind)), None)
+    return list(owner.model_fields) if owner else []
 
 
 def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _inner_types(kind: Any) -> list[Any]:
-    """Return a type and all types inside it: ``dict[str, A | B]`` holds A and B."""
-    return [kind, *(inner for arg in get_args(kind) for inner in _inner_types(arg))]
+def _nested_types(kind: Any) -> list[Any]:
+    """Return a type and its arguments, recursively: ``dict[str, A | B]`` contains A and B."""
+    return [kind, *(nested for arg in get_args(kind) for nested in _nested_types(arg))]

@@ -1,8 +1,9 @@
-"""YAML with places: reads a file into plain values and remembers the line of each."""
+"""YAML reader: plain values, the line of every key and item, variables from the environment."""
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from exporter.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
 _MAX_DEPTH = 32
-_MAX_NODES = 100_000  # aliases that multiply are refused before they fill the memory
+_MAX_NODES = 100_000  # aliases that multiply are refused before they exhaust memory
+_TOO_LARGE = "too many values, or values nested too deeply"
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's idea of plain scalars: ``12:30`` is text, and so are ``yes``, ``on`` and dates."""
+    """Resolves plain scalars as YAML 1.2: ``12:30``, ``yes``, ``on`` and dates are text."""
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -35,9 +37,9 @@ for _tag, _pattern, _first in (
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what the loader reads as the same."""
+    """Quotes what ``_Loader`` would not read as the same value."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - two equal lists are written twice
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
 
 
@@ -45,56 +47,54 @@ _Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 
 def write(value: Any) -> str:
-    """Write plain values as the YAML that ``read`` reads as the same values."""
+    """Return plain values as YAML from which ``read`` returns the same values."""
     return yaml.dump(
-        _without_variables(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96
+        _escape_dollars(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96
     )
 
 
-def _without_variables(value: Any) -> Any:
-    """Double the dollars of texts, so that none is taken for a variable."""
+def _escape_dollars(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_variables(each) for key, each in value.items()}
+        return {key: _escape_dollars(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_variables(each) for each in value]
+        return [_escape_dollars(item) for item in value]
     return value.replace("$", "$$") if isinstance(value, str) else value
 
 
-class Located:
-    """A file's content: plain values, the line of every key and item, and faults so far."""
+@dataclass
+class Document:
+    """A YAML file: its value, the line of every key and item, and the faults found in it."""
 
-    def __init__(
-        self, file: Path, value: Any, lines: dict[KeyPath, int], faults: list[str]
-    ) -> None:
-        self.file = file
-        self.faults = faults
-        self.value = value
-        self._lines = lines
-        self._origins: dict[KeyPath, KeyPath] = {}
+    file: Path
+    value: Any = None
+    faults: list[str] = field(default_factory=list)
+    _lines: dict[KeyPath, int] = field(default_factory=dict)
+    _origins: dict[KeyPath, KeyPath] = field(default_factory=dict)
 
     def line(self, path: KeyPath) -> int:
-        """Return the line of a path, or of the nearest thing around it."""
+        """Return the line of a path, or of its nearest ancestor that is in the file."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
 
     def fault(self, path: KeyPath, message: str) -> str:
-        """Write a fault with its place: ``exporter.yml:12: accounts[0].region: …``."""
+        """Return a message with its location: ``exporter.yml:12: accounts[0].region: …``."""
         for length in range(len(path), 0, -1):
             origin = self._origins.get(path[:length])
             if origin:
                 path = (*origin, *path[length:])
                 break
-        where = f"{show(path)}: " if path else ""
-        return f"{self.file}:{self.line(path)}: {where}{message}"
+        prefix = f"{format_path(path)}: " if path else ""
+        return f"{self.file}:{self.line(path)}: {prefix}{message}"
 
     def merge(self, source: KeyPath, target: KeyPath, own: Collection[str]) -> None:
-        """Give the mapping at ``target`` the keys of the one at ``source``, less its ``own``."""
-        values, into = self._at(source), self._at(target)
-        for key, value in values.items():
-            if key not in own:
-                into[key] = value
-                self._origins[*target, key] = (*source, key)
+        """Copy keys of the mapping at ``source``, except ``own``, into that at ``target``.
+
+        Faults below a copied key are reported at ``source``.
+        """
+        copied = {key: value for key, value in self._at(source).items() if key not in own}
+        self._at(target).update(copied)
+        self._origins |= {(*target, key): (*source, key) for key in copied}
 
     def _at(self, path: KeyPath) -> Any:
         value = self.value
@@ -103,25 +103,25 @@ class Located:
         return value
 
 
-def show(path: KeyPath) -> str:
-    """Write a path as a person would: ``accounts[2].feeds.ACDStatus``."""
+def format_path(path: KeyPath) -> str:
+    """Return a path as text: ``accounts[2].feeds.ACDStatus``."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
-def suggest(word: str, known: Iterator[str] | list[str]) -> str:
-    """Return a hint such as ``; did you mean 'feeds'?`` for a near miss, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'feeds'?`` where a known word is similar, else an empty string."""
+    similar = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {similar[0]!r}?" if similar else ""
 
 
-def read(file: Path, environment: Mapping[str, str] | None) -> Located:
-    """Read a YAML file and expand ``${NAME}`` in its texts; ``$$`` is a dollar.
+def read(file: Path, environment: Mapping[str, str] | None) -> Document:
+    """Read a YAML file; ``${NAME}`` in a text is replaced from ``environment``, ``$$`` by ``$``.
 
-    Without an ``environment`` every text is taken as it is.
+    Without an ``environment`` texts are returned unchanged.
 
-    Raises ``ConfigError`` where the file cannot be read or is no YAML. A key that is there twice
-    and a variable that is not set are in ``faults``, so that more can be looked for.
+    Raises ``ConfigError`` if the file cannot be read or is not valid YAML. Duplicate keys, tags and
+    unset variables are collected in ``faults``, so that the rest can still be checked.
     """
     try:
         with file.open(encoding="utf-8") as stream:
@@ -131,16 +131,16 @@ def read(file: Path, environment: Mapping[str, str] | None) -> Located:
     except UnicodeDecodeError as error:
         raise ConfigError([f"{file}: not valid UTF-8 at byte {error.start}"]) from error
     except yaml.YAMLError as error:
-        raise ConfigError([f"{file}:{_mark(error)}"]) from None
+        raise ConfigError([f"{file}:{_problem(error)}"]) from None
     except RecursionError:
-        raise ConfigError([f"{file}: too many values, or values nested too deeply"]) from None
-    builder = _Builder(file, environment)
-    value = builder.build(node, ())
-    return Located(file, value, builder.lines, builder.faults)
+        raise ConfigError([f"{file}: {_TOO_LARGE}"]) from None
+    constructor = _Constructor(file, environment)
+    value = constructor.construct(node, ())
+    return Document(file, value, constructor.faults, constructor.lines)
 
 
-def _mark(error: yaml.YAMLError) -> str:
-    """Return the line and problem of a YAML error, without quoting the file's content."""
+def _problem(error: yaml.YAMLError) -> str:
+    """Return the line and problem of a YAML error without quoting the file's content."""
     mark = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", None) or "not valid YAML")
     for word in ("alias", "tag handle", "anchor"):
@@ -149,26 +149,28 @@ def _mark(error: yaml.YAMLError) -> str:
     return f"{mark.line + 1 if mark else 1}: {problem}"
 
 
-class _Builder:
+class _Constructor:
+    """Constructs plain values from YAML nodes, and records lines and faults."""
+
     def __init__(self, file: Path, environment: Mapping[str, str] | None) -> None:
-        self.file = file
-        self.environment = environment
         self.lines: dict[KeyPath, int] = {}
         self.faults: list[str] = []
+        self._file = file
+        self._environment = environment
         self._loader = _Loader("")
         self._nodes = 0
 
-    def build(self, node: yaml.Node | None, path: KeyPath) -> Any:
+    def construct(self, node: yaml.Node | None, path: KeyPath) -> Any:
         if node is None:
             return None
         self._nodes += 1
         if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
-            raise ConfigError([f"{self.file}: too many values, or values nested too deeply"])
+            raise ConfigError([f"{self._file}: {_TOO_LARGE}"])
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self.build(item, (*path, at)) for at, item in enumerate(node.value)]
+            return [self.construct(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
@@ -178,32 +180,32 @@ class _Builder:
                 self._fault(key_node, path, "a key is not a string; quote text that begins with {")
                 continue
             key = str(key_node.value)
-            inner = (*path, key)
+            key_path = (*path, key)
             if key in values:
-                self._fault(key_node, inner, "duplicate key")
-            self.lines[inner] = key_node.start_mark.line + 1
-            values[key] = self.build(value_node, inner)
+                self._fault(key_node, key_path, "duplicate key")
+            self.lines[key_path] = key_node.start_mark.line + 1
+            values[key] = self.construct(value_node, key_path)
         return values
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
-        construct: dict[str, Callable[[Any], Any]] = {
+        constructors: dict[str, Callable[[Any], Any]] = {
             "tag:yaml.org,2002:null": lambda _: None,
             "tag:yaml.org,2002:bool": self._loader.construct_yaml_bool,
-            "tag:yaml.org,2002:int": lambda each: int(each.value),
-            "tag:yaml.org,2002:float": lambda each: float(each.value),
-            "tag:yaml.org,2002:str": lambda each: self._expand(each, path),
+            "tag:yaml.org,2002:int": lambda scalar: int(scalar.value),
+            "tag:yaml.org,2002:float": lambda scalar: float(scalar.value),
+            "tag:yaml.org,2002:str": lambda scalar: self._expand(scalar, path),
         }
-        if node.tag not in construct:
+        if node.tag not in constructors:
             self._fault(node, path, "YAML tags are not supported; quote text that begins with !")
             return None
         try:
-            return construct[node.tag](node)
+            return constructors[node.tag](node)
         except (ValueError, KeyError):
             self._fault(node, path, "the value does not match its YAML tag")
             return None
 
     def _expand(self, node: yaml.Node, path: KeyPath) -> str:
-        environment = self.environment
+        environment = self._environment
         if environment is None:
             return str(node.value)
 
@@ -218,4 +220,5 @@ class _Builder:
         return _VARIABLE.sub(replacement, node.value)
 
     def _fault(self, node: yaml.Node, path: KeyPath, message: str) -> None:
-        self.faults.append(f"{self.file}:{node.start_mark.line + 1}: {show(path)}: {message}")
+        line = node.start_mark.line + 1
+        self.faults.append(f"{self._file}:{line}: {format_path(path)}: {message}")

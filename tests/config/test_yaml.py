@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.yaml import read, show, suggest
+from exporter.config.yaml import format_path, read, suggest
 from exporter.errors import ConfigError
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
@@ -23,9 +23,9 @@ def file(tmp_path: Path) -> Path:
 
 def load(file: Path, text: str, **environment: str) -> Any:
     file.write_text(text, encoding="utf-8")
-    located = read(file, environment)
-    assert located.faults == []
-    return located.value
+    document = read(file, environment)
+    assert document.faults == []
+    return document.value
 
 
 def faults(file: Path, text: str, **environment: str) -> list[str]:
@@ -154,10 +154,10 @@ def test_dollars_can_be_written(text: str) -> None:
 def test_lines(file: Path) -> None:
     """Every key and item has its line; what is not there has the line of what is around it."""
     file.write_text("# head\na:\n  b: 1\n  c:\n  - x\n  - y\n", encoding="utf-8")
-    located = read(file, {})
+    document = read(file, {})
     paths = [(), ("a",), ("a", "b"), ("a", "c", 1), ("a", "c", 1, "no"), ("a", "z"), ("z",)]
 
-    assert [located.line(path) for path in paths] == [2, 2, 3, 6, 6, 2, 2]
+    assert [document.line(path) for path in paths] == [2, 2, 3, 6, 6, 2, 2]
 
 
 def test_fault(file: Path) -> None:
@@ -177,21 +177,21 @@ def test_fault_of_the_whole(file: Path) -> None:
 def test_merge(file: Path) -> None:
     """Merging gives what is lacking; a fault in it is placed where it was written."""
     file.write_text("d:\n  x: 1\n  y: {z: 2}\na:\n- x: 3\n", encoding="utf-8")
-    located = read(file, {})
-    located.merge(("d",), ("a", 0), {"x"})
+    document = read(file, {})
+    document.merge(("d",), ("a", 0), {"x"})
 
-    assert located.value["a"] == [{"x": 3, "y": {"z": 2}}]
-    assert located.fault(("a", 0, "y", "z"), "!") == f"{file}:3: d.y.z: !"
-    assert located.fault(("a", 0, "x"), "!") == f"{file}:5: a[0].x: !"
+    assert document.value["a"] == [{"x": 3, "y": {"z": 2}}]
+    assert document.fault(("a", 0, "y", "z"), "!") == f"{file}:3: d.y.z: !"
+    assert document.fault(("a", 0, "x"), "!") == f"{file}:5: a[0].x: !"
 
 
 def test_merge_leaves_out_what_is_the_target_s_own(file: Path) -> None:
     """A key that is said to be the target's own is not given, even where the target lacks it."""
     file.write_text("d:\n  x: 1\n  y: 2\n  z: 3\na:\n- x: 4\n", encoding="utf-8")
-    located = read(file, {})
-    located.merge(("d",), ("a", 0), ["x", "y"])
+    document = read(file, {})
+    document.merge(("d",), ("a", 0), ["x", "y"])
 
-    assert located.value == {"d": {"x": 1, "y": 2, "z": 3}, "a": [{"x": 4, "z": 3}]}
+    assert document.value == {"d": {"x": 1, "y": 2, "z": 3}, "a": [{"x": 4, "z": 3}]}
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_merge_leaves_out_what_is_the_target_s_own(file: Path) -> None:
 )
 def test_show(path: tuple[str | int, ...], expected: str) -> None:
     """A path is written as a person would."""
-    assert expected == show(path)
+    assert expected == format_path(path)
 
 
 @pytest.mark.parametrize(
@@ -231,15 +231,15 @@ def test_keys_twice_in_two_spellings(file: Path) -> None:
 def test_faults_of_every_kind(file: Path) -> None:
     """Faults that do not keep the file from being read are all there, and so are its values."""
     file.write_text("a: ${NO}\nb: !x y\nc: !!int z\nd: 1\nd: 2\ne: 3\n", encoding="utf-8")
-    located = read(file, {})
+    document = read(file, {})
 
-    assert [fault.removeprefix(f"{file}:")[:5] for fault in located.faults] == [
+    assert [fault.removeprefix(f"{file}:")[:5] for fault in document.faults] == [
         "1: a:",
         "2: b:",
         "3: c:",
         "5: d:",
     ]
-    assert (located.value["d"], located.value["e"]) == (2, 3)
+    assert (document.value["d"], document.value["e"]) == (2, 3)
 
 
 @pytest.mark.parametrize("text", ["a: &x [*x]\n", "a: &x {b: *x}\n", "&x [*x, *x]\n"])
@@ -309,12 +309,12 @@ def test_control_characters(file: Path, text: str) -> None:
 def test_unknown_tags(file: Path, tag: str) -> None:
     """A tag that is not known is a fault at its place, and nothing is made of it."""
     file.write_text(f"a: 1\nb: {tag} x\n", encoding="utf-8")
-    located = read(file, {})
+    document = read(file, {})
 
-    assert len(located.faults) == 1
-    assert located.faults[0].startswith(f"{file}:2: b: ")
-    assert tag.strip("!") not in located.faults[0].removeprefix(str(file))
-    assert located.value == {"a": 1, "b": None}
+    assert len(document.faults) == 1
+    assert document.faults[0].startswith(f"{file}:2: b: ")
+    assert tag.strip("!") not in document.faults[0].removeprefix(str(file))
+    assert document.value == {"a": 1, "b": None}
 
 
 @pytest.mark.parametrize("text", ["!!int x", "!!float x", "!!bool x", "!!int ''"])
