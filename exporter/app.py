@@ -14,9 +14,9 @@ from starlette.types import ASGIApp
 from exporter.clock import Clock, SystemClock
 from exporter.collector.http import Http
 from exporter.collector.threads import run_apart
-from exporter.config import redact as shown
 from exporter.config.account import AccountConfig, client_for
 from exporter.config.load import Config
+from exporter.config.redact import Redactor, as_yaml
 from exporter.errors import ConfigError, ReloadRefused
 from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
@@ -83,7 +83,7 @@ class App:
             self.telemetry,
             self._ready,
             overview=self.overview,
-            config=lambda: shown.as_yaml(self._config),
+            config=lambda: as_yaml(self._config),
             reload=self._reload_from_web if lifecycle else None,
             paths=paths or Paths(),
         )
@@ -96,7 +96,7 @@ class App:
     def _refresher(
         self, account: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
     ) -> Refresher:
-        http = Http(client, telemetry, self._clock, hide=shown.Hider(account).hide)
+        http = Http(client, telemetry, self._clock, hide=Redactor(account).redact)
         collector = PROVIDERS[account.provider].collector(account, http, telemetry, self._clock)
         return Refresher(
             account.name,

@@ -1,4 +1,4 @@
-"""The user's own mappings: a column or statistic → a family of ours, or a ``custom_`` one."""
+"""Column mappings of the configuration: a column or statistic to a known or ``custom_`` family."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -24,27 +24,28 @@ _CUSTOM = PREFIX + "custom_"
 
 
 class ColumnConfig(Model):
-    """Where one figure of the platform goes: a family, a parser, constant labels."""
+    """Target of one column: a family, a parser, and constant labels."""
 
     metric: str
     parse: ParserName = "number"
     labels: dict[str, str] = {}
 
 
-def column(header: str, wanted: ColumnConfig, table: Table) -> Column:
-    """Return the column of a user's mapping in ``table``.
+def make_column(header: str, mapping: ColumnConfig, table: Table) -> Column:
+    """Return the column that ``mapping`` describes in ``table``.
 
-    Raises ``ValueError`` where the metric is unknown or its labels do not fit the table.
+    Raises ``ValueError`` if the metric is unknown or its labels do not fit the table.
     """
-    family = _family(wanted.metric, (*(key.label for key in table.key), *wanted.labels))
-    found = Column(header, family, NAMED[wanted.parse], wanted.labels, certain=True)
-    table.extended((found,))
-    return found
+    family = _family(mapping.metric, (*(key.label for key in table.key), *mapping.labels))
+    column = Column(header, family, NAMED[mapping.parse], mapping.labels, certain=True)
+    table.extended((column,))
+    return column
 
 
-def extend(table: Table, mappings: Mapping[str, ColumnConfig]) -> Table:
-    """Return ``table`` with a user's mappings, which were checked when the file was read."""
-    return table.extended(tuple(column(header, each, table) for header, each in mappings.items()))
+def add_columns(table: Table, mappings: Mapping[str, ColumnConfig]) -> Table:
+    """Return ``table`` with columns for valid ``mappings``, by header."""
+    columns = (make_column(header, mapping, table) for header, mapping in mappings.items())
+    return table.extended(tuple(columns))
 
 
 def _family(metric: str, labels: tuple[str, ...]) -> Family:
@@ -52,7 +53,7 @@ def _family(metric: str, labels: tuple[str, ...]) -> Family:
     if name.startswith(_CUSTOM):
         return custom(name, labels)
     if name not in FAMILIES:
-        known = [each.removeprefix(PREFIX) for each in FAMILIES]
+        known = (family.removeprefix(PREFIX) for family in FAMILIES)
         hint = suggest(name.removeprefix(PREFIX), known) or "; custom names start with custom_"
         raise ValueError(f"unknown metric {metric!r}{hint}")
     return FAMILIES[name]

@@ -1,7 +1,7 @@
-"""The configuration: what did the user ask for, and where exactly is it wrong?
+"""Loads the configuration file: ``load`` returns a ``Config`` or raises every fault at once.
 
-Shape first (pydantic models), then meaning (plain functions that yield faults); all faults are
-reported at once, each with file, line and path, and none shows the value of a secret.
+Values are validated against pydantic models first, then by each account's ``faults()``. Every fault
+has file, line and path; none shows the value of a secret.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,12 @@ from exporter.errors import ConfigError
 from exporter.objectives.model import Objectives
 
 M = TypeVar("M", bound=Model)
+_KEYS = ("accounts", "defaults", "queues", "campaigns")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A configuration without faults; ``directory`` is where relative paths start."""
+    """A valid configuration; relative paths in it start at ``directory``."""
 
     accounts: tuple[AccountConfig, ...]
     directory: Path
@@ -38,31 +39,30 @@ def load(
     Raises ``ConfigError`` with every fault found.
     """
     document = read(file, environment)
-    loader = _Load(document, models)
-    loader.faults += document.faults
+    loader = _Loader(document, models)
     accounts = loader.accounts()
     objectives = loader.objectives()
-    if loader.faults:
-        raise ConfigError(list(dict.fromkeys(loader.faults)))
+    if document.faults:
+        raise ConfigError(list(dict.fromkeys(document.faults)))
     return Config(tuple(accounts), file.parent, objectives)
 
 
-class _Load:
+class _Loader:
+    """Validates a document; what is wrong is added to the document's faults."""
+
     def __init__(self, document: Document, models: Mapping[str, type[AccountConfig]]) -> None:
-        self.document = document
-        self.models = models
-        self.faults: list[str] = []
+        self._document = document
+        self._models = models
         self._context = {"directory": document.file.parent}  # where relative paths start
 
     def accounts(self) -> list[AccountConfig]:
-        top = self.document.value
+        top = self._document.value
         if not isinstance(top, dict):
             self._fault((), "expected a mapping with the key accounts")
             return []
-        known = ["accounts", "defaults", "queues", "campaigns"]
         for key in top:
-            if key not in known:
-                self._fault((key,), f"unknown key{suggest(key, known)}")
+            if key not in _KEYS:
+                self._fault((key,), f"unknown key{suggest(key, _KEYS)}")
         items = top.get("accounts")
         if not isinstance(items, list) or not items:
             self._fault(("accounts",), "expected a list of at least one account")
@@ -70,53 +70,52 @@ class _Load:
         if not isinstance(top.get("defaults", {}), dict):
             self._fault(("defaults",), "expected a mapping")
             return []
-        accounts = [self._account(at) for at in range(len(items))]
-        self._check_together(accounts)
+        accounts = [self._account(index) for index in range(len(items))]
+        self._check_unique(accounts)
         return [account for account in accounts if account is not None]
 
     def objectives(self) -> Objectives:
-        """Read what is to hold for queues and campaigns."""
+        """Return the objectives of the sections ``queues`` and ``campaigns``."""
         return objectives_of(
             self._section("queues", QueueObjectives),
             self._section("campaigns", CampaignObjectives),
         )
 
     def _section(self, key: str, model: type[M]) -> list[M]:
-        """Read an optional list whose items all have one shape."""
-        top = self.document.value
+        """Return the valid items of an optional list."""
+        top = self._document.value
         items = top.get(key, []) if isinstance(top, dict) else []
         if not isinstance(items, list):
             self._fault((key,), "expected a list")
             return []
-        found = []
-        for at, item in enumerate(items):
+        valid = []
+        for index, item in enumerate(items):
             if not isinstance(item, dict):
-                self._fault((key, at), "expected a mapping")
+                self._fault((key, index), "expected a mapping")
                 continue
             try:
-                found.append(model.model_validate(item))
+                valid.append(model.model_validate(item))
             except ValidationError as error:
-                for inner, message in shape_faults(error, item, model):
-                    self._fault((key, at, *inner), message)
-        return found
+                for path, message in shape_faults(error, item, model):
+                    self._fault((key, index, *path), message)
+        return valid
 
-    def _account(self, at: int) -> AccountConfig | None:
-        path: KeyPath = ("accounts", at)
-        data = self.document.value["accounts"][at]
+    def _account(self, index: int) -> AccountConfig | None:
+        path: KeyPath = ("accounts", index)
+        data = self._document.value["accounts"][index]
         if not isinstance(data, dict):
             self._fault(path, "expected a mapping")
             return None
-        if "defaults" in self.document.value:
+        if "defaults" in self._document.value:
             own = {*data, *(f"{key}_file" for key in data)}
             own |= {str(key).removesuffix("_file") for key in data}
-            self.document.merge(("defaults",), path, own)
+            self._document.merge(("defaults",), path, own)
         provider = data.get("provider")
-        model = self.models.get(provider) if isinstance(provider, str) else None
+        model = self._models.get(provider) if isinstance(provider, str) else None
         if model is None:
-            known = sorted(self.models)
+            known = sorted(self._models)
             hint = suggest(str(provider), known)
-            message = f"expected one of {', '.join(known)}{hint}"
-            self._fault((*path, "provider"), message)
+            self._fault((*path, "provider"), f"expected one of {', '.join(known)}{hint}")
             return None
         self._read_secret_files(data, model, path)
         return self._validate(data, model, path)
@@ -124,20 +123,20 @@ class _Load:
     def _read_secret_files(
         self, data: dict[str, Any], model: type[AccountConfig], path: KeyPath
     ) -> None:
-        """Replace ``x_file`` by the secret ``x`` in it, a trailing line break removed."""
+        """Replace ``x_file`` by the secret ``x`` that the file holds, less a trailing newline."""
         for name, info in model.model_fields.items():
             key = f"{name}_file"
             if SecretStr not in (info.annotation, *get_args(info.annotation)) or key not in data:
                 continue
-            where = data.pop(key)
+            file = data.pop(key)
             if data.get(name) is not None:
                 self._fault((*path, key), f"{name} is set too; set only one of them")
             try:
-                text = (self.document.file.parent / str(where)).read_text(encoding="utf-8")
+                text = (self._document.file.parent / str(file)).read_text(encoding="utf-8")
             except (OSError, ValueError) as error:
                 problem = getattr(error, "strerror", None) or "not a valid path, or not UTF-8"
                 self._fault((*path, key), f"cannot be read: {problem}")
-                data[name] = "unread"
+                data[name] = "unread"  # avoids "is required" as a second fault
                 continue
             data[name] = text.removesuffix("\n").removesuffix("\r")
             if not data[name]:
@@ -148,44 +147,42 @@ class _Load:
     ) -> AccountConfig | None:
         try:
             account = model.model_validate(data, context=self._context)
+            faults = list(account.faults())
         except ValidationError as error:
             account = None
-            found = shape_faults(error, data, model)
-            for inner, message in found:
-                self._fault((*path, *inner), message)
-            for inner, _ in found:
-                prune(data, inner)
-        sound = account
-        for inner, message in (account or _salvage(model, data, self._context)).faults():
-            self._fault((*path, *inner), message)
-            sound = None
-        return sound
+            faults = shape_faults(error, data, model)
+            for key, _ in faults:
+                prune(data, key)
+            faults += _partial_account(model, data, self._context).faults()
+        for key, message in faults:
+            self._fault((*path, *key), message)
+        return None if faults else account
 
-    def _check_together(self, accounts: list[AccountConfig | None]) -> None:
-        """Report names that are there twice, and logins that would disturb each other."""
-        names: dict[object, int] = {}
+    def _check_unique(self, accounts: list[AccountConfig | None]) -> None:
+        """Report duplicate names, and accounts that share a login which serves only one."""
+        names: dict[str, int] = {}
         logins: dict[object, str] = {}
-        for at, item in enumerate(self.document.value["accounts"]):
+        for index, item in enumerate(self._document.value["accounts"]):
+            path = ("accounts", index)
             name = item.get("name") if isinstance(item, dict) else None
-            first = names.setdefault(name, at) if isinstance(name, str) else at
-            if first != at:
-                self._fault(("accounts", at, "name"), f"duplicate of accounts[{first}].name")
-            account = accounts[at]
+            if isinstance(name, str) and names.setdefault(name, index) != index:
+                self._fault((*path, "name"), f"duplicate of accounts[{names[name]}].name")
+            account = accounts[index]
             login = account.login if account else None
-            if account is None:
+            if account is None or login is None:
                 continue
-            if login is not None and logins.setdefault(login, account.name) != account.name:
+            if logins.setdefault(login, account.name) != account.name:
                 message = f"same host and user as {logins[login]!r}: {account.SHARED_LOGIN}"
-                self._fault(("accounts", at), message)
+                self._fault(path, message)
 
     def _fault(self, path: KeyPath, message: str) -> None:
-        self.faults.append(self.document.fault(path, message))
+        self._document.faults.append(self._document.fault(path, message))
 
 
-def _salvage(
+def _partial_account(
     model: type[AccountConfig], data: dict[str, Any], context: dict[str, Any]
 ) -> AccountConfig:
-    """Return an account of what has the right shape, or an empty one; only to look for faults."""
+    """Return an account with the valid keys only, so that its ``faults()`` can be listed too."""
     try:
         return model.model_validate({**model.PLACEHOLDER, **data}, context=context)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""What may be shown of a configuration? Everything but its secrets, wherever they have got to."""
+"""Removes secrets from texts, and prints the configuration in force without them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,23 +13,22 @@ from exporter.config.account import AccountConfig
 from exporter.config.load import Config
 from exporter.config.schema import duration
 
-SECRET = "<secret>"  # noqa: S105 - what stands in its place
-_SHORTEST_PART = 4  # characters; shorter secrets are hidden where they are all of a text
+SECRET = "<secret>"  # noqa: S105 - the replacement
+_SHORTEST_PART = 4  # characters; a shorter secret is removed only where it is the whole text
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
 
+Redact = Callable[[str], str]
 
-Hide = Callable[[str], str]
 
-
-class Hider:
-    """Takes the secrets of accounts out of any text."""
+class Redactor:
+    """Replaces the secrets of accounts in texts."""
 
     def __init__(self, *accounts: BaseModel) -> None:
-        self._secrets = sorted({each for each in _secrets(accounts) if each}, key=len, reverse=True)
+        self._secrets = sorted(filter(None, {*_secrets(accounts)}), key=len, reverse=True)
 
-    def hide(self, text: str) -> str:
-        """Return the text without secrets, and without the users and passwords of addresses."""
+    def redact(self, text: str) -> str:
+        """Return ``text`` without secrets and without user information in URLs."""
         if text in self._secrets:
             return SECRET
         for secret in self._secrets:
@@ -39,67 +38,58 @@ class Hider:
 
 
 def as_yaml(config: Config) -> str:
-    """Write the configuration in force, defaults filled in, as a user would write it."""
-    hide = Hider(*config.accounts).hide
-    shown: dict[str, Any] = {"accounts": [_account(account, hide) for account in config.accounts]}
-    shown |= _plain(config.objectives.written, hide)
+    """Return the configuration in force as YAML, with defaults and without secrets."""
+    redact = Redactor(*config.accounts).redact
+    shown: dict[str, Any] = {"accounts": [_account(account, redact) for account in config.accounts]}
+    shown |= _plain(config.objectives.written, redact)
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _account(account: AccountConfig, hide: Hide) -> dict[str, Any]:
-    shown = _model(account, hide)
-    wanted = account.wanted_feeds()
-    shown["feeds"] = {
-        name: {
-            "interval": _duration(wanted[name].interval),
-            "timeout": _duration(wanted[name].timeout),
-            "stale_after": _duration(wanted[name].stale_after),
-            **({"raw": True} if wanted[name].raw else {}),
+def _account(account: AccountConfig, redact: Redact) -> dict[str, Any]:
+    feeds: dict[str, Any] = dict.fromkeys(account.INTERVALS, False)
+    for name, times in account.wanted_feeds().items():
+        feeds[name] = {
+            "interval": _duration(times.interval),
+            "timeout": _duration(times.timeout),
+            "stale_after": _duration(times.stale_after),
+            **({"raw": True} if times.raw else {}),
         }
-        if name in wanted
-        else False
-        for name in account.INTERVALS
-    }
-    return shown
+    return _model(account, redact) | {"feeds": feeds}
 
 
-def _plain(value: Any, hide: Hide) -> Any:
-    """Return what YAML can write of a value; ``hide`` is applied to every text."""
+def _plain(value: Any, redact: Redact) -> Any:
+    """Return a value as plain YAML types; every text passes through ``redact``."""
     if isinstance(value, BaseModel):
-        return _model(value, hide)
+        return _model(value, redact)
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name), hide) for each in fields(value)}
+        return {field.name: _plain(getattr(value, field.name), redact) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {hide(str(key)): _plain(inner, hide) for key, inner in value.items()}
+        return {redact(str(key)): _plain(item, redact) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(inner, hide) for inner in value]
-    return _leaf(value, hide)
-
-
-def _leaf(value: Any, hide: Hide) -> Any:
+        return [_plain(item, redact) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, SecretStr):
-        return SECRET
-    return hide(value.isoformat() if isinstance(value, time | date) else str(value))
+    text = value.isoformat() if isinstance(value, time | date) else str(value)
+    return SECRET if isinstance(value, SecretStr) else redact(text)
 
 
-def _model(model: BaseModel, hide: Hide) -> dict[str, Any]:
+def _model(model: BaseModel, redact: Redact) -> dict[str, Any]:
     shown = {}
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
         if value is None:
             continue
         if name.endswith("_file") and not isinstance(value, str):
-            shown[name] = SECRET  # it has been read
+            shown[name] = SECRET  # the content of the file
         elif isinstance(value, float) and _is_duration([*info.metadata, info.annotation]):
             shown[name] = _duration(value)
         else:
-            shown[name] = _plain(value, hide)
+            shown[name] = _plain(value, redact)
     return shown
 
 
 def _is_duration(parts: Sequence[Any]) -> bool:
+    """Return whether annotations of a field contain ``Duration``."""
     return any(
         (isinstance(part, BeforeValidator) and part.func is duration)
         or _is_duration(get_args(part))
@@ -108,17 +98,17 @@ def _is_duration(parts: Sequence[Any]) -> bool:
 
 
 def _duration(seconds: float) -> str:
-    """Write seconds as ``1h30m``."""
-    left = round(seconds * 1000)
+    """Return seconds as ``1h30m``."""
+    rest = round(seconds * 1000)
     text = ""
     for length, unit in _UNITS:
-        count, left = divmod(left, length)
+        count, rest = divmod(rest, length)
         text += f"{count}{unit}" if count else ""
     return text or "0s"
 
 
 def _secrets(value: Any) -> Iterator[str]:
-    """Yield every secret inside a value, and each line of those that have several."""
+    """Yield every secret in a value, and every line of it."""
     if isinstance(value, SecretStr):
         secret = value.get_secret_value()
         yield secret
@@ -127,8 +117,8 @@ def _secrets(value: Any) -> Iterator[str]:
         for name in type(value).model_fields:
             yield from _secrets(getattr(value, name))
     elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _secrets(inner)
+        for item in value.values():
+            yield from _secrets(item)
     elif isinstance(value, Sequence) and not isinstance(value, str):
-        for inner in value:
-            yield from _secrets(inner)
+        for item in value:
+            yield from _secrets(item)

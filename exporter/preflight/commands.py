@@ -11,7 +11,7 @@ from exporter.clock import Clock
 from exporter.collector.http import Http, Witness
 from exporter.config.account import AccountConfig, client_for
 from exporter.config.load import Config
-from exporter.config.redact import Hider
+from exporter.config.redact import Redactor
 from exporter.config.yaml import suggest
 from exporter.errors import ConfigError, ProviderError
 from exporter.logs import get_log
@@ -115,7 +115,7 @@ class Enquiries:
     ) -> AsyncIterator[Visit]:
         telemetry = AccountTelemetry(Telemetry(), account.provider, account.name)
         async with self._clients(account, self._config.directory) as client:
-            hide = Hider(account).hide
+            hide = Redactor(account).redact
             http = Http(client, telemetry, self._clock, witness, hide)
             kind = PROVIDERS[account.provider].collector
             collector = kind(account, http, telemetry, self._clock)

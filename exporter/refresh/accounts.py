@@ -16,7 +16,7 @@ import httpx
 
 from exporter.config.account import AccountConfig
 from exporter.config.load import Config
-from exporter.config.redact import Hider
+from exporter.config.redact import Redactor
 from exporter.errors import ConfigError
 from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
@@ -71,7 +71,7 @@ class Running:
         self.identity = identity
         self.telemetry = telemetry
         self.refresher = build(identity.config, client, telemetry)
-        self._hide = Hider(identity.config).hide
+        self._hide = Redactor(identity.config).redact
         self._client = client
         self._task: asyncio.Task[NoReturn] | None = None
         self._leaving = False

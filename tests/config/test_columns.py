@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from exporter.config.columns import ColumnConfig, column, extend
+from exporter.config.columns import ColumnConfig, add_columns, make_column
 from exporter.metrics import families as f
 from exporter.metrics.parsers import NAMED, number, percent
 from exporter.metrics.period import Period
@@ -21,7 +21,7 @@ WAITING = {"metric": "queue_contacts_waiting", "labels": {"media": "chat"}}
 def test_a_family_of_ours(prefix: str) -> None:
     """A family is named with or without its prefix."""
     wanted = ColumnConfig(metric=f"{prefix}queue_contacts_waiting", labels={"media": "chat"})
-    found = column("Chats", wanted, QUEUES)
+    found = make_column("Chats", wanted, QUEUES)
 
     assert found == Column("Chats", f.QUEUE_CONTACTS_WAITING, number, {"media": "chat"})
 
@@ -30,7 +30,7 @@ def test_a_family_of_ours(prefix: str) -> None:
 def test_a_family_of_the_user(prefix: str) -> None:
     """A custom name is a gauge under our prefix, labelled like its table and by the user."""
     wanted = ColumnConfig(metric=f"{prefix}custom_share", parse="percent", labels={"kind": "x"})
-    found = column("Share", wanted, QUEUES)
+    found = make_column("Share", wanted, QUEUES)
 
     assert found.family.name == "contactcenter_custom_share"
     assert found.family.kind == "gauge"
@@ -41,14 +41,14 @@ def test_a_family_of_the_user(prefix: str) -> None:
 def test_a_period_figure() -> None:
     """A ratio over a window takes the window of its table."""
     wanted = ColumnConfig(metric="campaign_abandoned_ratio", parse="percent")
-    table = extend(CAMPAIGNS, {"Rate": wanted}).over(Period("day"))
+    table = add_columns(CAMPAIGNS, {"Rate": wanted}).over(Period("day"))
 
     assert [figure.family for figure in table.figures] == [f.CAMPAIGN_ABANDONED_RATIO]
 
 
 def test_a_counter_over_a_sliding_period() -> None:
     """A user's counter becomes its sliding twin where the period slides."""
-    table = extend(CAMPAIGNS, {"Dials": ColumnConfig(metric="campaign_dials_total")})
+    table = add_columns(CAMPAIGNS, {"Dials": ColumnConfig(metric="campaign_dials_total")})
 
     assert [f.CAMPAIGN_DIALS.sliding] == [
         figure.family for figure in table.over(Period("30m")).figures
@@ -81,19 +81,19 @@ def test_a_counter_over_a_sliding_period() -> None:
 def test_what_does_not_fit(wanted: dict[str, object], message: str) -> None:
     """A metric that is unknown, or does not fit the table, is refused with the reason."""
     with pytest.raises(ValueError, match=message):
-        column("X", ColumnConfig.model_validate(wanted), QUEUES)
+        make_column("X", ColumnConfig.model_validate(wanted), QUEUES)
 
 
 def test_the_key_is_taken() -> None:
     """The header that names the rows cannot be a figure."""
     with pytest.raises(ValueError, match="is claimed by"):
-        column("skill name", ColumnConfig(metric="custom_x"), QUEUES)
+        make_column("skill name", ColumnConfig(metric="custom_x"), QUEUES)
 
 
 def test_extend() -> None:
     """A table is extended with all of a user's columns; the same header replaces our own."""
     wanted = ColumnConfig.model_validate(WAITING)
-    table = extend(QUEUES, {"WAITING": wanted, "Chats": wanted})
+    table = add_columns(QUEUES, {"WAITING": wanted, "Chats": wanted})
 
     assert [(figure.header, figure.labels) for figure in table.figures] == [
         ("WAITING", {"media": "chat"}),
@@ -103,7 +103,7 @@ def test_extend() -> None:
 
 def test_extend_by_nothing() -> None:
     """A table without mappings of the user stays as it is."""
-    assert extend(QUEUES, {}) == QUEUES
+    assert add_columns(QUEUES, {}) == QUEUES
 
 
 @pytest.mark.parametrize("parse", list(NAMED))
@@ -111,7 +111,7 @@ def test_every_parser_has_its_word(parse: str) -> None:
     """Every named parser can be asked for in the configuration."""
     wanted = ColumnConfig.model_validate({"metric": "custom_x", "parse": parse})
 
-    assert column("X", wanted, QUEUES).parse is NAMED[parse]
+    assert make_column("X", wanted, QUEUES).parse is NAMED[parse]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from exporter.config.load import Config, load
 from exporter.config.objectives import QueueObjectives, objectives_of
-from exporter.config.redact import SECRET, Hider, as_yaml
+from exporter.config.redact import SECRET, Redactor, as_yaml
 from exporter.providers import MODELS
 
 PLANTED = "planted-hunter2"
@@ -163,4 +163,4 @@ def test_objectives_are_shown_as_written(config: Config) -> None:
 )
 def test_texts_are_cleaned(config: Config, text: str, expected: str) -> None:
     """Secrets and the users of addresses are taken out of any text."""
-    assert Hider(*config.accounts).hide(text) == expected
+    assert Redactor(*config.accounts).redact(text) == expected

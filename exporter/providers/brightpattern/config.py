@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr
 
 from exporter.config.account import AccountConfig, FeedTimes
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Fault, Model, WallTime, Zone
 from exporter.config.yaml import suggest
 from exporter.metrics.period import Period
@@ -147,6 +147,6 @@ def _mapping_faults(
     path: tuple[str, str, str], name: str, wanted: ColumnConfig, grid: str
 ) -> Iterator[Fault]:
     try:
-        column(name, wanted, _GRIDS[grid])
+        make_column(name, wanted, _GRIDS[grid])
     except ValueError as error:
         yield path, str(error)

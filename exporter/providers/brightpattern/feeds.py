@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from exporter.collector.base import Feed
-from exporter.config.columns import extend
+from exporter.config.columns import add_columns
 from exporter.metrics.labels import Scope
 from exporter.metrics.tables import Column, Table
 from exporter.providers.brightpattern import tables
@@ -64,14 +64,14 @@ def feeds(config: BrightPatternConfig, scope: Scope) -> Iterable[Feed]:
     period = config.period()
     own = config.statistics
     subscription = [
-        extend(tables.TOTALS, own.totals),
-        extend(_scaled(tables.SERVICES, config), own.services),
+        add_columns(tables.TOTALS, own.totals),
+        add_columns(_scaled(tables.SERVICES, config), own.services),
         tables.SERVICE_DISPOSITIONS,
         tables.AGENTS,
         tables.AGENT_TIMES,
     ]
     if scope.agents != "aggregate":
-        subscription += [extend(tables.EACH_AGENT, own.agents), tables.AGENT_DISPOSITIONS]
+        subscription += [add_columns(tables.EACH_AGENT, own.agents), tables.AGENT_DISPOSITIONS]
     by_feed = {
         SUBSCRIPTION: [table.over(period) for table in subscription],
         DIRECTORY: [tables.DIRECTORY_SERVICES, tables.DIRECTORY_TEAMS],

@@ -9,7 +9,7 @@ from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Limit, Survey
-from exporter.config.columns import extend
+from exporter.config.columns import add_columns
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -331,7 +331,7 @@ def feeds(config: Five9Config) -> Iterable[Feed]:
     for name, times in config.wanted_feeds().items():
         tables: tuple[Table, ...] = (LICENSES, PERMISSIONS)
         if name != _ACCOUNT:
-            table = extend(STATISTICS[name], config.columns.get(name, {}))  # type: ignore[call-overload]
+            table = add_columns(STATISTICS[name], config.columns.get(name, {}))  # type: ignore[call-overload]
             period = rolling if name == OUTBOUND_CAMPAIGN_MANAGER.name else day
             tables = (table.over(period),)
         yield Feed(name, tables, times.interval, times.timeout, times.stale_after, times.raw)

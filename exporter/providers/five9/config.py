@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr
 
 from exporter.config.account import AccountConfig
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
 from exporter.metrics.period import Period
 from exporter.providers.five9.tables import STATISTICS
@@ -180,6 +180,6 @@ class Five9Config(AccountConfig):
                     where = ("columns", name, header, "labels")
                     yield where, f"{', '.join(sorted(doubled))}: is a label of the account"
                 try:
-                    column(header, wanted, STATISTICS[name])
+                    make_column(header, wanted, STATISTICS[name])
                 except ValueError as error:
                     yield ("columns", name, header), str(error)

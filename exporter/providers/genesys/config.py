@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr
 
 from exporter.config.account import AccountConfig, FeedTimes, url_fault
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
 from exporter.config.yaml import KeyPath, suggest
 from exporter.metrics.period import Period
@@ -156,7 +156,7 @@ class GenesysConfig(AccountConfig):
             yield path, "rows are agents: requires agents: hashed, id or name"
             return
         try:
-            column(f"statistics[{path[-1]}]", wanted, table)
+            make_column(f"statistics[{path[-1]}]", wanted, table)
         except ValueError as error:
             yield path, str(error)
 

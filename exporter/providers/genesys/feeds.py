@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from exporter.collector.base import Feed
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.metrics.tables import Column, Table
 from exporter.providers.genesys import headers as h
 from exporter.providers.genesys import tables
@@ -84,7 +84,7 @@ def _own(config: GenesysConfig) -> Iterator[tuple[str, StatisticConfig, Column]]
     for at, wanted in enumerate(config.statistics):
         table = table_of(wanted.object_type)
         mapping = ColumnConfig(metric=wanted.metric, parse=wanted.parse, labels=wanted.labels)
-        yield table.name, wanted, column(f"statistics[{at}]", mapping, table)
+        yield table.name, wanted, make_column(f"statistics[{at}]", mapping, table)
 
 
 def _own_statistics(config: GenesysConfig) -> Iterator[Statistic]:

@@ -9,7 +9,7 @@ from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Survey
-from exporter.config.columns import extend
+from exporter.config.columns import add_columns
 from exporter.errors import InvalidAnswer
 from exporter.logs import get_log
 from exporter.metrics.parsers import Cell
@@ -329,6 +329,6 @@ def feeds(config: VoximplantConfig) -> Iterable[Feed]:
 
 def reports_table(config: VoximplantConfig) -> Table:
     """Return the table of the user's own reports: what is mapped is mapped, the rest is raw."""
-    table = extend(t.SMARTQUEUE_REPORTS, config.statistics).over(Period(t.REPORTS_WINDOW))
+    table = add_columns(t.SMARTQUEUE_REPORTS, config.statistics).over(Period(t.REPORTS_WINDOW))
     plain = tuple(report for report in config.reports if report not in config.statistics)
     return t.with_ignored(table, plain)

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from exporter.config.account import AccountConfig, FeedTimes
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.logs import get_log
 from exporter.metrics.period import Period
@@ -213,7 +213,7 @@ class VoximplantConfig(AccountConfig):
     def _statistics_faults(self) -> Iterator[Fault]:
         for report, wanted in self.statistics.items():
             try:
-                family = column(report, wanted, SMARTQUEUE_REPORTS).family
+                family = make_column(report, wanted, SMARTQUEUE_REPORTS).family
             except ValueError as error:
                 yield ("statistics", report), str(error)
                 continue
