@@ -17,7 +17,7 @@ from exporter.simulators.floor.figures import (
     Queue,
 )
 from exporter.simulators.voximplant.call import Call, callerid, person
-from exporter.simulators.voximplant.wire import page_of, written
+from exporter.simulators.voximplant.protocol import page_of, written
 
 ACD_STATUS_WORDS = (
     *("OFFLINE", "ONLINE", "READY", "BANNED"),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from exporter.simulators.floor.figures import NOT_READY, Agent, Contact, Queue
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.account import CUSTOM_STATUSES, Account
-from exporter.simulators.voximplant.wire import Parameters, RefusalError, invalid
+from exporter.simulators.voximplant.protocol import Parameters, RefusalError, invalid
 
 _SQ_QUEUE_IDS = 10_000  # between the ids of a queue in ACD v1 and in SmartQueue
 

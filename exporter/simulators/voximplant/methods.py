@@ -10,13 +10,12 @@ from typing import Any
 
 from exporter.simulators.voximplant import (
     acd,
-    business,
-    reports,
+    inventory,
     smart_queue,
     statistics,
 )
 from exporter.simulators.voximplant.call import Call
-from exporter.simulators.voximplant.wire import Parameters, RefusalError, invalid
+from exporter.simulators.voximplant.protocol import Parameters, RefusalError, invalid
 
 _ADMINISTRATION = frozenset({"Owner", "Admin", "Developer"})
 _SUPERVISION = _ADMINISTRATION | {"Supervisor"}
@@ -108,7 +107,7 @@ METHODS: Mapping[str, Method] = {
         optional=(*_WINDOW, "abbreviation", "report"),
     ),
     "GetApplications": Method(
-        business.get_applications,
+        inventory.get_applications,
         _UNPUBLISHED,
         optional=(*_APPLICATION, "with_rules", "with_scenarios", *_PAGE),
     ),
@@ -125,22 +124,22 @@ METHODS: Mapping[str, Method] = {
         optional=(*_SQ_QUEUE, "sq_queue_name_template", "with_agentcount", *_PAGE),
     ),
     "GetSmartQueueRealtimeMetrics": Method(
-        reports.get_smart_queue_realtime_metrics,
+        smart_queue.get_smart_queue_realtime_metrics,
         _UNPUBLISHED,
         required=("report_type",),
         either=_APPLICATION,
         optional=_REPORT_OPTIONS,
     ),
     "GetCallLists": Method(
-        business.get_call_lists,
+        inventory.get_call_lists,
         _SUPERVISION | {"Support", "Call list manager"},
         optional=(*("list_id", "name", "is_active", "from_date", "to_date", "status", *_PAGE),),
     ),
     "GetCallListDetails": Method(
-        business.get_call_list_details,
+        inventory.get_call_list_details,
         _ADMINISTRATION | {"Call list manager"},
         required=("list_id",),
         optional=("output", "encoding", "delimiter", *_PAGE),
     ),
-    "GetAccountInfo": Method(business.get_account_info, _ANY, optional=("return_live_balance",)),
+    "GetAccountInfo": Method(inventory.get_account_info, _ANY, optional=("return_live_balance",)),
 }

@@ -17,19 +17,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.voximplant.account import Account
+from exporter.simulators.voximplant.account import Account, authenticate
 from exporter.simulators.voximplant.call import Call, renamed
 from exporter.simulators.voximplant.failures import JSON, Failure, Reset, page
 from exporter.simulators.voximplant.methods import METHODS, Method
-from exporter.simulators.voximplant.tokens import authenticate
-from exporter.simulators.voximplant.windows import Stay, stays
-from exporter.simulators.voximplant.wire import (
+from exporter.simulators.voximplant.protocol import (
     AUTH_CODES,
     Parameters,
     RefusalError,
     merge,
     read_body,
 )
+from exporter.simulators.voximplant.statistics import Stay, stays
 
 _PATH = "/platform_api"
 _IDS = ("user_id", "acd_queue_id", "sq_queue_id", "application_id", "list_id")

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from exporter.simulators.floor.figures import Campaign
 from exporter.simulators.voximplant.call import Call
-from exporter.simulators.voximplant.wire import RefusalError, invalid, page_of, written
+from exporter.simulators.voximplant.protocol import RefusalError, invalid, page_of, written
 
 _SINCE = "2024-02-01 08:00:00"
 _LISTED = ("outbound", "autodial")  # inbound campaigns have no list
