@@ -448,7 +448,7 @@ def test_capture_leaves_no_empty_file(tmp_path: Path) -> None:
 def test_a_check_that_is_ended_signs_out(tmp_path: Path, number: signal.Signals) -> None:
     """A signal in the midst of a live check leaves no session behind."""
     with platform(tmp_path) as (file, simulator):
-        simulator.fail_next("hang", operation="getStatistics")
+        simulator.fail_next("hang", target="getStatistics")
         command = [sys.executable, "-m", "exporter", "check", "--live", "--config.file", str(file)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             try:

@@ -245,7 +245,7 @@ async def test_the_end_during_a_reload(tmp_path: Path) -> None:
     """The end waits for a reload's sign-outs, ten seconds at most; what was to come does not."""
     world = World(tmp_path)
     async with world.serving():
-        world.simulator.fail_next("hang", operation="closeSession")
+        world.simulator.fail_next("hang", target="closeSession")
         world.write(world.account("first", world.simulator.username, ", max_series: 7"))
         reload = asyncio.create_task(world.app.reload())
         await asyncio.sleep(0.2)

@@ -103,7 +103,7 @@ async def test_five9_keeps_what_is_mapped() -> None:
         "CampaignState": {"Other": {"metric": "custom_other"}},
     }
     world = platform("five9", columns=columns)
-    world.simulator.fail_next("extra_column:New", operation="getStatistics")
+    world.simulator.fail_next("extra_column:New", target="getStatistics")
     lines, _ = await world.enquiries.discover("acme")
     text = pasted(lines)
 
@@ -115,7 +115,7 @@ async def test_five9_persons() -> None:
     """Columns of agents are not offered to who shows no agents, and the reason is told."""
     world = platform("five9")
     for name in ("First", "Second"):
-        world.simulator.fail_next(f"extra_column:{name}", operation="getStatistics")
+        world.simulator.fail_next(f"extra_column:{name}", target="getStatistics")
     lines, _ = await world.enquiries.discover("acme")
     text = "\n".join(lines)
 
@@ -204,7 +204,7 @@ async def test_a_refused_sign_in_is_reported() -> None:
 async def test_a_feed_that_fails_is_told() -> None:
     """What could not be read is named, and the rest offered."""
     world = platform("five9")
-    world.simulator.fail_next("fault:Server", operation="getStatistics")
+    world.simulator.fail_next("fault:Server", target="getStatistics")
     lines, well = await world.enquiries.discover("acme")
 
     assert not well

@@ -143,7 +143,7 @@ async def test_the_same_name_is_the_same_everywhere() -> None:
 async def test_dispositions_that_nobody_listed_are_hidden() -> None:
     """Where Five9 does not list the dispositions, no unknown header is taken for the vendor's."""
     world = platform("five9")
-    world.simulator.fail_next("fault:Server", operation="getDispositionsNames")
+    world.simulator.fail_next("fault:Server", target="getDispositionsNames")
     disposition = world.floor.dispositions[0]
     document = await captured(world)
 
@@ -167,8 +167,8 @@ async def test_settings_name_nobody() -> None:
 async def test_what_is_no_answer_is_in_it_too() -> None:
     """A page of a proxy is told by its size only, a broken connection by having no answer."""
     world = platform("five9")
-    world.simulator.fail_next("html502", operation="getStatistics")
-    world.simulator.fail_next("reset", operation="getUserLimits")
+    world.simulator.fail_next("html502", target="getStatistics")
+    world.simulator.fail_next("reset", target="getUserLimits")
     document = await captured(world)
     by_operation = {each["operation"]: each for each in reversed(document["exchanges"])}
 

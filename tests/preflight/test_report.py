@@ -495,7 +495,7 @@ async def test_a_certificate_file_that_is_not_there(caplog: pytest.LogCaptureFix
 async def test_a_failed_feed_says_what_to_do() -> None:
     """A feed that fails says why, and what helps; the others are read."""
     world = platform("five9")
-    world.simulator.fail_next("fault:Server", operation="getStatistics")
+    world.simulator.fail_next("fault:Server", target="getStatistics")
     text, well = await world.check()
 
     assert not well
@@ -507,7 +507,7 @@ async def test_a_failed_feed_says_what_to_do() -> None:
 async def test_a_session_that_ends() -> None:
     """Where the session ends, feeds that were not read say so."""
     world = platform("five9")
-    world.simulator.fail_next("fault:SessionClosed", operation="getStatistics")
+    world.simulator.fail_next("fault:SessionClosed", target="getStatistics")
     text, well = await world.check()
 
     assert not well
@@ -555,7 +555,7 @@ async def test_a_limit_of_nothing() -> None:
 async def test_five9_permissions_cannot_be_read() -> None:
     """Where permissions cannot be read that is said, and none is called missing."""
     world = platform("five9")
-    world.simulator.fail_next("fault:Server", 5, operation="getMyPermissions")
+    world.simulator.fail_next("fault:Server", 5, target="getMyPermissions")
     text, well = await world.check()
 
     assert not well
@@ -568,7 +568,7 @@ async def test_what_did_not_fit() -> None:
     """Missing, unreadable and unmapped columns are hints."""
     world = platform("five9")
     for kind in ("missing_column:Calls In Queue", "wrong_type", "extra_column:New"):
-        world.simulator.fail_next(kind, operation="getStatistics")
+        world.simulator.fail_next(kind, target="getStatistics")
     text, well = await world.check()
 
     assert well, text

@@ -5,12 +5,11 @@ service descriptions. Where they are silent a switch chooses, and a client has t
 setting.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
-from exporter.clock import Clock
-from exporter.simulators.floor.floor import Floor
+from exporter.simulators import door
 
 DAY = 86_400
 # Requests per minute, hour and day: Statistics Web Services API Reference Guide, 2015.
@@ -29,12 +28,19 @@ PERMISSIONS = (
 )
 
 
-@dataclass(eq=False)
-class Domain:
-    """The floor that is shown, and every switch; all may be changed while the simulator runs."""
+@dataclass
+class Record(door.Record):
+    """One request. Its outcome may also be "nothing" or the name of a fault."""
 
-    floor: Floor
-    clock: Clock
+    user: str = ""
+    operation: str = ""
+    statistic_type: str = ""
+
+
+@dataclass(eq=False)
+class Domain(door.SimulatedPlatform[Record]):
+    """The floor that is served, and every switch; all may be changed while the simulator runs."""
+
     _: KW_ONLY
 
     # Who may sign in, and where the platform stands.
@@ -42,12 +48,7 @@ class Domain:
     password: str = "correct horse"  # noqa: S105 - a simulated user's
     other_users: Mapping[str, str] = field(default_factory=dict)
     version: str = "v13"
-    seed: int = 1
-    tick: Callable[[], None] | None = None  # called before each request and in long polls
     zone: str = "America/Los_Angeles"  # of the data centre: "Since" texts, windows of the limits
-    hang_seconds: float = 600.0
-    clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
-    date_header: bool = False  # also tell that clock's time; a server in front may do so already
 
     # Requests: strict as the schema, or lax as live servers are.
     lax: bool = False

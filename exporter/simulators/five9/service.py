@@ -9,7 +9,7 @@ from exporter.simulators.five9.session import IDLE_SECONDS, Counters, Delta, Ses
 from exporter.simulators.five9.tables import SILENT_COLUMNS, draw
 from exporter.simulators.five9.wire import VIEW_SETTINGS, Call, FaultError, Writer, elements
 
-Spoil = Callable[[list[str], list[list[str]]], tuple[list[str] | None, list[list[str]]]]
+Change = Callable[[list[str], list[list[str]]], tuple[list[str] | None, list[list[str]]]]
 
 _DEFAULT_SETTINGS: dict[str, Any] = {
     "forceLogoutSession": False,
@@ -57,7 +57,7 @@ class Service:
         domain = self._domain
         return Writer(domain.envelope_prefix, domain.nil_style, domain.empty_containers)
 
-    async def operate(self, user: str, call: Call, spoil: Spoil | None = None) -> list[str]:
+    async def operate(self, user: str, call: Call, change: Change | None = None) -> list[str]:
         """Carry out an operation and return the contents of its return elements."""
         if not self._domain.permissions.get("CanUseSupervisorSoapApi", True):
             raise FaultError("AccessDisallowed", "the user may not use this service")
@@ -76,7 +76,7 @@ class Service:
                 return [self._user_limits()]
         session = self._session(user)
         try:
-            return await self._read(session, call, spoil)
+            return await self._read(session, call, change)
         finally:
             session.used = self._clock.monotonic()
 
@@ -192,7 +192,7 @@ class Service:
         session = self._sessions.get(user)
         return self._table(statistic_type, session.settings if session else _DEFAULT_SETTINGS)
 
-    async def _read(self, session: Session, call: Call, spoil: Spoil | None) -> list[str]:
+    async def _read(self, session: Session, call: Call, change: Change | None) -> list[str]:
         match call.operation:
             case "getSessionParameters":
                 returns = [self._settings(session)]
@@ -207,7 +207,7 @@ class Service:
                 table = self._table(call.arguments["statisticType"], session.settings)
                 returns = [self.writer.values(table.columns)]
             case "getStatistics":
-                returns = self._get_statistics(session, call.arguments, spoil)
+                returns = self._get_statistics(session, call.arguments, change)
             case _:
                 returns = await self._get_update(session, call.arguments)
         return returns
@@ -222,7 +222,7 @@ class Service:
         return Table(table.columns, {})
 
     def _get_statistics(
-        self, session: Session, arguments: dict[str, Any], spoil: Spoil | None
+        self, session: Session, arguments: dict[str, Any], change: Change | None
     ) -> list[str]:
         statistic_type: str = arguments["statisticType"]
         table = self._table(statistic_type, session.settings)
@@ -235,7 +235,7 @@ class Service:
         session.columns[statistic_type] = frozenset(wanted)
         places = [table.columns.index(name) for name in wanted]
         rows = [[row[place] for place in places] for row in table.rows.values()]
-        columns, rows = spoil(list(wanted), rows) if spoil else (list(wanted), rows)
+        columns, rows = change(list(wanted), rows) if change else (list(wanted), rows)
         values = self.writer.values
         return [
             ("" if columns is None else f"<columns>{values(columns)}</columns>")
@@ -256,8 +256,7 @@ class Service:
             if remaining < _MOMENT:
                 return []
             await self._clock.sleep(min(self._domain.batch_seconds, remaining))
-            if self._domain.tick is not None:
-                self._domain.tick()
+            self._domain.move()
             if session.closed:
                 raise FaultError("SessionClosed", "Session was closed")
         timestamp = self._next_timestamp()

@@ -1,26 +1,27 @@
-"""A Five9 domain that answers as the platform does, and refuses what the platform refuses.
+"""Simulated Five9 domain over HTTP: credentials, requests, and failures on request.
 
-This is the door: HTTP, credentials, one request at a time for each user, and misbehaviour on
-request. The service behind it is in ``service.py``, the tables in
-``tables.py``, and the switches are the fields of ``domain.Domain``.
+The service is in ``service.py``, its tables in ``tables.py``; the switches are the fields of
+``domain.Domain``.
 """
 
 import base64
 import binascii
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
+from lxml import etree
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from exporter.simulators.five9.domain import Domain
-from exporter.simulators.five9.failures import Failure, Reset, page, spoil_body, spoil_table
+from exporter.simulators.door import Failure
+from exporter.simulators.five9.domain import Domain, Record
 from exporter.simulators.five9.service import Service
 from exporter.simulators.five9.wire import FaultError, description, operation_of, read, wrapper
 
@@ -30,41 +31,32 @@ _PATHS = (
     "/wssupervisor/{version}/SupervisorWebService",
     "/wssupervisor/SupervisorWebService",
 )
-
-
-@dataclass
-class Record:
-    """One request as the simulator saw it; times are the clock's."""
-
-    user: str
-    start: float
-    operation: str = ""
-    statistic_type: str = ""
-    end: float | None = None
-    outcome: str = ""  # ok, nothing, cancelled, an HTTP status, a fault, a failure's kind
+# Kinds of failure that change the table of one getStatistics.
+_TABLE_KINDS = r"empty_table|blank_rows|wrong_type|no_columns|missing_column:.+|extra_column:.+"
 
 
 @dataclass(eq=False)
 class Five9Simulator(Domain):
     """A simulated domain on the wire; ``app`` is the ASGI application."""
 
+    own_kinds: ClassVar[Mapping[str, str]] = {
+        r"fault:\w+": "*",
+        "doctype": "*",
+        _TABLE_KINDS: "getStatistics",
+    }
+    media_type: ClassVar[str] = _XML
+
     def __post_init__(self) -> None:
-        self.log: list[Record] = []
+        super().__post_init__()
         self.overlaps: list[Record] = []
         self.max_in_flight = 0
         self._service = Service(self)
-        self._random = Random(self.seed)
-        self._failures: list[Failure] = []
         self._in_flight: Counter[str] = Counter()
         post = [Route(path, self._post, methods=["POST"]) for path in _PATHS]
         get = [Route(path, self._get, methods=["GET"]) for path in _PATHS]
         self.app = Starlette(routes=[*post, *get])
 
     # What a test or a demo may do and ask. A user is the first one where none is named.
-
-    def fail_next(self, kind: str, n: int = 1, operation: str | None = None) -> None:
-        """Make the next requests fail, of one operation or of any."""
-        self._failures.append(Failure(kind, n, operation))
 
     def expire_session(self, user: str | None = None) -> None:
         """End the session as an idle one ends."""
@@ -98,9 +90,9 @@ class Five9Simulator(Domain):
     async def _get(self, request: Request) -> Response:
         """Serve the service description, which needs the user in the query and no password."""
         if not self._is_served(request) or "wsdl" not in request.query_params:
-            return page(404, "Not Found")
+            return _page(404, "Not Found")
         if not request.query_params.get("user"):
-            return page(400, "Bad Request")
+            return _page(400, "Bad Request")
         wsdl = _WSDL.read_text(encoding="utf-8")
         address = str(request.url.replace(query=""))
         return Response(description(wsdl, address), media_type=_XML)
@@ -110,30 +102,19 @@ class Five9Simulator(Domain):
         return version == self.version
 
     async def _post(self, request: Request) -> Response:
-        if self.tick is not None:
-            self.tick()
-        response = await self._answer(request)
-        if self.date_header:
-            now = self.clock.time() + self.clock_ahead
-            response.headers["date"] = formatdate(now, usegmt=True)
-        return response
-
-    async def _answer(self, request: Request) -> Response:
         user, authentic = self._user(request)
-        record = Record(user, self.clock.time())
-        self.log.append(record)
+        record = Record(self.clock.time(), user=user)
+        return await self.serve(
+            request, record, lambda: self._answer(request, record, authentic=authentic)
+        )
+
+    async def _answer(self, request: Request, record: Record, *, authentic: bool) -> Response:
         try:
             refusal = self._refusal(request, authentic=authentic)
-            if refusal is not None:
-                record.outcome = str(refusal.status_code)
-                return refusal
-            return await self._enter(request, record)
+            return refusal or await self._enter(request, record)
         except FaultError as fault:
             record.outcome = fault.name or "Client"
             return Response(self._service.writer.fault(fault), 500, media_type=_XML)
-        finally:
-            record.outcome = record.outcome or "cancelled"
-            record.end = self.clock.time()
 
     def _user(self, request: Request) -> tuple[str, bool]:
         """Return who asks, and whether the password is right."""
@@ -149,12 +130,12 @@ class Five9Simulator(Domain):
     def _refusal(self, request: Request, *, authentic: bool) -> Response | None:
         """Return what answers a request that never reaches the service."""
         if not self._is_served(request):
-            return page(404, "Not Found")
+            return _page(404, "Not Found")
         if not authentic:
-            return page(401, "Unauthorized", {"WWW-Authenticate": 'Basic realm="Five9"'})
+            return _page(401, "Unauthorized", {"WWW-Authenticate": 'Basic realm="Five9"'})
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "text/xml":
-            return page(415, "Unsupported Media Type")
+            return _page(415, "Unsupported Media Type")
         return None
 
     async def _enter(self, request: Request, record: Record) -> Response:
@@ -177,50 +158,70 @@ class Five9Simulator(Domain):
         record.statistic_type = element.findtext("statisticType") or ""
         if overlapping:
             raise FaultError(self.overlap_fault, "another request of this user is in progress")
-        failure = self._take_failure(record.operation)
-        if failure is not None:
-            record.outcome = failure.kind
-            if instead := await self._instead(failure, request):
-                return instead
+        answer = partial(self._operate, element, record)
+        return await self.answer_or_fail(request, record, record.operation, answer)
+
+    async def _operate(
+        self, element: etree._Element, record: Record, failure: Failure | None
+    ) -> Response:
+        """Carry out one operation; a failure may change its table or its bytes."""
         call = read(element, lax=self.lax)
-        spoil = None
-        if failure is not None and failure.spoils_table:
-            spoil = partial(spoil_table, failure, self._random)
-        returns = await self._service.operate(record.user, call, spoil)
+        change = None if failure is None else partial(_changed_table, failure, self.random)
+        returns = await self._service.operate(record.user, call, change)
         body = self._service.writer.answer(call.operation, returns)
-        silent = call.operation == "getStatisticsUpdate" and not returns
-        record.outcome = record.outcome or ("nothing" if silent else "ok")
-        return Response(spoil_body(failure, body, self._random), media_type=_XML)
+        if call.operation == "getStatisticsUpdate" and not returns:
+            record.outcome = record.outcome or "nothing"
+        if failure is not None and failure.word == "doctype":
+            entity = b'<!DOCTYPE bomb [<!ENTITY bomb "many times the same">]>'
+            body = entity + body.replace(b"<data>", b"<data>&bomb;", 1)
+        return Response(body, media_type=_XML)
 
-    # Misbehaviour.
+    async def failed(self, failure: Failure, request: Request) -> Response | None:
+        """Return what is sent in place of an answer, among them the fault that a kind names."""
+        if failure.word == "fault":
+            name = failure.detail.removesuffix("Fault")
+            if name == "OperationsLimitExceeded":
+                raise FaultError(name, "simulated", limit=2, operationType="QueryStatistics")
+            raise FaultError(name, "simulated")
+        return await super().failed(failure, request)
 
-    def _take_failure(self, operation: str) -> Failure | None:
-        for failure in self._failures:
-            if failure.applies(operation):
-                failure.left -= 1
-                return failure
-        return None
 
-    async def _instead(self, failure: Failure, request: Request) -> Response | None:
-        """Return what is sent in place of an answer, for the kinds that have none."""
-        match failure.word:
-            case "fault":
-                raise failure.fault()
-            case "html502":
-                return page(502, "Bad Gateway")
-            case "html503":
-                return page(503, "Service Temporarily Unavailable")
-            case "garbage":
-                return Response(b"\x00\xffnot XML at all", media_type=_XML)
-            case "reset":
-                return Reset()
-            case "hang":
-                await self._hang(request)
-                return page(504, "Gateway Timeout")
-        return None
+def _page(status: int, title: str, headers: dict[str, str] | None = None) -> HTMLResponse:
+    """Return an error page of the platform's servlet container, never SOAP."""
+    html = (
+        "<html><head><title>JBoss Web/7.5.3.Final - Error report</title></head><body>"
+        f"<h1>HTTP Status {status} - {title}</h1><hr><p><b>type</b> Status report</p>"
+        f"<p><b>message</b> <u>{title}</u></p><hr><h3>JBoss Web/7.5.3.Final</h3></body></html>"
+    )
+    return HTMLResponse(html, status, headers)
 
-    async def _hang(self, request: Request) -> None:
-        """Wait for longer than any client does, or until it has gone."""
-        until = self.clock.monotonic() + self.hang_seconds
-        while self.clock.monotonic() < until and not await request.is_disconnected():
-            await self.clock.sleep(1.0)
+
+def _changed_table(
+    failure: Failure, random: Random, columns: list[str], rows: list[list[str]]
+) -> tuple[list[str] | None, list[list[str]]]:
+    """Return a table as a failing platform sends it; the original stays as it is."""
+    names: list[str] | None = columns
+    match failure.word:
+        case "empty_table":
+            rows = []
+        case "blank_rows":
+            rows = [[""] * len(row) for row in rows]
+        case "no_columns":
+            names = None
+        case "missing_column" if failure.detail in columns:
+            i = columns.index(failure.detail)
+            names, rows = columns[:i] + columns[i + 1 :], [row[:i] + row[i + 1 :] for row in rows]
+        case "extra_column":
+            names, rows = [*columns, failure.detail], [[*row, "1"] for row in rows]
+        case "wrong_type":
+            rows = _with_text_for_a_number(rows, random)
+    return names, rows
+
+
+def _with_text_for_a_number(rows: list[list[str]], random: Random) -> list[list[str]]:
+    rows = [list(row) for row in rows]
+    numbers = [(row, i) for row in rows for i, cell in enumerate(row) if i and cell.isdecimal()]
+    if numbers:
+        row, i = random.choice(numbers)
+        row[i] = "n/a"
+    return rows

@@ -232,7 +232,7 @@ async def test_empty_table_is_confirmed_before_it_wipes_the_page() -> None:
     def watch() -> None:
         if 60 < centre.clock.now - MORNING < 61:
             centre.simulator.forget_timestamps()
-            centre.simulator.fail_next("empty_table", operation="getStatistics")
+            centre.simulator.fail_next("empty_table", target="getStatistics")
         if centre.clock.now - MORNING > 30:
             page = centre.page()
             seen.append(sum(name == "contactcenter_queue_contacts_waiting" for name, _ in page))
@@ -300,7 +300,7 @@ async def test_crash_loop_keeps_the_limits() -> None:
 async def test_a_table_without_columns_is_asked_for_them() -> None:
     """Where an answer has rows and no columns, the columns are read by their own operation."""
     centre = Centre(start=MORNING)
-    centre.simulator.fail_next("no_columns", operation="getStatistics")
+    centre.simulator.fail_next("no_columns", target="getStatistics")
     async with centre.running(until=MORNING + 30):
         operations = {record.operation for record in centre.simulator.log}
         assert "getColumnNames" in operations
@@ -310,7 +310,7 @@ async def test_a_table_without_columns_is_asked_for_them() -> None:
 async def test_a_user_taken_over_by_somebody_signs_in_again() -> None:
     """A user who is said to be logged in elsewhere again and again is signed in anew."""
     centre = Centre(start=MORNING, feeds=EVERY_FEED, long_poll=0)
-    centre.simulator.fail_next("fault:UserAlreadyLoggedIn", 12, operation="getStatisticsUpdate")
+    centre.simulator.fail_next("fault:UserAlreadyLoggedIn", 12, target="getStatisticsUpdate")
     async with centre.running(until=MORNING + 200):
         signed_in = centre.metric("session_signins_total", outcome="ok")
         assert signed_in is not None
@@ -332,7 +332,7 @@ async def test_limits_of_the_users_own_are_kept() -> None:
 async def test_a_met_limit_is_waited_out() -> None:
     """Where the platform says that a limit is met, the operation rests for a window."""
     centre = Centre(start=MORNING, feeds=EVERY_FEED)
-    centre.simulator.fail_next("fault:OperationsLimitExceeded", operation="getStatisticsUpdate")
+    centre.simulator.fail_next("fault:OperationsLimitExceeded", target="getStatisticsUpdate")
     async with centre.running(until=MORNING + 300):
         met = [r for r in centre.simulator.log if "OperationsLimitExceeded" in r.outcome]
         after = [

@@ -852,7 +852,7 @@ class TestMisbehaviour:
     async def test_can_be_a_fault(self, make: Callable[..., Wire], name: str) -> None:
         """Any fault can be ordered by its name, for one operation only if need be."""
         wire = await signed_in(make())
-        wire.simulator.fail_next(f"fault:{name}", operation="getStatistics")
+        wire.simulator.fail_next(f"fault:{name}", target="getStatistics")
 
         await wire.call("getMyPermissions")
         fault = await wire.fault("getStatistics", ACD)
@@ -922,7 +922,7 @@ class TestMisbehaviour:
     def test_must_be_known(self, make: Callable[..., Wire]) -> None:
         """A misspelled kind of failure is an error, not a failure that never happens."""
         with pytest.raises(ValueError, match="unknown kind"):
-            make().simulator.fail_next("html500")
+            make().simulator.fail_next("html600")
 
     async def test_is_logged_like_everything_else(
         self, make: Callable[..., Wire], clock: Time

@@ -1,0 +1,198 @@
+"""What the simulated platforms share: failures on request, request log, gateway pages, clock."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from email.utils import formatdate
+from fnmatch import fnmatchcase
+from http import HTTPStatus
+from random import Random
+from typing import ClassVar, Generic, TypeVar
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from exporter.clock import Clock
+from exporter.simulators.floor.floor import Floor
+
+_KINDS = r"html[2345]\d\d|reset|hang|cut|garbage|slow:\d+(\.\d+)?"
+_ANY = "*"
+_LOG_SIZE = 100_000  # a demo may run for weeks
+
+
+@dataclass
+class Record:
+    """One request as a simulator saw it; times are the clock's."""
+
+    start: float
+    end: float | None = None
+    status: int | None = None
+    outcome: str = ""  # ok, cancelled, an HTTP status, a kind of failure, or a platform's own word
+
+
+@dataclass
+class Failure:
+    """A kind of failure for the next requests of a target."""
+
+    kind: str
+    left: int
+    targets: tuple[str, ...]  # patterns, all of which have to match
+
+    @property
+    def word(self) -> str:
+        """The kind without its detail."""
+        return self.kind.partition(":")[0]
+
+    @property
+    def detail(self) -> str:
+        """What follows the colon: a column, a fault, a number of seconds."""
+        return self.kind.partition(":")[2]
+
+    def applies(self, target: str) -> bool:
+        """Return whether a request of this target fails."""
+        return self.left > 0 and all(fnmatchcase(target, pattern) for pattern in self.targets)
+
+
+class Reset(Response):
+    """A connection that breaks after the head of the answer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as Starlette calls it
+        """Send the head, then break off: with or without a socket httpx sees a disconnect."""
+        head = [(b"content-type", str(self.media_type).encode()), (b"content-length", b"4096")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete body")
+
+
+def gateway_page(status: int, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    """Return an HTML page as a proxy in front of a platform sends it."""
+    phrase = "Sign in to the network" if status == HTTPStatus.OK else HTTPStatus(status).phrase
+    title = f"{status} {phrase}"
+    html = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    )
+    return HTMLResponse(html, status, headers)
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(eq=False)
+class SimulatedPlatform(Generic[R]):
+    """A floor served over HTTP, with failures on request. Base class of the four platforms.
+
+    A request passes ``serve``, which logs it, and ``answer_or_fail``, which answers it unless
+    ``fail_next`` has asked for a failure. Every platform knows these kinds of failure:
+
+    - ``html<status>``: a gateway's page, with 200 that of a captive portal;
+    - ``reset``: the connection breaks after the head of the answer;
+    - ``hang``: no answer within ``hang_seconds``, then a gateway's 504;
+    - ``slow:<seconds>``: the answer is late;
+    - ``cut``: the answer ends in its middle;
+    - ``garbage``: a body that is not what its content type says.
+    """
+
+    # A platform's own kinds, as regular expressions, with the targets they are limited to.
+    own_kinds: ClassVar[Mapping[str, str]] = {}
+    media_type: ClassVar[str] = "application/json"
+
+    floor: Floor
+    clock: Clock
+    _: KW_ONLY
+    tick: Callable[[], None] | None = None  # moves the floor; called before each look at it
+    seed: int = 1
+    hang_seconds: float = 600.0
+    clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
+    date_header: bool = False  # also send that clock's time, as a server in front may do
+    log: list[R] = field(init=False, default_factory=list)
+    random: Random = field(init=False)
+    _failures: list[Failure] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+
+    def fail_next(self, kind: str, n: int = 1, target: str = _ANY) -> None:
+        """Let the next ``n`` requests fail whose target matches a pattern.
+
+        A target is what the platform names a request by: an operation, a method or a path.
+        """
+        for kinds, limited_to in {_KINDS: _ANY, **self.own_kinds}.items():
+            if re.fullmatch(kinds, kind):
+                self._failures = [failure for failure in self._failures if failure.left > 0]
+                self._failures.append(Failure(kind, n, (limited_to, target)))
+                return
+        raise ValueError(f"unknown kind of failure: {kind}")
+
+    def move(self) -> None:
+        """Let the floor catch up with the time."""
+        if self.tick is not None:
+            self.tick()
+
+    def platform_time(self) -> float:
+        """Return the time of the platform's own clock."""
+        return self.clock.time() + self.clock_ahead
+
+    async def serve(
+        self, request: Request, record: R, answer: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        """Log a request and answer it."""
+        self.move()
+        await request.body()  # first, as a look for a disconnect would lose it
+        self.log.append(record)
+        del self.log[:-_LOG_SIZE]
+        try:
+            response = await answer()
+            record.status = response.status_code
+            is_error = record.status >= HTTPStatus.BAD_REQUEST
+            record.outcome = record.outcome or (str(record.status) if is_error else "ok")
+        finally:
+            record.outcome = record.outcome or "cancelled"
+            record.end = self.clock.time()
+        if self.date_header:
+            response.headers["Date"] = formatdate(self.platform_time(), usegmt=True)
+        return response
+
+    async def answer_or_fail(
+        self,
+        request: Request,
+        record: R,
+        target: str,
+        answer: Callable[[Failure | None], Awaitable[Response]],
+    ) -> Response:
+        """Answer a request, or fail as the next failure of its target says."""
+        failure = next((failure for failure in self._failures if failure.applies(target)), None)
+        if failure is None:
+            return await answer(None)
+        failure.left -= 1
+        record.outcome = failure.kind
+        response = await self.failed(failure, request) or await answer(failure)
+        return self._cut(response) if failure.word == "cut" else response
+
+    async def failed(self, failure: Failure, request: Request) -> Response | None:
+        """Return what is sent in place of an answer; None for kinds that change an answer."""
+        if failure.word.startswith("html"):
+            return gateway_page(int(failure.word.removeprefix("html")))
+        match failure.word:
+            case "reset":
+                return Reset(media_type=self.media_type)
+            case "garbage":
+                return Response(b"\x00\xffgarbage", media_type=self.media_type)
+            case "hang":
+                await self._wait(request, self.hang_seconds)
+                return gateway_page(HTTPStatus.GATEWAY_TIMEOUT)
+            case "slow":
+                await self._wait(request, float(failure.detail))
+        return None
+
+    async def _wait(self, request: Request, seconds: float) -> None:
+        """Wait until the time is over or the client has gone."""
+        until = self.clock.monotonic() + seconds
+        while (left := until - self.clock.monotonic()) > 0 and not await request.is_disconnected():
+            await self.clock.sleep(min(left, 1.0))
+
+    def _cut(self, response: Response) -> Response:
+        body = bytes(response.body)
+        end = self.random.randrange(len(body) // 3, max(2 * len(body) // 3, len(body) // 3 + 1))
+        return Response(body[:end], response.status_code, media_type=self.media_type)
