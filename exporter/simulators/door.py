@@ -34,11 +34,12 @@ class Record:
 
 @dataclass
 class Failure:
-    """A kind of failure for the next requests of a target."""
+    """A kind of failure for the next requests whose target matches both patterns."""
 
     kind: str
     left: int
-    targets: tuple[str, ...]  # patterns, all of which have to match
+    target: str
+    limited_to: str  # where the platform has this kind
 
     @property
     def word(self) -> str:
@@ -52,7 +53,8 @@ class Failure:
 
     def applies(self, target: str) -> bool:
         """Return whether a request of this target fails."""
-        return self.left > 0 and all(fnmatchcase(target, pattern) for pattern in self.targets)
+        patterns = (self.target, self.limited_to)
+        return self.left > 0 and all(fnmatchcase(target, pattern) for pattern in patterns)
 
 
 class Reset(Response):
@@ -121,7 +123,7 @@ class SimulatedPlatform(Generic[R]):
         for kinds, limited_to in {_KINDS: _ANY, **self.own_kinds}.items():
             if re.fullmatch(kinds, kind):
                 self._failures = [failure for failure in self._failures if failure.left > 0]
-                self._failures.append(Failure(kind, n, (limited_to, target)))
+                self._failures.append(Failure(kind, n, target, limited_to))
                 return
         raise ValueError(f"unknown kind of failure: {kind}")
 

@@ -1,20 +1,27 @@
-"""What a subscription to the simulator brings: totals, rows of grids, chat messages."""
+"""Answers to a subscription: totals and the rows of grids."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, TypeVar
 
-from exporter.simulators.brightpattern.agents import AgentNow
+from exporter.simulators.brightpattern.figures import (
+    AGENT,
+    DISPOSITIONS,
+    SERVICE,
+    AgentNow,
+    Service,
+    ServiceGroup,
+    Value,
+    View,
+    names,
+)
 from exporter.simulators.brightpattern.request import Block, Column, Filter, Grid
-from exporter.simulators.brightpattern.services import Group, Service, Value, View
-from exporter.simulators.brightpattern.statistics import AGENT, DISPOSITIONS, GROUP, names
 from exporter.simulators.brightpattern.tenant import Tenant
 from exporter.simulators.floor.figures import LOGGED_OUT
 
-Subject = TypeVar("Subject")
+Subject = TypeVar("Subject", ServiceGroup, AgentNow)
 Row = dict[str, Value]
-Message = Mapping[str, str]
 
 _OPERATIONS: Mapping[str, Callable[[int, int], bool]] = {
     "EQ": eq,
@@ -27,175 +34,135 @@ _OPERATIONS: Mapping[str, Callable[[int, int], bool]] = {
 
 
 def text(value: Value) -> str:
-    """Write a value as the platform does: all are strings, and nothing is an empty one."""
+    """Write a value as the platform does: a string, empty where there is no value."""
     if value is None:
         return ""
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def answer(block: Block, view: View, messages: Iterable[Message]) -> dict[str, Any]:
-    """Return what one application of a subscription gets: only what it asked for."""
+def answer(block: Block, view: View) -> dict[str, Any]:
+    """Return the data of one application of a subscription."""
     tenant = view.tenant
+    shows_services = tenant.may_see_services or tenant.unseen == "empty"
+    sees_agents = tenant.may_see_agents and tenant.supervised_teams != frozenset()
     data: dict[str, Any] = {}
-    if block.totals is not None and _shown(tenant, sees=tenant.may_see_services):
+    if block.totals is not None and shows_services:
         figures = totals(view, block.totals, block.service_ids, block.dispositions)
-        bare = tenant.numbers != "strings"
-        data["stats_totals"] = _written(figures, tenant, bare=bare)
-    if block.service_grids is not None and _shown(tenant, sees=tenant.may_see_services):
+        data["stats_totals"] = _written(figures, tenant, bare=tenant.numbers != "strings")
+    if block.service_grids is not None and shows_services:
         data["service_grids"] = _grids(block.service_grids, view, services)
-    if block.agent_grids is not None and _shown(tenant, sees=_sees_agents(tenant)):
+    if block.agent_grids is not None and (sees_agents or tenant.unseen == "empty"):
         data["agent_grids"] = _grids(block.agent_grids, view, agents)
-    if block.messages is not None:
-        wanted, limit = block.messages
-        found = [dict(each) for each in messages if wanted in each.get("content", "")]
-        data["chat_messages"] = found[:limit]
     return data
 
 
 def totals(
     view: View,
-    wanted: Iterable[str],
+    statistics: Iterable[str],
     service_ids: frozenset[str] = frozenset(),
     dispositions: Sequence[str] = (),
 ) -> Row:
-    """Return statistics of some services together, of all visible ones if none is named."""
-    chosen = _chosen(view, service_ids) if view.tenant.may_see_services else []
-    group = Group(view, chosen, view.tenant.totals_scale)
-    column = Column("", (), is_sum=False, dispositions=tuple(dispositions))
-    return {name: _group_value(group, name, column, "totals", view.tenant) for name in wanted}
+    """Return statistics over some services, over all visible ones if no id is given."""
+    services = _services(view, service_ids) if view.tenant.may_see_services else []
+    columns = [Column(name, name, tuple(dispositions)) for name in statistics]
+    return _row(ServiceGroup(view, services), columns, names(view.tenant, "totals"), SERVICE)
 
 
 def services(grid: Grid, view: View) -> list[Row]:
     """Return the rows of a service grid, before order and limit."""
     if not view.tenant.may_see_services:
         return []
-    groups = [Group(view, [service]) for service in _chosen(view, grid.service_ids)]
-
-    def value(group: Group, name: str, column: Column) -> Value:
-        return _group_value(group, name, column, "service", view.tenant)
-
-    return [_row(group, grid.columns, value) for group in groups]
+    known = names(view.tenant, "service")
+    return [
+        _row(ServiceGroup(view, [service]), grid.columns, known, SERVICE)
+        for service in _services(view, grid.service_ids)
+    ]
 
 
 def agents(grid: Grid, view: View) -> list[Row]:
     """Return the rows of an agent grid, before order and limit."""
     tenant = view.tenant
-    if not tenant.may_see_agents:
+    if not tenant.may_see_agents or grid.subteam_only:  # nobody leads a subteam on this floor
         return []
     teams = {team.name for team in view.teams if not grid.team_ids or team.id in grid.team_ids}
     staff = None
     if grid.service_ids:
-        staff = {each.username for each in view.staff(_chosen(view, grid.service_ids))}
-
-    def value(agent: AgentNow, name: str, column: Column) -> Value:
-        if name in tenant.more_statistics:
-            return tenant.more_statistics[name]
-        if name not in names(tenant, "agent"):
-            return None
-        if name == DISPOSITIONS:
-            return agent.disposed(column.dispositions)
-        return AGENT[name](agent)
-
+        staff = {agent.username for agent in view.staff(_services(view, grid.service_ids))}
+    known = names(tenant, "agent")
     return [
-        _row(AgentNow(view, agent), grid.columns, value)
+        _row(AgentNow(view, agent), grid.columns, known, AGENT)
         for agent in view.agents
         if agent.team in teams
         and (staff is None or agent.username in staff)
         and (not grid.logged_in_only or agent.state != LOGGED_OUT)
-        and (not grid.subteam_only or agent.username in tenant.subteam)
     ]
 
 
-def _group_value(group: Group, name: str, column: Column, kind: str, tenant: Tenant) -> Value:
-    if name in tenant.more_statistics:
-        return tenant.more_statistics[name]
-    if name not in names(tenant, kind):
-        return None
-    if name == DISPOSITIONS:
-        return group.disposed(column.dispositions)
-    return GROUP[name](group)
-
-
-def _chosen(view: View, ids: frozenset[str]) -> list[Service]:
+def _services(view: View, ids: frozenset[str]) -> list[Service]:
     return [service for service in view.services if not ids or service.id in ids]
-
-
-def _sees_agents(tenant: Tenant) -> bool:
-    return tenant.may_see_agents and tenant.supervised_teams != frozenset()
-
-
-def _shown(tenant: Tenant, *, sees: bool) -> bool:
-    """Tell whether a block is in the answer: who may not see it gets an empty one, or none."""
-    return sees or tenant.unseen == "empty"
 
 
 def _row(
     subject: Subject,
     columns: Iterable[Column],
-    value: Callable[[Subject, str, Column], Value],
+    known: frozenset[str],
+    statistics: Mapping[str, Callable[[Subject], Value]],
 ) -> Row:
     row: Row = {}
     for column in columns:
-        values = [value(subject, name, column) for name in column.names]
-        numbers = [each for each in values if isinstance(each, int | float)]
-        row[column.id] = sum(numbers) if column.is_sum else values[0]
+        if column.name not in known:
+            row[column.id] = None
+        elif column.name == DISPOSITIONS:
+            row[column.id] = subject.disposed(column.dispositions)
+        else:
+            row[column.id] = statistics[column.name](subject)
     return row
 
 
 def _grids(
     grids: Iterable[Grid], view: View, rows_of: Callable[[Grid, View], list[Row]]
 ) -> list[dict[str, Any]]:
-    tenant = view.tenant
-    bare = tenant.numbers == "bare"
+    bare = view.tenant.numbers == "bare"
     return [
         {
             "id": grid.id,
             "values": [
-                _written(row, tenant, bare=bare)
-                for row in _ranked(grid, rows_of(grid, view), tenant)
+                _written(row, view.tenant, bare=bare)
+                for row in _arranged(grid, rows_of(grid, view))
             ],
         }
         for grid in grids
     ]
 
 
-def _ranked(grid: Grid, rows: list[Row], tenant: Tenant) -> list[Row]:
-    """Filter, order and cut the rows of a grid."""
+def _arranged(grid: Grid, rows: list[Row]) -> list[Row]:
+    """Filter, order and limit the rows of a grid."""
     if grid.filter is not None:
-        wanted = grid.filter
-        rows = [row for row in rows if _passes(row, wanted, tenant)]
-    for column, falls in reversed(grid.order):
-        rows = sorted(
-            rows,
-            key=cmp_to_key(_comparing(column, tenant)),
-            reverse=falls,
-        )
+        rows = [row for row in rows if _passes(row, grid.filter)]
+    for column, descending in reversed(grid.order):
+        rows = sorted(rows, key=cmp_to_key(partial(_compare_rows, column)), reverse=descending)
     return rows[: grid.limit]
 
 
-def _comparing(column: str, tenant: Tenant) -> Callable[[Row, Row], int]:
-    return lambda a, b: _compare(text(a[column]), text(b[column]), tenant)
+def _compare_rows(column: str, left: Row, right: Row) -> int:
+    return _compare(text(left[column]), text(right[column]))
 
 
-def _passes(row: Row, wanted: Filter, tenant: Tenant) -> bool:
-    order = _compare(text(row[wanted.column]), wanted.value, tenant)
-    return _OPERATIONS[wanted.operation](order, 0)
+def _passes(row: Row, chosen: Filter) -> bool:
+    return _OPERATIONS[chosen.operation](_compare(text(row[chosen.column]), chosen.value), 0)
 
 
-def _compare(left: str, right: str, tenant: Tenant) -> int:
-    """Compare two cells, as numbers where both are and the tenant knows it."""
-    if tenant.comparison == "numeric":
-        try:
-            first, second = float(left), float(right)
-        except ValueError:
-            pass
-        else:
-            return (first > second) - (first < second)
-    return (left > right) - (left < right)
+def _compare(left: str, right: str) -> int:
+    """Compare two cells, as numbers where both are."""
+    try:
+        first, second = float(left), float(right)
+    except ValueError:
+        return (left > right) - (left < right)
+    return (first > second) - (first < second)
 
 
 def _written(row: Row, tenant: Tenant, *, bare: bool) -> dict[str, Any]:
-    """Write a row in the style that the tenant's switches choose."""
+    """Write a row in the format of the tenant's switches."""
     written: dict[str, Any] = {}
     for name, value in row.items():
         if value is None and tenant.nothing != "empty":

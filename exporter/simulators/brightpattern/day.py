@@ -1,8 +1,8 @@
-"""Since when the simulator counts: the day of a tenant, which need not begin at midnight.
+"""Day figures of a tenant, whose day need not begin at midnight.
 
 "Reset time for daily statistics" is a setting of the tenant (Contact Center Administrator Guide,
-Reporting Settings). The floor restarts its figures at midnight, so what it has closed is carried
-over, and what the tenant has reset is taken off.
+Reporting Settings). The floor restarts its figures at midnight: figures of its past days are added,
+figures at the tenant's last reset are subtracted.
 """
 
 from collections.abc import Callable
@@ -38,16 +38,12 @@ class Days:
         floor = tenant.floor
         self._floor = floor
         self._hour = tenant.reset_hour
-        self._zone = Calendar(tenant.reset_zone or floor.time_zone)
-        self._midnights = Calendar(floor.time_zone)
-        self._shifted = (tenant.reset_hour, tenant.reset_zone or floor.time_zone) != (
-            _MIDNIGHT,
-            floor.time_zone,
-        )
-        self._carried: dict[str, dict[str, float]] = {}
-        self._closing: dict[str, Figures] = {}  # a day of the floor that is about to end
+        self._calendar = Calendar(floor.time_zone)
+        self._shifted = tenant.reset_hour != _MIDNIGHT
+        self._past: dict[str, Figures] = {}  # of the floor's past days
+        self._closing: dict[str, Figures] = {}  # of a day of the floor that is about to end
         self._closes = inf
-        self._taken_off: dict[str, Figures] = {}
+        self._at_reset: dict[str, Figures] = {}
         self._corrections: dict[str, Figures] = {}
         self._clock = next((queue.clock for queue in floor.queues.values()), None)
         if self._clock is not None:
@@ -58,35 +54,35 @@ class Days:
             raise ValueError("a floor without queues has no clock for a reset of its own")
 
     def read(self, subject: Subject) -> Figures:
-        """Return the figures of a subject; they never fall below zero."""
+        """Return the day figures of a subject, none below zero."""
         figures = self._counted(subject)
-        taken_off = self._taken_off.get(subject.guid, {})
+        at_reset = self._at_reset.get(subject.guid, {})
         corrections = self._corrections.get(subject.guid, {})
         return {
-            name: max(figure - taken_off.get(name, 0.0) + corrections.get(name, 0.0), 0.0)
+            name: max(figure - at_reset.get(name, 0.0) + corrections.get(name, 0.0), 0.0)
             for name, figure in figures.items()
         }
 
     def correct(self, subject: Subject, name: str, by: float) -> None:
-        """Change a figure by hand until the next reset."""
+        """Correct a figure until the next reset."""
         if name not in _figures(subject):
             raise ValueError(f"{name} is not counted of {subject.name!r}")
         own = self._corrections.setdefault(subject.guid, {})
         own[name] = own.get(name, 0.0) + by
 
     def _counted(self, subject: Subject) -> Figures:
-        """Return what was counted since the simulator was made, the floor's first day included."""
+        """Return the figures since the start of the floor's first day."""
         figures = _figures(subject)
         if not self._shifted:
             return figures
         self._settle()
-        return _sum(self._carried.get(subject.guid, {}), figures)
+        return _sum(self._past.get(subject.guid, {}), figures)
 
     def _settle(self) -> None:
-        """Carry over what was closed, once the floor has begun its next day."""
+        """Add the closed day to the past ones, once the floor has begun its next day."""
         if self._floor.now >= self._closes:
             for guid, closed in self._closing.items():
-                self._carried[guid] = _sum(self._carried.get(guid, {}), closed)
+                self._past[guid] = _sum(self._past.get(guid, {}), closed)
             self._closing, self._closes = {}, inf
 
     def _subjects(self) -> list[Subject]:
@@ -94,30 +90,28 @@ class Days:
         return [*floor.agents.values(), *floor.queues.values(), *floor.campaigns.values()]
 
     def _plan_reset(self) -> None:
-        self._plan(self._zone, self._hour, self._reset)
+        self._plan(self._hour, self._reset)
 
     def _plan_close(self) -> None:
-        self._plan(self._midnights, _MIDNIGHT, self._close)
+        self._plan(_MIDNIGHT, self._close)
 
-    def _plan(self, calendar: Calendar, hour: float, action: Callable[[float], None]) -> None:
+    def _plan(self, hour: float, action: Callable[[float], None]) -> None:
         """Plan an action for the last moment before the next such hour."""
         assert self._clock is not None, "only a floor with a clock has plans"
-        today = calendar.day(self._floor.now)
-        instants = (
-            calendar.instant(today + timedelta(days=days), _MINUTES * hour) for days in count()
-        )
-        instant = next(each for each in instants if nextafter(each, -inf) > self._floor.now)
+        today, instant_of = self._calendar.day(self._floor.now), self._calendar.instant
+        instants = (instant_of(today + timedelta(days), _MINUTES * hour) for days in count())
+        instant = next(time for time in instants if nextafter(time, -inf) > self._floor.now)
         self._clock.at(nextafter(instant, -inf), action, instant)
 
     def _reset(self, _instant: float) -> None:
         if self._shifted:
-            self._taken_off = {each.guid: self._counted(each) for each in self._subjects()}
+            self._at_reset = {s.guid: self._counted(s) for s in self._subjects()}
         self._corrections = {}
         self._plan_reset()
 
     def _close(self, midnight: float) -> None:
         self._settle()
-        self._closing = {each.guid: _figures(each) for each in self._subjects()}
+        self._closing = {s.guid: _figures(s) for s in self._subjects()}
         self._closes = midnight
         self._plan_close()
 
@@ -127,7 +121,7 @@ def _sum(left: Figures, right: Figures) -> Figures:
 
 
 def _figures(subject: Subject) -> Figures:
-    """Return a subject's figures since midnight, under the names of the statistics they make."""
+    """Return a subject's figures since midnight, under the names of the statistics."""
     if isinstance(subject, Agent):
         return _agent_figures(subject)
     return _queue_figures(subject) if isinstance(subject, Queue) else _campaign_figures(subject)
@@ -152,10 +146,10 @@ def _agent_figures(agent: Agent) -> Figures:
 
 
 def _queue_figures(queue: Queue) -> Figures:
-    """Return what a queue did. Whoever asks for a service on this floor also waits for it.
+    """Return the figures of a queue. On this floor all received contacts are queued.
 
-    What the floor calls a short wait is "short abandoned" here, although the tenant's limit is
-    the threshold of the service level: the floor does not count by that.
+    "Short abandoned" is by the floor's limit; the platform's is the threshold of the service
+    level, by which the floor does not count.
     """
     day = queue.day
     return {
@@ -180,5 +174,5 @@ def _campaign_figures(campaign: Campaign) -> Figures:
 
 
 def disposition(name: str) -> str:
-    """Return under which name a disposition is counted."""
+    """Return the name of the figure that counts a disposition."""
     return f"disposition {name}"

@@ -1,7 +1,8 @@
-"""What a subscription to the simulator may ask for: its body is read strictly, or refused.
+"""Parser of a subscription's body: strict, refuses the whole body for one mistake.
 
-Members are those of the Real-Time Statistics API (Postman collection, and wiki page 3.10 for SUM
-columns); that strange members are refused is known from a comment in the vendor's wallboard.
+Members are those of the Real-Time Statistics API (Postman collection), but for chat messages and
+the SUM columns of releases up to 5.2, which are refused as unknown. That unknown members are
+refused is known from a comment in the vendor's wallboard.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from exporter.simulators.brightpattern.statistics import SUM, names
+from exporter.simulators.brightpattern.figures import names
 from exporter.simulators.brightpattern.tenant import Tenant
 
-# The vendor publishes no codes: these are this simulator's own.
-MALFORMED, WRONG_TYPE, FOREIGN_KEY, UNKNOWN_STATISTIC, UNKNOWN_COLUMN = 1001, 1002, 1003, 1004, 1005
+# The vendor publishes no codes; these are made up.
+MALFORMED, WRONG_TYPE, UNKNOWN_MEMBER = 1001, 1002, 1003
+UNKNOWN_STATISTIC, UNKNOWN_COLUMN = 1004, 1005
 LICENCE_EXCEEDED = 2001
 
 _OPERATIONS = ("EQ", "NE", "LT", "GT", "LE", "GE")
@@ -23,7 +25,7 @@ Json = Any
 
 
 class RefusedError(Exception):
-    """A body that is not accepted."""
+    """A body that is refused."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -32,16 +34,15 @@ class RefusedError(Exception):
 
 
 class Column(NamedTuple):
-    """One column: a statistic, or the sum of several."""
+    """One column of a grid: a statistic, limited to some dispositions if it counts them."""
 
     id: str
-    names: tuple[str, ...]
-    is_sum: bool
+    name: str
     dispositions: tuple[str, ...]
 
 
 class Filter(NamedTuple):
-    """Which rows stay."""
+    """Condition on the rows of a grid."""
 
     column: str
     operation: str
@@ -50,11 +51,11 @@ class Filter(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """One table."""
+    """One grid."""
 
     id: str | int
     columns: tuple[Column, ...]
-    order: tuple[tuple[str, bool], ...]  # column, and whether it falls
+    order: tuple[tuple[str, bool], ...]  # column, whether descending
     limit: int | None
     filter: Filter | None
     team_ids: frozenset[str]
@@ -65,18 +66,17 @@ class Grid:
 
 @dataclass(frozen=True)
 class Block:
-    """What one application of a subscription wants; None is a block that was not asked for."""
+    """One application of a subscription; None is a member that is absent."""
 
     totals: tuple[str, ...] | None
     service_ids: frozenset[str]
     dispositions: tuple[str, ...]
     service_grids: tuple[Grid, ...] | None
     agent_grids: tuple[Grid, ...] | None
-    messages: tuple[str, int | None] | None  # text to look for, and a limit
 
 
 def read(body: Json, tenant: Tenant) -> dict[str, Block]:
-    """Read a subscription, by application."""
+    """Return the blocks of a subscription by application. Raises ``RefusedError``."""
     applications = _Members("the body", body, tenant)
     if not applications.members:
         raise RefusedError(MALFORMED, "the subscription is empty")
@@ -84,7 +84,7 @@ def read(body: Json, tenant: Tenant) -> dict[str, Block]:
 
 
 class _Members:
-    """The members of one JSON object, each taken once; what is left over is foreign."""
+    """The members of one JSON object; members that are not taken are unknown."""
 
     def __init__(self, place: str, value: Json, tenant: Tenant) -> None:
         if not isinstance(value, dict):
@@ -98,23 +98,23 @@ class _Members:
         return name in self.members
 
     def take(self, name: str, convert: Callable[[str, Json], Json], default: Json) -> Json:
-        """Return a member, or the default if it is not there."""
+        """Return a member, or the default if it is absent."""
         self._known.add(name)
         if name not in self.members:
             return default
         return convert(f"{self.place}.{name}", self.members[name])
 
     def need(self, name: str, convert: Callable[[str, Json], Json]) -> Json:
-        """Return a member that has to be there."""
+        """Return a required member."""
         if name not in self.members:
             raise RefusedError(MALFORMED, f"{self.place}: {name} is required")
         return self.take(name, convert, None)
 
     def close(self) -> None:
-        """Refuse what nobody has taken."""
-        foreign = sorted(set(self.members) - self._known)
-        if foreign and self.tenant.foreign_keys == "refuse":
-            raise RefusedError(FOREIGN_KEY, f"{self.place}: unrecognized field {foreign[0]!r}")
+        """Refuse members that were not taken."""
+        unknown = sorted(set(self.members) - self._known)
+        if unknown:
+            raise RefusedError(UNKNOWN_MEMBER, f"{self.place}: unrecognized field {unknown[0]!r}")
 
 
 def _text(place: str, value: Json) -> str:
@@ -124,7 +124,7 @@ def _text(place: str, value: Json) -> str:
 
 
 def _texts(place: str, value: Json) -> tuple[str, ...]:
-    return tuple(_text(place, each) for each in _array(place, value))
+    return tuple(_text(place, item) for item in _array(place, value))
 
 
 def _array(place: str, value: Json) -> Sequence[Json]:
@@ -134,7 +134,7 @@ def _array(place: str, value: Json) -> Sequence[Json]:
 
 
 def _id(place: str, value: Json) -> str | int:
-    """Read an id; one example of the vendor has a number for it."""
+    """Read an id; one example of the vendor has a number."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise RefusedError(WRONG_TYPE, f"{place}: a string is expected")
     return value
@@ -193,7 +193,6 @@ def _block(name: str, value: Json, tenant: Tenant) -> Block:
         dispositions=members.take("stats_totals_dispositions", _texts, ()),
         service_grids=members.take("service_grids", grids("service"), None),
         agent_grids=members.take("agent_grids", grids("agent"), None),
-        messages=members.take("chat_messages", _messages(tenant), None),
     )
     members.close()
     for statistic in block.totals or ():
@@ -201,20 +200,10 @@ def _block(name: str, value: Json, tenant: Tenant) -> Block:
     return block
 
 
-def _messages(tenant: Tenant) -> Callable[[str, Json], tuple[str, int | None]]:
-    def convert(place: str, value: Json) -> tuple[str, int | None]:
-        members = _Members(place, value, tenant)
-        wanted = members.take("filter", _text, ""), members.take("limit", _limit, None)
-        members.close()
-        return wanted
-
-    return convert
-
-
 def _grids(place: str, value: Json, kind: str, tenant: Tenant) -> tuple[Grid, ...]:
     grids = tuple(
-        _grid(f"{place}[{index}]", each, kind, tenant)
-        for index, each in enumerate(_array(place, value))
+        _grid(f"{place}[{index}]", item, kind, tenant)
+        for index, item in enumerate(_array(place, value))
     )
     if len({grid.id for grid in grids}) < len(grids):
         raise RefusedError(MALFORMED, f"{place}: two grids have one id")
@@ -224,12 +213,12 @@ def _grids(place: str, value: Json, kind: str, tenant: Tenant) -> tuple[Grid, ..
 def _grid(place: str, value: Json, kind: str, tenant: Tenant) -> Grid:
     members = _Members(place, value, tenant)
     columns = tuple(
-        _column(f"{place}.columns[{index}]", each, kind, tenant)
-        for index, each in enumerate(members.need("columns", _array))
+        _column(f"{place}.columns[{index}]", item, kind, tenant)
+        for index, item in enumerate(members.need("columns", _array))
     )
     known = {column.id for column in columns}
     if not known or len(known) < len(columns):
-        raise RefusedError(MALFORMED, f"{place}.columns: ids must be there, and different")
+        raise RefusedError(MALFORMED, f"{place}.columns: ids must be present and different")
     agents = kind == "agent"
     grid = Grid(
         id=members.need("id", _id),
@@ -240,16 +229,14 @@ def _grid(place: str, value: Json, kind: str, tenant: Tenant) -> Grid:
         team_ids=members.take("team_ids", _guids, frozenset()) if agents else frozenset(),
         service_ids=members.take("service_ids", _guids, frozenset()),
         logged_in_only=(
-            members.take("logged_in_agents_only", _boolean, tenant.logged_in_agents_only)
-            if agents
-            else False
+            members.take("logged_in_agents_only", _boolean, default=False) if agents else False
         ),
         subteam_only=members.take("my_subteam_only", _boolean, default=False) if agents else False,
     )
     members.close()
-    used = [column for column, _ in grid.order]
-    used += [grid.filter.column] if grid.filter is not None else []
-    for column in used:
+    referenced = [column for column, _ in grid.order]
+    referenced += [grid.filter.column] if grid.filter is not None else []
+    for column in referenced:
         if column not in known:
             raise RefusedError(UNKNOWN_COLUMN, f"{place}: there is no column {column!r}")
     return grid
@@ -258,16 +245,16 @@ def _grid(place: str, value: Json, kind: str, tenant: Tenant) -> Grid:
 def _order(members: _Members) -> tuple[tuple[str, bool], ...]:
     """Read the order of rows: one column in older clients, several in newer ones."""
     by = members.take("order_by", _column_id, None)
-    falls = members.take("order_dir", _one_of(_ORDERS), "ASC") == "DESC"
-    several = members.take("order", _array, None)
-    if several is None:
-        return () if by is None else ((by, falls),)
+    descending = members.take("order_dir", _one_of(_ORDERS), "ASC") == "DESC"
+    items = members.take("order", _array, None)
+    if items is None:
+        return () if by is None else ((by, descending),)
     order = []
-    for index, each in enumerate(several):
-        one = _Members(f"{members.place}.order[{index}]", each, members.tenant)
-        column = one.need("by", _column_id)
-        order.append((column, one.take("dir", _one_of(_ORDERS), "ASC") == "DESC"))
-        one.close()
+    for index, value in enumerate(items):
+        item = _Members(f"{members.place}.order[{index}]", value, members.tenant)
+        column = item.need("by", _column_id)
+        order.append((column, item.take("dir", _one_of(_ORDERS), "ASC") == "DESC"))
+        item.close()
     return tuple(order)
 
 
@@ -283,19 +270,13 @@ def _column(place: str, value: Json, kind: str, tenant: Tenant) -> Column:
     column_id = members.need("id", _column_id)
     name = _statistic(members)
     dispositions = members.take("dispositions", _texts, ())
-    is_sum = name == SUM and tenant.sum_columns
-    terms = members.take("sum_stat_names", _texts, ()) if tenant.sum_columns else ()
     members.close()
-    wanted = terms if is_sum else (name,)
-    if not wanted:
-        raise RefusedError(MALFORMED, f"{place}: sum_stat_names is required")
-    for statistic in wanted:
-        _check_statistic(place, statistic, kind, tenant)
-    return Column(column_id, wanted, is_sum, dispositions)
+    _check_statistic(place, name, kind, tenant)
+    return Column(column_id, name, dispositions)
 
 
 def _statistic(members: _Members) -> str:
-    """Read the name of a column's statistic, under whichever key the server knows."""
+    """Read the name of a column's statistic under a key that the server accepts."""
     spelling = members.tenant.column_key
     keys = ("stat_name", "statName") if spelling == "both" else (spelling,)
     given = [key for key in keys if key in members]

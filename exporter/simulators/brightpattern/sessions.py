@@ -1,4 +1,4 @@
-"""Who is signed in to the simulator, and what each user has subscribed to.
+"""Tokens, sessions and subscriptions of the users.
 
 Tokens follow the OAuth 2.0 client-credentials page of the Real-Time Statistics API (Postman
 collection), sessions its deprecated "Authenticate" method. A session is valid until the same user
@@ -7,7 +7,7 @@ signs in to any wallboard; a user has one active subscription, and each costs a 
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,10 +19,11 @@ _TOKEN_BITS, _GUID_BITS = 256, 128
 _STATS = ("X-STATSAPI-TOKEN", "X-STATSAPI-TENANT", "X-STATSAPI-LOGIN")
 _SESSION = "X-BP-SESSION-ID"
 _ELSEWHERE = "another login"
+_IDLE_SECONDS = 900.0  # without a poll, after which a subscription ends
 
 
 class Caller(NamedTuple):
-    """Who makes a request, and by which token or session."""
+    """The user of a request, and the token or session that authenticates it."""
 
     user: str
     credential: str
@@ -41,11 +42,11 @@ class Subscription:
     owner: str  # the credential that made it
     blocks: Mapping[str, Block]
     body: Any
-    node: int  # of the machines behind the balancer
+    node: int  # behind the load balancer
     polls_until_ready: int
     used: float
-    data: dict[str, Any] | None = field(default=None)  # the last ones, and when they were made
-    made: float = 0.0
+    data: dict[str, Any] | None = None  # the last answer
+    made: float = 0.0  # when the last answer was made
 
     @property
     def is_elsewhere(self) -> bool:
@@ -65,17 +66,17 @@ class Sessions:
 
     @property
     def wrong_secrets(self) -> int:
-        """How many wrong secrets in a row the platform holds against its users."""
+        """Number of consecutive wrong secrets, over all users."""
         return self._wrong.total()
 
     def token(self, form: Mapping[str, str], api: str) -> dict[str, Any] | None:
-        """Answer the request for a token, or nothing if a parameter is wrong."""
+        """Return the answer to a request for a token, or None if a parameter is wrong."""
         tenant = self._tenant
         user = form.get("client_id", "")
         secrets = {**tenant.other_users, tenant.username: tenant.api_secret}
         secret = secrets.get(user)
-        if not self._is_welcome(
-            user, right=secret is not None and secret == form.get("client_secret")
+        if not self._may_sign_in(
+            user, is_valid=secret is not None and secret == form.get("client_secret")
         ):
             return None
         if (form.get("grant_type"), form.get("scope")) != ("client_credentials", tenant.tenant_url):
@@ -84,29 +85,29 @@ class Sessions:
         self._tokens = {key: token for key, token in self._tokens.items() if token.expires > now}
         for key, token in self._tokens.items():
             if token.user == user and (tenant.tokens_shared or token.api == api):
-                return self._granted(key, token)
+                return self._answer(key, token)
         key = f"{self._random.getrandbits(_TOKEN_BITS):064X}"
         self._tokens[key] = _Token(user, api, now + tenant.token_seconds)
-        return self._granted(key, self._tokens[key])
+        return self._answer(key, self._tokens[key])
 
     def log_in(self, user: str, password: str, tenant_url: str) -> dict[str, Any] | None:
-        """Open a session by password and end the user's former one, or return nothing."""
+        """Open a session by password and end the user's former one; None if refused."""
         tenant = self._tenant
-        right = (user, password, tenant_url) == (
+        is_valid = (user, password, tenant_url) == (
             tenant.username,
             tenant.password,
             tenant.tenant_url,
         )
-        if not self._is_welcome(user, right=right):
+        if not self._may_sign_in(user, is_valid=is_valid):
             return None
         self.log_out(user)
         key = str(UUID(int=self._random.getrandbits(_GUID_BITS), version=4)).upper()
         self._users_by_session[key] = user
-        opened: dict[str, Any] = {"token": key}
-        if tenant.login_details:
-            opened["privileges"] = ["PUSH_PULL_GLOBAL_WALLBOARDS", "CUSTOMIZE_WALLBOARDS"]
-            opened["user_id"] = object_id(f"user {user}")
-        return opened
+        return {
+            "token": key,
+            "privileges": ["PUSH_PULL_GLOBAL_WALLBOARDS", "CUSTOMIZE_WALLBOARDS"],
+            "user_id": object_id(f"user {user}"),
+        }
 
     def cookies(self, session: str) -> dict[str, str]:
         """Return the cookies of a session."""
@@ -118,7 +119,7 @@ class Sessions:
     def log_out(self, user: str) -> None:
         """End the user's session."""
         self._users_by_session = {
-            key: who for key, who in self._users_by_session.items() if who != user
+            key: owner for key, owner in self._users_by_session.items() if owner != user
         }
 
     def expire(self, user: str) -> None:
@@ -126,13 +127,11 @@ class Sessions:
         self._tokens = {key: token for key, token in self._tokens.items() if token.user != user}
         self.log_out(user)
 
-    def who(self, authorization: str, cookies: Mapping[str, str], api: str) -> Caller | None:
-        """Return who makes a request, or nothing if it is not authentic."""
+    def caller(self, authorization: str, cookies: Mapping[str, str], api: str) -> Caller | None:
+        """Return the caller of a request, or None if it is not authentic."""
         scheme, _, rest = authorization.partition(" ")
         if scheme.lower() == "bearer" and rest:
             return self._bearer(rest.strip(), api)
-        if self._tenant.raw_tokens and scheme:
-            return self._bearer(scheme, api) or self._session(scheme)
         return self._by_cookie(cookies) if api == "statsapi" else None
 
     def _bearer(self, key: str, api: str) -> Caller | None:
@@ -144,20 +143,16 @@ class Sessions:
             return None
         return Caller(token.user, key)
 
-    def _session(self, key: str) -> Caller | None:
-        user = self._users_by_session.get(key)
-        return None if user is None else Caller(user, key)
-
     def _by_cookie(self, sent: Mapping[str, str]) -> Caller | None:
-        """Find the session that the cookies name; each of its generation has to be there."""
-        caller = self._session(sent.get(_STATS[0], "") or sent.get(_SESSION, ""))
-        if caller is None:
+        """Return the session of the cookies; each cookie of its generation is required."""
+        key = sent.get(_STATS[0], "") or sent.get(_SESSION, "")
+        user = self._users_by_session.get(key)
+        if user is None:
             return None
-        wanted = self.cookies(caller.credential)
-        right = all(sent.get(name) == value for name, value in wanted.items())
-        return caller if right else None
+        is_valid = all(sent.get(name) == value for name, value in self.cookies(key).items())
+        return Caller(user, key) if is_valid else None
 
-    def _granted(self, key: str, token: _Token) -> dict[str, Any]:
+    def _answer(self, key: str, token: _Token) -> dict[str, Any]:
         tenant = self._tenant
         left = int(token.expires - tenant.clock.monotonic())
         return {
@@ -167,11 +162,11 @@ class Sessions:
             "scope": tenant.tenant_url,
         }
 
-    def _is_welcome(self, user: str, *, right: bool) -> bool:
-        """Count wrong secrets, and tell whether a user may come in."""
+    def _may_sign_in(self, user: str, *, is_valid: bool) -> bool:
+        """Count wrong secrets and return whether a user may sign in."""
         limit = self._tenant.lock_after
         locked = limit is not None and self._wrong[user] >= limit
-        if right and not locked:
+        if is_valid and not locked:
             self._wrong[user] = 0
             return True
         self._wrong[user] += 1
@@ -179,7 +174,7 @@ class Sessions:
 
 
 class Subscriptions:
-    """What the users of a tenant have subscribed to, and the licences that this costs."""
+    """Active subscriptions of the users, and the licences they use."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -187,17 +182,17 @@ class Subscriptions:
 
     @property
     def count(self) -> int:
-        """How many licences are in use."""
+        """Number of licences in use."""
         self._forget_idle()
         return len(self._active) + self._tenant.wallboards_open
 
     def has_licence(self, caller: Caller) -> bool:
-        """Tell whether a user may subscribe: who does so already only replaces."""
+        """Return whether a caller may subscribe; replacing a subscription needs no licence."""
         limit = self._tenant.max_active_subscriptions
         return limit is None or self._key(caller) in self._active or self.count < limit
 
-    def make(self, caller: Caller, blocks: Mapping[str, Block], body: Any, node: int) -> None:
-        """Subscribe, in place of what there was."""
+    def add(self, caller: Caller, blocks: Mapping[str, Block], body: Any, node: int) -> None:
+        """Add a subscription in place of the caller's former one."""
         tenant = self._tenant
         self._active[self._key(caller)] = Subscription(
             caller.credential,
@@ -209,31 +204,34 @@ class Subscriptions:
         )
 
     def take_over(self, user: str, blocks: Mapping[str, Block]) -> None:
-        """Let another login of a user subscribe."""
+        """Replace the subscriptions of a user by that of another login."""
         self._active = {
-            key: each for key, each in self._active.items() if key.partition("\0")[0] != user
+            key: subscription
+            for key, subscription in self._active.items()
+            if key.partition("\0")[0] != user
         }
-        self.make(Caller(user, _ELSEWHERE), blocks, None, node=0)
+        self.add(Caller(user, _ELSEWHERE), blocks, None, node=0)
         self._active[self._key(Caller(user, _ELSEWHERE))].polls_until_ready = 0
 
     def find(self, caller: Caller, node: int) -> Subscription | None:
-        """Return what a caller has subscribed to, as the machine that is asked knows it."""
+        """Return the subscription of a caller as a node knows it, or None."""
         self._forget_idle()
-        found = self._active.get(self._key(caller))
-        astray = found is not None and self._tenant.sticky_required and found.node != node
-        if found is None or (astray and not found.is_elsewhere):
+        subscription = self._active.get(self._key(caller))
+        if subscription is None:
             return None
-        if self._tenant.polling_keeps_alive:
-            found.used = self._tenant.clock.monotonic()
-        return found
+        is_astray = self._tenant.sticky_required and subscription.node != node
+        if is_astray and not subscription.is_elsewhere:
+            return None
+        subscription.used = self._tenant.clock.monotonic()
+        return subscription
 
-    def drop(self, caller: Caller) -> bool:
-        """End a subscription, if there is one."""
+    def remove(self, caller: Caller) -> bool:
+        """End the subscription of a caller and return whether there was one."""
         self._forget_idle()
         return self._active.pop(self._key(caller), None) is not None
 
     def body(self, user: str) -> Any:
-        """Return what a user has asked for, as it came, or nothing."""
+        """Return the body of a user's subscription, or None."""
         self._forget_idle()
         for key, subscription in self._active.items():
             if key.partition("\0")[0] == user:
@@ -246,8 +244,9 @@ class Subscriptions:
         return f"{caller.user}\0{caller.credential}"
 
     def _forget_idle(self) -> None:
-        limit, now = self._tenant.subscription_idle_seconds, self._tenant.clock.monotonic()
-        if limit is not None:
-            self._active = {
-                key: each for key, each in self._active.items() if now - each.used <= limit
-            }
+        now = self._tenant.clock.monotonic()
+        self._active = {
+            key: subscription
+            for key, subscription in self._active.items()
+            if now - subscription.used <= _IDLE_SECONDS
+        }

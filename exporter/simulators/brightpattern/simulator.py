@@ -1,20 +1,16 @@
-"""A Bright Pattern tenant that answers as the platform does, and refuses what it refuses.
+"""Simulated Bright Pattern tenant over HTTP: routes, authentication, failures on request.
 
-This is the door: HTTP, credentials, the balancer's cookie, and misbehaviour on request. Behind it,
-``sessions.py`` knows who is signed in and subscribed, ``request.py`` reads a
-subscription and ``data.py`` fills it; ``settings.py`` and
-``campaigns.py`` list what is configured. The switches are the fields of
-``tenant.Tenant``.
+``sessions.py`` holds tokens and subscriptions, ``request.py`` parses the body of a subscription,
+``data.py`` answers it, ``listings.py`` lists services, teams, dispositions and campaigns. The
+switches are the fields of ``tenant.Tenant``.
 """
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import formatdate
 from functools import partial
-from random import Random
-from typing import Any, NamedTuple
+from http import HTTPStatus
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -22,10 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulators.brightpattern import campaigns as listed
-from exporter.simulators.brightpattern import data
+from exporter.simulators.brightpattern import data, listings
 from exporter.simulators.brightpattern.day import Days
-from exporter.simulators.brightpattern.failures import Failure, instead, spoil, spoil_body
+from exporter.simulators.brightpattern.figures import View, names
 from exporter.simulators.brightpattern.request import (
     LICENCE_EXCEEDED,
     Column,
@@ -33,85 +28,63 @@ from exporter.simulators.brightpattern.request import (
     RefusedError,
     read,
 )
-from exporter.simulators.brightpattern.services import View
 from exporter.simulators.brightpattern.sessions import Caller, Sessions, Subscriptions
-from exporter.simulators.brightpattern.settings import (
-    CONFIGURED,
-    WALLBOARD,
-    WALLBOARD_ID,
-    has_ready_agent,
-    saved,
-)
-from exporter.simulators.brightpattern.statistics import names
-from exporter.simulators.brightpattern.tenant import Tenant
+from exporter.simulators.brightpattern.tenant import Record, Tenant
+from exporter.simulators.door import Failure
 from exporter.simulators.floor.figures import Agent, Campaign, Queue
 
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
-_NODES = 2  # machines behind the balancer
+_NODES = 2  # behind the load balancer
+_DATA = "/statsapi/subscription/data"
+_LISTS = "/configapi/v3"
 
-Open = Callable[[Request], Awaitable[Response]]
-Guarded = Callable[[Request, Caller], Awaitable[Response]]
-
-
-@dataclass
-class Record:
-    """One request as the simulator saw it; times are the clock's."""
-
-    method: str
-    path: str
-    start: float
-    user: str = ""
-    end: float | None = None
-    status: int | None = None
-    failure: str = ""  # the kind of misbehaviour that it met
+Serve = Callable[[Request], Awaitable[Response]]
+ServeCaller = Callable[[Request, Caller], Awaitable[Response]]
 
 
 class Truth(NamedTuple):
-    """What the platform would say at this moment, as it writes it; rows by service and login."""
+    """Every statistic at one moment as the platform writes it; rows by service and login."""
 
     totals: dict[str, str]
     services: dict[str, dict[str, str]]
     agents: dict[str, dict[str, str]]
 
 
-@dataclass(eq=False)
 class BrightPatternSimulator(Tenant):
-    """A simulated tenant on the wire; ``app`` is the ASGI application."""
+    """A simulated tenant; ``app`` is the ASGI application.
+
+    Own kinds of failure: an HTTP status with an empty body, with the seconds of "Retry-After"
+    after a colon if need be ("429:30"), and kinds that change the data of a subscription.
+    """
+
+    own_kinds: ClassVar[Mapping[str, str]] = {
+        r"[2-5]\d\d(:\d+)?": "*",
+        r"null_cells|bare_numbers|wrong_type|no_rows|no_data": _DATA,
+        r"(missing|extra)_column:.+": _DATA,
+    }
 
     def __post_init__(self) -> None:
-        random = Random(self.seed)
-        self.log: list[Record] = []
-        self.messages: list[dict[str, str]] = []  # of the internal chat, the latest first
-        self.wallboards: dict[str, Mapping[str, Any]] = {WALLBOARD_ID: WALLBOARD}
-        self._random = random
+        super().__post_init__()
         self._days = Days(self)
-        self._sessions = Sessions(self, random)
+        self._sessions = Sessions(self, self.random)
         self._subscriptions = Subscriptions(self)
-        self._failures: list[Failure] = []
         self._next_node = 0
         self.app = Starlette(routes=self._routes())
 
-    # What a test or a demo may do and ask. A user is the first one where none is named.
-
-    def fail_next(self, kind: str, n: int = 1, path: str | None = None) -> None:
-        """Make the next requests fail, of one path (wildcards work) or of any.
-
-        The kinds are those of ``failures.Failure``.
-        """
-        self._failures.append(Failure(kind, n, path))
+    # For tests and the demo. The default user is ``username``.
 
     def expire_tokens(self, user: str | None = None) -> None:
-        """End the user's tokens and session; what was subscribed to stays."""
+        """End the user's tokens and session; the subscription stays."""
         self._sessions.expire(user or self.username)
 
     def take_over(self, user: str | None = None) -> None:
-        """Let a person open a wallboard with the user: session and subscription go there."""
+        """Open a wallboard with the user elsewhere, which takes session and subscription."""
         block = {"stats_totals": ["in_calls_waiting"]}
         self._sessions.log_out(user or self.username)
         self._subscriptions.take_over(user or self.username, read({"wallboard": block}, self))
 
     def correct(self, statistic: str, name: str, by: float = -1) -> None:
-        """Change a day figure of a service or a login until the next reset, as corrections do."""
+        """Correct a day figure of a service or a login; holds until the next reset."""
         floor = self.floor
         subject: Agent | Queue | Campaign | None = (
             floor.queues.get(name) or floor.agents.get(name) or floor.campaigns.get(name)
@@ -122,24 +95,24 @@ class BrightPatternSimulator(Tenant):
 
     @property
     def active_subscriptions(self) -> int:
-        """How many licences are in use."""
+        """Number of licences in use."""
         return self._subscriptions.count
 
     @property
     def wrong_secrets(self) -> int:
-        """How many wrong secrets in a row the platform holds against its users."""
+        """Number of consecutive wrong secrets, over all users."""
         return self._sessions.wrong_secrets
 
     def subscribed(self, user: str | None = None) -> Any:
-        """Return the body of the user's active subscription, or nothing."""
+        """Return the body of the user's active subscription, or None."""
         return self._subscriptions.body(user or self.username)
 
     def truth(self) -> Truth:
-        """Return every statistic of everything the user sees, whatever was subscribed to."""
-        view = self._view()
+        """Return every statistic of everything that the user may see."""
+        view = View(self, self._days)
         totals = data.totals(view, sorted(names(self, "totals")))
-        services = data.services(_everything("service", names(self, "service")), view)
-        agents = data.agents(_everything("agent", names(self, "agent")), view)
+        services = data.services(_full_grid("service", names(self, "service")), view)
+        agents = data.agents(_full_grid("agent", names(self, "agent")), view)
         return Truth(
             _texts(totals),
             {str(row["name"]): _texts(row) for row in services},
@@ -147,35 +120,29 @@ class BrightPatternSimulator(Tenant):
         )
 
     def completed_records(self, campaign: str) -> int:
-        """Return how many records of a campaign are done with."""
-        return listed.completed_count(self.floor.campaigns[campaign])
+        """Return the number of completed records of a campaign."""
+        return listings.completed_count(self.floor.campaigns[campaign])
 
-    # HTTP: every request comes through here.
+    # HTTP.
 
     def _routes(self) -> list[Route]:
-        v3 = "/configapi/v3"
-        opened: list[tuple[str, str, Open]] = [
+        public: list[tuple[str, str, Serve]] = [
             ("POST", "/configapi/v2/oauth/token", self._token),
-            ("POST", f"{v3}/oauth/token", self._token),
+            ("POST", f"{_LISTS}/oauth/token", self._token),
             ("POST", "/statsapi/auth", self._log_in),
-            ("GET", "/statsapi/info/check_available_agents", self._check_available_agents),
         ]
-        guarded: list[tuple[str, str, Guarded]] = [
+        guarded: list[tuple[str, str, ServeCaller]] = [
             ("DELETE", "/statsapi/auth", self._log_out),
             ("POST", "/statsapi/subscription", self._subscribe),
-            ("GET", "/statsapi/subscription/data", self._data),
+            ("GET", _DATA, self._data),
             ("DELETE", "/statsapi/subscription/active", self._unsubscribe),
-            ("GET", "/statsapi/cfg/wallboards", self._list_wallboards),
-            ("GET", "/statsapi/cfg/wallboards/{id}", self._wallboard),
             ("GET", "/statsapi/cfg/{what}", self._configured),
-            ("GET", f"{v3}/campaign/getAll", self._campaigns),
-            ("GET", f"{v3}/campaign/getStatus/{{id}}", self._campaign_status),
-            ("GET", f"{v3}/campaign/getCampaign/{{id}}", self._campaign),
-            ("POST", f"{v3}/campaign/getAllRecords/{{id}}", self._all_records),
-            ("POST", f"{v3}/campaign/getCompletedRecords/{{id}}", self._completed_records),
+            ("GET", f"{_LISTS}/campaign/getAll", self._campaigns),
+            ("GET", f"{_LISTS}/campaign/getCampaign/{{id}}", self._campaign),
+            ("POST", f"{_LISTS}/campaign/getAllRecords/{{id}}", self._records),
         ]
-        routes: list[tuple[str, str, Open]] = [
-            *opened,
+        routes: list[tuple[str, str, Serve]] = [
+            *public,
             *((m, path, partial(self._guard, serve)) for m, path, serve in guarded),
         ]
         return [
@@ -183,24 +150,26 @@ class BrightPatternSimulator(Tenant):
             for method, path, serve in routes
         ]
 
-    async def _enter(self, serve: Open, request: Request) -> Response:
-        if self.tick is not None:
-            self.tick()
-        record = Record(request.method, request.url.path, self.clock.time())
-        request.state.record = record
-        request.state.node = self._node(request)
-        self.log.append(record)
-        try:
-            response = await self._answer(serve, request)
-            record.status = response.status_code
-        finally:
-            record.end = self.clock.time()
+    async def _enter(self, serve: Serve, request: Request) -> Response:
+        path = request.url.path
+        record = Record(self.clock.time(), method=request.method, path=path)
+        node = self._node(request)
+        request.state.record, request.state.node = record, node
+
+        async def answer(failure: Failure | None) -> Response:
+            request.state.failure = failure
+            response = await serve(request)
+            changes_data = failure is not None and failure.limited_to == _DATA
+            if failure is not None and changes_data and response.status_code != HTTPStatus.OK:
+                failure.left += 1  # there was nothing to change yet
+            return response
+
+        response = await self.serve(
+            request, record, lambda: self.answer_or_fail(request, record, path, answer)
+        )
         response.headers["Cache-Control"] = "no-store"
-        if self.date_header:
-            now = self.clock.time() + self.clock_ahead
-            response.headers["Date"] = formatdate(now, usegmt=True)
         if self.balancer:
-            cookie = f"{request.state.node}{self._random.getrandbits(64):016x}"
+            cookie = f"{node}{self.random.getrandbits(64):016x}"
             response.headers.append("Set-Cookie", f"AWSALB={cookie}; Path=/")
             response.headers.append(
                 "Set-Cookie", f"AWSALBCORS={cookie}; Path=/; SameSite=None; Secure"
@@ -208,61 +177,47 @@ class BrightPatternSimulator(Tenant):
         return response
 
     def _node(self, request: Request) -> int:
-        """Return which machine is asked: the cookie says so, else the balancer takes turns."""
+        """Return the node that the cookie names, or the next one in turn."""
         cookie = request.cookies.get("AWSALB", "")
         if cookie[:1].isdecimal():
             return int(cookie[0])
         self._next_node = (self._next_node + 1) % _NODES
         return self._next_node
 
-    async def _answer(self, serve: Open, request: Request) -> Response:
-        """Serve a request, or fail as the next failure says."""
-        path = request.url.path
-        failure = next((each for each in self._failures if each.applies(path)), None)
-        request.state.failure = failure
-        if failure is None:
-            return await serve(request)
-        request.state.record.failure = failure.kind
-        if failure.spoils_data:
-            return await serve(request)
-        failure.left -= 1
-        if failure.word == "hang":
-            await self._hang(request)
-        return instead(failure) or spoil_body(failure, await serve(request))
+    async def failed(self, failure: Failure, request: Request) -> Response | None:
+        """Return what is sent in place of an answer, among them a bare status."""
+        if failure.word.isdecimal():
+            headers = {"Retry-After": failure.detail} if failure.detail else None
+            return Response(status_code=int(failure.word), headers=headers)
+        return await super().failed(failure, request)
 
-    async def _hang(self, request: Request) -> None:
-        """Wait for longer than any client does, or until it has gone."""
-        until = self.clock.monotonic() + self.hang_seconds
-        while self.clock.monotonic() < until and not await request.is_disconnected():
-            await self.clock.sleep(1.0)
-
-    async def _guard(self, serve: Guarded, request: Request) -> Response:
-        """Serve only who is signed in and may read."""
-        listing = request.url.path.startswith("/configapi")
+    async def _guard(self, serve: ServeCaller, request: Request) -> Response:
+        """Serve a caller who is signed in and has the privilege."""
+        is_list = request.url.path.startswith(_LISTS)
         authorization = request.headers.get("authorization", "")
-        api = "v3" if listing else "statsapi"
-        caller = self._sessions.who(authorization, request.cookies, api)
+        api = "v3" if is_list else "statsapi"
+        caller = self._sessions.caller(authorization, request.cookies, api)
         if caller is None:
-            invalid = _refused(401, "unauthorized", "invalid token")
-            return invalid if listing else Response(status_code=401)
+            refusal = _refused(401, "unauthorized", "invalid token")
+            return refusal if is_list else Response(status_code=401)
         request.state.record.user = caller.user
-        if listing and not self.may_see_campaigns:
+        if is_list and not self.may_see_campaigns:
             return _refused(403, "forbidden", "insufficient privileges")
-        if not (listing or self.may_read):
+        if not (is_list or self.may_read):
             return Response(status_code=self.refusal_status)
         return await serve(request, caller)
 
     # Signing in.
 
     async def _token(self, request: Request) -> Response:
-        """Hand out a token for a form; neither JSON nor the query nor a header will do."""
+        """Grant a token for a form; JSON, a query or a header is not accepted."""
         if _media_type(request) != _FORM:
             return Response(status_code=415)
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
-        api = "v3" if "/v3/" in request.url.path else "v2"
+        api = "v3" if request.url.path.startswith(_LISTS) else "v2"
         request.state.record.user = form.get("client_id", "")
-        granted = self._sessions.token(form, api)
-        return Response(status_code=401) if granted is None else JSONResponse(granted)
+        token = self._sessions.token(form, api)
+        return Response(status_code=401) if token is None else JSONResponse(token)
 
     async def _log_in(self, request: Request) -> Response:
         if not self.password_login:
@@ -273,11 +228,11 @@ class BrightPatternSimulator(Tenant):
             for name in ("username", "password", "tenant_url")
         ]
         user, password, tenant_url = (str(field) for field in fields)
-        opened = self._sessions.log_in(user, password, tenant_url)
-        if opened is None:
+        session = self._sessions.log_in(user, password, tenant_url)
+        if session is None:
             return Response(status_code=401)
-        response = JSONResponse(opened)
-        for name, value in self._sessions.cookies(opened["token"]).items():
+        response = JSONResponse(session)
+        for name, value in self._sessions.cookies(session["token"]).items():
             response.headers.append("Set-Cookie", f"{name}={value}; Path=/; HttpOnly")
         return response
 
@@ -288,7 +243,7 @@ class BrightPatternSimulator(Tenant):
     # Subscriptions.
 
     async def _subscribe(self, request: Request, caller: Caller) -> Response:
-        """Make a subscription; success is an empty answer without a content type."""
+        """Make a subscription; the answer is empty and has no content type."""
         if _media_type(request) != _JSON:
             return Response(status_code=415)
         body = await _json(request)
@@ -299,107 +254,71 @@ class BrightPatternSimulator(Tenant):
         if not self._subscriptions.has_licence(caller):
             message = "limit of active subscriptions exceeded for tenant"
             return self._error(409, LICENCE_EXCEEDED, message)
-        self._subscriptions.make(caller, blocks, body, request.state.node)
+        self._subscriptions.add(caller, blocks, body, request.state.node)
         return Response()
 
-    def _error(self, code: int, error: int, message: str) -> Response:
-        number = error if self.error_codes == "number" else str(error)
-        return JSONResponse({"error_code": number, "error_message": message}, code)
+    def _error(self, status: int, code: int, message: str) -> Response:
+        written = code if self.error_codes == "number" else str(code)
+        return JSONResponse({"error_code": written, "error_message": message}, status)
 
     async def _unsubscribe(self, _request: Request, caller: Caller) -> Response:
-        dropped = self._subscriptions.drop(caller)
-        return Response(status_code=200 if dropped else self.delete_nothing_status)
+        removed = self._subscriptions.remove(caller)
+        return Response(status_code=200 if removed else self.delete_nothing_status)
 
     async def _data(self, request: Request, caller: Caller) -> Response:
-        found = self._subscriptions.find(caller, request.state.node)
-        if found is None or (found.is_elsewhere and self.taken_over == "not_found"):
+        subscription = self._subscriptions.find(caller, request.state.node)
+        if subscription is None or (subscription.is_elsewhere and self.taken_over == "not_found"):
             return Response(status_code=404)
-        if found.is_elsewhere and self.taken_over == "unauthorized":
+        if subscription.is_elsewhere and self.taken_over == "unauthorized":
             return Response(status_code=401)
-        if found.polls_until_ready > 0:
-            found.polls_until_ready -= 1
+        if subscription.polls_until_ready > 0:
+            subscription.polls_until_ready -= 1
             return Response(status_code=204)
         now = self.clock.monotonic()
-        if found.data is None or now - found.made >= self.refresh_seconds:
-            view, blocks = self._view(), found.blocks.items()
-            found.data = {name: data.answer(block, view, self.messages) for name, block in blocks}
-            found.made = now
-        content = found.data
+        if subscription.data is None or now - subscription.made >= self.refresh_seconds:
+            view, blocks = View(self, self._days), subscription.blocks.items()
+            subscription.data = {name: data.answer(block, view) for name, block in blocks}
+            subscription.made = now
+        content = subscription.data
         failure: Failure | None = request.state.failure
-        if failure is not None and failure.spoils_data:
-            failure.left -= 1
-            content = spoil(failure, content)
+        if failure is not None:
+            content = _changed(failure, content)
         return JSONResponse(content, headers={"Last-Modified": self._last_modified()})
 
     def _last_modified(self) -> str:
-        """Write the time as the platform does, which takes five in the afternoon for morning."""
+        """Write the time as the platform does: on a twelve-hour clock, without AM or PM."""
         return datetime.fromtimestamp(self.clock.time(), UTC).strftime("%a, %d %b %Y %I:%M:%S GMT")
 
-    def _view(self) -> View:
-        return View(self, self._days)
-
-    # What is configured.
-
-    async def _check_available_agents(self, request: Request) -> Response:
-        """Tell anybody whether a service has a ready agent."""
-        query = request.query_params
-        if "service" not in query or (self.tenant_url_required and "tenantUrl" not in query):
-            return Response(status_code=400)
-        return JSONResponse({"availability": has_ready_agent(self, query["service"])})
+    # Listings.
 
     async def _configured(self, request: Request, _caller: Caller) -> Response:
-        listing = CONFIGURED.get(request.path_params["what"])
+        listing = listings.CONFIGURED.get(request.path_params["what"])
         if listing is None:
             return Response(status_code=404)
-        return JSONResponse(listing(self._view(), request.query_params))
-
-    async def _list_wallboards(self, _request: Request, _caller: Caller) -> Response:
-        return JSONResponse(saved(self.wallboards))
-
-    async def _wallboard(self, request: Request, _caller: Caller) -> Response:
-        key = request.path_params["id"]
-        if key not in self.wallboards:
-            return Response(status_code=404)
-        return JSONResponse({"id": key, "config": self.wallboards[key]})
-
-    # Campaigns.
+        return JSONResponse(listing(View(self, self._days), request.query_params))
 
     async def _campaigns(self, _request: Request, _caller: Caller) -> Response:
-        return JSONResponse(listed.campaigns(self._view()))
-
-    async def _campaign_status(self, request: Request, _caller: Caller) -> Response:
-        return await self._listing(request, lambda campaign, _view, _body: listed.status(campaign))
+        return JSONResponse(listings.campaigns(View(self, self._days)))
 
     async def _campaign(self, request: Request, _caller: Caller) -> Response:
-        include = request.query_params.get("include")
-        return await self._listing(
-            request, lambda campaign, view, _body: listed.settings(campaign, view, include)
-        )
+        return self._of_campaign(request, listings.settings)
 
-    async def _all_records(self, request: Request, _caller: Caller) -> Response:
-        return await self._records(request, completed=False)
-
-    async def _completed_records(self, request: Request, _caller: Caller) -> Response:
-        return await self._records(request, completed=True)
-
-    async def _records(self, request: Request, *, completed: bool) -> Response:
+    async def _records(self, request: Request, _caller: Caller) -> Response:
         if _media_type(request) != _JSON:
             return _refused(415, "unsupported_media_type", "JSON is expected")
-        return await self._listing(
-            request,
-            lambda campaign, _view, body: listed.records(campaign, body, self, completed=completed),
+        body = await _json(request)
+        return self._of_campaign(
+            request, lambda campaign: listings.records(campaign, body, self.last_cursor)
         )
 
-    async def _listing(
-        self, request: Request, answer: Callable[[Campaign, View, Any], dict[str, Any]]
+    def _of_campaign(
+        self, request: Request, answer: Callable[[Campaign], dict[str, Any]]
     ) -> Response:
-        """Answer about the campaign that the path names, or say in the vendor's way why not."""
-        body = await _json(request) if request.method == "POST" else None
-        view = self._view()
+        """Answer about the campaign in the path, or refuse as the vendor's API does."""
         try:
-            campaign = listed.find(view, request.path_params["id"])
-            return JSONResponse(answer(campaign, view, body))
-        except listed.CampaignError as error:
+            campaign = listings.find(View(self, self._days), request.path_params["id"])
+            return JSONResponse(answer(campaign))
+        except listings.CampaignError as error:
             return _refused(error.status, error.error, error.description)
 
 
@@ -415,16 +334,62 @@ async def _json(request: Request) -> Any:
         return None
 
 
-def _refused(code: int, error: str, description: str) -> Response:
-    return JSONResponse({"error": error, "error_description": description}, code)
+def _refused(status: int, error: str, description: str) -> Response:
+    return JSONResponse({"error": error, "error_description": description}, status)
 
 
-def _everything(kind: str, statistics: Iterable[str]) -> Grid:
-    """Return a grid of every statistic, under its own name."""
-    columns = tuple(Column(name, (name,), is_sum=False, dispositions=()) for name in statistics)
+def _full_grid(kind: str, statistics: Iterable[str]) -> Grid:
+    """Return a grid of every statistic; the id of a column is its name."""
+    columns = tuple(Column(name, name, ()) for name in statistics)
     nothing: frozenset[str] = frozenset()
     return Grid(kind, columns, (), None, None, nothing, nothing)
 
 
 def _texts(row: data.Row) -> dict[str, str]:
     return {name: data.text(value) for name, value in row.items()}
+
+
+def _changed(failure: Failure, content: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of a subscription as a failing platform sends it."""
+    if failure.word == "no_data":
+        return {}
+    return {name: _changed_block(failure, block) for name, block in content.items()}
+
+
+def _changed_block(failure: Failure, block: dict[str, Any]) -> dict[str, Any]:
+    changed = dict(block)
+    if "stats_totals" in block:
+        changed["stats_totals"] = _changed_row(failure, block["stats_totals"])
+    for kind in ("service_grids", "agent_grids"):
+        if kind in block:
+            changed[kind] = [
+                {**grid, "values": _changed_rows(failure, grid["values"])} for grid in block[kind]
+            ]
+    return changed
+
+
+def _changed_rows(failure: Failure, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [] if failure.word == "no_rows" else [_changed_row(failure, row) for row in rows]
+
+
+def _changed_row(failure: Failure, row: dict[str, Any]) -> dict[str, Any]:
+    match failure.word:
+        case "null_cells":
+            return {name: cell or None for name, cell in row.items()}
+        case "bare_numbers":
+            return {name: _bare(cell) for name, cell in row.items()}
+        case "wrong_type":
+            return {name: "n/a" if _bare(cell) is not cell else cell for name, cell in row.items()}
+        case "missing_column":
+            return {name: cell for name, cell in row.items() if name != failure.detail}
+        case "extra_column":
+            return {**row, failure.detail: "1"}
+    return row
+
+
+def _bare(cell: Any) -> Any:
+    """Return a number for a cell that looks like one, be it a name or not."""
+    try:
+        return float(cell) if "." in cell else int(cell)
+    except (TypeError, ValueError):
+        return cell

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.anyio
 MORNING = MIDNIGHT + 9 * 3600
 TICK = 5.0
 FAULTS = (
-    *("401", "404", "429:20", "502", "503", "504", "reset", "cut", "garbage", "html"),
+    *("401", "404", "429:20", "html502", "html503", "html504"),
+    *("reset", "cut", "garbage", "html200"),
     *("null_cells", "bare_numbers", "wrong_type", "no_data", "extra_column:99"),
     *(f"missing_column:{position}" for position in range(8)),
 )
@@ -100,13 +101,13 @@ class Mischief:
         if now < self.quiet_until:
             return
         if self.chance.random() < 0.05:
-            simulator.fail_next(self.chance.choice(FAULTS), path="/statsapi/*")
+            simulator.fail_next(self.chance.choice(FAULTS), target="/statsapi/*")
             self.quiet_until = now + 12
         elif self.chance.random() < 0.02 and now > self.empty_at + 600:
             self.empty_at = now  # an empty table twice in a row would be believed
             simulator.fail_next("no_rows")
         elif self.chance.random() < 0.01:
-            simulator.fail_next("204", n=self.chance.randrange(1, 5), path="*/data")
+            simulator.fail_next("204", n=self.chance.randrange(1, 5), target="*/data")
         elif self.chance.random() < 0.006:
             self.chance.choice((simulator.take_over, simulator.expire_tokens))()
         elif self.chance.random() < 0.002:
@@ -339,7 +340,7 @@ async def test_tokens_are_renewed_ahead_of_their_end() -> None:
     "switches",
     [
         {"unknown_statistics": "empty"},
-        {"error_codes": "text", "foreign_keys": "refuse"},
+        {"error_codes": "text"},
         {"logged_out_state": "0", "numbers": "bare"},
         {"expires_in": "number"},
         {"tokens_shared": False},
@@ -347,7 +348,6 @@ async def test_tokens_are_renewed_ahead_of_their_end() -> None:
         {"dispositions_shape": "object"},
         {"default_limit": 3},
         {"login_time": "timestamp", "nothing": "absent"},
-        {"sum_columns": False},
         {"refresh_seconds": 4.0},
         {"balancer": True, "sticky_required": True},
         {"last_cursor": "empty"},
@@ -467,7 +467,7 @@ async def test_secrets_are_in_no_log_and_no_metric(caplog: pytest.LogCaptureFixt
 async def test_directory_is_needed_for_filters_only() -> None:
     """Without a directory all is read, unless names have to be found; then sign-in waits for it."""
     platform = Platform(start=MORNING)
-    platform.simulator.fail_next("502", n=1000, path="/statsapi/cfg/*")
+    platform.simulator.fail_next("html502", n=1000, target="/statsapi/cfg/*")
     plain, filtered = Exporter(platform), Exporter(platform, services=["Support"])
     async with plain.running(60):
         assert plain.metric("feed_up", feed="subscription") == 1
@@ -497,6 +497,6 @@ async def test_failed_remaking_of_the_subscription_is_made_up_for() -> None:
     exporter = Exporter(platform)
     async with exporter.running(30):
         platform.simulator.take_over()
-        platform.simulator.fail_next("503", path="/statsapi/subscription")
+        platform.simulator.fail_next("html503", target="/statsapi/subscription")
         await exporter.go_on(90)
         assert exporter.metric("feed_up", feed="subscription") == 1

@@ -1,0 +1,210 @@
+"""What the simulated platforms share, on a platform with one path and one kind of its own."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from exporter.simulators.door import Failure, Record, SimulatedPlatform
+from exporter.simulators.floor.floor import Floor
+
+pytestmark = pytest.mark.anyio
+
+START = datetime(2026, 3, 2, 18, 0, tzinfo=UTC).timestamp()
+ANSWER = {"rows": list(range(50))}
+
+
+class Time:
+    """A clock that a sleep moves."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now - START
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+class Tiny(SimulatedPlatform[Record]):
+    """A platform that answers every path."""
+
+    own_kinds: ClassVar[Mapping[str, str]] = {r"no_rows|rename:\w+": "/data"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.app = Starlette(routes=[Route("/{name}", self._get)])
+
+    async def _get(self, request: Request) -> Response:
+        record = Record(self.clock.time())
+        path = request.url.path
+        return await self.serve(
+            request, record, lambda: self.answer_or_fail(request, record, path, self._answer)
+        )
+
+    async def _answer(self, failure: Failure | None) -> Response:
+        if failure is not None and failure.word == "rename":
+            return JSONResponse({failure.detail: []})
+        return JSONResponse({"rows": []} if failure and failure.word == "no_rows" else ANSWER)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+class Wire:
+    def __init__(self, clock: Time, **fields: Any) -> None:
+        self.platform = Tiny(Floor(start=START), clock, **fields)
+        transport = httpx.ASGITransport(self.platform.app)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://tiny")
+
+    async def get(self, path: str = "/data") -> httpx.Response:
+        return await self._http.get(path)
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (200, "Sign in to the network"),
+        (403, "Forbidden"),
+        (429, "Too Many Requests"),
+        (502, "Bad Gateway"),
+        (503, "Service Unavailable"),
+    ],
+)
+async def test_a_gateway_sends_pages(clock: Time, status: int, title: str) -> None:
+    """So many answers are pages of a gateway, and then no more; a failure is its outcome."""
+    wire = Wire(clock)
+    wire.platform.fail_next(f"html{status}", n=2)
+
+    responses = [await wire.get() for _ in range(3)]
+
+    assert [response.status_code for response in responses] == [status, status, 200]
+    assert responses[0].headers["content-type"].startswith("text/html")
+    assert f"<title>{status} {title}</title>" in responses[0].text
+    assert responses[2].json() == ANSWER
+    outcomes = [record.outcome for record in wire.platform.log]
+    assert outcomes == [f"html{status}", f"html{status}", "ok"]
+
+
+@pytest.mark.parametrize("kind", ["cut", "garbage"])
+async def test_an_answer_cannot_be_read(clock: Time, kind: str) -> None:
+    """Part of an answer, and garbage, come with a status and content type of an answer."""
+    wire = Wire(clock)
+    wire.platform.fail_next(kind)
+
+    response = await wire.get()
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    with pytest.raises(ValueError, match=r"."):
+        response.json()
+
+
+async def test_a_connection_breaks(clock: Time) -> None:
+    """A reset breaks the connection after the head of the answer."""
+    wire = Wire(clock)
+    wire.platform.fail_next("reset")
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await wire.get()
+
+    assert (await wire.get()).json() == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "status"), [("hang", 600, 504), ("slow:2.5", 2.5, 200)]
+)
+async def test_an_answer_is_late(clock: Time, kind: str, seconds: float, status: int) -> None:
+    """A hanging request ends with the gateway's timeout, a slow one with its answer."""
+    wire = Wire(clock)
+    wire.platform.fail_next(kind)
+
+    response = await wire.get()
+
+    assert (response.status_code, clock.now - START) == (status, seconds)
+    assert wire.platform.log[0].end == START + seconds
+
+
+async def test_a_hanging_request_ends_with_its_client(clock: Time) -> None:
+    """A request whose client has gone is not held on to."""
+    wire = Wire(clock)
+    wire.platform.fail_next("hang")
+    arrived = asyncio.Event()
+    wire.platform.tick = arrived.set
+    gone = asyncio.create_task(wire.get())
+    await arrived.wait()
+    await asyncio.sleep(0)
+
+    gone.cancel()
+    await asyncio.wait([gone])
+
+    assert wire.platform.log[0].outcome in ("hang", "cancelled")
+    assert wire.platform.log[0].status is None
+    assert wire.platform.log[0].end is not None
+
+
+async def test_failures_have_targets(clock: Time) -> None:
+    """A pattern chooses requests; a platform's own kind is limited to its targets as well."""
+    wire = Wire(clock)
+    wire.platform.fail_next("html502", target="/a*")
+    wire.platform.fail_next("no_rows")
+    wire.platform.fail_next("rename:lines")
+
+    answers = [await wire.get(path) for path in ("/b", "/data", "/ab", "/data", "/a")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 502, 200, 200]
+    assert [answers[1].json(), answers[3].json()] == [{"rows": []}, {"lines": []}]
+    assert answers[0].json() == answers[4].json() == ANSWER
+
+
+@pytest.mark.parametrize("kind", ["", "sulk", "html600", "html", "reset:1", "slow", "no_rows:2"])
+def test_an_unknown_kind_is_an_error(clock: Time, kind: str) -> None:
+    """A misspelled kind of failure is refused at once."""
+    with pytest.raises(ValueError, match="unknown kind"):
+        Wire(clock).platform.fail_next(kind)
+
+
+async def test_requests_are_logged_after_the_floor_has_moved(clock: Time) -> None:
+    """The owner moves the floor before each request; the log has its times and its outcome."""
+    moves: list[float] = []
+    wire = Wire(clock, tick=lambda: moves.append(clock.now))
+
+    await wire.get()
+    clock.now += 5
+    await wire.get()
+
+    assert moves == [START, START + 5]
+    first, second = wire.platform.log
+    assert (first.start, first.end, first.status, first.outcome) == (START, START, 200, "ok")
+    assert second.start == START + 5
+
+
+async def test_a_platform_has_a_clock_of_its_own(clock: Time) -> None:
+    """Answers carry the time of the platform's clock, where it sends it."""
+    wire = Wire(clock, clock_ahead=90.0)
+    without = await wire.get()
+    wire.platform.date_header = True
+
+    answer = await wire.get()
+
+    assert "date" not in without.headers
+    assert answer.headers["date"] == "Mon, 02 Mar 2026 18:01:30 GMT"
+    assert wire.platform.platform_time() == START + 90
