@@ -146,7 +146,7 @@ class Five9(Platform):
         return closed != ["ok"] or self.simulator.log[-1].operation != "closeSession"
 
     def add_unmapped_column(self, header: str) -> None:
-        self.simulator.fail_next(f"extra_column:{header}", operation="getStatistics")
+        self.simulator.fail_next(f"extra_column:{header}", target="getStatistics")
 
 
 class Genesys(Platform):
