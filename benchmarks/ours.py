@@ -82,7 +82,7 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
         Refresher(
             each.name,
             MadeUp(each, interval),
-            each.scope,
+            each.labels,
             store,
             AccountTelemetry(telemetry, "five9", each.name),
             auth_retry=900,
@@ -91,7 +91,7 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
         )
         for each in accounts(series)
     ]
-    publisher = Publisher(store, telemetry.chapters, clock.monotonic)
+    publisher = Publisher(store, telemetry.exposed_families, clock.monotonic)
     site = Site(publisher, telemetry, lambda: True)
     publisher.start()
     tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in refreshers]

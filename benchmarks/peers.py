@@ -16,7 +16,7 @@ from exporter.exposition.page import Page
 from exporter.exposition.store import SnapshotStore
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import map_reading
-from exporter.metrics.snapshot import Snapshot, take
+from exporter.metrics.snapshot import Snapshot, make_snapshot
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -67,8 +67,8 @@ def figures(series: int, generation: int = 1) -> SnapshotStore:
 
 def _snapshot(account: Account, generation: int) -> Snapshot:
     tables = {table.name: table for table in TABLES}
-    mapped = map_reading(account.reading(generation), tables, account.scope, raw=False)
-    return take(
+    mapped = map_reading(account.reading(generation), tables, account.labels, raw=False)
+    return make_snapshot(
         account.name,
         FEED,
         mapped,

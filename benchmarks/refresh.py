@@ -21,7 +21,7 @@ from exporter.exposition.store import SnapshotStore
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
-from exporter.metrics.snapshot import Snapshot, take
+from exporter.metrics.snapshot import Snapshot, make_snapshot
 
 _KINDS: dict[str, Change] = {
     "all values": "all",
@@ -42,13 +42,13 @@ class Kernel:
     def __init__(self, series: int) -> None:
         self.accounts = accounts(series)
         self._tables = {table.name: table for table in TABLES}
-        self._board = SnapshotStore()
+        self._store = SnapshotStore()
         self._folds: dict[str, Mapped] = {}
         self._ledgers = {each.name: Counters() for each in self.accounts}
         self._snapshots: dict[str, Snapshot] = {}
         self._page: Page | None = None
         for each in self.accounts:
-            self._board.add_account(each.name, [FEED], sys.maxsize)
+            self._store.add_account(each.name, [FEED], sys.maxsize)
 
     def refresh(
         self, chosen: Sequence[Account], generation: int, change: Change
@@ -59,16 +59,16 @@ class Kernel:
         for account, reading in readings:
             self._take(account, reading)
         rendered = time.perf_counter()
-        self._page = self._board.page(0.0, (), self._page)
+        self._page = self._store.page(0.0, (), self._page)
         self._page.body(Format.OPENMETRICS, gzip=True)
         return (rendered - began) * 1000, (time.perf_counter() - began) * 1000
 
     def _take(self, account: Account, reading: Reading) -> None:
         name = account.name
         before = self._folds.get(name)
-        mapped = map_reading(reading, self._tables, account.scope, raw=False, before=before)
+        mapped = map_reading(reading, self._tables, account.labels, raw=False, before=before)
         self._folds[name] = mapped
-        snapshot = take(
+        snapshot = make_snapshot(
             name,
             FEED,
             mapped,
@@ -79,7 +79,7 @@ class Kernel:
             before=self._snapshots.get(name),
         )
         self._snapshots[name] = snapshot
-        self._board.put(snapshot)
+        self._store.put(snapshot)
 
 
 def run(options: Options, figures: Figures) -> None:

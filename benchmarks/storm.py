@@ -22,7 +22,7 @@ from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, map_reading
-from exporter.metrics.snapshot import Snapshot, take
+from exporter.metrics.snapshot import Snapshot, make_snapshot
 from exporter.providers.genesys.bayeux import is_event, messages_of
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import GenesysConfig
@@ -101,13 +101,13 @@ class _Ours:
         account = _account(queues)
         self.platform = _Platform()
         self._tables = {table.name: table for table in feed(account).tables}
-        self._scope = account.scope()
+        self._labels = account.account_labels()
         self._book = Book(statistics(account), set(self._tables), account.service_level_threshold)
         log = get_log("benchmarks").bind()
         self._subscriptions = Subscriptions(self.platform, self._book, account.chunk, log)
         asyncio.run(self._subscriptions.open_anew())
-        self._board = SnapshotStore()
-        self._board.add_account("acme", ["statistics"], sys.maxsize)
+        self._store = SnapshotStore()
+        self._store.add_account("acme", ["statistics"], sys.maxsize)
         self._ledger = Counters()
         self._folded: Mapped | None = None
         self._snapshot: Snapshot | None = None
@@ -124,9 +124,9 @@ class _Ours:
         """Make the page."""
         reading = self._book.reading()
         self._folded = map_reading(
-            reading, self._tables, self._scope, raw=False, before=self._folded
+            reading, self._tables, self._labels, raw=False, before=self._folded
         )
-        self._snapshot = take(
+        self._snapshot = make_snapshot(
             "acme",
             "statistics",
             self._folded,
@@ -137,8 +137,8 @@ class _Ours:
             before=self._snapshot,
         )
         self.size = self._snapshot.size
-        self._board.put(self._snapshot)
-        self._page = self._board.page(0.0, (), self._page)
+        self._store.put(self._snapshot)
+        self._page = self._store.page(0.0, (), self._page)
         self._page.body(Format.OPENMETRICS, gzip=True)
 
 

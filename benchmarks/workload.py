@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exporter.metrics.families import PREFIX, Family
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.parsers import count, milliseconds
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
@@ -76,9 +76,9 @@ class Account:
         return f"acme-{self.number:02}"
 
     @property
-    def scope(self) -> Scope:
+    def labels(self) -> AccountLabels:
         """What its series show."""
-        return Scope({"provider": "five9", "account": self.name, **SITE}, agents="id")
+        return AccountLabels({"provider": "five9", "account": self.name, **SITE}, agents="id")
 
     def reading(self, generation: int, change: Change = "all") -> Reading:
         """Return a reading; of two generations that follow each other ``change`` differs.

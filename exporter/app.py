@@ -22,7 +22,7 @@ from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
-from exporter.objectives.model import Entry
+from exporter.objectives.model import Objective
 from exporter.objectives.series import Unmatched
 from exporter.providers import PROVIDERS
 from exporter.refresh.accounts import Accounts, Change, ClientFactory
@@ -69,7 +69,7 @@ class App:
         self._has_read(successful=True)
         self.store = SnapshotStore(
             dropped=self._dropped,
-            doubled=self._doubled,
+            duplicated=self._duplicated,
             objectives=config.objectives,
             wall=self._clock.time,
         )
@@ -77,7 +77,9 @@ class App:
         self.accounts = Accounts(self.store, self.telemetry, clients, self._refresher)
         for coming in self.accounts.plan(config).coming:
             self.accounts.add(coming)
-        self.publisher = Publisher(self.store, self.telemetry.chapters, self._clock.monotonic)
+        self.publisher = Publisher(
+            self.store, self.telemetry.exposed_families, self._clock.monotonic
+        )
         self.site = Site(
             self.publisher,
             self.telemetry,
@@ -101,7 +103,7 @@ class App:
         return Refresher(
             account.name,
             collector,
-            account.scope(),
+            account.account_labels(),
             self.store,
             telemetry,
             auth_retry=account.auth_retry,
@@ -109,16 +111,16 @@ class App:
             clock=self._clock,
         )
 
-    def _unmatched(self) -> list[Entry] | None:
+    def _unmatched(self) -> list[Objective] | None:
         return self.store.unmatched(self._clock.monotonic())
 
     def _dropped(self, account: str, feed: str, series: int) -> None:
         if telemetry := self.accounts.telemetry_of(account):
             telemetry.dropped(feed, series)
 
-    def _doubled(self, account: str, feed: str, series: int) -> None:
+    def _duplicated(self, account: str, feed: str, series: int) -> None:
         if telemetry := self.accounts.telemetry_of(account):
-            telemetry.doubled(feed, series)
+            telemetry.duplicated(feed, series)
 
     def _ready(self) -> bool:
         """Tell whether every account has been tried; what a reload adds changes nothing of it."""
@@ -178,7 +180,7 @@ class App:
     async def once(self) -> bytes:
         """Return one page, made when every account has been tried with every feed."""
         async with self._tried_once():
-            page = self.store.page(self._clock.monotonic(), self.telemetry.chapters())
+            page = self.store.page(self._clock.monotonic(), self.telemetry.exposed_families())
         return b"".join(page.body(Format.TEXT, gzip=False)[0])
 
     @asynccontextmanager

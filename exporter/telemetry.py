@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.exposition.page import ExposedFamily, chapters_of
+from exporter.exposition.page import ExposedFamily, parse_exposition
 from exporter.metrics import families
 from exporter.metrics.columns import Schema
 from exporter.metrics.families import BASE_LABELS, PROCESS_WIDE, Family
@@ -84,9 +84,9 @@ class Telemetry:
         """Show how many objectives match nothing live, from when that is known on."""
         self.registry.register(_WhenKnown(families.OBJECTIVES_UNMATCHED, unmatched))
 
-    def chapters(self) -> list[ExposedFamily]:
+    def exposed_families(self) -> list[ExposedFamily]:
         """Render everything as it is now."""
-        return chapters_of(prom.generate_latest(self.registry).decode())
+        return parse_exposition(prom.generate_latest(self.registry).decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class _WhenKnown(Collector):
 class AccountTelemetry:
     """The telemetry of one account: everything here carries its ``provider`` and ``account``.
 
-    Used from the event loop, ``dropped`` and ``doubled`` from threads that make pages too.
+    Used from the event loop, ``dropped`` and ``duplicated`` from threads that make pages too.
     """
 
     def __init__(self, telemetry: Telemetry, provider: str, account: str) -> None:
@@ -199,7 +199,7 @@ class AccountTelemetry:
         with self._lock:
             self.telemetry.series_dropped.labels(*self._own, feed).set(series)
 
-    def doubled(self, feed: str, series: int) -> None:
+    def duplicated(self, feed: str, series: int) -> None:
         """Count series that another feed of the account shows already."""
         with self._lock:
             self.telemetry.duplicates.labels(*self._own, feed).inc(series)

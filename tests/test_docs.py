@@ -174,15 +174,15 @@ def test_sample_shows_objectives(tmp_path: Path) -> None:
     sample = _text("exporter.yml")
     defaults, rest = sample.split(_NO_DEFAULTS)
     found = _config(tmp_path, defaults + _NO_DEFAULTS + _COMMENTED_OUT.sub(r"\1", rest)).objectives
-    named = {figure.family for entry in found.entries for figure in entry.figures}
-    named |= {entry.open for entry in found.entries if entry.hours}
+    named = {figure.family for entry in found.items for figure in entry.series}
+    named |= {entry.open for entry in found.items if entry.hours}
     section = _text("exporter/families.py")
     settings = {x for x in families.FAMILIES.values() if x.help.endswith("Set in exporter.yml.")}
 
-    assert not _config(tmp_path, sample).objectives.entries
+    assert not _config(tmp_path, sample).objectives.items
     assert named == settings
     assert section.count("_setting(") == len(settings) + 1
-    assert any(entry.hours and entry.hours.holidays for entry in found.entries)
+    assert any(entry.hours and entry.hours.holidays for entry in found.items)
 
 
 def test_sample_shows_every_key(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from exporter.collector.http import Http
 from exporter.config.load import Config, load
 from exporter.config.redact import as_yaml
 from exporter.errors import ConfigError, InvalidAnswer, ProviderError
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import map_reading
 from exporter.metrics.parsers import number
 from exporter.metrics.reading import Reading
@@ -152,7 +152,7 @@ def test_five9_figures_are_cells(rows: list[list[str | None]]) -> None:
     grid = Grid(ACD_STATUS, read, [], 0.0)
     reading = Reading({ACD_STATUS.name: grid.rows(0.0, {})})
     found = map_reading(
-        reading, {ACD_STATUS.name: ACD_STATUS}, Scope(base={"account": "a"}), raw=False
+        reading, {ACD_STATUS.name: ACD_STATUS}, AccountLabels(base={"account": "a"}), raw=False
     )
 
     said = {float(value) for row in rows for value in map(_number, row) if value is not None}
@@ -217,9 +217,9 @@ blocks = (
 @given(blocks)
 def test_brightpattern_blocks(block: Any) -> None:
     """Any block of a subscription's answer is cells that it holds, or an invalid answer."""
-    scope = BRIGHTPATTERN.scope()
-    tables = {table.name: table for table in next(iter(feeds(BRIGHTPATTERN, scope))).tables}
-    layout = Layout(list(asked(BRIGHTPATTERN, scope, tables)), Selection(), "stat_name")
+    labels = BRIGHTPATTERN.account_labels()
+    tables = {table.name: table for table in next(iter(feeds(BRIGHTPATTERN, labels))).tables}
+    layout = Layout(list(asked(BRIGHTPATTERN, labels, tables)), Selection(), "stat_name")
     try:
         answer = layout.read(block)
     except InvalidAnswer:
@@ -378,7 +378,7 @@ def test_any_configuration(content: str | bytes) -> None:
         return
     assert yaml.safe_load(as_yaml(config))["accounts"]
     for account in config.accounts:
-        assert account.scope().base["account"] == account.name
+        assert account.account_labels().base["account"] == account.name
         assert account.wanted_feeds()
 
 

@@ -288,7 +288,7 @@ def test_objects(tmp_path: Path, provider: str, way: str) -> None:
     telemetry = AccountTelemetry(Telemetry(), provider, "acme")
     http = Http(client_for(account, tmp_path), telemetry, planted.world.clock)
     collector = PROVIDERS[provider].collector(account, http, telemetry, planted.world.clock)
-    shown = [planted.config, account, account.scope(), collector, *objects_in(collector)]
+    shown = [planted.config, account, account.account_labels(), collector, *objects_in(collector)]
 
     assert len(shown) > 5
     for each in shown:

@@ -35,12 +35,12 @@ def value(telemetry: Telemetry, family: families.Family, **labels: str) -> float
 
 
 def body(telemetry: Telemetry, form: Format) -> str:
-    buffers, _ = Page(telemetry.chapters(), 0.0).body(form, gzip=False)
+    buffers, _ = Page(telemetry.exposed_families(), 0.0).body(form, gzip=False)
     return b"".join(buffers).decode()
 
 
 def snapshot(**options: float) -> Snapshot:
-    block = Block.of(families.QUEUE_AGENTS, [b'{queue="a"} ', b'{queue="b"} '], [1, 2])
+    block = Block.render(families.QUEUE_AGENTS, [b'{queue="a"} ', b'{queue="b"} '], [1, 2])
     return Snapshot(
         "acme", "ACDStatus", {block.family.name: block}, NOON, NOON - 3, NOON + 30, **options
     )
@@ -57,7 +57,7 @@ def busy(acme: AccountTelemetry) -> None:
     acme.skipped("ACDStatus", 3)
     acme.fitted("ACDStatus", Schema())
     acme.dropped("ACDStatus", 4)
-    acme.doubled("ACDStatus", 1)
+    acme.duplicated("ACDStatus", 1)
     acme.telemetry.http_requests.labels("200").inc()
     acme.telemetry.reload_successful.set(1)
     acme.telemetry.reload_time.set(NOON)

@@ -15,7 +15,7 @@ from exporter.collector.http import Tls, is_proxy, open_client
 from exporter.config.schema import Duration, Fault, Model
 from exporter.config.yaml import suggest
 from exporter.metrics.families import BASE_LABELS, FAMILIES
-from exporter.metrics.labels import AgentMode, Scope
+from exporter.metrics.labels import AccountLabels, AgentMode, Filter
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
@@ -190,14 +190,13 @@ class AccountConfig(Model):
             wanted[name] = FeedTimes(interval, timeout, stale_after, feed.raw)
         return wanted
 
-    def scope(self) -> Scope:
-        """Return what this account may show."""
-        return Scope(
+    def account_labels(self) -> AccountLabels:
+        """Return how this account's series are labelled and filtered."""
+        return AccountLabels(
             base={"provider": self.provider, "account": self.name, **self.labels},
             agents=self.agents,
             agents_key=(self.agents_key.get_secret_value() if self.agents_key else "").encode(),
-            include=_by_subject(self.include),
-            exclude=_by_subject(self.exclude),
+            filter=Filter(_by_subject(self.include), _by_subject(self.exclude)),
         )
 
     def transport_tls(self, directory: Path) -> Tls:

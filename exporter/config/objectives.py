@@ -12,7 +12,7 @@ from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.parsers import number
 from exporter.objectives.hours import Hours, Week, week
-from exporter.objectives.model import Entry, Figure, Objectives
+from exporter.objectives.model import Objective, ObjectiveSeries, Objectives
 
 _HOURS_WANTED = "expected days and hours such as Mon-Fri 08:00-20:00"
 
@@ -42,7 +42,7 @@ Lines = Annotated[
     BeforeValidator(_one_or_more),
 ]
 Pattern = Annotated[str, Field(min_length=1)]
-Objective = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(gt=0, le=1)]
 Limit = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -100,7 +100,7 @@ class QueueObjectives(Model):
     match: QueueMatch = QueueMatch()
     waiting_limit: WaitingLimit = WaitingLimit()
     answer_objective: Annotated[Duration, Field(gt=0)] | None = None
-    service_level_objective: Objective | None = None
+    service_level_objective: Ratio | None = None
     hours: HoursConfig | None = None
 
 
@@ -117,7 +117,7 @@ def objectives_of(
 ) -> Objectives:
     """Return what is to hold by what was written under ``queues`` and ``campaigns``."""
     entries = [
-        Entry(
+        Objective(
             format_path(("queues", at)),
             "queue",
             item.match.model_dump(),
@@ -128,7 +128,7 @@ def objectives_of(
         for at, item in enumerate(queues)
     ]
     entries += [
-        Entry(
+        Objective(
             format_path(("campaigns", at)),
             "campaign",
             item.match.model_dump(),
@@ -142,9 +142,9 @@ def objectives_of(
     return Objectives(tuple(entries), {name: each for name, each in sections.items() if each})
 
 
-def _queue_figures(item: QueueObjectives) -> list[Figure]:
+def _queue_figures(item: QueueObjectives) -> list[ObjectiveSeries]:
     levels = item.waiting_limit.model_dump(exclude_none=True)
-    limits = [Figure(f.QUEUE_WAITING_LIMIT, limit, {"level": x}) for x, limit in levels.items()]
+    limits = [ObjectiveSeries(f.QUEUE_WAITING_LIMIT, limit, {"level": x}) for x, limit in levels.items()]
     return limits + _figures(
         [
             (f.QUEUE_ANSWER_OBJECTIVE, item.answer_objective),
@@ -153,5 +153,5 @@ def _queue_figures(item: QueueObjectives) -> list[Figure]:
     )
 
 
-def _figures(values: Iterable[tuple[Family, float | None]]) -> list[Figure]:
-    return [Figure(family, number(value)) for family, value in values if value is not None]
+def _figures(values: Iterable[tuple[Family, float | None]]) -> list[ObjectiveSeries]:
+    return [ObjectiveSeries(family, number(value)) for family, value in values if value is not None]

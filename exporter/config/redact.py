@@ -41,7 +41,7 @@ def as_yaml(config: Config) -> str:
     """Return the configuration in force as YAML, with defaults and without secrets."""
     redact = Redactor(*config.accounts).redact
     shown: dict[str, Any] = {"accounts": [_account(account, redact) for account in config.accounts]}
-    shown |= _plain(config.objectives.written, redact)
+    shown |= _plain(config.objectives.sections, redact)
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -1,4 +1,4 @@
-"""The exposition formats, and gzip in segments."""
+"""Exposition formats, HELP and TYPE headers, and segments compressed for gzip."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,14 @@ from types import ModuleType
 from exporter.metrics.families import Family
 
 deflate: ModuleType
-
-
 try:
     from isal import isal_zlib as deflate
 except ImportError:  # no wheel for this machine: the same format, about four times slower
     deflate = zlib
 
-
+GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+LAST_BLOCK = b"\x03\x00"  # an empty deflate block that ends the stream
 _LEVEL = 1
-
-
-_GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-
-
-_EMPTY_LAST_BLOCK = b"\x03\x00"
 
 
 class Format(Enum):
@@ -36,34 +29,36 @@ class Format(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """A part of the page: the bytes of blocks, and all of them as fully flushed deflate."""
+    """A part of the page: its bytes, and the same as fully flushed deflate."""
 
     plain: Sequence[bytes]
     packed: bytes
 
 
-def _segment(*plain: bytes) -> Segment:
+def make_segment(*plain: bytes) -> Segment:
+    """Compress bytes as one segment."""
     packer = deflate.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     return Segment(plain, packer.compress(b"".join(plain)) + packer.flush(zlib.Z_FULL_FLUSH))
 
 
 @lru_cache(maxsize=4096)
-def _header(name: str, summary: str, kind: str) -> Segment:
-    return _segment(f"# HELP {name} {summary}\n# TYPE {name} {kind}\n".encode())
+def make_header(name: str, text: str, kind: str) -> Segment:
+    """Return the HELP and TYPE lines of a family."""
+    return make_segment(f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode())
 
 
-def _headers(family: Family, *, shadowed: bool) -> Mapping[Format, Segment]:
-    """Write HELP and TYPE.
+def make_headers(family: Family, *, shadowed: bool) -> Mapping[Format, Segment]:
+    """Return HELP and TYPE in each format.
 
-    OpenMetrics names a counter's family without ``_total``. Where that name is ``shadowed`` by a
-    gauge on the same page (a total beside its sliding twin), it has to be of unknown type.
+    OpenMetrics names a counter's family without ``_total``. If a gauge on the same page has that
+    name (``shadowed``: a total beside its sliding twin), the counter has to be of unknown type.
     """
     name, kind = family.name, str(family.kind)
-    text = openmetrics = _header(name, family.help, kind)
+    text = openmetrics = make_header(name, family.help, kind)
     if kind == "counter":
         openmetrics = (
-            _header(name, family.help, "unknown")
+            make_header(name, family.help, "unknown")
             if shadowed
-            else _header(name.removesuffix("_total"), family.help, kind)
+            else make_header(name.removesuffix("_total"), family.help, kind)
         )
     return {Format.TEXT: text, Format.OPENMETRICS: openmetrics}

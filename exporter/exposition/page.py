@@ -1,10 +1,10 @@
-"""The exposition: blocks of bytes that are already there, in order. What does a scrape get?
+"""Page: the exposition that scrapes get, made of bytes that are already rendered.
 
-A page is a list of ready buffers, shared by every scrape: the plain page is the blocks' own bytes,
-so that each line is in memory once. Sample lines are the same in text 0.0.4 and OpenMetrics 1.0;
-only headers differ. gzip is one member, stitched from segments that were each compressed and fully
-flushed on their own, so a refresh compresses what it changed; several members would be cut short
-by curl, requests and httpx.
+A page is a list of buffers, shared by every scrape: the plain page is the blocks' own bytes, so
+that each line is in memory once. Sample lines are the same in text 0.0.4 and OpenMetrics 1.0;
+only headers differ. gzip is one member, joined from segments that were each compressed and fully
+flushed on their own, so a refresh compresses only what it changed; several members would be cut
+short by curl, requests and httpx.
 """
 
 import re
@@ -14,20 +14,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from exporter.exposition.encoding import (
-    _EMPTY_LAST_BLOCK,
-    _GZIP_HEAD,
+    GZIP_HEADER,
+    LAST_BLOCK,
     Format,
     Segment,
-    _header,
-    _headers,
-    _segment,
     deflate,
+    make_header,
+    make_headers,
+    make_segment,
 )
 from exporter.metrics.labels import escape
 from exporter.metrics.snapshot import Block
 
 _SEGMENT_SERIES = 128  # cut by series, not bytes: a longer number must not move the cuts
-_AT_ONCE = 512  # buffers for one write: fewer are more writes, the kernel takes up to 1024
+_BUFFERS_PER_WRITE = 512  # fewer would be more writes; the kernel takes up to 1024
 _ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
 
 
@@ -35,7 +35,7 @@ _ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
 class ExposedFamily:
     """One family on the page: its header in each format, then its lines.
 
-    ``samples`` are the names its lines can have.
+    ``samples`` are the names that its lines can have.
     """
 
     name: str
@@ -43,46 +43,46 @@ class ExposedFamily:
     headers: Mapping[Format, Segment]
     segments: Sequence[Segment]
 
-    def of(self, accounts: AbstractSet[bytes]) -> "ExposedFamily | None":
-        """Return what is about any of the accounts (names as they are escaped in labels).
+    def for_accounts(self, accounts: AbstractSet[bytes]) -> "ExposedFamily | None":
+        """Return the lines of these accounts (names escaped as in labels), ``None`` if none.
 
-        What has no account is under the empty name, and so is a family without lines.
+        The empty name stands for lines without account, and for families without lines.
         """
         plain = (piece for segment in self.segments for piece in segment.plain)
         lines = b"".join(plain).splitlines(keepends=True)
-        kept = [line for line in lines if _owner(line) in accounts]
+        kept = [line for line in lines if _account(line) in accounts]
         if not kept and (lines or b"" not in accounts):
             return None
-        segments = [_segment(b"".join(kept))] if kept else []
+        segments = [make_segment(b"".join(kept))] if kept else []
         return ExposedFamily(self.name, self.samples, self.headers, segments)
 
 
-def _owner(line: bytes) -> bytes:
-    """Return the account's name in a line as it is escaped; nothing where it has none."""
-    found = _ACCOUNT.search(line)
-    return found[1] if found else b""
+def _account(line: bytes) -> bytes:
+    """Return the escaped account name of a line; empty if it has none."""
+    match = _ACCOUNT.search(line)
+    return match[1] if match else b""
 
 
-def _segments(chapters: Iterable[ExposedFamily], form: Format) -> Iterable[Segment]:
-    for chapter in chapters:
-        yield chapter.headers[form]
-        yield from chapter.segments
+def _segments(families: Iterable[ExposedFamily], form: Format) -> Iterable[Segment]:
+    for family in families:
+        yield family.headers[form]
+        yield from family.segments
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Body:
-    """A body as far as it goes: what to send, and the checksum and length of what it says."""
+    """The beginning of a body: its buffers, and for gzip the CRC and length of the plain text."""
 
     buffers: Sequence[bytes] = ()
     checksum: int = 0
     size: int = 0
 
-    def and_plain(self, segments: Iterable[Segment]) -> "_Body":
-        """Return the body with segments behind it, as they are."""
+    def with_plain(self, segments: Iterable[Segment]) -> "_Body":
+        """Return the body with uncompressed segments appended."""
         return _Body([*self.buffers, *(piece for segment in segments for piece in segment.plain)])
 
-    def and_packed(self, segments: Iterable[Segment]) -> "_Body":
-        """Return the body with segments behind it, compressed."""
+    def with_packed(self, segments: Iterable[Segment]) -> "_Body":
+        """Return the body with compressed segments appended."""
         checksum, size = self.checksum, self.size
         packed = []
         for segment in segments:
@@ -93,41 +93,38 @@ class _Body:
         joined = b"".join(packed)
         return _Body([*self.buffers, joined] if joined else self.buffers, checksum, size)
 
-    def and_end(self) -> "_Body":
-        """Return the body with the end of its gzip member."""
-        end = _EMPTY_LAST_BLOCK + struct.pack("<LL", self.checksum, self.size & 0xFFFFFFFF)
+    def with_trailer(self) -> "_Body":
+        """Return the body with the end of its gzip member appended."""
+        end = LAST_BLOCK + struct.pack("<LL", self.checksum, self.size & 0xFFFFFFFF)
         return _Body([*self.buffers, end])
 
 
 @dataclass(slots=True, eq=False)
 class AccountsPart:
-    """What a page shows of accounts; the same one on every page until a block changes.
+    """The accounts' part of a page; pages share it until a block changes.
 
-    ``owned`` are the blocks of each account. ``segments``, by the blocks they hold, are for the
-    next core to take over.
+    ``blocks`` are the blocks of each account. ``segments``, by the blocks they were made of, are
+    kept for the part that follows.
     """
 
-    owned: Mapping[str, Sequence[Block]] = field(default_factory=dict)
-    chapters: Sequence[ExposedFamily] = ()
+    blocks: Mapping[str, Sequence[Block]] = field(default_factory=dict)
+    families: Sequence[ExposedFamily] = ()
     segments: Mapping[tuple[Block, ...], Segment] = field(default_factory=dict)
     _bodies: dict[tuple[Format, bool], _Body] = field(default_factory=dict)
 
     def body(self, form: Format, *, gzip: bool) -> _Body:
-        """Return the beginning of every page with this core."""
+        """Return the beginning of the body of every page that has this part."""
         key = (form, gzip)
         if key not in self._bodies:
-            segments = _segments(self.chapters, form)
+            segments = _segments(self.families, form)
             self._bodies[key] = (
-                _Body([_GZIP_HEAD]).and_packed(segments) if gzip else _Body().and_plain(segments)
+                _Body([GZIP_HEADER]).with_packed(segments) if gzip else _Body().with_plain(segments)
             )
         return self._bodies[key]
 
 
 class Chunks:
-    """A part of a body that is in many places, written at once and never joined.
-
-    Its length is that of all pieces, in bytes.
-    """
+    """Buffers that are written at once without being joined; ``len()`` is their size in bytes."""
 
     def __init__(self, parts: Sequence[bytes]) -> None:
         self.parts = parts
@@ -138,112 +135,119 @@ class Chunks:
 
 
 class Page:
-    """One generation of the exposition; never changed, replaced by one assignment.
+    """One version of the exposition; immutable.
 
-    ``extra`` are chapters that are not made of blocks; they follow the ``core``. ``valid_until``
-    is when (monotonic seconds) the first of its figures gets too old.
+    ``extra`` are families that are not made of blocks; they follow ``accounts_part``.
+    ``valid_until`` is when the first of the figures expires, in monotonic seconds.
     """
 
     def __init__(
-        self, extra: Sequence[ExposedFamily], valid_until: float, core: AccountsPart | None = None
+        self,
+        extra: Sequence[ExposedFamily],
+        valid_until: float,
+        accounts_part: AccountsPart | None = None,
     ) -> None:
         self.valid_until = valid_until
-        self.core = core or AccountsPart()
+        self.accounts_part = accounts_part or AccountsPart()
         self._extra = extra
         self._bodies: dict[tuple[Format, bool], tuple[Sequence[bytes], int]] = {}
-        self._pieces: dict[tuple[Format, bool], Sequence[Chunks]] = {}
+        self._chunks: dict[tuple[Format, bool], Sequence[Chunks]] = {}
 
     @property
-    def chapters(self) -> Sequence[ExposedFamily]:
+    def families(self) -> Sequence[ExposedFamily]:
         """All families, in order."""
-        return [*self.core.chapters, *self._extra]
+        return [*self.accounts_part.families, *self._extra]
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The names that ``for_accounts`` knows: every account, and the empty name."""
+        return frozenset(["", *self.accounts_part.blocks])
 
     def body(self, form: Format, *, gzip: bool) -> tuple[Sequence[bytes], int]:
-        """Return the buffers of the whole page and their summed length."""
+        """Return the buffers of the whole page and their total size in bytes."""
         key = (form, gzip)
         if key not in self._bodies:
             end = [_EOF] if form is Format.OPENMETRICS else []
             rest = [*_segments(self._extra, form), *end]
-            core = self.core.body(form, gzip=gzip)
-            buffers = (core.and_packed(rest).and_end() if gzip else core.and_plain(rest)).buffers
-            self._bodies[key] = (buffers, sum(map(len, buffers)))
+            body = self.accounts_part.body(form, gzip=gzip)
+            body = body.with_packed(rest).with_trailer() if gzip else body.with_plain(rest)
+            self._bodies[key] = (body.buffers, sum(map(len, body.buffers)))
         return self._bodies[key]
 
     def chunks(self, form: Format, *, gzip: bool) -> Sequence[Chunks]:
-        """Return the whole page as it is written; cut once, since to touch each buffer costs."""
+        """Return the whole page, cut for writing; cached, since touching each buffer costs."""
         key = (form, gzip)
-        if key not in self._pieces:
+        if key not in self._chunks:
             buffers, _ = self.body(form, gzip=gzip)
-            starts = range(0, len(buffers), _AT_ONCE)
-            self._pieces[key] = [Chunks(buffers[start : start + _AT_ONCE]) for start in starts]
-        return self._pieces[key]
+            starts = range(0, len(buffers), _BUFFERS_PER_WRITE)
+            self._chunks[key] = [
+                Chunks(buffers[start : start + _BUFFERS_PER_WRITE]) for start in starts
+            ]
+        return self._chunks[key]
 
-    def only(self, names: set[str]) -> "Page":
-        """Return the page of the families that hold any of the sample names."""
-        chapters = [chapter for chapter in self.chapters if names & chapter.samples]
-        return Page(chapters, self.valid_until)
+    def with_samples(self, names: set[str]) -> "Page":
+        """Return the page of the families that can have one of these sample names."""
+        families = [family for family in self.families if names & family.samples]
+        return Page(families, self.valid_until)
 
-    @property
-    def accounts(self) -> frozenset[str]:
-        """The names for ``of``: every account, also one without figures, and the empty name."""
-        return frozenset(["", *self.core.owned])
+    def for_accounts(self, accounts: AbstractSet[str]) -> "Page":
+        """Return the page of these accounts.
 
-    def of(self, accounts: AbstractSet[str]) -> "Page":
-        """Return the page of what is about any of the accounts.
-
-        The empty name is that of everything that is about no account. The pages of all names
-        together are the whole page, each series once.
+        The empty name stands for everything that has no account. The pages of all names together
+        have each series of the whole page once.
         """
-        owned = {name: blocks for name, blocks in self.core.owned.items() if name in accounts}
+        blocks = {
+            name: blocks for name, blocks in self.accounts_part.blocks.items() if name in accounts
+        }
         escaped = {escape(name).encode() for name in accounts}
-        parts = (chapter.of(escaped) for chapter in self._extra)
+        parts = (family.for_accounts(escaped) for family in self._extra)
         extra = [part for part in parts if part is not None]
-        return assemble(owned, extra, self.valid_until, self)
+        return assemble(blocks, extra, self.valid_until, self)
 
 
-_EOF = _segment(b"# EOF\n")
+_EOF = make_segment(b"# EOF\n")
 
 
 def assemble(
-    owned: Mapping[str, Sequence[Block]],
+    blocks: Mapping[str, Sequence[Block]],
     extra: Sequence[ExposedFamily],
     valid_until: float,
     before: Page | None = None,
 ) -> Page:
-    """Make a page of blocks by account, then ``extra`` chapters.
+    """Make a page of the blocks of each account, then the ``extra`` families.
 
-    Whatever ``before`` had made already, and which did not change, is taken from there.
+    Unchanged parts are taken from the earlier page ``before``.
     """
-    core = before.core if before else AccountsPart()
-    if list(core.owned.items()) != list(owned.items()):  # blocks are compared by identity
-        core = _core(owned, core.segments)
-    return Page(extra, valid_until, core)
+    part = before.accounts_part if before else AccountsPart()
+    if list(part.blocks.items()) != list(blocks.items()):  # blocks are compared by identity
+        part = _accounts_part(blocks, part.segments)
+    return Page(extra, valid_until, part)
 
 
-def _core(
-    owned: Mapping[str, Sequence[Block]], old: Mapping[tuple[Block, ...], Segment]
+def _accounts_part(
+    blocks: Mapping[str, Sequence[Block]], old: Mapping[tuple[Block, ...], Segment]
 ) -> AccountsPart:
     by_name: dict[str, list[Block]] = {}
-    for blocks in owned.values():
-        for block in blocks:
+    for account_blocks in blocks.values():
+        for block in account_blocks:
             by_name.setdefault(block.family.name, []).append(block)
-    chapters = []
+    families = []
     kept: dict[tuple[Block, ...], Segment] = {}
-    for name, found in sorted(by_name.items()):
-        found.sort(key=lambda block: block.family.labels)
+    for name, same_name in sorted(by_name.items()):
+        same_name.sort(key=lambda block: block.family.labels)
         segments = []
-        for group in _groups(found):
-            segment = old.get(group) or _segment(*(block.text for block in group))
+        for group in _groups(same_name):
+            segment = old.get(group) or make_segment(*(block.text for block in group))
             kept[group] = segment
             segments.append(segment)
         shadowed = name.removesuffix("_total") in by_name
-        headers = _headers(found[0].family, shadowed=shadowed)
-        chapters.append(ExposedFamily(name, frozenset([name]), headers, segments))
-    return AccountsPart(owned, chapters, kept)
+        headers = make_headers(same_name[0].family, shadowed=shadowed)
+        families.append(ExposedFamily(name, frozenset([name]), headers, segments))
+    return AccountsPart(blocks, families, kept)
 
 
 def _groups(blocks: Sequence[Block]) -> Iterable[tuple[Block, ...]]:
-    """Group small blocks; a large one stays alone, so that an account's own page has it too."""
+    """Group small blocks; a large one stays alone, so that its account's own page shares it."""
     group: list[Block] = []
     series = 0
     for block in blocks:
@@ -259,20 +263,20 @@ def _groups(blocks: Sequence[Block]) -> Iterable[tuple[Block, ...]]:
         yield tuple(group)
 
 
-def chapters_of(text: str) -> list[ExposedFamily]:
-    """Cut an exposition in text 0.0.4 into chapters, with headers for both formats."""
-    chapters = []
+def parse_exposition(text: str) -> list[ExposedFamily]:
+    """Split an exposition in text 0.0.4 into families with headers for both formats."""
+    families = []
     for part in ("\n" + text).split("\n# HELP ")[1:]:
         name, _, rest = part.partition(" ")
-        summary, types, lines = f"{rest}\n".split("\n", 2)
-        kind = types.rsplit(" ", 1)[1]
+        summary, type_line, lines = f"{rest}\n".split("\n", 2)
+        kind = type_line.rsplit(" ", 1)[1]
         short = name.removesuffix("_total") if kind == "counter" else name
         headers = {
-            Format.TEXT: _header(name, summary, kind),
-            Format.OPENMETRICS: _header(short, summary, kind),
+            Format.TEXT: make_header(name, summary, kind),
+            Format.OPENMETRICS: make_header(short, summary, kind),
         }
-        body = [_segment(f"{lines.rstrip()}\n".encode())] if lines.strip() else []
-        ends = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
-        samples = frozenset(name + end for end in ends)
-        chapters.append(ExposedFamily(name, samples, headers, body))
-    return chapters
+        segments = [make_segment(f"{lines.rstrip()}\n".encode())] if lines.strip() else []
+        suffixes = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
+        samples = frozenset(name + suffix for suffix in suffixes)
+        families.append(ExposedFamily(name, samples, headers, segments))
+    return families

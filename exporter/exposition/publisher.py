@@ -1,4 +1,4 @@
-"""The thread that makes the page."""
+"""Publisher: a thread that keeps a finished page ready."""
 
 import threading
 from collections.abc import Callable
@@ -6,15 +6,16 @@ from collections.abc import Callable
 from exporter.exposition.page import ExposedFamily, Page
 from exporter.exposition.store import LONGEST_VALID, SnapshotStore
 
-_OWN_METRICS_EVERY = 1.0  # seconds between two renderings of the exporter's own metrics
+_OWN_INTERVAL = 1.0  # seconds between two renderings of the exporter's own metrics
 
 
 class Publisher:
-    """Keeps one finished page at hand, in a thread of its own.
+    """Keeps the latest page ready, in a thread of its own.
 
-    ``own`` renders the exporter's own metrics, at most once a second.
-    ``page`` is an instance attribute replaced by one assignment: CPython 3.11 has been seen to
-    crash where threads share an object through a class attribute.
+    ``own`` renders the exporter's own metrics; it is called at most once a second. ``now`` returns
+    monotonic seconds, ``pause`` is the shortest time between two pages in seconds. ``page`` is an
+    instance attribute replaced by one assignment: CPython 3.11 has been seen to crash where
+    threads share an object through a class attribute.
     """
 
     def __init__(
@@ -24,54 +25,54 @@ class Publisher:
         now: Callable[[], float],
         pause: float = 0.1,
     ) -> None:
-        self._board = store
+        self._store = store
         self._render_own = own
         self._own: tuple[float, list[ExposedFamily]] = (float("-inf"), [])
         self._now = now
         self._pause = pause
-        self._making = threading.Lock()
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-        self.page = store.page(now(), self._own_chapters(now()))
+        self.page = store.page(now(), self._own_families(now()))
 
     def start(self) -> None:
-        """Start making pages."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait for the thread to end."""
+        """Stop the thread and wait up to 5 seconds for its end."""
         self._stop.set()
-        self._board.changed.set()
+        self._store.changed.set()
         self._thread.join(timeout=5)
 
     def renew(self) -> None:
-        """Make a page of what is known now, the exporter's own metrics included."""
-        with self._making:
+        """Make a page now, with the exporter's own metrics rendered again."""
+        with self._lock:
             self._own = (float("-inf"), [])
         self._publish()
 
     def current(self) -> Page:
-        """Return a page whose figures are all fresh now; made on the spot if need be."""
+        """Return a page without expired figures; made now if necessary."""
         now = self._now()
         if not now < self.page.valid_until <= now + LONGEST_VALID:
             self._publish()
         return self.page
 
     def _publish(self) -> None:
-        with self._making:
+        with self._lock:
             now = self._now()
-            self.page = self._board.page(now, self._own_chapters(now), self.page)
+            self.page = self._store.page(now, self._own_families(now), self.page)
 
-    def _own_chapters(self, now: float) -> list[ExposedFamily]:
-        made, chapters = self._own
-        if not made <= now < made + _OWN_METRICS_EVERY:
-            chapters = self._render_own()
-            self._own = (now, chapters)
-        return chapters
+    def _own_families(self, now: float) -> list[ExposedFamily]:
+        rendered_at, families = self._own
+        if not rendered_at <= now < rendered_at + _OWN_INTERVAL:
+            families = self._render_own()
+            self._own = (now, families)
+        return families
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._board.changed.wait(timeout=_OWN_METRICS_EVERY)
-            self._board.changed.clear()
+            self._store.changed.wait(timeout=_OWN_INTERVAL)
+            self._store.changed.clear()
             self._publish()
-            self._stop.wait(self._pause)  # changes that come close together make one page
+            self._stop.wait(self._pause)  # changes within the pause make one page

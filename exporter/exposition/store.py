@@ -1,4 +1,4 @@
-"""The latest snapshot of every feed, and the page made of those that are still fresh."""
+"""Store of the latest snapshot of every feed; makes the page of those that are still fresh."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,20 +9,20 @@ from exporter.clock import SystemClock
 from exporter.exposition.page import ExposedFamily, Page, assemble
 from exporter.metrics.families import Family
 from exporter.metrics.snapshot import Block, Snapshot
-from exporter.objectives.model import Entry, Objectives
-from exporter.objectives.series import Applied, apply
+from exporter.objectives.model import Objective, Objectives
+from exporter.objectives.series import AccountObjectives, apply_objectives
 
-LONGEST_VALID = 10.0  # seconds: a page is made anew at least this often, come what may
+LONGEST_VALID = 10.0  # seconds after which a page is made again, even if nothing expired
 
 Report = Callable[[str, str, int], None]  # account, feed, number of series
 
 
 @dataclass(slots=True)
 class AccountSlot:
-    """One account's place on the board: its feeds in order of importance, and its cap.
+    """One account in the store: its feeds in order of importance, and its cap on series.
 
-    ``base`` are the labels of its series, without which no objectives hold for it; ``tried``
-    tells whether every feed has been read or has failed.
+    ``base`` are its base labels, ``None`` if no objectives apply to it; ``tried`` returns whether
+    every feed has been read or has failed.
     """
 
     feeds: Sequence[str]
@@ -30,48 +30,49 @@ class AccountSlot:
     base: Mapping[str, str] | None
     tried: Callable[[], bool]
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
-    applied: Applied | None = None
-    fitted: "ShownBlocks | None" = None
+    objectives: AccountObjectives | None = None
+    shown: "ShownBlocks | None" = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShownBlocks:
-    """An account's blocks as they are shown.
+    """The blocks that an account shows.
 
-    ``of`` are the blocks of its snapshots, and ``trims`` those that had to lose series, by what
-    they are trimmed from.
+    ``sources`` are the blocks of its snapshots; ``trimmed`` are the blocks that had to lose
+    series, by the blocks that they depend on.
     """
 
-    of: Sequence[Mapping[Family, Block]]
+    sources: Sequence[Mapping[Family, Block]]
     blocks: Sequence[Block]
-    trims: Mapping[tuple[Block, ...], Block]
+    trimmed: Mapping[tuple[Block, ...], Block]
 
-    def still(self, snapshots: Sequence[Snapshot]) -> bool:
-        """Tell whether these snapshots have the very same blocks."""
-        pairs = zip_longest(self.of, snapshots)
+    def is_current(self, snapshots: Sequence[Snapshot]) -> bool:
+        """Return whether they were made of the blocks of these snapshots."""
+        pairs = zip_longest(self.sources, snapshots)
         return all(snapshot and blocks is snapshot.blocks for blocks, snapshot in pairs)
 
 
 class SnapshotStore:
-    """Where refreshers put snapshots and the web takes pages.
+    """The latest snapshots of all accounts.
 
-    Snapshots come from the event loop, pages are made in another thread; what both touch is
-    guarded by one lock that is never held while bytes are made. ``dropped`` and ``doubled`` are
-    told what was left out of a page. ``wall`` tells the time that opening hours are about.
+    Snapshots come from the event loop, pages are made in another thread; shared state is guarded
+    by one lock, which is not held while bytes are rendered. ``dropped`` and ``duplicated`` are
+    called with the series that a page leaves out. ``wall`` returns the time for opening hours, in
+    epoch seconds.
     """
 
     def __init__(
         self,
         dropped: Report = lambda *_: None,
-        doubled: Report = lambda *_: None,
+        duplicated: Report = lambda *_: None,
         *,
         objectives: Objectives | None = None,
         wall: Callable[[], float] | None = None,
     ) -> None:
-        self._places: dict[str, AccountSlot] = {}
+        self._slots: dict[str, AccountSlot] = {}
         self._lock = threading.Lock()
         self._dropped = dropped
-        self._doubled = doubled
+        self._duplicated = duplicated
         self._objectives = objectives or Objectives()
         self._wall = wall or SystemClock().time
         self.changed = threading.Event()
@@ -84,168 +85,171 @@ class SnapshotStore:
         base: Mapping[str, str] | None = None,
         tried: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Give an account its place."""
+        """Add an account; for the parameters see ``AccountSlot``."""
         with self._lock:
-            self._places[account] = AccountSlot(feeds, max_series, base, tried)
+            self._slots[account] = AccountSlot(feeds, max_series, base, tried)
 
-    def set_objectives(self, objectives: Objectives) -> None:
-        """Let other objectives hold from the next page on."""
-        self._objectives = objectives
+    def remove_account(self, account: str) -> None:
+        """Remove an account and its series."""
+        with self._lock:
+            self._slots.pop(account, None)
         self.changed.set()
 
-    def release(self, account: str) -> None:
-        """Take an account and its figures off the page."""
+    def clear_account(self, account: str) -> None:
+        """Remove an account's snapshots; the account stays."""
         with self._lock:
-            self._places.pop(account, None)
+            self._slots[account].snapshots = {}
+        self.changed.set()
+
+    def remove_feed(self, account: str, feed: str) -> None:
+        """Remove a feed's snapshot, if the account is still there."""
+        with self._lock:
+            if account in self._slots:
+                self._slots[account].snapshots.pop(feed, None)
         self.changed.set()
 
     def put(self, snapshot: Snapshot) -> None:
         """Replace a feed's snapshot."""
         with self._lock:
-            self._places[snapshot.account].snapshots[snapshot.feed] = snapshot
+            self._slots[snapshot.account].snapshots[snapshot.feed] = snapshot
         self.changed.set()
 
     def latest(self, account: str, feed: str) -> Snapshot | None:
         """Return a feed's last snapshot, fresh or not."""
-        place = self._places.get(account)  # it may have been given up meanwhile
-        return place.snapshots.get(feed) if place else None
+        slot = self._slots.get(account)  # it may have been removed meanwhile
+        return slot.snapshots.get(feed) if slot else None
 
-    def withdraw(self, account: str, feed: str) -> None:
-        """Take a feed's figures off the page."""
-        with self._lock:
-            if account in self._places:
-                self._places[account].snapshots.pop(feed, None)
-        self.changed.set()
-
-    def clear(self, account: str) -> None:
-        """Take an account's figures off the page."""
-        with self._lock:
-            self._places[account].snapshots = {}
+    def set_objectives(self, objectives: Objectives) -> None:
+        """Replace the objectives, from the next page on."""
+        self._objectives = objectives
         self.changed.set()
 
     def page(
         self, now: float, extra: Sequence[ExposedFamily] = (), before: Page | None = None
     ) -> Page:
-        """Make the page of what is fresh at ``now`` (monotonic seconds), and ``extra`` chapters.
+        """Return the page of what is fresh at ``now`` (monotonic seconds), then ``extra``.
 
-        ``before`` is an earlier page whose work is taken over where nothing has changed.
+        Unchanged parts are taken from the earlier page ``before``.
         """
-        owned: dict[str, Sequence[Block]] = {}
+        blocks: dict[str, Sequence[Block]] = {}
         valid_until = now + LONGEST_VALID
         objectives, wall = self._objectives, self._wall()
-        for account, place, fresh in self._fresh(now):
+        for account, slot, fresh in self._fresh(now):
             valid_until = min([valid_until, *(snapshot.expires_at for snapshot in fresh)])
-            shown = fresh
-            applied = self._apply(objectives, place, fresh, wall)
+            snapshots = fresh
+            applied = self._apply(objectives, slot, fresh, wall)
             if applied is not None:
                 valid_until = min(valid_until, now + applied.until - wall)
-                shown = [*fresh, applied.snapshot]  # last: the first to go where there are too many
-            if place.fitted is None or not place.fitted.still(shown):
-                place.fitted = self._fit(account, shown, place)
-            owned[account] = place.fitted.blocks
-        return assemble(owned, extra, valid_until, before)
+                snapshots = [*fresh, applied.snapshot]  # last, so over the cap they go first
+            if slot.shown is None or not slot.shown.is_current(snapshots):
+                slot.shown = self._select(account, snapshots, slot)
+            blocks[account] = slot.shown.blocks
+        return assemble(blocks, extra, valid_until, before)
 
-    def unmatched(self, now: float) -> list[Entry] | None:
-        """Return the objectives that match nothing live at ``now`` (monotonic seconds).
+    def unmatched(self, now: float) -> list[Objective] | None:
+        """Return the objectives that match nothing fresh at ``now`` (monotonic seconds).
 
-        ``None`` while an account has not been tried, because then nobody knows.
+        ``None`` while an account has not been tried.
         """
         objectives, wall = self._objectives, self._wall()
-        matched: set[Entry] = set()
-        for _, place, fresh in self._fresh(now):
-            if not place.tried():
+        matched: set[Objective] = set()
+        for _, slot, fresh in self._fresh(now):
+            if not slot.tried():
                 return None
-            applied = self._apply(objectives, place, fresh, wall)
+            applied = self._apply(objectives, slot, fresh, wall)
             if applied is not None:
                 matched |= applied.matched
-        return [entry for entry in objectives.entries if entry not in matched]
+        return [objective for objective in objectives.items if objective not in matched]
 
     def _fresh(self, now: float) -> list[tuple[str, AccountSlot, list[Snapshot]]]:
         """Return every account with its fresh snapshots, by name."""
         with self._lock:
-            found = [
+            return [
                 (
                     account,
-                    place,
-                    [place.snapshots[feed] for feed in place.feeds if feed in place.snapshots],
+                    slot,
+                    [
+                        slot.snapshots[feed]
+                        for feed in slot.feeds
+                        if feed in slot.snapshots and slot.snapshots[feed].expires_at > now
+                    ],
                 )
-                for account, place in sorted(self._places.items())
+                for account, slot in sorted(self._slots.items())
             ]
-        return [
-            (account, place, [each for each in snapshots if each.expires_at > now])
-            for account, place, snapshots in found
-        ]
 
     def _apply(
-        self, objectives: Objectives, place: AccountSlot, fresh: Sequence[Snapshot], wall: float
-    ) -> Applied | None:
-        """Return what holds for an account, or ``None`` where nothing ever did."""
-        if place.base is not None and (objectives.entries or place.applied is not None):
-            place.applied = apply(objectives, place.base, fresh, wall, place.applied)
-        return place.applied
+        self, objectives: Objectives, slot: AccountSlot, fresh: Sequence[Snapshot], wall: float
+    ) -> AccountObjectives | None:
+        """Return an account's objectives, or ``None`` if there never were any."""
+        if slot.base is not None and (objectives.items or slot.objectives is not None):
+            slot.objectives = apply_objectives(objectives, slot.base, fresh, wall, slot.objectives)
+        return slot.objectives
 
-    def _fit(self, account: str, snapshots: Sequence[Snapshot], place: AccountSlot) -> ShownBlocks:
-        """Choose an account's blocks: less doubles between feeds and series over its cap."""
-        blocks = [block for snapshot in snapshots for block in snapshot.blocks.values()]
+    def _select(
+        self, account: str, snapshots: Sequence[Snapshot], slot: AccountSlot
+    ) -> ShownBlocks:
+        """Return an account's blocks without duplicates between feeds, cut to its cap."""
+        sources = [snapshot.blocks for snapshot in snapshots]
+        blocks = [block for by_family in sources for block in by_family.values()]
         names = {block.family.name for block in blocks}
         size = sum(snapshot.size for snapshot in snapshots)
-        if size <= place.max_series and len(names) == len(blocks):  # so it is nearly always
+        if size <= slot.max_series and len(names) == len(blocks):  # the usual case
             for snapshot in snapshots:
                 self._dropped(account, snapshot.feed, 0)
-            return ShownBlocks([snapshot.blocks for snapshot in snapshots], blocks, {})
-        fitter = _Fitter(place.fitted.trims if place.fitted else {})
-        left = place.max_series
+            return ShownBlocks(sources, blocks, {})
+        trimmer = _Trimmer(slot.shown.trimmed if slot.shown else {})
+        left = slot.max_series
         for snapshot in snapshots:
             over = 0
-            for found in sorted(snapshot.blocks.values(), key=lambda block: block.family.name):
-                block, doubles = fitter.undoubled(found)
-                if doubles:
-                    self._doubled(account, snapshot.feed, doubles)
+            for source in sorted(snapshot.blocks.values(), key=lambda block: block.family.name):
+                block, duplicates = trimmer.without_duplicates(source)
+                if duplicates:
+                    self._duplicated(account, snapshot.feed, duplicates)
                 if len(block.labels) > left:
                     over += len(block.labels) - left
-                    block = fitter.headed(block, left)
+                    block = trimmer.first(block, left)
                 left -= len(block.labels)
-                fitter.take(block)
+                trimmer.add(block)
             self._dropped(account, snapshot.feed, over)
-        return ShownBlocks([snapshot.blocks for snapshot in snapshots], fitter.blocks, fitter.trims)
+        return ShownBlocks(sources, trimmer.blocks, trimmer.trimmed)
 
 
-class _Fitter:
-    """Fits blocks to what is there already; ``before`` are the trims that were made last time."""
+class _Trimmer:
+    """Removes series from blocks; ``before`` are the trimmed blocks of the last time."""
 
     def __init__(self, before: Mapping[tuple[Block, ...], Block]) -> None:
         self.blocks: list[Block] = []
-        self.trims: dict[tuple[Block, ...], Block] = {}
+        self.trimmed: dict[tuple[Block, ...], Block] = {}
         self._before = before
-        self._seen: dict[str, list[Block]] = {}
+        self._by_name: dict[str, list[Block]] = {}
 
-    def take(self, block: Block) -> None:
-        """Let a block be shown."""
-        self._seen.setdefault(block.family.name, []).append(block)
+    def add(self, block: Block) -> None:
+        """Add a block to those that are shown."""
+        self._by_name.setdefault(block.family.name, []).append(block)
         if block.labels:
             self.blocks.append(block)
 
-    def undoubled(self, block: Block) -> tuple[Block, int]:
-        """Drop the series that a more important feed shows; return how many doubles are new."""
-        earlier = self._seen.get(block.family.name)
+    def without_duplicates(self, block: Block) -> tuple[Block, int]:
+        """Drop the series that are shown already; return how many were not dropped last time."""
+        earlier = self._by_name.get(block.family.name)
         if not earlier:
             return block, 0
-        taken = {label for other in earlier for label in other.labels}
-        if taken.isdisjoint(block.labels):
+        shown = {labels for other in earlier for labels in other.labels}
+        if shown.isdisjoint(block.labels):
             return block, 0
         key = (block, *earlier)
-        trim = self._before.get(key)
-        doubles = 0
-        if trim is None:
-            trim = block.without(taken)
-            doubles = len(block.labels) - len(trim.labels)
-        self.trims[key] = trim
-        return trim, doubles
+        trimmed = self._before.get(key)
+        duplicates = 0
+        if trimmed is None:
+            trimmed = block.without(shown)
+            duplicates = len(block.labels) - len(trimmed.labels)
+        self.trimmed[key] = trimmed
+        return trimmed, duplicates
 
-    def headed(self, block: Block, series: int) -> Block:
-        """Keep the first series of a block; the same ones as long as the block is the same."""
-        trim = self._before.get((block,))
-        if trim is None or len(trim.labels) != series:
-            trim = block.head(series)
-        self.trims[(block,)] = trim
-        return trim
+    def first(self, block: Block, series: int) -> Block:
+        """Keep the first series of a block; the same object while the block is the same."""
+        trimmed = self._before.get((block,))
+        if trimmed is None or len(trimmed.labels) != series:
+            trimmed = block.first(series)
+        self.trimmed[(block,)] = trimmed
+        return trimmed

@@ -8,7 +8,7 @@ from exporter.metrics.families import FAMILIES, PROCESS_WIDE, Family
 from exporter.metrics.tables import Reasons, Spread, Table, Tally
 
 
-class Entry(TypedDict):
+class CatalogueEntry(TypedDict):
     """One family as plain values; ``sources`` are the vendor figures that feed it."""
 
     name: str
@@ -42,7 +42,7 @@ def _headers(table: Table, family: Family) -> Iterator[str]:
         yield f"{count}{figure.header}{guess}"
 
 
-def entries(tables: Tables) -> list[Entry]:
+def entries(tables: Tables) -> list[CatalogueEntry]:
     """Return every family as plain values, by name; ``tables`` are those of each provider."""
     return [
         {

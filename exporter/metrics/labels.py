@@ -1,4 +1,4 @@
-"""What an account may show: its labels, how agents are named, which objects are wanted."""
+"""Labels of an account's series: base labels, filters and how agents are named."""
 
 import hashlib
 import hmac
@@ -15,33 +15,29 @@ _HASH_DIGITS = 16
 
 
 def escape(value: str) -> str:
-    """Escape a label value as both exposition formats ask."""
+    """Escape a label value; both exposition formats use the same rules."""
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def label_pairs(labels: Mapping[str, str]) -> bytes:
-    """Write labels as ``a="x",b="y"``."""
+    """Return labels as ``a="x",b="y"``."""
     text = ",".join(f'{name}="{escape(value)}"' for name, value in labels.items())
     return text.encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """One account's say in how rows become series.
+class Filter:
+    """Shell patterns that select objects, by subject.
 
-    ``base`` holds the labels on every series, ``provider`` and ``account`` first. Patterns are
-    shell patterns by subject: a row is wanted if it matches one of ``include`` (where there are
-    any) and none of ``exclude``.
+    An object passes if one of its names matches a pattern of ``include`` (an empty list matches
+    everything) and none of its names matches a pattern of ``exclude``.
     """
 
-    base: Mapping[str, str]
-    agents: AgentMode = "aggregate"
-    agents_key: bytes = field(default=b"", repr=False)
     include: Mapping[Subject, Sequence[str]] = field(default_factory=dict)
     exclude: Mapping[Subject, Sequence[str]] = field(default_factory=dict)
 
-    def wants(self, subject: Subject | None, names: Sequence[str]) -> bool:
-        """Tell whether an object known by any of ``names`` is to be exported."""
+    def accepts(self, subject: Subject | None, names: Sequence[str]) -> bool:
+        """Return whether an object known by ``names`` passes; rows without subject always do."""
         if subject is None:
             return True
         include = self.include.get(subject, ())
@@ -50,81 +46,101 @@ class Scope:
             return False
         return not any(fnmatchcase(name, pattern) for name in names for pattern in exclude)
 
-    def hashed(self, identity: str) -> str:
-        """Return the pseudonym of an agent: stable, and not to be reversed without the key."""
+
+@dataclass(frozen=True, slots=True)
+class AccountLabels:
+    """How one account's rows are labelled, and which rows are exported.
+
+    ``base`` holds the labels of every series, ``provider`` and ``account`` first. ``agents_key``
+    is the key of the hash that replaces agents' ids in the mode ``hashed``.
+    """
+
+    base: Mapping[str, str]
+    agents: AgentMode = "aggregate"
+    agents_key: bytes = field(default=b"", repr=False)
+    filter: Filter = Filter()
+
+    def pseudonym(self, agent_id: str) -> str:
+        """Return the keyed hash of an agent's id: stable, not reversible without the key."""
         digest = hmac.new(
-            self.agents_key, identity.encode("utf-8", "surrogatepass"), hashlib.sha256
+            self.agents_key, agent_id.encode("utf-8", "surrogatepass"), hashlib.sha256
         )
         return digest.hexdigest()[:_HASH_DIGITS]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Naming:
-    """What the rows of one grid are about.
+class RowLabels:
+    """The row labels of one grid.
 
-    ``size`` is the number of rows; ``texts`` are the cells that name them, column by column: the
-    key's, then a person's name where there is one. ``wanted`` are the rows that name themselves
-    and that the account wants, ``None`` for all. The others have one entry for each wanted row,
-    none where rows are only counted: ``shown`` their own label values, ``parts`` the same as
-    ``a="x",b="y"``, which are ``distinct`` where no two of them are the same.
+    ``size`` is the number of rows; ``names`` are the cells that name them, column by column: the
+    key columns, then a person's name if the table has one. ``kept`` are the indexes of the rows
+    that have a complete key and pass the filter, ``None`` if all do. ``values`` (label values)
+    and ``pairs`` (the same as ``a="x",b="y"``) have one item per kept row; they are empty for
+    agents in the mode ``aggregate``. ``unique`` is true if no two ``pairs`` are equal.
     """
 
     size: int
-    texts: Sequence[Sequence[str]]
-    wanted: Sequence[int] | None
-    shown: Sequence[tuple[str, ...]]
-    parts: Sequence[bytes]
-    distinct: bool
+    names: Sequence[Sequence[str]]
+    kept: Sequence[int] | None
+    values: Sequence[tuple[str, ...]]
+    pairs: Sequence[bytes]
+    unique: bool
 
 
-def name_rows(
+def label_rows(
     table: Table,
-    scope: Scope,
+    account: AccountLabels,
     size: int,
-    texts: Sequence[Sequence[str]],
-    before: Naming | None = None,
-) -> Naming:
-    """Find out what rows are about; ``before`` itself, by the same table and scope, if the same."""
-    if before is not None and before.size == size and before.texts == texts:
+    names: Sequence[Sequence[str]],
+    before: RowLabels | None = None,
+) -> RowLabels:
+    """Return the labels of a grid's rows.
+
+    ``before`` is an earlier result for the same table and account; it is returned if its rows
+    have the same names.
+    """
+    if before is not None and before.size == size and before.names == names:
         return before
     keys = [key.label for key in table.key]
-    rows = list(zip(*texts, strict=True)) if texts else [()] * size
-    chosen = [
-        at
-        for at, names in enumerate(rows)
-        if all(name.strip() for name in names[: len(keys)]) and scope.wants(table.subject, names)
+    rows = list(zip(*names, strict=True)) if names else [()] * size
+    kept = [
+        index
+        for index, row in enumerate(rows)
+        if all(name.strip() for name in row[: len(keys)])
+        and account.filter.accepts(table.subject, row)
     ]
-    wanted = [rows[at] for at in chosen]
-    shown = _shown(table, scope, wanted)
-    parts = [label_pairs(dict(zip(keys, name, strict=True))) for name in shown]
-    return Naming(
+    values = _label_values(table, account, [rows[index] for index in kept])
+    pairs = [label_pairs(dict(zip(keys, value, strict=True))) for value in values]
+    return RowLabels(
         size,
-        texts,
-        None if len(chosen) == size else chosen,
-        shown,
-        parts,
-        len(set(parts)) == len(parts),
+        names,
+        None if len(kept) == size else kept,
+        values,
+        pairs,
+        len(set(pairs)) == len(pairs),
     )
 
 
-def _shown(table: Table, scope: Scope, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _label_values(
+    table: Table, account: AccountLabels, rows: Sequence[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
     keys = len(table.key)
     if table.subject != "agent":
         return [row[:keys] for row in rows]
-    if scope.agents == "aggregate":
+    if account.agents == "aggregate":
         return []
-    if scope.agents == "hashed":
-        return [(scope.hashed(row[0]),) for row in rows]
-    if scope.agents == "name" and rows and len(rows[0]) > keys:
+    if account.agents == "hashed":
+        return [(account.pseudonym(row[0]),) for row in rows]
+    if account.agents == "name" and rows and len(rows[0]) > keys:
         return [(name,) for name in _display_names(rows, keys)]
     return [row[:keys] for row in rows]
 
 
-def _display_names(rows: Sequence[tuple[str, ...]], at: int) -> list[str]:
-    """Return people's names; those of namesakes carry the id, those without one are ids."""
-    names = [row[at].strip() for row in rows]
-    often = Counter(names)
+def _display_names(rows: Sequence[tuple[str, ...]], column: int) -> list[str]:
+    """Return persons' names: with the id appended if not unique, the id alone if empty."""
+    names = [row[column].strip() for row in rows]
+    frequency = Counter(names)
     return [
-        name if name and often[name] == 1 else f"{name} ({row[0]})" if name else row[0]
+        name if name and frequency[name] == 1 else f"{name} ({row[0]})" if name else row[0]
         for name, row in zip(names, rows, strict=True)
     ]

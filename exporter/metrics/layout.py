@@ -8,7 +8,7 @@ from exporter.metrics.reading import Rows
 from exporter.metrics.tables import Figure, Spread, Table, normalise
 
 
-class Layout:
+class ColumnMap:
     """The columns of a grid as a table sees them.
 
     ``headers`` are the columns' as the platform spells them, ``names`` those that only it can

@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 from exporter.errors import InvalidAnswer
 from exporter.metrics.columns import Columns, Schema, text_of
 from exporter.metrics.families import RAW_VALUE, Family
-from exporter.metrics.labels import Scope, label_pairs, name_rows
-from exporter.metrics.layout import Layout
+from exporter.metrics.labels import AccountLabels, label_pairs, label_rows
+from exporter.metrics.layout import ColumnMap
 from exporter.metrics.parsers import Number, number
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
@@ -65,21 +65,21 @@ class Mapped:
 def map_reading(
     reading: Reading,
     tables: Mapping[str, Table],
-    scope: Scope,
+    account: AccountLabels,
     *,
     raw: bool,
     before: Mapped | None = None,
 ) -> Mapped:
     """Map a reading to series.
 
-    ``before`` is an earlier fold by the same tables, scope and ``raw``. Where nothing has changed
+    ``before`` is an earlier fold by the same tables, account and ``raw``. Where nothing has changed
     it is returned as it is, else its work is taken over where rows have not changed. Raises
     ``InvalidAnswer`` where a grid lacks the column that names its rows, or a row has a cell too
     many or too few.
     """
     known = before.recalls if before else {}
     folds = [
-        _TableMapping(tables[name], rows, scope, known.get(name))
+        _TableMapping(tables[name], rows, account, known.get(name))
         for name, rows in reading.tables.items()
     ]
     if before and list(known) == list(reading.tables) and all(each.unchanged for each in folds):
@@ -107,11 +107,15 @@ def _unique(series: Series) -> Series:
 class _TableMapping:
     """One table meeting one grid."""
 
-    def __init__(self, table: Table, rows: Rows, scope: Scope, before: Recall | None) -> None:
+    def __init__(
+        self, table: Table, rows: Rows, account: AccountLabels, before: Recall | None
+    ) -> None:
         self.table = table
-        self.by_row = table.subject != "agent" or scope.agents != "aggregate"
+        self.by_row = table.subject != "agent" or account.agents != "aggregate"
         known = before is not None and before.layout.fits(rows)
-        self.layout = before.layout if before and known else Layout(table, rows.headers, rows.names)
+        self.layout = (
+            before.layout if before and known else ColumnMap(table, rows.headers, rows.names)
+        )
         if not set(map(len, rows.cells)) <= {len(rows.headers)}:
             raise InvalidAnswer(f"{table.name}: not every row has {len(rows.headers)} cells")
         named_by = self.layout.naming if rows.cells else ()
@@ -119,26 +123,26 @@ class _TableMapping:
             ["" if (cell := row[at]) is None else str(cell) for row in rows.cells]
             for at in named_by
         ]
-        self.naming = name_rows(
-            table, scope, len(rows.cells), texts, before.naming if before else None
+        self.naming = label_rows(
+            table, account, len(rows.cells), texts, before.naming if before else None
         )
-        wanted = self.naming.wanted
+        wanted = self.naming.kept
         self.cells: Sequence[Row] = (
             rows.cells if wanted is None else [rows.cells[at] for at in wanted]
         )
         self.recall = Recall(self.layout, self.naming, self.cells, before)
         self.unchanged = self.recall.unchanged
-        self.scope = scope
+        self.account = account
 
     def run(self, mapped: Mapped, *, raw: bool) -> None:
         """Add to ``folded`` what is found."""
         self.mapped = mapped
-        self.base = b"{" + label_pairs(self.scope.base)
+        self.base = b"{" + label_pairs(self.account.base)
         self.schema = mapped.schemas.setdefault(self.table.name, Schema())
         self.columns = Columns(self.cells, self.recall, self.schema)
         mapped.recalls[self.table.name] = self.recall
         # The rows of which no series has been made yet.
-        self.without: Sequence[int] = range(len(self.naming.shown))
+        self.without: Sequence[int] = range(len(self.naming.values))
         for figure, position in self.layout.places:
             if isinstance(figure, Column) and position is not None:
                 self._column(figure, position)
@@ -156,7 +160,7 @@ class _TableMapping:
         for at, key in enumerate(self.table.key):
             if key.label in _OBJECTS:
                 without = set(self.without)
-                shown = enumerate(self.naming.shown)
+                shown = enumerate(self.naming.values)
                 self._note_objects(
                     key.label, [name[at] for row, name in shown if row not in without]
                 )
@@ -191,10 +195,10 @@ class _TableMapping:
         if values.whole and family not in self.mapped.series:  # nearly always
             self.without = ()
             numbers = cast("Sequence[Number]", values.numbers)
-            series = Series(labels, numbers, self.table.period, self.naming.distinct)
+            series = Series(labels, numbers, self.table.period, self.naming.unique)
             self.mapped.series[family] = series
         else:
-            self._put(family, *self._there(labels, values), self.naming.distinct)
+            self._put(family, *self._there(labels, values), self.naming.unique)
         for label, name in figure.labels.items():
             if label in _OBJECTS:
                 some = any(value is not None for value in values.numbers)
@@ -210,7 +214,7 @@ class _TableMapping:
         states = self.columns.states(position, figure.states)
         labels = [
             around[state][0] + part + around[state][1]
-            for part, state in zip(self.naming.parts, states, strict=True)
+            for part, state in zip(self.naming.pairs, states, strict=True)
             if state is not None
         ]
         self._put(figure.family, labels, [1] * len(labels))
@@ -283,7 +287,7 @@ class _TableMapping:
         values: list[Number] = []
         for header in headers:
             position = self.layout.exactly(header)
-            for name, row in zip(self.naming.shown, self.cells, strict=True):
+            for name, row in zip(self.naming.values, self.cells, strict=True):
                 try:
                     value = number(row[position])
                 except ValueError:
@@ -329,7 +333,7 @@ class _TableMapping:
         labels = self.recall.labels.get(key)
         if labels is None:
             start, end = self._around(family, constants)
-            labels = [start + part + end for part in self.naming.parts]
+            labels = [start + part + end for part in self.naming.pairs]
             self.recall.labels[key] = labels
         return labels
 

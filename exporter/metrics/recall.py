@@ -9,8 +9,8 @@ from itertools import compress, repeat
 from operator import ne
 from typing import NamedTuple, cast
 
-from exporter.metrics.labels import Naming
-from exporter.metrics.layout import Layout
+from exporter.metrics.labels import RowLabels
+from exporter.metrics.layout import ColumnMap
 from exporter.metrics.parsers import Cell, Number, Parser
 
 _FEW = 4  # up to one row of that many is looked at singly; from there on columns are quicker
@@ -35,8 +35,8 @@ class Recall:
 
     def __init__(
         self,
-        layout: Layout,
-        naming: Naming,
+        layout: ColumnMap,
+        naming: RowLabels,
         cells: Sequence[Row],
         before: "Recall | None" = None,
     ) -> None:

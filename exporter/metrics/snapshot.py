@@ -1,4 +1,4 @@
-"""One refresh of one feed: its series, settled and rendered once. What was read, and until when?"""
+"""Snapshot of one feed: the series of one refresh, corrected and rendered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.parsers import Number
 
 
-@dataclass(slots=True, eq=False)  # not frozen: that would take as long as to write two lines
+@dataclass(slots=True, eq=False)  # not frozen: that would take as long as rendering two lines
 class Block:
-    """All lines of one family from one feed: the same bytes in both formats; never changed."""
+    """All lines of one family from one feed; immutable, the same bytes in both formats."""
 
     family: Family
     labels: Sequence[bytes]
@@ -21,36 +21,36 @@ class Block:
     text: bytes
 
     @classmethod
-    def of(cls, family: Family, labels: Sequence[bytes], values: Sequence[Number]) -> "Block":
-        """Render series; ``labels`` are complete label sets with the blank behind them."""
+    def render(cls, family: Family, labels: Sequence[bytes], values: Sequence[Number]) -> "Block":
+        """Render series; ``labels`` are complete label sets, each with a trailing space."""
         return cls(family, labels, values, _render(family.name.encode(), labels, values))
 
-    def holds(self, labels: Sequence[bytes], values: Sequence[Number]) -> bool:
-        """Tell whether these are its series; mostly the very lists, which costs nothing."""
+    def has(self, labels: Sequence[bytes], values: Sequence[Number]) -> bool:
+        """Return whether these are the block's series; identical lists are compared first."""
         return (self.labels is labels or self.labels == labels) and (
             self.values is values or self.values == values
         )
 
-    def without(self, taken: set[bytes]) -> "Block":
-        """Return the block less the series whose label sets are ``taken``."""
-        kept = [(x, y) for x, y in zip(self.labels, self.values, strict=True) if x not in taken]
-        return Block.of(self.family, [x for x, _ in kept], [y for _, y in kept])
+    def without(self, labels: set[bytes]) -> "Block":
+        """Return the block without the series that have one of these label sets."""
+        kept = [(x, y) for x, y in zip(self.labels, self.values, strict=True) if x not in labels]
+        return Block.render(self.family, [x for x, _ in kept], [y for _, y in kept])
 
-    def head(self, series: int) -> "Block":
-        """Return the block's first series in the order of their labels."""
+    def first(self, series: int) -> "Block":
+        """Return the block's first series in the order of their label sets."""
         kept = sorted(zip(self.labels, self.values, strict=True))[:series]
-        return Block.of(self.family, [x for x, _ in kept], [y for _, y in kept])
+        return Block.render(self.family, [x for x, _ in kept], [y for _, y in kept])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """Everything one refresh produced; never changed after.
+    """The result of one refresh of one feed.
 
-    ``blocks`` were made of ``series``, the very object.
-    ``taken_at`` is our clock's time and ``source_at`` the platform's (if it tells), both in epoch
-    seconds; ``expires_at``, in monotonic seconds, is when the figures are too old to be shown.
-    ``corrections`` counts falls of counters that were held, ``duplicates`` the series that came
-    twice. ``objects`` are the names of the queues and campaigns in it, by label.
+    ``series`` is the mapping that ``blocks`` were rendered from. ``taken_at`` is the exporter's
+    time and ``source_at`` the platform's, if known, both in epoch seconds; ``expires_at`` is when
+    the figures become too old to be shown, in monotonic seconds. ``corrections`` counts held
+    falls of counters, ``duplicates`` dropped series. ``objects`` are the names of the queues and
+    campaigns in the series, by label.
     """
 
     account: str
@@ -70,7 +70,7 @@ class Snapshot:
         return sum(len(block.labels) for block in self.blocks.values())
 
 
-def take(
+def make_snapshot(
     account: str,
     feed: str,
     mapped: Mapped,
@@ -81,14 +81,15 @@ def take(
     expires_at: float,
     before: Snapshot | None = None,
 ) -> Snapshot:
-    """Make a snapshot of folded series.
+    """Correct and render mapped series.
 
-    A block that equals the one in ``before`` is that same object, so the page can tell by
-    identity what has changed; so it is with all ``blocks`` and with ``objects``.
+    ``before`` is the feed's last snapshot. Blocks, and the mappings ``blocks`` and ``objects``,
+    that equal those of ``before`` are the same objects, so that the page finds changes by
+    identity.
     """
     at = taken_at if source_at is None else source_at
     blocks: Mapping[Family, Block]
-    if before is not None and before.series is mapped.series and counters.confirm(at):
+    if before is not None and before.series is mapped.series and counters.repeat_reading(at):
         blocks, corrections = before.blocks, 0
     else:
         old = before.blocks if before else {}
@@ -108,28 +109,28 @@ def take(
 
 
 def _blocks(
-    found: Mapping[Family, Series], counters: Counters, at: float, old: Mapping[Family, Block]
+    series: Mapping[Family, Series], counters: Counters, at: float, old: Mapping[Family, Block]
 ) -> tuple[Mapping[Family, Block], int]:
-    """Settle and render series, but for those that are there already; count what was held."""
+    """Return corrected and rendered blocks, those of ``old`` if equal, and the values held."""
     blocks: dict[Family, Block] = {}
     corrections = 0
-    counters.begin()
-    for family, (labels, values, period, _) in found.items():
+    counters.start_reading()
+    for family, (labels, values, period, _) in series.items():
         if not labels:
             continue
-        settled = values
+        shown = values
         if family.kind == "counter":
-            settled, held = counters.settle(family.name, labels, values, period, at)
+            shown, held = counters.correct(family.name, labels, values, period, at)
             corrections += held
         block = old.get(family)
-        if block is None or not block.holds(labels, settled):
-            block = Block.of(family, labels, settled)
+        if block is None or not block.has(labels, shown):
+            block = Block.render(family, labels, shown)
         blocks[family] = block
     return old if blocks == old else blocks, corrections
 
 
 def _render(name: bytes, labels: Sequence[bytes], values: Sequence[Number]) -> bytes:
-    """Write ``name{labels} value`` lines; numbers are formatted in bulk, which is what is fast."""
+    """Return ``name{labels} value`` lines; numbers are formatted in bulk, which is fastest."""
     if not labels:
         return b""
     parts = [b"\n" + name] * (3 * len(labels))

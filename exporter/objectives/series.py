@@ -1,4 +1,4 @@
-"""Objectives on the page: which hold for the queues and campaigns that are live, who is open?"""
+"""Series of objectives: applies objectives to the live queues and campaigns of an account."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from exporter.metrics.families import Family
 from exporter.metrics.labels import label_pairs
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.parsers import Number
-from exporter.metrics.snapshot import Snapshot, take
+from exporter.metrics.snapshot import Snapshot, make_snapshot
 from exporter.objectives.hours import Hours
-from exporter.objectives.model import SUBJECTS, Entry, Objectives
+from exporter.objectives.model import SUBJECTS, Objective, Objectives
 
-FEED = "objectives"  # stands for a feed where series are counted that were left out
-_LOOK_AGAIN = 86_400.0  # seconds, where hours do not change for long
+FEED = "objectives"  # the label ``feed`` of these series where dropped series are counted
+_LONGEST_VALID = 86_400.0  # seconds, if no opening hours change earlier
 
 _log = get_log(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Applied:
-    """What holds for one account from ``since`` until just before ``until`` (epoch seconds).
+class AccountObjectives:
+    """The series of one account, valid from ``since`` until just before ``until`` (epoch seconds).
 
-    ``objects`` are the live ones by feed; ``matched`` the entries whose patterns match any of
-    them, whether or not an earlier entry holds instead.
+    ``objects`` are the live objects by feed; ``matched`` are the objectives whose patterns match
+    any of them, even if an earlier objective applies.
     """
 
     objectives: Objectives
@@ -32,79 +32,82 @@ class Applied:
     since: float
     until: float
     snapshot: Snapshot
-    matched: frozenset[Entry]
+    matched: frozenset[Objective]
 
 
-def apply(
+def apply_objectives(
     objectives: Objectives,
     base: Mapping[str, str],
     fresh: Sequence[Snapshot],
     at: float,
-    before: Applied | None = None,
-) -> Applied:
-    """Apply objectives to what an account with the labels ``base`` shows at an instant.
+    before: AccountObjectives | None = None,
+) -> AccountObjectives:
+    """Apply objectives to the objects in an account's ``fresh`` snapshots.
 
-    ``before`` is the account's last result: returned as it is while nothing has changed, else
-    what is equal in it is taken over.
+    ``base`` are the account's base labels, ``at`` is in epoch seconds. ``before`` is the
+    account's last result, which is returned if nothing has changed.
     """
     objects = tuple(snapshot.objects for snapshot in fresh)
     if (
         before is not None
         and before.objectives is objectives
-        and before.objects == objects  # mostly the same objects, which costs next to nothing
+        and before.objects == objects  # usually the same objects, so the comparison is cheap
         and before.since <= at < before.until
     ):
         return before
-    sheet = _Sheet(base, at)
-    entries = [entry for entry in objectives.entries if entry.covers(base)]
+    builder = _SeriesBuilder(base, at)
+    covering = [item for item in objectives.items if item.covers(base)]
     for subject in SUBJECTS:
-        mine = [entry for entry in entries if entry.subject == subject]
-        names = {name for each in objects for name in each.get(subject, ())}
-        for name in sorted(names) if mine else ():
-            sheet.write(name, [entry for entry in mine if entry.matches(name)])
-    snapshot = take(
+        items = [item for item in covering if item.subject == subject]
+        names = {name for by_label in objects for name in by_label.get(subject, ())}
+        for name in sorted(names) if items else ():
+            builder.add_object(name, [item for item in items if item.matches(name)])
+    snapshot = make_snapshot(
         base["account"],
         FEED,
-        Mapped(sheet.series()),
+        Mapped(builder.series()),
         Counters(),
         taken_at=at,
         source_at=None,
         expires_at=float("inf"),
         before=before.snapshot if before else None,
     )
-    return Applied(objectives, objects, at, sheet.until, snapshot, frozenset(sheet.matched))
+    return AccountObjectives(
+        objectives, objects, at, builder.until, snapshot, frozenset(builder.matched)
+    )
 
 
-class _Sheet:
-    """The series of one account at one instant, and how long they hold."""
+class _SeriesBuilder:
+    """Builds the series of one account for the instant ``at``; they are valid until ``until``."""
 
     def __init__(self, base: Mapping[str, str], at: float) -> None:
         self.at = at
-        self.until = at + _LOOK_AGAIN
-        self._lines: dict[Family, list[tuple[bytes, Number]]] = {}
-        self.matched: set[Entry] = set()
+        self.until = at + _LONGEST_VALID
+        self.matched: set[Objective] = set()
+        self._samples: dict[Family, list[tuple[bytes, Number]]] = {}
         self._start = b"{" + label_pairs(base) + b","
         self._open: dict[Hours, bool] = {}
 
-    def write(self, name: str, matching: Sequence[Entry]) -> None:
-        """Write what holds for an object: what the first of the matching entries says."""
+    def add_object(self, name: str, matching: Sequence[Objective]) -> None:
+        """Add the series of an object: those of the first objective that matches it."""
         self.matched.update(matching)
-        for entry in matching[:1]:
-            for figure in entry.figures:
-                self._add(figure.family, {entry.subject: name, **figure.labels}, figure.value)
-            if entry.hours:
-                self._add(entry.open, {entry.subject: name}, int(self._is_open(entry.hours)))
+        for objective in matching[:1]:
+            about: dict[str, str] = {objective.subject: name}
+            for series in objective.series:
+                self._add(series.family, {**about, **series.labels}, series.value)
+            if objective.hours:
+                self._add(objective.open, about, int(self._is_open(objective.hours)))
 
     def series(self) -> dict[Family, Series]:
-        """Return what was written."""
+        """Return the series that were added."""
         return {
-            family: Series([labels for labels, _ in lines], [value for _, value in lines], None)
-            for family, lines in self._lines.items()
+            family: Series([labels for labels, _ in samples], [value for _, value in samples], None)
+            for family, samples in self._samples.items()
         }
 
     def _add(self, family: Family, labels: Mapping[str, str], value: Number) -> None:
-        line = self._start + label_pairs(labels) + b"} ", value
-        self._lines.setdefault(family, []).append(line)
+        sample = self._start + label_pairs(labels) + b"} ", value
+        self._samples.setdefault(family, []).append(sample)
 
     def _is_open(self, hours: Hours) -> bool:
         if hours not in self._open:
@@ -114,21 +117,23 @@ class _Sheet:
 
 
 class Unmatched:
-    """Counts the entries that match nothing live, and logs each of them once.
+    """Counts the objectives that match nothing live, and logs each of them once.
 
-    ``find`` returns them, or ``None`` while an account has not been tried.
+    ``find`` returns them, or ``None`` until every account has been read or has failed.
     """
 
-    def __init__(self, find: Callable[[], Sequence[Entry] | None]) -> None:
+    def __init__(self, find: Callable[[], Sequence[Objective] | None]) -> None:
         self._find = find
         self._logged: set[tuple[str, ...]] = set()
 
     def count(self) -> int | None:
-        """Return how many there are, or ``None`` as long as that is not known."""
-        found = self._find()
-        for entry in found or ():
-            name = (entry.place, *entry.patterns.values())
+        """Return their number, or ``None`` while it is unknown."""
+        unmatched = self._find()
+        for objective in unmatched or ():
+            name = (objective.place, *objective.patterns.values())
             if name not in self._logged:
                 self._logged.add(name)
-                _log.bind(**entry.patterns).warning("objectives matched nothing", entry=entry.place)
-        return None if found is None else len(found)
+                _log.bind(**objective.patterns).warning(
+                    "objectives matched nothing", entry=objective.place
+                )
+        return None if unmatched is None else len(unmatched)

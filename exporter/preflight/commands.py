@@ -61,10 +61,10 @@ class Enquiries:
 
     def _unmatched(self, visits: Sequence[Visit]) -> list[str]:
         """Say which objectives match nothing that was found; that is worth a line, no failure."""
-        seen = [(visit.account.scope().base, _objects(visit)) for visit in visits]
+        seen = [(visit.account.account_labels().base, _objects(visit)) for visit in visits]
         return [
             f"? {entry.place} matches nothing ({entry})"
-            for entry in self._config.objectives.entries
+            for entry in self._config.objectives.items
             if not any(
                 entry.covers(base) and any(map(entry.matches, names.get(entry.subject, ())))
                 for base, names in seen
@@ -129,7 +129,7 @@ def _objects(visit: Visit) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for reading in visit.found.readings.values():
         try:
-            mapped = map_reading(reading, tables, visit.account.scope(), raw=False)
+            mapped = map_reading(reading, tables, visit.account.account_labels(), raw=False)
         except ProviderError:
             continue  # its feed's line says so
         for label, names in mapped.objects.items():

@@ -108,7 +108,7 @@ class _Round:
         self._visit = visit
         self._telemetry = telemetry
         self._clock = clock
-        self._scope = visit.account.scope()
+        self._labels = visit.account.account_labels()
         self._until = clock.monotonic() + _LONGEST
 
     async def read(self) -> None:
@@ -133,7 +133,7 @@ class _Round:
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
         tables = {table.name: table for table in each.feed.tables}
         each.mapped = await run_job(
-            cells > _MANY_CELLS, map_reading, reading, tables, self._scope, raw=each.feed.raw
+            cells > _MANY_CELLS, map_reading, reading, tables, self._labels, raw=each.feed.raw
         )
         each.reading = reading
 

@@ -202,7 +202,7 @@ class Accounts:
         self._running = {name: each for name, each in self._running.items() if name not in leaving}
         for each in change.leaving:
             each.leave()
-            self._board.release(each.identity.config.name)
+            self._board.remove_account(each.identity.config.name)
             each.telemetry.remove()
 
     async def apply(self, change: Change) -> None:

@@ -20,10 +20,10 @@ from exporter.errors import ProviderError, Rejected, SessionLost, TimedOut, Unau
 from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
-from exporter.metrics.snapshot import Snapshot, take
+from exporter.metrics.snapshot import Snapshot, make_snapshot
 from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
 from exporter.telemetry import AccountTelemetry
 
@@ -85,7 +85,7 @@ class Refresher:
         self,
         account: str,
         collector: Collector,
-        scope: Scope,
+        labels: AccountLabels,
         store: SnapshotStore,
         telemetry: AccountTelemetry,
         *,
@@ -96,7 +96,7 @@ class Refresher:
     ) -> None:
         self._account = account
         self._collector = collector
-        self._scope = scope
+        self._labels = labels
         self._board = store
         self._telemetry = telemetry
         self._auth_retry = auth_retry
@@ -113,7 +113,7 @@ class Refresher:
         self._asleep = False
         self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
         self.tried = asyncio.Event()  # every feed has
-        store.add_account(account, list(self._states), max_series, scope.base, self.tried.is_set)
+        store.add_account(account, list(self._states), max_series, labels.base, self.tried.is_set)
         telemetry.starting({feed.name: feed.interval for feed in collector.feeds})
 
     async def run(self) -> NoReturn:
@@ -194,7 +194,7 @@ class Refresher:
         self._failures += 1
         refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
-            self._board.clear(self._account)
+            self._board.clear_account(self._account)
             pause = max(self._auth_retry, error.retry_after)
         elif signed_in and self._failures == 1:
             pause = error.retry_after  # it worked until now: sign in again at once
@@ -298,7 +298,7 @@ class Refresher:
             self._failed(state, error.reason, str(error), started)
             self._wait_out(state, error.retry_after)
             if error.voids:
-                self._board.withdraw(self._account, feed.name)
+                self._board.remove_feed(self._account, feed.name)
             if error.early and state.failures < _EARLY_ANSWERS:
                 return  # not yet tried: it is asked again before anyone is told so
         except TimeoutError:
@@ -378,8 +378,8 @@ class Refresher:
                 duplicates=0,
             )
         tables = {table.name: table for table in feed.tables}
-        mapped = map_reading(reading, tables, self._scope, raw=feed.raw, before=state.mapped)
-        snapshot = take(
+        mapped = map_reading(reading, tables, self._labels, raw=feed.raw, before=state.mapped)
+        snapshot = make_snapshot(
             self._account,
             feed.name,
             mapped,
@@ -390,7 +390,7 @@ class Refresher:
             before=before,
         )
         state.reading, state.mapped = ref(reading), mapped
-        state.counters.prune(self._max_series)
+        state.counters.discard_oldest(self._max_series)
         return mapped, snapshot
 
     def _report(self, mapped: Mapped) -> None:

@@ -199,10 +199,10 @@ class Site:
             unknown = sorted(accounts - page.accounts)
             if unknown:
                 return PlainTextResponse(f"no such account: {unknown[0]}\n", status_code=404)
-            page = page.of(accounts)
+            page = page.for_accounts(accounts)
         names = request.query_params.getlist("name[]")
         if names:
-            page = page.only(set(names))
+            page = page.with_samples(set(names))
         headers = Headers(scope=request.scope)
         form = choose_format(headers.get("accept", ""))
         gzip = accepts_gzip(headers.get("accept-encoding", ""))

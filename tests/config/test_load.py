@@ -13,7 +13,7 @@ from exporter.config.account import AccountConfig, FeedTimes, Patterns
 from exporter.config.load import Config, load
 from exporter.config.schema import Model, duration
 from exporter.errors import ConfigError
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels, Filter
 
 SECRET = "hunter2"
 
@@ -193,12 +193,14 @@ def test_scope(read: Load) -> None:
         )
     ).accounts
 
-    assert account.scope() == Scope(
+    assert account.account_labels() == AccountLabels(
         base={"provider": "alpha", "account": "one", "site": "berlin"},
         agents="hashed",
         agents_key=b"key",
-        include={"queue": ["Sales*"], "agent": [], "campaign": []},
-        exclude={"queue": [], "agent": ["bot"], "campaign": ["x"]},
+        filter=Filter(
+            include={"queue": ["Sales*"], "agent": [], "campaign": []},
+            exclude={"queue": [], "agent": ["bot"], "campaign": ["x"]},
+        ),
     )
     assert account.exclude == Patterns(agents=["bot"], campaigns=["x"])
 
@@ -728,7 +730,7 @@ def test_secrets_are_not_in_the_account(read: Load) -> None:
     config = read(alpha("agents_key: hunter2\nagents: hashed").replace("secret", SECRET))
 
     assert SECRET not in repr(config)
-    assert SECRET not in repr(config.accounts[0].scope())
+    assert SECRET not in repr(config.accounts[0].account_labels())
 
 
 def test_the_error_holds_every_fault(read: Load) -> None:

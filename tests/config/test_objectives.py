@@ -8,7 +8,7 @@ from exporter.config.account import AccountConfig
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError
 from exporter.objectives.hours import week
-from exporter.objectives.model import Entry
+from exporter.objectives.model import Objective
 
 ACCOUNTS = """\
 accounts:
@@ -42,12 +42,12 @@ def faults(read: Read, tmp_path: Path) -> Callable[[str], list[str]]:
     return faults
 
 
-def figures(entry: Entry) -> dict[str, float]:
+def figures(entry: Objective) -> dict[str, float]:
     return {
         " ".join([each.family.name.removeprefix("contactcenter_"), *each.labels.values()]): (
             each.value
         )
-        for each in entry.figures
+        for each in entry.series
     }
 
 
@@ -69,7 +69,7 @@ def test_everything(read: Read) -> None:
             abandoned_limit: 0.03
             hours: {time_zone: America/New_York, weekly: "Mon-Sun 08:00-21:00"}
         """
-    ).objectives.entries
+    ).objectives.items
 
     assert (queue.place, queue.subject) == ("queues[0]", "queue")
     assert queue.patterns == {"provider": "*", "account": "acme-*", "queue": "Sales*"}
@@ -91,8 +91,8 @@ def test_everything(read: Read) -> None:
 
 def test_nothing(read: Read) -> None:
     """Without the two keys, and with empty lists, there are no objectives."""
-    assert read("").objectives.entries == ()
-    assert read("queues: []\ncampaigns: []").objectives.entries == ()
+    assert read("").objectives.items == ()
+    assert read("queues: []\ncampaigns: []").objectives.items == ()
 
 
 def test_half_of_it(read: Read) -> None:
@@ -103,7 +103,7 @@ def test_half_of_it(read: Read) -> None:
           - waiting_limit: {warning: "${LIMIT}"}
           - {}
         """
-    ).objectives.entries
+    ).objectives.items
 
     assert figures(some) == {"queue_waiting_limit warning": 12}
     assert some.hours is None
@@ -127,7 +127,7 @@ def test_half_of_it(read: Read) -> None:
 )  # fmt: skip
 def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
     """All patterns have to match, as in a shell and in full; a name's case counts."""
-    (entry,) = read(f"queues: [{{match: {match}}}]").objectives.entries
+    (entry,) = read(f"queues: [{{match: {match}}}]").objectives.items
 
     assert (entry.covers(BASE) and entry.matches(name)) is expected
 

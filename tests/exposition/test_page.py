@@ -27,7 +27,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.exposition.encoding import Format
-from exporter.exposition.page import Page, assemble, chapters_of
+from exporter.exposition.page import Page, assemble, parse_exposition
 from exporter.metrics import families as f
 from exporter.metrics.families import FAMILIES, Family
 from exporter.metrics.labels import label_pairs
@@ -73,13 +73,13 @@ hostile = st.text(max_size=8) | st.sampled_from(
 
 def block(family: Family, *series: tuple[Mapping[str, str], float]) -> Block:
     labels = [b"{" + label_pairs(each) + b"} " for each, _ in series]
-    return Block.of(family, labels, [value for _, value in series])
+    return Block.render(family, labels, [value for _, value in series])
 
 
 def make(
     *blocks: Block, own: str = "", valid_until: float = 0.0, before: Page | None = None
 ) -> Page:
-    return assemble({"acme": blocks}, chapters_of(own), valid_until, before)
+    return assemble({"acme": blocks}, parse_exposition(own), valid_until, before)
 
 
 def body(page: Page, form: Format = Format.TEXT) -> bytes:
@@ -314,7 +314,7 @@ def test_unchanged_blocks_keep_their_segments() -> None:
     ]
     first = make(*same, changed[0])
     second = make(*same, changed[1], before=first)
-    pairs = list(zip(first.chapters, second.chapters, strict=True))
+    pairs = list(zip(first.families, second.families, strict=True))
 
     assert [each.segments[0] is other.segments[0] for each, other in pairs] == [True, False]
     assert all(
@@ -333,7 +333,7 @@ def test_a_change_is_local() -> None:
     second = make(*blocks[:3], other, *blocks[4:], before=first)
     kept = [
         each is other
-        for each, other in zip(first.chapters[0].segments, second.chapters[0].segments, strict=True)
+        for each, other in zip(first.families[0].segments, second.families[0].segments, strict=True)
     ]
 
     assert [at != 3 for at in range(10)] == kept
@@ -348,7 +348,7 @@ def test_only_own_metrics_change(form: Format) -> None:
     second = make(*blocks, own=OWN.replace("3.5", "4.5"), before=first)
     head, packed_core, *_ = first.body(form, gzip=True)[0]
 
-    assert second.core is first.core
+    assert second.accounts_part is first.accounts_part
     assert head is second.body(form, gzip=True)[0][0]
     assert packed_core is second.body(form, gzip=True)[0][1]
     assert b"sum 4.5" in body(second, form)
@@ -410,7 +410,7 @@ def test_only(wanted: set[str], expected: list[str]) -> None:
         block(f.CAMPAIGN_DIALS, ({"campaign": "a"}, 1)),
         own=OWN,
         valid_until=7.0,
-    ).only(wanted)
+    ).with_samples(wanted)
 
     assert expected == names(page)
     assert page.valid_until == 7
@@ -425,7 +425,7 @@ def test_only_tells_twins_apart() -> None:
         block(f.CAMPAIGN_DIALS.sliding, ({"account": "b"}, 2)),
     )
 
-    assert names(page.only({f.CAMPAIGN_DIALS.name})) == [f.CAMPAIGN_DIALS.name]
+    assert names(page.with_samples({f.CAMPAIGN_DIALS.name})) == [f.CAMPAIGN_DIALS.name]
 
 
 # Real readers of a large gzip body ------------------------------------------------------------
@@ -470,7 +470,7 @@ def test_one_member(large_page: Page, form: Format) -> None:
     """A gzip body of many segments is one member, read whole by a single inflater."""
     inflater = zlib.decompressobj(31)
     actual = inflater.decompress(packed(large_page, form))
-    segments = sum(len(chapter.segments) for chapter in large_page.chapters)
+    segments = sum(len(family.segments) for family in large_page.families)
 
     assert body(large_page, form) == actual
     assert inflater.eof
@@ -553,7 +553,7 @@ def owned_pages(draw: st.DrawFn) -> tuple[Page, list[str]]:
             for family in draw(st.lists(st.sampled_from(FIGURES), unique=True))
             if (size := draw(st.sampled_from([1, 3, 130])))
         ]
-    return assemble(owned, chapters_of(own(accounts)), 0.0), accounts
+    return assemble(owned, parse_exposition(own(accounts)), 0.0), accounts
 
 
 @pytest.mark.parametrize("form", list(Format))
@@ -562,11 +562,11 @@ def owned_pages(draw: st.DrawFn) -> tuple[Page, list[str]]:
 def test_the_accounts_pages_make_the_whole(form: Format, found: tuple[Page, list[str]]) -> None:
     """The pages of all accounts and of none have each series of the whole, and have it once."""
     page, accounts = found
-    parts = [read(page.of({name}), form) for name in ["", *accounts]]
+    parts = [read(page.for_accounts({name}), form) for name in ["", *accounts]]
 
     assert sum(map(len, parts)) == len(read(page, form))
     assert {key: value for part in parts for key, value in part.items()} == read(page, form)
-    assert read(page.of({"", *accounts}), form) == read(page, form)
+    assert read(page.for_accounts({"", *accounts}), form) == read(page, form)
 
 
 @pytest.mark.parametrize("form", list(Format))
@@ -576,7 +576,7 @@ def test_an_accounts_page_is_its_own(form: Format, found: tuple[Page, list[str]]
     """Every series on an account's page has its name, and gzip says the same as the plain page."""
     page, accounts = found
     for name in accounts:
-        part = page.of({name})
+        part = page.for_accounts({name})
 
         assert all(dict(labels)["account"] == name for _, labels in read(part, form))
         assert zlib.decompress(packed(part, form), 31) == body(part, form)
@@ -584,15 +584,15 @@ def test_an_accounts_page_is_its_own(form: Format, found: tuple[Page, list[str]]
 
 def test_an_account_without_figures() -> None:
     """An account that has no figures has a page of what is known about it."""
-    page = assemble({"a": [], "b": []}, chapters_of(own(["a"])), 0.0)
+    page = assemble({"a": [], "b": []}, parse_exposition(own(["a"])), 0.0)
 
     assert page.accounts == {"", "a", "b"}
-    assert names(page.of({"a"})) == [
+    assert names(page.for_accounts({"a"})) == [
         "contactcenter_up",
         "contactcenter_api_total",
         "contactcenter_wait_seconds",
     ]
-    assert body(page.of({"b"})) == b""
+    assert body(page.for_accounts({"b"})) == b""
 
 
 def test_what_is_large_is_not_compressed_again() -> None:
@@ -607,4 +607,4 @@ def test_what_is_large_is_not_compressed_again() -> None:
     }
     page = assemble(owned, (), 0.0)
 
-    assert page.of({"b"}).chapters[0].segments[0] in page.chapters[0].segments
+    assert page.for_accounts({"b"}).families[0].segments[0] in page.families[0].segments

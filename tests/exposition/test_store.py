@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import (
 )
 
 from exporter.exposition.encoding import Format
-from exporter.exposition.page import ExposedFamily, Page, chapters_of
+from exporter.exposition.page import ExposedFamily, Page, parse_exposition
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import LONGEST_VALID, SnapshotStore
 from exporter.metrics import families as f
@@ -36,7 +36,7 @@ def snapshot(
     content: Content, account: str = "acme", feed: str = "first", expires_at: float = NOON + 60
 ) -> Snapshot:
     blocks = {
-        family: Block.of(
+        family: Block.render(
             family, [labels(account, queue) for queue in series], list(series.values())
         )
         for family, series in content.items()
@@ -55,13 +55,13 @@ class Reports:
 
     def __init__(self) -> None:
         self.dropped: list[tuple[str, str, int]] = []
-        self.doubled: list[tuple[str, str, int]] = []
+        self.duplicated: list[tuple[str, str, int]] = []
 
     def drop(self, *report: object) -> None:
         self.dropped.append(report)
 
-    def double(self, *report: object) -> None:
-        self.doubled.append(report)
+    def duplicate(self, *report: object) -> None:
+        self.duplicated.append(report)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def reports() -> Reports:
 
 @pytest.fixture
 def store(reports: Reports) -> SnapshotStore:
-    store = SnapshotStore(dropped=reports.drop, doubled=reports.double)
+    store = SnapshotStore(dropped=reports.drop, duplicated=reports.duplicate)
     store.add_account("acme", FEEDS, 1000)
     return store
 
@@ -118,7 +118,7 @@ def test_clear(store: SnapshotStore) -> None:
     store.add_account("beta", FEEDS, 1000)
     store.put(agents(a=1))
     store.put(agents(account="beta", b=2))
-    store.clear("acme")
+    store.clear_account("acme")
 
     assert shown(store.page(NOON)) == {"b": 2}
 
@@ -141,7 +141,7 @@ def test_a_feed_without_a_place(store: SnapshotStore) -> None:
 def test_changes_are_signalled(store: SnapshotStore) -> None:
     """Both putting and clearing wake who waits for a change."""
     seen = []
-    for change in (lambda: store.put(agents(a=1)), lambda: store.clear("acme")):
+    for change in (lambda: store.put(agents(a=1)), lambda: store.clear_account("acme")):
         change()
         seen.append(store.changed.is_set())
         store.changed.clear()
@@ -218,7 +218,7 @@ def test_the_cap_counts_whole_families_too(store: SnapshotStore, reports: Report
     store.put(snapshot({f.QUEUE_AGENTS: {"a": 1}, f.QUEUE_LONGEST_WAIT: {"a": 1, "b": 2}}))
     page = store.page(NOON)
 
-    assert [chapter.name for chapter in page.chapters] == [AGENTS]
+    assert [family.name for family in page.families] == [AGENTS]
     assert reports.dropped == [("acme", "first", 2)]
 
 
@@ -239,7 +239,7 @@ def test_a_capped_block_keeps_its_segment(store: SnapshotStore) -> None:
     first = store.page(NOON)
     second = store.page(NOON + 1, before=first)
 
-    assert first.chapters[0].segments[0] is second.chapters[0].segments[0]
+    assert first.families[0].segments[0] is second.families[0].segments[0]
 
 
 def test_the_cap_of_one_account_is_its_own(store: SnapshotStore) -> None:
@@ -258,7 +258,7 @@ def test_doubles(store: SnapshotStore, reports: Reports) -> None:
     store.put(agents("first", a=1))
 
     assert shown(store.page(NOON)) == {"a": 1, "b": 3}
-    assert reports.doubled == [("acme", "second", 1)]
+    assert reports.duplicated == [("acme", "second", 1)]
 
 
 def test_doubles_are_reported_once(store: SnapshotStore, reports: Reports) -> None:
@@ -269,7 +269,7 @@ def test_doubles_are_reported_once(store: SnapshotStore, reports: Reports) -> No
     for seconds in range(3):
         page = store.page(NOON + seconds, before=page)
 
-    assert reports.doubled == [("acme", "second", 1)]
+    assert reports.duplicated == [("acme", "second", 1)]
 
 
 def test_doubles_of_three(store: SnapshotStore) -> None:
@@ -295,18 +295,18 @@ def test_doubles_do_not_use_up_the_cap(store: SnapshotStore) -> None:
 def test_extra_chapters_come_last(store: SnapshotStore) -> None:
     """Chapters that a page is given follow the figures, whatever their names."""
     store.put(agents(a=1))
-    page = store.page(NOON, chapters_of(OWN.format(1)))
+    page = store.page(NOON, parse_exposition(OWN.format(1)))
 
-    assert [chapter.name for chapter in page.chapters] == [AGENTS, "a_own"]
+    assert [family.name for family in page.families] == [AGENTS, "a_own"]
     assert body(page).endswith(b"\na_own 1\n")
 
 
 def test_extra_chapters_are_not_taken_over(store: SnapshotStore) -> None:
     """The chapters that an earlier page was given are not on the next one."""
     store.put(agents(a=1))
-    page = store.page(NOON, before=store.page(NOON, chapters_of(OWN.format(1))))
+    page = store.page(NOON, before=store.page(NOON, parse_exposition(OWN.format(1))))
 
-    assert [chapter.name for chapter in page.chapters] == [AGENTS]
+    assert [family.name for family in page.families] == [AGENTS]
 
 
 def test_own_metrics_come_last_and_not_too_often(store: SnapshotStore) -> None:
@@ -317,7 +317,7 @@ def test_own_metrics_come_last_and_not_too_often(store: SnapshotStore) -> None:
 
     def own() -> list[ExposedFamily]:
         made.append(len(made))
-        return chapters_of(OWN.format(len(made)))
+        return parse_exposition(OWN.format(len(made)))
 
     for account, moment in zip(ACCOUNTS, moments[1:], strict=True):
         store.add_account(account, FEEDS, 1000)
@@ -331,7 +331,7 @@ def test_own_metrics_come_last_and_not_too_often(store: SnapshotStore) -> None:
 
     assert len(set(map(id, pages))) == len(moments)
     for page in pages:
-        assert [chapter.name for chapter in page.chapters] == [AGENTS, "a_own"]
+        assert [family.name for family in page.families] == [AGENTS, "a_own"]
     assert [int(body(page).split()[-1]) for page in pages] == [1, 1, 2, 2]
 
 
@@ -376,7 +376,7 @@ def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> 
             store.put(step)
             latest[step.account, step.feed] = step
         elif isinstance(step, str):
-            store.clear(step)
+            store.clear_account(step)
             latest = {key: each for key, each in latest.items() if key[0] != step}
         else:
             now += step
@@ -397,7 +397,7 @@ def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> 
         lines = [line.rpartition(b" ")[0] for line in plain.splitlines() if line[:1] != b"#"]
         assert len(lines) == len(set(lines))
     parsed = parse_openmetrics(body(page, Format.OPENMETRICS).decode())
-    assert len(page.chapters) == len(list(parsed))
+    assert len(page.families) == len(list(parsed))
 
 
 def test_an_unchanged_account_is_not_compressed_again(store: SnapshotStore) -> None:
@@ -412,7 +412,7 @@ def test_an_unchanged_account_is_not_compressed_again(store: SnapshotStore) -> N
 
     assert [
         one is two
-        for one, two in zip(first.chapters[0].segments, second.chapters[0].segments, strict=True)
+        for one, two in zip(first.families[0].segments, second.families[0].segments, strict=True)
     ] == [True, False]
 
 
@@ -425,8 +425,8 @@ def test_only_what_has_changed_is_fitted_anew(store: SnapshotStore) -> None:
     store.put(agents(a=1, b=3))
     second = store.page(NOON, before=first)
 
-    assert first.core.owned["acme"] is not second.core.owned["acme"]
-    assert first.core.owned["beta"] is second.core.owned["beta"]
+    assert first.accounts_part.blocks["acme"] is not second.accounts_part.blocks["acme"]
+    assert first.accounts_part.blocks["beta"] is second.accounts_part.blocks["beta"]
 
 
 # Publisher ------------------------------------------------------------------------------------
@@ -467,12 +467,12 @@ def test_renewed_at_once(store: SnapshotStore) -> None:
 
     def own() -> list[ExposedFamily]:
         made.append(1)
-        return chapters_of(OWN.format(len(made)))
+        return parse_exposition(OWN.format(len(made)))
 
     publisher = Publisher(store, own, lambda: NOON)
     before = body(publisher.page)
-    store.release("acme")
-    store.release("acme")
+    store.remove_account("acme")
+    store.remove_account("acme")
     publisher.renew()
 
     assert b'account="acme"' in before

@@ -49,7 +49,7 @@ class Exporter:
     def __init__(self) -> None:
         self.overview = Overview(ACCOUNTS)
         telemetry = Telemetry()
-        publisher = Publisher(SnapshotStore(), telemetry.chapters, time.monotonic)
+        publisher = Publisher(SnapshotStore(), telemetry.exposed_families, time.monotonic)
         site = Site(publisher, telemetry, lambda: True, overview=lambda: self.overview)
         self.server = Server(site, Address("127.0.0.1", 0), "landing")
         self.server.start()

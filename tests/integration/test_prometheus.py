@@ -106,7 +106,7 @@ async def golden_page() -> str:
     )
     centre = Centre(start=start, agents="name", objectives=objectives)
     async with centre.running(until=start + 300):
-        page = centre.store.page(centre.clock.monotonic(), centre.telemetry.chapters())
+        page = centre.store.page(centre.clock.monotonic(), centre.telemetry.exposed_families())
         text = b"".join(page.body(Format.TEXT, gzip=False)[0]).decode()
     return "".join(f"{line}\n" for line in text.splitlines() if not VOLATILE.match(line))
 

@@ -14,13 +14,13 @@ B = b'{account="b"} '
 def settle(
     counters: Counters, value: float, at: float, period: Period | None = DAY
 ) -> tuple[float, int]:
-    shown, held = counters.settle("x_total", [A], [value], period, at)
+    shown, held = counters.correct("x_total", [A], [value], period, at)
     return shown[0], held
 
 
 def test_a_first_value_goes_through() -> None:
     """What was never seen is shown as it is."""
-    assert Counters().settle("x_total", [A, B], [5, 0], DAY, NOON) == ([5, 0], 0)
+    assert Counters().correct("x_total", [A, B], [5, 0], DAY, NOON) == ([5, 0], 0)
 
 
 def test_a_rise_goes_through() -> None:
@@ -87,18 +87,18 @@ def test_without_a_period_all_goes_through() -> None:
 def test_series_are_apart() -> None:
     """One series' fall does not touch another of the same or another name."""
     counters = Counters()
-    counters.settle("x_total", [A, B], [5, 5], DAY, NOON)
-    counters.settle("y_total", [A], [2], DAY, NOON)
+    counters.correct("x_total", [A, B], [5, 5], DAY, NOON)
+    counters.correct("y_total", [A], [2], DAY, NOON)
 
-    assert counters.settle("x_total", [A, B], [4, 6], DAY, NOON + 60) == ([5, 6], 1)
-    assert counters.settle("y_total", [A], [3], DAY, NOON + 60) == ([3], 0)
+    assert counters.correct("x_total", [A, B], [4, 6], DAY, NOON + 60) == ([5, 6], 1)
+    assert counters.correct("y_total", [A], [3], DAY, NOON + 60) == ([3], 0)
 
 
 def test_a_series_that_was_away_is_remembered() -> None:
     """A series absent from a reading is still held when it comes back lower."""
     counters = Counters()
-    counters.settle("x_total", [A, B], [5, 5], DAY, NOON)
-    counters.settle("x_total", [B], [5], DAY, NOON + 60)
+    counters.correct("x_total", [A, B], [5, 5], DAY, NOON)
+    counters.correct("x_total", [B], [5], DAY, NOON + 60)
 
     assert settle(counters, 4, NOON + 120) == (5, 1)
 
@@ -106,18 +106,18 @@ def test_a_series_that_was_away_is_remembered() -> None:
 def test_prune_keeps_the_newest() -> None:
     """Pruning forgets what was seen longest ago."""
     counters = Counters()
-    counters.settle("x_total", [A], [5], DAY, NOON)
-    counters.settle("x_total", [B], [5], DAY, NOON + 60)
-    counters.prune(1)
+    counters.correct("x_total", [A], [5], DAY, NOON)
+    counters.correct("x_total", [B], [5], DAY, NOON + 60)
+    counters.discard_oldest(1)
 
-    assert counters.settle("x_total", [A, B], [4, 4], DAY, NOON + 120) == ([4, 5], 1)
+    assert counters.correct("x_total", [A, B], [4, 4], DAY, NOON + 120) == ([4, 5], 1)
 
 
 def test_prune_below_the_limit_forgets_nothing() -> None:
     """Pruning to more than there is changes nothing."""
     counters = Counters()
-    counters.settle("x_total", [A], [5], DAY, NOON)
-    counters.prune(1)
+    counters.correct("x_total", [A], [5], DAY, NOON)
+    counters.discard_oldest(1)
 
     assert settle(counters, 4, NOON + 60) == (5, 1)
 
@@ -134,7 +134,7 @@ def test_never_falls_within_a_period(values: list[int]) -> None:
 def test_labels_and_values_belong_together() -> None:
     """Labels and values of different lengths are a mistake that is not passed over."""
     with pytest.raises(ValueError, match="zip"):
-        Counters().settle("x_total", [A, B], [1], DAY, NOON)
+        Counters().correct("x_total", [A, B], [1], DAY, NOON)
 
 
 class Plain:
@@ -168,7 +168,7 @@ def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) 
     counters, plain, at = Counters(), Plain(), NOON
     for found, pause in course:
         at += pause
-        shown, held = counters.settle("x_total", list(found), list(found.values()), DAY, at)
+        shown, held = counters.correct("x_total", list(found), list(found.values()), DAY, at)
 
         assert (list(shown), held) == plain.settle(found, at)
 
@@ -176,9 +176,9 @@ def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) 
 def test_confirmed() -> None:
     """A reading that was the same again counts as if it had been settled again."""
     counters = Counters()
-    counters.begin()
+    counters.start_reading()
     settle(counters, 5, NOON)
-    assert counters.confirm(NOON + 13 * 3600)
+    assert counters.repeat_reading(NOON + 13 * 3600)
 
     assert settle(counters, 4, NOON + 13 * 3600 + 600) == (5, 1)  # it was 5 after midnight too
 
@@ -187,33 +187,33 @@ def test_what_is_held_is_not_confirmed() -> None:
     """A value that is held has to be settled again, so that it is let go at the boundary."""
     counters = Counters()
     settle(counters, 5, NOON)
-    counters.begin()
+    counters.start_reading()
     settle(counters, 4, NOON + 60)
 
-    assert not counters.confirm(NOON + 120)
-    counters.begin()
+    assert not counters.repeat_reading(NOON + 120)
+    counters.start_reading()
     assert settle(counters, 4, NOON + 13 * 3600) == (4, 0)
-    assert counters.confirm(NOON + 14 * 3600)
+    assert counters.repeat_reading(NOON + 14 * 3600)
 
 
 def test_what_was_pruned_is_not_confirmed() -> None:
     """What was forgotten, or put aside, has to be settled again."""
     counters = Counters()
-    counters.begin()
+    counters.start_reading()
     settle(counters, 5, NOON)
-    counters.prune(0)
+    counters.discard_oldest(0)
 
-    assert not counters.confirm(NOON + 60)
+    assert not counters.repeat_reading(NOON + 60)
 
 
 @pytest.mark.parametrize("at", [NOON + 60, NOON])
 def test_what_is_gone_is_not_confirmed(at: float) -> None:
     """Only what was in the last reading is read again, also where two readings have one time."""
     counters = Counters()
-    counters.begin()
+    counters.start_reading()
     settle(counters, 500, NOON)
-    counters.begin()  # a reading without anything
-    assert counters.confirm(at)
-    assert counters.confirm(NOON + 13 * 3600)
+    counters.start_reading()  # a reading without anything
+    assert counters.repeat_reading(at)
+    assert counters.repeat_reading(NOON + 13 * 3600)
 
     assert settle(counters, 3, NOON + 13 * 3600 + 400) == (3, 0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.errors import InvalidAnswer
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
-from exporter.metrics.labels import Scope, escape, label_pairs
+from exporter.metrics.labels import AccountLabels, Filter, escape, label_pairs
 from exporter.metrics.mapping import RAW_CAP, Mapped, map_reading
 from exporter.metrics.parsers import Cell, count, milliseconds, number
 from exporter.metrics.period import Period
@@ -111,12 +111,14 @@ headers = st.lists(
     ),
     max_size=8,
 )
-scopes = st.builds(
-    Scope,
+accounts = st.builds(
+    AccountLabels,
     base=st.sampled_from([BASE, {**BASE, "site": 'B"\\\n'}]),
     agents=st.sampled_from(["aggregate", "hashed", "id", "name"]),
     agents_key=st.just(b"key"),
-    exclude=st.sampled_from([{}, {"agent": ["a*"], "queue": ["a*"], "campaign": ["*b"]}]),
+    filter=st.sampled_from(
+        [Filter(), Filter(exclude={"agent": ["a*"], "queue": ["a*"], "campaign": ["*b"]})]
+    ),
 )
 
 
@@ -139,11 +141,17 @@ readings = st.builds(
 )
 
 
-def fold_one(
-    table: Table, rows: Rows, *, agents: str = "id", raw: bool = False, **options: object
+def map_one(
+    table: Table,
+    rows: Rows,
+    *,
+    agents: str = "id",
+    raw: bool = False,
+    key: bytes = b"",
+    **patterns: object,
 ) -> Mapped:
-    scope = Scope(base=BASE, agents=agents, **options)
-    return map_reading(Reading({table.name: rows}), {table.name: table}, scope, raw=raw)
+    account = AccountLabels(BASE, agents, key, Filter(**patterns))
+    return map_reading(Reading({table.name: rows}), {table.name: table}, account, raw=raw)
 
 
 def series(mapped: Mapped, family: Family) -> dict[bytes, float]:
@@ -164,7 +172,7 @@ def grid(headers: Sequence[str], *cells: Sequence[Cell], spread: Sequence[str] =
 
 def test_a_cell_becomes_a_series() -> None:
     """A cell becomes a series with the base labels and the family's own, in the family's order."""
-    mapped = fold_one(QUEUES, grid(["Skill Name", "Waiting", "Ready"], ["Sales", "3", "2"]))
+    mapped = map_one(QUEUES, grid(["Skill Name", "Waiting", "Ready"], ["Sales", "3", "2"]))
 
     assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
     assert {label(queue="Sales", state="ready"): 2} == series(mapped, f.QUEUE_AGENTS)
@@ -176,7 +184,7 @@ def test_a_cell_becomes_a_series() -> None:
 )
 def test_headers_in_any_spelling(skill: str, waiting: str) -> None:
     """Headers match whatever their case and punctuation, and by their aliases."""
-    mapped = fold_one(QUEUES, grid([skill, waiting], ["Sales", "3"]))
+    mapped = map_one(QUEUES, grid([skill, waiting], ["Sales", "3"]))
 
     assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
 
@@ -184,7 +192,7 @@ def test_headers_in_any_spelling(skill: str, waiting: str) -> None:
 @pytest.mark.parametrize("cell", [None, ""])
 def test_absent_is_absent(cell: Cell) -> None:
     """A null or empty cell makes no series and is no error."""
-    mapped = fold_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", cell]))
+    mapped = map_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", cell]))
 
     assert not series(mapped, f.QUEUE_CONTACTS_WAITING)
     assert not mapped.schemas["queues"].rejected
@@ -193,7 +201,7 @@ def test_absent_is_absent(cell: Cell) -> None:
 def test_a_bad_cell_goes_alone() -> None:
     """A cell that cannot be read is counted under its header; its neighbours are shown."""
     rows = grid(["Skill", "Waiting", "Ready"], ["Sales", "many", "2"], ["Help", "1", "x"])
-    mapped = fold_one(QUEUES, rows)
+    mapped = map_one(QUEUES, rows)
 
     assert {label(queue="Help", media="voice"): 1} == series(mapped, f.QUEUE_CONTACTS_WAITING)
     assert {label(queue="Sales", state="ready"): 2} == series(mapped, f.QUEUE_AGENTS)
@@ -203,7 +211,7 @@ def test_a_bad_cell_goes_alone() -> None:
 @pytest.mark.parametrize("name", [None, "", "  "])
 def test_a_row_without_a_name_is_left_out(name: Cell) -> None:
     """A row that does not say what it is about makes no series."""
-    mapped = fold_one(QUEUES, grid(["Skill", "Waiting"], [name, "3"]))
+    mapped = map_one(QUEUES, grid(["Skill", "Waiting"], [name, "3"]))
 
     assert not series(mapped, f.QUEUE_CONTACTS_WAITING)
 
@@ -211,12 +219,12 @@ def test_a_row_without_a_name_is_left_out(name: Cell) -> None:
 def test_no_key_column() -> None:
     """A grid of rows without the column that names them is an invalid answer."""
     with pytest.raises(InvalidAnswer, match="Skill Name"):
-        fold_one(QUEUES, grid(["Waiting"], ["3"]))
+        map_one(QUEUES, grid(["Waiting"], ["3"]))
 
 
 def test_an_empty_grid() -> None:
     """A grid without rows or headers is no error and makes no series."""
-    mapped = fold_one(QUEUES, grid([]))
+    mapped = map_one(QUEUES, grid([]))
 
     assert not mapped.schemas["queues"].missing
     assert not [each for each in mapped.series.values() if each.labels]
@@ -224,7 +232,7 @@ def test_an_empty_grid() -> None:
 
 def test_doubles_are_dropped() -> None:
     """Of rows with the same name the first is shown, and the others are counted."""
-    mapped = fold_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", "3"], ["Sales", "4"]))
+    mapped = map_one(QUEUES, grid(["Skill", "Waiting"], ["Sales", "3"], ["Sales", "4"]))
 
     assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
     assert mapped.duplicates == 1
@@ -232,7 +240,7 @@ def test_doubles_are_dropped() -> None:
 
 def test_hostile_names() -> None:
     """Quotes, backslashes and line breaks in a name are escaped."""
-    mapped = fold_one(QUEUES, grid(["Skill", "Ready"], ['a"b\\c\nd', "1"]))
+    mapped = map_one(QUEUES, grid(["Skill", "Ready"], ['a"b\\c\nd', "1"]))
 
     expected = b'{provider="five9",account="acme",queue="a\\"b\\\\c\\nd",state="ready"} '
     assert [expected] == list(series(mapped, f.QUEUE_AGENTS))
@@ -242,14 +250,14 @@ def test_hostile_names() -> None:
 def test_a_name_that_is_no_unicode(agents: str) -> None:
     """A lone surrogate in a name, as JSON may hold, does not break the fold."""
     rows = grid(["Username", "State"], ["x\ud800", "Ready"])
-    mapped = fold_one(AGENTS, rows, agents=agents, agents_key=b"key")
+    mapped = map_one(AGENTS, rows, agents=agents, key=b"key")
 
     assert len(series(mapped, f.AGENT_STATE)) == 1
 
 
 def test_the_window() -> None:
     """A period figure that is a gauge carries what it covers as its window."""
-    mapped = fold_one(AGENTS, grid(["Username", "Avg"], ["jo", "1500"]))
+    mapped = map_one(AGENTS, grid(["Username", "Avg"], ["jo", "1500"]))
 
     assert {label(agent="jo", window="day"): 1.5} == series(mapped, f.AGENT_CALL_AVERAGE)
 
@@ -257,7 +265,7 @@ def test_the_window() -> None:
 def test_the_sliding_twin() -> None:
     """Over a sliding period a counter's figure is the gauge with a window."""
     rows = grid(["Campaign", "Dials"], ["Spring", "9"])
-    mapped = fold_one(CAMPAIGNS.over(Period("30m")), rows)
+    mapped = map_one(CAMPAIGNS.over(Period("30m")), rows)
 
     assert f.CAMPAIGN_DIALS not in mapped.series
     assert {label(campaign="Spring", window="30m"): 9} == series(mapped, f.CAMPAIGN_DIALS.sliding)
@@ -273,18 +281,18 @@ def test_strange_headers_are_reported() -> None:
         ["jo", "Jo Roe", "1", "Ann", "1", "Ready"],
     )
 
-    assert {"Strange"} == fold_one(AGENTS, rows).schemas["agents"].unmapped["column"]
+    assert {"Strange"} == map_one(AGENTS, rows).schemas["agents"].unmapped["column"]
 
 
 def test_missing_headers_are_reported() -> None:
     """A certain column that the answer lacks is reported; a guessed one is not."""
-    assert {"Ready"} == fold_one(QUEUES, grid(["Skill", "Waiting"])).schemas["queues"].missing
+    assert {"Ready"} == map_one(QUEUES, grid(["Skill", "Waiting"])).schemas["queues"].missing
 
 
 def test_strange_words_are_reported() -> None:
     """A state word that is not known counts as other and is reported."""
     rows = grid(["Username", "State"], ["jo", "Dancing"], ["al", "ready"])
-    mapped = fold_one(AGENTS, rows)
+    mapped = map_one(AGENTS, rows)
 
     assert {"Dancing"} == mapped.schemas["agents"].unmapped["state"]
     assert {label(agent="jo", state="other"): 1, label(agent="al", state="ready"): 1} == series(
@@ -301,25 +309,25 @@ def test_tally() -> None:
     expected = dict.fromkeys(f.AGENT_STATES, 0) | {"ready": 2, "not_ready": 1}
 
     assert {label(state=state): value for state, value in expected.items()} == series(
-        fold_one(AGENTS, rows), f.AGENTS
+        map_one(AGENTS, rows), f.AGENTS
     )
 
 
 def test_tally_of_nobody() -> None:
     """No rows at all are counted as zero in every state."""
-    mapped = fold_one(AGENTS, grid([]))
+    mapped = map_one(AGENTS, grid([]))
 
     assert {label(state=state): 0 for state in f.AGENT_STATES} == series(mapped, f.AGENTS)
 
 
 def test_tally_without_its_column() -> None:
     """Rows whose state was not told are not counted as if they had none."""
-    assert not series(fold_one(AGENTS, grid(["Username"], ["a"])), f.AGENTS)
+    assert not series(map_one(AGENTS, grid(["Username"], ["a"])), f.AGENTS)
 
 
 def test_state_set() -> None:
     """A state set is 1 for the present state and 0 for all others."""
-    mapped = fold_one(CAMPAIGNS, grid(["Campaign", "State"], ["Spring", "RUNNING"]))
+    mapped = map_one(CAMPAIGNS, grid(["Campaign", "State"], ["Spring", "RUNNING"]))
 
     assert {
         label(campaign="Spring", state=state): int(state == "running")
@@ -340,7 +348,7 @@ def test_reasons() -> None:
     named = grid(rows.headers, *([f"u{at}", *row] for at, row in enumerate(rows.cells)))
 
     assert {label(reason="Lunch"): 3, label(reason="Break"): 2, label(reason="other"): 2} == series(
-        fold_one(AGENTS, named), f.AGENTS_NOT_READY
+        map_one(AGENTS, named), f.AGENTS_NOT_READY
     )
 
 
@@ -348,27 +356,27 @@ def test_reasons_without_a_word() -> None:
     """A row in the state without a reason counts as unspecified."""
     rows = grid(["Username", "State", "Reason"], ["a", "Not Ready", " "])
 
-    assert {label(reason="unspecified"): 1} == series(fold_one(AGENTS, rows), f.AGENTS_NOT_READY)
+    assert {label(reason="unspecified"): 1} == series(map_one(AGENTS, rows), f.AGENTS_NOT_READY)
 
 
 def test_sum() -> None:
     """A sum adds what could be read."""
     rows = grid(["Username", "Total Calls"], ["a", "3"], ["b", None], ["c", "x"], ["d", "4"])
 
-    assert {label(): 7} == series(fold_one(AGENTS, rows), f.AGENTS_CONTACTS_HANDLED)
+    assert {label(): 7} == series(map_one(AGENTS, rows), f.AGENTS_CONTACTS_HANDLED)
 
 
 def test_sum_of_nothing() -> None:
     """A sum of no values is absent, not zero."""
     rows = grid(["Username", "Total Calls"], ["a", None])
 
-    assert not series(fold_one(AGENTS, rows), f.AGENTS_CONTACTS_HANDLED)
+    assert not series(map_one(AGENTS, rows), f.AGENTS_CONTACTS_HANDLED)
 
 
 def test_sum_over_all_floats() -> None:
     """A sum that no float can hold is left out and breaks nothing else."""
     rows = grid(["Username", "Total Calls", "State"], ["a", "1e308", "Ready"], ["b", "1e308", ""])
-    mapped = fold_one(AGENTS, rows)
+    mapped = map_one(AGENTS, rows)
 
     assert not series(mapped, f.AGENTS_CONTACTS_HANDLED)
     assert label(state="ready") in series(mapped, f.AGENTS)
@@ -380,7 +388,7 @@ def test_sum_over_all_floats() -> None:
 def test_spread() -> None:
     """Columns named at run time become one family with the header as a label."""
     rows = grid(["Campaign", "Sale", "No Sale"], ["Spring", "3", "4"], spread=["Sale", "No Sale"])
-    mapped = fold_one(CAMPAIGNS, rows)
+    mapped = map_one(CAMPAIGNS, rows)
 
     assert {
         label(campaign="Spring", disposition="Sale"): 3,
@@ -403,13 +411,13 @@ def test_spread_past_its_cap() -> None:
         label(campaign="Spring", disposition="B"): 2,
         label(campaign="Spring", disposition="other"): 12,
         label(campaign="Autumn", disposition="A"): 1,
-    } == series(fold_one(CAMPAIGNS, rows), f.CAMPAIGN_DISPOSITIONS)
+    } == series(map_one(CAMPAIGNS, rows), f.CAMPAIGN_DISPOSITIONS)
 
 
 def test_spread_of_near_namesakes() -> None:
     """Two run-time columns that differ in case or punctuation each keep their own figures."""
     rows = grid(["Campaign", "Call Back", "Callback"], ["Spring", "3", "4"])
-    mapped = fold_one(
+    mapped = map_one(
         CAMPAIGNS, Rows(rows.headers, rows.cells, {"dispositions": frozenset(rows.headers)})
     )
 
@@ -426,7 +434,7 @@ def test_spread_over_all_floats() -> None:
         ["Spring", "1", "1", "1e308", "1e308"],
         spread=["A", "B", "C", "D"],
     )
-    found = series(fold_one(CAMPAIGNS, rows), f.CAMPAIGN_DISPOSITIONS)
+    found = series(map_one(CAMPAIGNS, rows), f.CAMPAIGN_DISPOSITIONS)
 
     assert [value for value in found.values() if not math.isfinite(value)] == []
 
@@ -441,7 +449,7 @@ def test_aggregate_shows_nobody() -> None:
         ["jo@acme", "Jo Roe", "Not Ready", "5", "6", "7", "8"],
         spread=["Sale"],
     )
-    mapped = fold_one(AGENTS, rows, agents="aggregate", raw=True)
+    mapped = map_one(AGENTS, rows, agents="aggregate", raw=True)
     text = b"".join(label for each in mapped.series.values() for label in each.labels)
 
     assert series(mapped, f.AGENTS)[label(state="not_ready")] == 1
@@ -454,7 +462,7 @@ def test_hashed_is_stable_and_keyed() -> None:
     """A pseudonym is the same for the same key and another for another."""
     rows = grid(["Username", "State"], ["jo", "Ready"])
     found = [
-        list(series(fold_one(AGENTS, rows, agents="hashed", agents_key=key), f.AGENT_STATE))
+        list(series(map_one(AGENTS, rows, agents="hashed", key=key), f.AGENT_STATE))
         for key in (b"one", b"one", b"two")
     ]
 
@@ -474,14 +482,14 @@ def test_name() -> None:
 
     assert [
         label(agent=name, state="ready") for name in ("Jo Roe", "Al Low (b)", "Al Low (c)", "d")
-    ] == list(series(fold_one(AGENTS, rows, agents="name"), f.AGENT_STATE))
+    ] == list(series(map_one(AGENTS, rows, agents="name"), f.AGENT_STATE))
 
 
 def test_include_and_exclude() -> None:
     """Only what matches an include pattern and no exclude pattern is shown."""
     rows = grid(["Skill", "Ready"], ["Sales US", "1"], ["Sales EU", "2"], ["Help", "3"])
     options = {"include": {"queue": ["Sales*"]}, "exclude": {"queue": ["*EU"]}}
-    mapped = fold_one(QUEUES, rows, **options)
+    mapped = map_one(QUEUES, rows, **options)
 
     assert {label(queue="Sales US", state="ready"): 1} == series(mapped, f.QUEUE_AGENTS)
 
@@ -489,7 +497,7 @@ def test_include_and_exclude() -> None:
 def test_an_agent_is_excluded_by_either_name() -> None:
     """An agent can be excluded by display name; then it is in no count either."""
     rows = grid(["Username", "Full Name", "State"], ["a", "Test Bot", "Ready"])
-    mapped = fold_one(AGENTS, rows, agents="aggregate", exclude={"agent": ["Test *"]})
+    mapped = map_one(AGENTS, rows, agents="aggregate", exclude={"agent": ["Test *"]})
 
     assert sum(series(mapped, f.AGENTS).values()) == 0
 
@@ -500,7 +508,7 @@ def test_an_agent_is_excluded_by_either_name() -> None:
 def test_raw() -> None:
     """Numbers of columns that no figure maps are shown raw on request, private ones never."""
     rows = grid(["Username", "Known", "Strange", "Customer", "Text"], ["jo", "1", "2.5", "3", "x"])
-    mapped = fold_one(AGENTS, rows, raw=True)
+    mapped = map_one(AGENTS, rows, raw=True)
 
     assert {
         label(table="agents", object="jo", column="Known"): 1,
@@ -512,14 +520,14 @@ def test_raw_is_capped() -> None:
     """A table shows at most so many raw series."""
     rows = grid(["Skill", "X"], *([f"q{at}", at] for at in range(RAW_CAP + 1)))
 
-    assert len(series(fold_one(QUEUES, rows, raw=True), f.RAW_VALUE)) == RAW_CAP
+    assert len(series(map_one(QUEUES, rows, raw=True), f.RAW_VALUE)) == RAW_CAP
 
 
 def test_not_raw_by_default() -> None:
     """Without the request nothing is shown raw."""
     rows = grid(["Skill", "X"], ["Sales", 1])
 
-    assert f.RAW_VALUE not in fold_one(QUEUES, rows).series
+    assert f.RAW_VALUE not in map_one(QUEUES, rows).series
 
 
 # Objects --------------------------------------------------------------------------------------
@@ -528,8 +536,8 @@ def test_not_raw_by_default() -> None:
 def test_objects_are_those_with_series() -> None:
     """The queues and campaigns of a reading are those that have a series, by their label."""
     rows = grid(["Skill", "Waiting", "Ready"], ["a", "1", ""], ["b", "", "2"], ["c", None, "x"])
-    queues = fold_one(QUEUES, rows, exclude={"queue": ["d"]})
-    campaigns = fold_one(CAMPAIGNS, grid(["Campaign", "State"], ["Main", "Running"]))
+    queues = map_one(QUEUES, rows, exclude={"queue": ["d"]})
+    campaigns = map_one(CAMPAIGNS, grid(["Campaign", "State"], ["Main", "Running"]))
 
     assert queues.objects == {"queue": {"a", "b"}}
     assert campaigns.objects == {"campaign": {"Main"}}
@@ -538,9 +546,9 @@ def test_objects_are_those_with_series() -> None:
 def test_objects_that_are_excluded() -> None:
     """What the account does not show is no object, and agents never are."""
     rows = grid(["Skill", "Waiting"], ["a", "1"], ["b", "2"])
-    agents = fold_one(AGENTS, grid(["Username", "State"], ["jo", "Ready"]), agents="id")
+    agents = map_one(AGENTS, grid(["Username", "State"], ["jo", "Ready"]), agents="id")
 
-    assert fold_one(QUEUES, rows, exclude={"queue": ["b"]}).objects == {"queue": {"a"}}
+    assert map_one(QUEUES, rows, exclude={"queue": ["b"]}).objects == {"queue": {"a"}}
     assert agents.objects == {}
 
 
@@ -549,21 +557,21 @@ def test_an_object_named_by_a_constant() -> None:
     column = Column("Waiting", f.QUEUE_CONTACTS_WAITING, count, {"queue": "All", "media": "all"})
     totals = Table("totals", (), (column,))
 
-    assert fold_one(totals, grid(["Waiting"], ["5"])).objects == {"queue": {"All"}}
-    assert fold_one(totals, grid(["Waiting"], [""])).objects.get("queue", set()) == set()
+    assert map_one(totals, grid(["Waiting"], ["5"])).objects == {"queue": {"All"}}
+    assert map_one(totals, grid(["Waiting"], [""])).objects.get("queue", set()) == set()
 
 
 # Properties -----------------------------------------------------------------------------------
 
 
 @pytest.mark.fuzz
-@given(readings, scopes, st.booleans())
-def test_never_breaks(reading: Reading, scope: Scope, raw: bool) -> None:
+@given(readings, accounts, st.booleans())
+def test_never_breaks(reading: Reading, account: AccountLabels, raw: bool) -> None:
     """Odd cells never raise, and every series is finite and has exactly its family's labels."""
-    mapped = map_reading(reading, TABLES, scope, raw=raw)
+    mapped = map_reading(reading, TABLES, account, raw=raw)
 
     for family, found in mapped.series.items():
-        wanted = [*scope.base, *family.labels]
+        wanted = [*account.base, *family.labels]
         for labels, value in zip(found.labels, found.values, strict=True):
             assert SET.fullmatch(labels)
             assert wanted == [name.decode() for name, _ in PAIR.findall(labels)]
@@ -576,7 +584,7 @@ def test_a_tally_sums_to_its_rows(cells: list[Cell], agents: str) -> None:
     """Whatever the state words, every row is in exactly one state of a tally."""
     rows = grid(["Username", "State"], *([f"u{at}", cell] for at, cell in enumerate(cells)))
 
-    assert len(cells) == sum(series(fold_one(AGENTS, rows, agents=agents), f.AGENTS).values())
+    assert len(cells) == sum(series(map_one(AGENTS, rows, agents=agents), f.AGENTS).values())
 
 
 per_row = st.dictionaries(names, st.tuples(odd_cells, odd_cells), max_size=5)
@@ -592,7 +600,7 @@ def test_more_rows_take_nothing_away(
         grid(["Skill", "Waiting", "Ready"], *([name, *cells] for name, cells in each.items()))
         for each in (before, both)
     ]
-    few, many = (fold_one(QUEUES, rows) for rows in grids)
+    few, many = (map_one(QUEUES, rows) for rows in grids)
 
     for family in (f.QUEUE_CONTACTS_WAITING, f.QUEUE_AGENTS):
         assert series(few, family).items() <= series(many, family).items()
@@ -612,7 +620,7 @@ def test_escaping_can_be_undone(value: str) -> None:
 def test_numbers_of_a_grid() -> None:
     """Cells that are numbers already are taken as they are."""
     rows = grid(["Skill", "Waiting", "Ready"], ["Sales", 3, 2.0])
-    mapped = fold_one(QUEUES, rows)
+    mapped = map_one(QUEUES, rows)
 
     assert {label(queue="Sales", media="voice"): 3} == series(mapped, f.QUEUE_CONTACTS_WAITING)
     assert number(2.0) == series(mapped, f.QUEUE_AGENTS)[label(queue="Sales", state="ready")]
@@ -633,5 +641,8 @@ def test_ragged_rows(row: list[Cell]) -> None:
 
     with pytest.raises(InvalidAnswer, match="queues: not every row has 3 cells"):
         map_reading(
-            reading, {"queues": table}, Scope({"provider": "five9", "account": "a"}), raw=False
+            reading,
+            {"queues": table},
+            AccountLabels({"provider": "five9", "account": "a"}),
+            raw=False,
         )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.metrics import families as f
-from exporter.metrics.labels import AgentMode, Scope
+from exporter.metrics.labels import AccountLabels, AgentMode
 from exporter.metrics.mapping import Mapped, Series, map_reading
 from exporter.metrics.parsers import Cell, Number, count, seconds
 from exporter.metrics.period import Period
@@ -48,9 +48,9 @@ def reading(*tables: tuple[str, Sequence[Sequence[Cell]]], spread: str = "Sale")
 def mapped(
     found: Reading, before: Mapped | None = None, agents: AgentMode = "id", *, raw: bool = False
 ) -> Mapped:
-    scope = Scope({"provider": "five9", "account": "acme"}, agents=agents)
+    account = AccountLabels({"provider": "five9", "account": "acme"}, agents=agents)
     tables = {table.name: table for table in (CAMPAIGNS, AGENTS)}
-    return map_reading(found, tables, scope, raw=raw, before=before)
+    return map_reading(found, tables, account, raw=raw, before=before)
 
 
 def figures(found: Mapped) -> object:
@@ -134,13 +134,13 @@ def test_two_figures_of_one_column() -> None:
         ),
         subject="agent",
     )
-    scope = Scope({"provider": "five9", "account": "acme"}, agents="id")
+    account = AccountLabels({"provider": "five9", "account": "acme"}, agents="id")
     cells = [[f"a{at}", "", str(at), "", ""] for at in range(9)]
-    first = map_reading(reading(("agents", cells)), {"agents": table}, scope, raw=False)
+    first = map_reading(reading(("agents", cells)), {"agents": table}, account, raw=False)
     cells = [[*row] for row in cells]
     cells[3][2] = "30"
     second = map_reading(
-        reading(("agents", cells)), {"agents": table}, scope, raw=False, before=first
+        reading(("agents", cells)), {"agents": table}, account, raw=False, before=first
     )
 
     assert second.series[f.AGENTS_CONTACTS_HANDLED].values == [36 + 27]
@@ -167,10 +167,10 @@ def test_only_what_has_changed_is_read() -> None:
     """Of a column one cell of which has changed, that cell is read."""
     read: list[Cell] = []
     tables = {"queues": counting(read)}
-    scope = Scope({"provider": "five9", "account": "acme"})
-    first = map_reading(queues("1", "2", "3", "4", "5"), tables, scope, raw=False)
+    account = AccountLabels({"provider": "five9", "account": "acme"})
+    first = map_reading(queues("1", "2", "3", "4", "5"), tables, account, raw=False)
     read.clear()
-    second = map_reading(queues("1", "2", "9", "4", "5"), tables, scope, raw=False, before=first)
+    second = map_reading(queues("1", "2", "9", "4", "5"), tables, account, raw=False, before=first)
 
     assert read == ["9"]
     assert second.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 9, 4, 5]

@@ -7,7 +7,7 @@ from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.period import Period
-from exporter.metrics.snapshot import Block, Snapshot, take
+from exporter.metrics.snapshot import Block, Snapshot, make_snapshot
 
 DAY = Period("day")
 A = b'{queue="a"} '
@@ -27,7 +27,7 @@ def snap(
     source_at: float | None = None,
     before: Snapshot | None = None,
 ) -> Snapshot:
-    return take(
+    return make_snapshot(
         "acme",
         "ACDStatus",
         found,
@@ -41,7 +41,7 @@ def snap(
 
 def test_lines() -> None:
     """A block is one line for each series, with the number as short as it can be."""
-    block = Block.of(f.QUEUE_AGENTS, [A, B], [3, 0.25])
+    block = Block.render(f.QUEUE_AGENTS, [A, B], [3, 0.25])
 
     assert block.text == (
         b'contactcenter_queue_agents{queue="a"} 3\ncontactcenter_queue_agents{queue="b"} 0.25\n'
@@ -50,7 +50,7 @@ def test_lines() -> None:
 
 def test_no_lines() -> None:
     """A block without series has no bytes."""
-    assert Block.of(f.QUEUE_AGENTS, [], []).text == b""
+    assert Block.render(f.QUEUE_AGENTS, [], []).text == b""
 
 
 @given(st.lists(st.one_of(st.integers(-(2**53), 2**53), st.floats(allow_nan=False, width=64))))
@@ -58,14 +58,14 @@ def test_numbers_survive(values: list[float]) -> None:
     """Every finite number on a line reads back as the same number."""
     values = [value for value in values if abs(value) != float("inf")]
     labels = [b'{queue="%d"} ' % at for at in range(len(values))]
-    lines = Block.of(f.QUEUE_AGENTS, labels, values).text.decode().splitlines()
+    lines = Block.render(f.QUEUE_AGENTS, labels, values).text.decode().splitlines()
 
     assert values == [float(line.rpartition(" ")[2]) for line in lines]
 
 
 def test_without() -> None:
     """A block less some series keeps the others in their order."""
-    block = Block.of(f.QUEUE_AGENTS, [A, B], [3, 4]).without({A})
+    block = Block.render(f.QUEUE_AGENTS, [A, B], [3, 4]).without({A})
 
     assert (block.labels, block.values) == ([B], [4])
     assert block.text == b'contactcenter_queue_agents{queue="b"} 4\n'
@@ -74,10 +74,10 @@ def test_without() -> None:
 @given(st.permutations([(A, 1), (B, 2), (b'{queue="c"} ', 3)]), st.integers(0, 4))
 def test_head_is_deterministic(series: list[tuple[bytes, int]], size: int) -> None:
     """The head of a block does not depend on the order of its series."""
-    block = Block.of(f.QUEUE_AGENTS, [x for x, _ in series], [y for _, y in series])
+    block = Block.render(f.QUEUE_AGENTS, [x for x, _ in series], [y for _, y in series])
 
     assert sorted(series)[:size] == list(
-        zip(block.head(size).labels, block.head(size).values, strict=True)
+        zip(block.first(size).labels, block.first(size).values, strict=True)
     )
 
 

@@ -19,9 +19,9 @@ from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
 from exporter.metrics.labels import label_pairs
 from exporter.metrics.mapping import Mapped, Series
-from exporter.metrics.snapshot import Snapshot, take
+from exporter.metrics.snapshot import Snapshot, make_snapshot
 from exporter.objectives.model import Objectives
-from exporter.objectives.series import Unmatched, apply
+from exporter.objectives.series import Unmatched, apply_objectives
 from exporter.simulators.floor.floor import Floor
 from exporter.telemetry import Telemetry
 from support.clock import MIDNIGHT
@@ -63,7 +63,7 @@ def snapshot(
     mapped = Mapped({f.QUEUE_CONTACTS_WAITING: Series(names, [1] * len(names), None)})
     mapped.series |= more or {}
     mapped.objects = {"queue": frozenset(queues), "campaign": frozenset(campaigns)}
-    return take(
+    return make_snapshot(
         base["account"], feed, mapped, Counters(),
         taken_at=NOON, source_at=None, expires_at=until, before=before,
     )  # fmt: skip
@@ -124,7 +124,7 @@ def test_the_series() -> None:
         },
         campaigns=[{"abandoned_limit": 0.03, "hours": HOURS}],
     )
-    applied = apply(found, BASE, [snapshot('A "b"', campaigns=["Main"])], NOON)
+    applied = apply_objectives(found, BASE, [snapshot('A "b"', campaigns=["Main"])], NOON)
     base = rb'provider="five9",account="acme",site="B \"1\""'
 
     assert {block.family: block.text for block in applied.snapshot.blocks.values()} == {
@@ -211,7 +211,7 @@ def test_what_vanishes_takes_its_objectives_along(wall: Wall) -> None:
     store.page(wall.now)
     store.put(snapshot("b"))
     one = shown(store.page(wall.now))
-    store.clear("acme")
+    store.clear_account("acme")
 
     assert one == {"queue_waiting_limit b warning": 1}
     assert shown(store.page(wall.now)) == {}
@@ -252,19 +252,21 @@ def test_nothing_is_made_anew_while_nothing_changes() -> None:
     found = objectives({"hours": HOURS})
     first = snapshot("a", "b")
     again = snapshot("b", "a", before=first)
-    before = apply(found, BASE, [first], NOON)
+    before = apply_objectives(found, BASE, [first], NOON)
 
-    assert apply(found, BASE, [again], CLOSING - 0.001, before) is before
-    assert apply(found, BASE, [again], NOON - 1, before) is not before  # the clock was set back
-    assert apply(found, BASE, [snapshot("a")], NOON, before) is not before
-    assert apply(objectives({"hours": HOURS}), BASE, [again], NOON, before) is not before
+    assert apply_objectives(found, BASE, [again], CLOSING - 0.001, before) is before
+    assert (
+        apply_objectives(found, BASE, [again], NOON - 1, before) is not before
+    )  # the clock was set back
+    assert apply_objectives(found, BASE, [snapshot("a")], NOON, before) is not before
+    assert apply_objectives(objectives({"hours": HOURS}), BASE, [again], NOON, before) is not before
 
 
 def test_only_what_changed_is_rendered_anew() -> None:
     """When a queue closes, blocks of other figures stay the same objects."""
     found = objectives(limit("*", 1) | {"hours": HOURS})
-    before = apply(found, BASE, [snapshot("a", "b")], NOON)
-    after = apply(found, BASE, [snapshot("a", "b")], CLOSING, before)
+    before = apply_objectives(found, BASE, [snapshot("a", "b")], NOON)
+    after = apply_objectives(found, BASE, [snapshot("a", "b")], CLOSING, before)
 
     blocks, later = before.snapshot.blocks, after.snapshot.blocks
     assert later[f.QUEUE_WAITING_LIMIT] is blocks[f.QUEUE_WAITING_LIMIT]
@@ -289,8 +291,10 @@ def test_objectives_are_inside_the_cap(wall: Wall) -> None:
 
 def test_a_mapped_column_goes_first(wall: Wall) -> None:
     """Where the user has mapped a column to the same series, the platform's figure stands alone."""
-    doubled: list[tuple[str, str, int]] = []
-    store = make_board(wall, objectives(limit("*", 1)), doubled=lambda *each: doubled.append(each))
+    duplicated: list[tuple[str, str, int]] = []
+    store = make_board(
+        wall, objectives(limit("*", 1)), duplicated=lambda *each: duplicated.append(each)
+    )
     mapped = Series([labels(BASE, queue="a", level="warning")], [7], None)
     store.put(snapshot("a", "b", more={f.QUEUE_WAITING_LIMIT: mapped}))
     page = store.page(wall.now)
@@ -300,7 +304,7 @@ def test_a_mapped_column_goes_first(wall: Wall) -> None:
         "queue_waiting_limit b warning": 1,
     }
     assert text(page).count('queue="a",level="warning"') == 1
-    assert doubled == [("acme", "objectives", 1)]
+    assert duplicated == [("acme", "objectives", 1)]
 
 
 @given(
@@ -314,8 +318,8 @@ def test_any_history_ends_alike(
     found = objectives(*(limit(pattern, value) for pattern, value in entries))
     applied = None
     for step, names in enumerate(histories):
-        applied = apply(found, BASE, [snapshot(*names)], NOON + step, applied)
-        scratch = apply(found, BASE, [snapshot(*names)], NOON + step)
+        applied = apply_objectives(found, BASE, [snapshot(*names)], NOON + step, applied)
+        scratch = apply_objectives(found, BASE, [snapshot(*names)], NOON + step)
         assert [block.text for block in applied.snapshot.blocks.values()] == [
             block.text for block in scratch.snapshot.blocks.values()
         ]
@@ -390,7 +394,7 @@ def test_unmatched(wall: Wall) -> None:
 
 def test_unmatched_are_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """The gauge is absent until the number is known, and each item is logged once, by its place."""
-    entries = objectives(limit("a", 1), limit("b", 1, account="x*")).entries
+    entries = objectives(limit("a", 1), limit("b", 1, account="x*")).items
     answers = iter([None, entries[1:], entries, entries, (), entries])
     telemetry = Telemetry()
     telemetry.watch_objectives(Unmatched(lambda: next(answers)).count)

@@ -681,6 +681,6 @@ async def test_an_objective_that_matches_nothing() -> None:
 
     assert well, lines
     assert [line for line in lines if "matches nothing" in line] == [
-        f"? queues[1] matches nothing ({config.objectives.entries[1]})"
+        f"? queues[1] matches nothing ({config.objectives.items[1]})"
     ]
     assert "Nobody" in lines[-1]

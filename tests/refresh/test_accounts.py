@@ -16,7 +16,7 @@ from exporter.errors import ConfigError, Unauthorized
 from exporter.exposition.encoding import Format
 from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
 from exporter.refresh.accounts import Accounts, Running
@@ -112,7 +112,7 @@ class World:
         return Refresher(
             config.name,
             Platform(self, config, client),
-            Scope({"provider": "five9", "account": config.name}),
+            AccountLabels({"provider": "five9", "account": config.name}),
             self.store,
             telemetry,
             auth_retry=900.0,
@@ -403,7 +403,7 @@ def test_what_has_left_counts_nowhere(play: Callable[[Scene], None]) -> None:
         assert world.accounts.telemetry_of("b") is None
         gone.requested("closeSession", "ok", 0.1)
         gone.dropped("a", 3)
-        gone.doubled("a", 1)
+        gone.duplicated("a", 1)
         gone.up(answering=True)
         assert world.own("b") == {}
 

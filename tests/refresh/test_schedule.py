@@ -20,7 +20,7 @@ from exporter.errors import (
 from exporter.exposition.encoding import Format
 from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
 from exporter.refresh.schedule import Refresher
@@ -117,7 +117,7 @@ class Bench:
         self.refresher = Refresher(
             "acme",
             self.script,
-            Scope({"provider": "five9", "account": "acme"}),
+            AccountLabels({"provider": "five9", "account": "acme"}),
             self.store,
             AccountTelemetry(self.telemetry, "five9", "acme"),
             auth_retry=900.0,
@@ -406,7 +406,7 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
     hung = Refresher(
         "acme",
         bench.script,
-        Scope({"provider": "five9", "account": "acme"}),
+        AccountLabels({"provider": "five9", "account": "acme"}),
         bench.store,
         AccountTelemetry(bench.telemetry, "five9", "acme"),
         auth_retry=900.0,

@@ -90,7 +90,7 @@ class Bench:
         self.refresher = Refresher(
             config.name,
             Observed(self.collector, self._note) if observe else self.collector,
-            config.scope(),
+            config.account_labels(),
             self.store,
             self.account,
             auth_retry=config.auth_retry,

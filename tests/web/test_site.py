@@ -21,7 +21,7 @@ from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, Series
-from exporter.metrics.snapshot import take
+from exporter.metrics.snapshot import make_snapshot
 from exporter.telemetry import Telemetry
 from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
@@ -49,13 +49,13 @@ class Bench:
         mapped = Mapped()
         for family in (f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS):
             mapped.series[family] = Series([b'{queue="Sales"} '], [3], None)
-        snapshot = take(
+        snapshot = make_snapshot(
             "acme", "a", mapped, Counters(), taken_at=0.0, source_at=None, expires_at=1e9
         )
         self.store.put(snapshot)
         self.telemetry = Telemetry()
         self.is_ready = False
-        self.publisher = Publisher(self.store, self.telemetry.chapters, lambda: 100.0)
+        self.publisher = Publisher(self.store, self.telemetry.exposed_families, lambda: 100.0)
         self.site = Site(self.publisher, self.telemetry, lambda: self.is_ready, paths=paths)
         transport = httpx.ASGITransport(self.site)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
@@ -146,7 +146,7 @@ async def test_accounts_are_filtered() -> None:
     bench.store.add_account("beta", ["a"], 1000)
     bench.telemetry.up.labels("five9", "acme").set(1)
     bench.telemetry.up.labels("five9", "beta").set(0)
-    bench.publisher = Publisher(bench.store, bench.telemetry.chapters, lambda: 100.0)
+    bench.publisher = Publisher(bench.store, bench.telemetry.exposed_families, lambda: 100.0)
     bench.site = Site(bench.publisher, bench.telemetry, lambda: True)
     transport = httpx.ASGITransport(bench.site)
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
@@ -372,7 +372,7 @@ def serving(series: int, watcher: WebConfigWatcher | None = None) -> Iterator[tu
             labels = [f'{{account="a{account}",queue="q{at}"}} '.encode() for at in range(series)]
             mapped.series[family] = Series(labels, list(range(series)), None)
         bench.store.put(
-            take(
+            make_snapshot(
                 f"a{account}", "a", mapped, Counters(), taken_at=0.0, source_at=None, expires_at=1e9
             )
         )

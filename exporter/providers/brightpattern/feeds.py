@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exporter.collector.base import Feed
 from exporter.config.columns import add_columns
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.tables import Column, Table
 from exporter.providers.brightpattern import tables
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
@@ -39,7 +39,7 @@ def _needed(wanted: Mapping[str, Table]) -> Iterable[tuple[Statistic, bool]]:
 
 
 def asked(
-    config: BrightPatternConfig, scope: Scope, wanted: Mapping[str, Table]
+    config: BrightPatternConfig, labels: AccountLabels, wanted: Mapping[str, Table]
 ) -> Iterable[Statistic]:
     """Return the statistics to subscribe to: names first, what is only guessed last.
 
@@ -47,19 +47,23 @@ def asked(
     """
     found = dict.fromkeys(Statistic(grid, name) for grid, name in tables.KEYS.items())
     certain = certain_of(wanted)
-    if scope.agents == "name" or scope.include.get("agent") or scope.exclude.get("agent"):
+    if (
+        labels.agents == "name"
+        or labels.filter.include.get("agent")
+        or labels.filter.exclude.get("agent")
+    ):
         found[Statistic("agents", tables.FULL_NAME)] = None
     every = [each for each, _ in _needed(wanted)]
     if SUBSCRIPTION in config.wanted_feeds() and config.wanted_feeds()[SUBSCRIPTION].raw:
         every += [Statistic("totals", name) for name in tables.TOTALS.ignored if name != "app"]
     every += [Statistic("services", tables.DISPOSITIONS)]
-    if scope.agents != "aggregate":
+    if labels.agents != "aggregate":
         every += [Statistic("agents", tables.DISPOSITIONS)]
     found |= dict.fromkeys(sorted(every, key=lambda each: each not in certain))
     return found
 
 
-def feeds(config: BrightPatternConfig, scope: Scope) -> Iterable[Feed]:
+def feeds(config: BrightPatternConfig, labels: AccountLabels) -> Iterable[Feed]:
     """Return the feeds of an account in order of importance, bound to its day and its scales."""
     period = config.period()
     own = config.statistics
@@ -70,7 +74,7 @@ def feeds(config: BrightPatternConfig, scope: Scope) -> Iterable[Feed]:
         tables.AGENTS,
         tables.AGENT_TIMES,
     ]
-    if scope.agents != "aggregate":
+    if labels.agents != "aggregate":
         subscription += [add_columns(tables.EACH_AGENT, own.agents), tables.AGENT_DISPOSITIONS]
     by_feed = {
         SUBSCRIPTION: [table.over(period) for table in subscription],

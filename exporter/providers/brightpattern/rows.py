@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from exporter.errors import InvalidAnswer
 from exporter.logs import Log
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.parsers import Cell, Number, count, number, seconds
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Spread, Table, normalise
@@ -27,9 +27,9 @@ Cells = dict[str, Cell]
 class Grids:
     """Shapes one account's answers; ``wanted`` are the tables of its feed."""
 
-    def __init__(self, wanted: Iterable[Table], scope: Scope, log: Log) -> None:
+    def __init__(self, wanted: Iterable[Table], labels: AccountLabels, log: Log) -> None:
         self._tables = {table.name: table for table in wanted}
-        self._scope = scope
+        self._labels = labels
         self._log = log
         self._starts: dict[str, tuple[str, float]] = {}
         self._first: set[str] = set()  # names of the services in the first answer
@@ -123,7 +123,7 @@ class Grids:
 
     def _times(self, cells: Sequence[Cells], whole: Sequence[str]) -> Rows:
         """Add up what the agents that the account wants have spent in each state."""
-        wanted = [row for row in cells if self._scope.wants("agent", _names(row))]
+        wanted = [row for row in cells if self._labels.filter.accepts("agent", _names(row))]
         rows: list[Cells] = []
         for header, state in t.TIMES.items():
             if header in whole:

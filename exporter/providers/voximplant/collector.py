@@ -63,7 +63,7 @@ class VoximplantCollector(Collector):
         self._client = Client(http, config.url, auth, config.timeout, clock, log)
         self._inventory = Inventory(self._client, config, clock)
         self._account = Kept(self._client.account_info, clock)
-        self._scope = config.scope()
+        self._labels = config.account_labels()
         self.feeds = list(feeds(config))
         times = {feed.name: feed for feed in self.feeds}
         rounds = times.get(_QUEUE_STATISTICS)
@@ -285,7 +285,7 @@ class VoximplantCollector(Collector):
 
     def _wanted_queues(self, known: Mapping[str, Row]) -> list[str]:
         labels = self._inventory.queue_labels()
-        return [each for each in known if self._scope.wants("queue", [labels[each]])]
+        return [each for each in known if self._labels.filter.accepts("queue", [labels[each]])]
 
     def _rounded(self, rotation: Rotation) -> Reading:
         rows = rotation.rows(self._inventory.queue_labels())
@@ -298,7 +298,7 @@ class VoximplantCollector(Collector):
 
     def _wants_operator(self, user: str) -> bool:
         names = filter(None, (user, (self._inventory.people() or {}).get(user)))
-        return self._belongs(user) and self._scope.wants("agent", list(names))
+        return self._belongs(user) and self._labels.filter.accepts("agent", list(names))
 
     def _believed(self, table: Table, rows: Grid) -> Reading:
         """Return a reading; one that is empty right after a full one must come twice."""

@@ -42,7 +42,7 @@ class Reader:
         }
         self.config = BrightPatternConfig.model_validate(account)
         assert list(self.config.faults()) == []
-        self.scope = self.config.scope()
+        self.scope = self.config.account_labels()
         self.feed = next(iter(feeds(self.config, self.scope)))
         self.tables = {table.name: table for table in self.feed.tables}
         self.directory = directory or Directory()

@@ -1,7 +1,7 @@
 import pytest
 
 from exporter.metrics import families as f
-from exporter.metrics.labels import AgentMode, Scope
+from exporter.metrics.labels import AccountLabels, AgentMode
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.parsers import Cell
 from exporter.metrics.period import Period
@@ -36,7 +36,7 @@ def read(
     rows = Rows(list(row), [list(row.values())], {"dispositions": frozenset(spread)})
     tables = {table.name: table.over(Period(window))}
     return map_reading(
-        Reading({table.name: rows}), tables, Scope(base={"a": "b"}, agents=agents), raw=True
+        Reading({table.name: rows}), tables, AccountLabels(base={"a": "b"}, agents=agents), raw=True
     )
 
 

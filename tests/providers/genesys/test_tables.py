@@ -54,7 +54,9 @@ class Reader:
         self.book.put(number, {"value": value, "timestamp": timestamp})
 
     def mapped(self) -> Mapped:
-        return map_reading(self.book.reading(), self.tables, self.account.scope(), raw=False)
+        return map_reading(
+            self.book.reading(), self.tables, self.account.account_labels(), raw=False
+        )
 
     def series(self) -> dict[str, float]:
         found = {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import InvalidAnswer
 from exporter.metrics.families import FAMILIES
-from exporter.metrics.labels import Scope
+from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import map_reading
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Table
@@ -112,7 +112,7 @@ def test_a_status_nobody_knows_is_other_and_is_told() -> None:
     }
     tables = {table.name: table for table in t.TABLES["operator_status"]}
     base = {"provider": "voximplant", "account": "acme"}
-    mapped = map_reading(Reading(grids), tables, Scope(base), raw=False)
+    mapped = map_reading(Reading(grids), tables, AccountLabels(base), raw=False)
 
     assert mapped.schemas[t.OPERATOR_STATUS.name].unmapped["column"] == {
         "SIESTA seconds",
@@ -409,7 +409,9 @@ def test_reports_are_raw_unless_they_are_mapped() -> None:
     grid = Rows.of([{"queue": "Sales", "service_level": 0.8, "count_abandonment_calls": 3}])
     table = reports_table(config)
     base = {"provider": "voximplant", "account": "acme"}
-    mapped = map_reading(Reading({table.name: grid}), {table.name: table}, Scope(base), raw=True)
+    mapped = map_reading(
+        Reading({table.name: grid}), {table.name: table}, AccountLabels(base), raw=True
+    )
     lines = {
         family.name + series.labels[0].decode(): series.values[0]
         for family, series in mapped.series.items()
