@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from exporter.metrics.tables import CurrentState, Spread, StateSet, Table, Tally, normalise
+from exporter.metrics.tables import Spread, State, Table, normalise
 
 Value = Any
 _SECRET = re.compile(
@@ -104,7 +104,7 @@ class Sanitiser:
                 continue
             headers = set(map(normalise, (figure.header, *figure.aliases)))
             self._words |= headers
-            if isinstance(figure, CurrentState | StateSet | Tally):
+            if isinstance(figure, State):
                 self._kept |= headers
                 self._words |= set(figure.states.words)
         self._hidden.discard("")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from exporter.metrics.families import FAMILIES, PROCESS_WIDE, Family
-from exporter.metrics.tables import Reasons, Spread, Table, Tally
+from exporter.metrics.tables import Reasons, Spread, State, Table
 
 
 class CatalogueEntry(TypedDict):
@@ -37,7 +37,8 @@ def _headers(table: Table, family: Family) -> Iterator[str]:
         if isinstance(figure, Spread):
             yield f"the columns named by its {figure.names}"
             continue
-        count = "rows by " if isinstance(figure, Tally | Reasons) else ""
+        counted = isinstance(figure, State) and figure.show == "count"
+        count = "rows by " if counted or isinstance(figure, Reasons) else ""
         guess = "" if figure.certain else " (spelling not documented)"
         yield f"{count}{figure.header}{guess}"
 

@@ -1,19 +1,26 @@
-"""From columns of cells to columns of numbers and states: what can be read, and what is strange?"""
+"""Columns of a grid: finds the mapped ones, reads their cells, reports what does not fit."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from typing import NamedTuple
 
+from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, Number, Parser, whole_numbers
-from exporter.metrics.recall import Recall, Row, Values
-from exporter.metrics.tables import States, normalise
+from exporter.metrics.reading import Rows
+from exporter.metrics.tables import Figure, Spread, States, Table, normalise
+
+Row = Sequence[Cell]
 
 
 @dataclass(slots=True)
 class Schema:
-    """How well a table fits what the platform sent."""
+    """Differences between a table and the platform's answer.
+
+    ``unmapped`` are unknown columns, states and media; ``missing`` are headers of the table that
+    the answer lacks; ``rejected`` counts cells that could not be parsed, by header.
+    """
 
     unmapped: dict[str, set[str]] = field(
         default_factory=lambda: {"column": set(), "state": set(), "media": set()}
@@ -22,90 +29,159 @@ class Schema:
     rejected: Counter[str] = field(default_factory=Counter)
 
 
-class Columns:
-    """The columns of one grid; ``recall`` knows which of them have been read already.
+class ColumnMap:
+    """The positions of a table's columns in a grid.
 
-    What does not fit is noted in ``schema``.
+    ``headers`` are spelled as the platform does; ``names`` are the columns that only the platform
+    can name (see ``Rows``). Of several columns with the same header the first is used.
     """
 
-    def __init__(self, cells: Sequence[Row], recall: Recall, schema: Schema) -> None:
-        self._cells = cells
-        self._recall = recall
-        self._schema = schema
+    def __init__(
+        self, table: Table, headers: Sequence[str], names: Mapping[str, frozenset[str]]
+    ) -> None:
+        self.headers = headers
+        self.names = names
+        self._table = table
+        self._exact = {header: at for at, header in reversed([*enumerate(headers)])}
+        self._normal = {normalise(header): at for at, header in reversed([*enumerate(headers)])}
 
-    def read(self, position: int, parse: Parser) -> Values:
-        """Read a column; only the cells that have changed, where most have not."""
-        known = self._recall.values
+    def fits(self, rows: Rows) -> bool:
+        """Return whether a grid has the same columns."""
+        return self.headers == rows.headers and self.names == rows.names
+
+    def position(self, header: str, aliases: tuple[str, ...] = ()) -> int | None:
+        """Return the position of a header or one of its aliases, in any spelling."""
+        positions = (self._normal.get(normalise(name)) for name in (header, *aliases))
+        return next((at for at in positions if at is not None), None)
+
+    def exact_position(self, header: str) -> int:
+        """Return the position of a header in exactly this spelling."""
+        return self._exact[header]
+
+    @cached_property
+    def name_positions(self) -> list[int]:
+        """The positions of the cells that name a row: the key, then a person's name if any.
+
+        Raises ``InvalidAnswer`` if a key column is missing.
+        """
+        positions = []
+        for key in self._table.key:
+            position = self.position(key.header, key.aliases)
+            if position is None:
+                raise InvalidAnswer(f"{self._table.name}: no column {key.header!r}")
+            positions.append(position)
+        display = self.position(self._table.display) if self._table.display else None
+        return positions if display is None else [*positions, display]
+
+    @cached_property
+    def figures(self) -> list[tuple[Figure, int | None]]:
+        """Each figure with the position of its column; ``None`` if missing, and for ``Spread``."""
+        return [
+            (
+                figure,
+                None
+                if isinstance(figure, Spread)
+                else self.position(figure.header, figure.aliases),
+            )
+            for figure in self._table.figures
+        ]
+
+    def spread_headers(self, names: str) -> list[str]:
+        """Return the headers that the platform names and no figure maps, sorted."""
+        named = self.names.get(names, frozenset())
+        return sorted(
+            header for header in set(self.headers) & named if normalise(header) not in self._mapped
+        )
+
+    @cached_property
+    def unmapped(self) -> list[tuple[str, bool]]:
+        """(header, ignored on purpose) of the columns that no figure maps, without private ones."""
+        mapped = self._mapped | _normal(self._table.private)
+        ignored = _normal(self._table.ignored)
+        spread: set[str] = set()
+        for figure in self._table.figures:
+            if isinstance(figure, Spread):
+                spread |= self.names.get(figure.names, frozenset())
+        return [
+            (header, normalise(header) in ignored)
+            for header in self.headers
+            if normalise(header) not in mapped and header not in spread
+        ]
+
+    @cached_property
+    def _mapped(self) -> set[str]:
+        table = self._table
+        headers = [name for key in table.key for name in (key.header, *key.aliases)]
+        for figure in table.figures:
+            if not isinstance(figure, Spread):
+                headers += [figure.header, *figure.aliases]
+        if table.display:
+            headers.append(table.display)
+        return _normal(headers)
+
+
+def _normal(headers: Iterable[str]) -> set[str]:
+    return {normalise(header) for header in headers}
+
+
+class Values(NamedTuple):
+    """The numbers of a column, row by row; ``complete`` is true if no row lacks one."""
+
+    numbers: Sequence[Number | None]
+    complete: bool
+
+
+class ColumnReader:
+    """Reads the columns of one grid, each once; what does not fit is added to ``schema``."""
+
+    def __init__(self, headers: Sequence[str], cells: Sequence[Row], schema: Schema) -> None:
+        self._headers = headers
+        self._cells = cells
+        self._schema = schema
+        self._values: dict[tuple[int, Parser], Values] = {}
+
+    def numbers(self, position: int, parse: Parser) -> Values:
+        """Return a column's numbers."""
         key = (position, parse)
-        if key not in known:
-            self._patch(parse)
-        if key not in known:
-            column = self._columns[position] if self._cells else ()
-            self._keep(key, *self._read(column, position, parse))
-        return known[key]
+        if key not in self._values:
+            self._values[key] = self._parse(position, parse)
+        return self._values[key]
 
     def states(self, position: int, states: States) -> list[str | None]:
-        """Read a column of states, as our canonical words."""
-        words = states.words
-        known: dict[str, str] = {}
-        found: list[str | None] = []
+        """Return a column's canonical states; ``None`` for empty cells without a state."""
+        canonical: dict[str, str] = {}
+        column: list[str | None] = []
         for row in self._cells:
             word = text_of(row[position])
             if not word:
-                found.append(words.get(""))
+                column.append(states.words.get(""))
                 continue
-            if word not in known:
-                known[word] = words.get(normalise(word), "other")
-                if normalise(word) not in words:
+            if word not in canonical:
+                canonical[word] = states.words.get(normalise(word), "other")
+                if normalise(word) not in states.words:
                     self._schema.unmapped["state"].add(word)
-            found.append(known[word])
-        return found
+            column.append(canonical[word])
+        return column
 
     @cached_property
     def _columns(self) -> list[tuple[Cell, ...]]:
         return list(zip(*self._cells, strict=True))
 
-    def _patch(self, parse: Parser) -> None:
-        """Read what has changed in all columns that are read like this: it is little in each."""
-        stale = self._recall.take_stale(parse)
-        cells = [self._cells[at][column] for column, _, rows in stale for at in rows]
-        fresh = iter(whole_numbers(cells, parse) or ())
-        for column, known, rows in stale:
-            found: Sequence[Number | None] = list(islice(fresh, len(rows)))
-            bad = 0
-            if not found:
-                changed = [self._cells[at][column] for at in rows]
-                (found, _), bad = self._read(changed, column, parse)
-            numbers = [*known.numbers]
-            for at, value in zip(rows, found, strict=True):
-                numbers[at] = value
-            whole = None not in (found if known.whole else numbers)
-            self._keep((column, parse), Values(numbers, whole), bad)
-
-    def _keep(self, key: tuple[int, Parser], values: Values, bad: int) -> None:
-        self._recall.values[key] = values
-        if bad:  # they are to count again with the next reading
-            self._recall.once.append(key)
-
-    def _read(self, cells: Sequence[Cell], position: int, parse: Parser) -> tuple[Values, int]:
-        """Read some cells of a column; return how many are bad, too."""
-        whole = whole_numbers(cells, parse)
+    def _parse(self, position: int, parse: Parser) -> Values:
+        column = self._columns[position] if self._cells else ()
+        whole = whole_numbers(column, parse)
         if whole is not None:
-            return Values(whole, whole=True), 0
-        header = self._recall.layout.headers[position]
+            return Values(whole, complete=True)
         numbers: list[Number | None] = []
-        bad = 0
-        for cell in cells:
+        for cell in column:
             try:
                 numbers.append(None if cell is None or cell == "" else parse(cell))
             except ValueError:
                 numbers.append(None)
-                bad += 1
-        if bad:
-            self._schema.rejected[header] += bad
-        return Values(numbers, None not in numbers), bad
+                self._schema.rejected[self._headers[position]] += 1
+        return Values(numbers, None not in numbers)
 
 
 def text_of(cell: Cell) -> str:
-    """Return a cell's text without the blanks around it; nothing for null."""
+    """Return a cell's text without surrounding whitespace; empty for null."""
     return "" if cell is None else str(cell).strip()

@@ -1,34 +1,33 @@
-"""From rows to series: applies an account's tables to one reading.
+"""Mapping: turns the rows of one reading into series, by an account's tables.
 
-Bad cells are dropped singly and counted; unknown headers and words are reported, never hidden;
-an absent or empty cell makes no series.
+Cells that cannot be parsed are dropped one by one and counted; unknown headers and words are
+reported; an absent or empty cell makes no series.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import NamedTuple, cast
 
+import orjson
+
 from exporter.errors import InvalidAnswer
-from exporter.metrics.columns import Columns, Schema, text_of
+from exporter.metrics.columns import ColumnMap, ColumnReader, Schema, Values, text_of
 from exporter.metrics.families import RAW_VALUE, Family
-from exporter.metrics.labels import AccountLabels, label_pairs, label_rows
-from exporter.metrics.layout import ColumnMap
+from exporter.metrics.labels import AccountLabels, RowLabels, label_pairs, label_rows
 from exporter.metrics.parsers import Number, number
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
-from exporter.metrics.recall import Recall, Row, Values
 from exporter.metrics.tables import (
     Column,
-    CurrentState,
     Figure,
     Reasons,
     Spread,
-    StateSet,
+    State,
     Sum,
     Table,
-    Tally,
 )
 
 RAW_CAP = 10_000  # series of raw_value for one table
@@ -36,30 +35,43 @@ _OBJECTS = {"queue", "campaign"}  # labels whose values may have objectives
 
 
 class Series(NamedTuple):
-    """All series of one family: rendered labels (``{…} ``) and values, side by side.
+    """All series of one family: rendered label sets (``{…} ``) and values, in the same order.
 
-    Both are shared by what is made of them and by later folds, and never changed. ``distinct``
-    tells that no two can have the same labels.
+    Both lists are shared with later readings and never modified. ``unique`` is true if no two
+    label sets can be equal.
     """
 
     labels: Sequence[bytes]
     values: Sequence[Number]
     period: Period | None
-    distinct: bool = False
+    unique: bool = False
+
+
+class TableCache(NamedTuple):
+    """What the next reading reuses of a table: column positions, row labels and label sets.
+
+    ``label_sets`` are the label sets of all rows; families with the same labels share them.
+    """
+
+    columns: ColumnMap
+    rows: RowLabels
+    label_sets: dict[Hashable, Sequence[bytes]]
 
 
 @dataclass(slots=True)
 class Mapped:
-    """The series of one reading, how the tables fitted, and what helps to fold the next one.
+    """The series of one reading, and by table name its schema and what the next one reuses.
 
-    ``objects`` are the names of all queues and campaigns in the series, by label.
+    ``objects`` are the names of all queues and campaigns in the series, by label. ``digest``
+    identifies the reading.
     """
 
     series: dict[Family, Series] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
-    recalls: dict[str, Recall] = field(default_factory=dict)
+    tables: dict[str, TableCache] = field(default_factory=dict)
     duplicates: int = 0
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
+    digest: bytes | None = None
 
 
 def map_reading(
@@ -70,32 +82,44 @@ def map_reading(
     raw: bool,
     before: Mapped | None = None,
 ) -> Mapped:
-    """Map a reading to series.
+    """Map a reading to series; with ``raw`` also the columns that no table maps.
 
-    ``before`` is an earlier fold by the same tables, account and ``raw``. Where nothing has changed
-    it is returned as it is, else its work is taken over where rows have not changed. Raises
-    ``InvalidAnswer`` where a grid lacks the column that names its rows, or a row has a cell too
-    many or too few.
+    ``before`` is an earlier result for the same tables, account and ``raw``. It is returned if
+    the readings are equal. Raises ``InvalidAnswer`` if a grid lacks a key column, or if a row has
+    too many or too few cells.
     """
-    known = before.recalls if before else {}
-    folds = [
-        _TableMapping(tables[name], rows, account, known.get(name))
-        for name, rows in reading.tables.items()
-    ]
-    if before and list(known) == list(reading.tables) and all(each.unchanged for each in folds):
+    digest = _digest(reading)
+    if before is not None and digest is not None and digest == before.digest:
         return before
-    mapped = Mapped()
-    for each in folds:
-        each.run(mapped, raw=raw)
+    mapped = Mapped(digest=digest)
+    for name, rows in reading.tables.items():
+        cache = before.tables.get(name) if before else None
+        _TableMapping(tables[name], rows, account, cache, mapped).run(raw=raw)
     for family, series in mapped.series.items():
-        if not series.distinct:
+        if not series.unique:
             mapped.series[family] = unique = _unique(series)
             mapped.duplicates += len(series.labels) - len(unique.labels)
     return mapped
 
 
+def _digest(reading: Reading) -> bytes | None:
+    """Return a hash of all tables, ``None`` if a cell has no exact JSON form.
+
+    JSON tells ``1``, ``1.0``, ``"1"`` and ``true`` apart. Only NaN and null are equal in it: both
+    make no series.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, rows in reading.tables.items():
+        names = {kind: sorted(headers) for kind, headers in rows.names.items()}
+        try:
+            digest.update(orjson.dumps((name, rows.headers, names, rows.cells)))
+        except TypeError:  # a lone surrogate, or an integer of more than 64 bits
+            return None
+    return digest.digest()
+
+
 def _unique(series: Series) -> Series:
-    """Keep the first of each label set."""
+    """Keep the first series of each label set."""
     first: dict[bytes, Number] = {}
     if len(set(series.labels)) < len(series.labels):
         for label, value in zip(series.labels, series.values, strict=True):
@@ -105,148 +129,145 @@ def _unique(series: Series) -> Series:
 
 
 class _TableMapping:
-    """One table meeting one grid."""
+    """Maps one grid by one table; adds the result to ``mapped``."""
 
     def __init__(
-        self, table: Table, rows: Rows, account: AccountLabels, before: Recall | None
+        self,
+        table: Table,
+        rows: Rows,
+        account: AccountLabels,
+        cache: TableCache | None,
+        mapped: Mapped,
     ) -> None:
         self.table = table
+        self.mapped = mapped
         self.by_row = table.subject != "agent" or account.agents != "aggregate"
-        known = before is not None and before.layout.fits(rows)
-        self.layout = (
-            before.layout if before and known else ColumnMap(table, rows.headers, rows.names)
-        )
         if not set(map(len, rows.cells)) <= {len(rows.headers)}:
             raise InvalidAnswer(f"{table.name}: not every row has {len(rows.headers)} cells")
-        named_by = self.layout.naming if rows.cells else ()
-        texts = [
-            ["" if (cell := row[at]) is None else str(cell) for row in rows.cells]
-            for at in named_by
+        if cache is not None and not cache.columns.fits(rows):
+            cache = None
+        self.columns = cache.columns if cache else ColumnMap(table, rows.headers, rows.names)
+        names = [
+            ["" if (cell := row[position]) is None else str(cell) for row in rows.cells]
+            for position in (self.columns.name_positions if rows.cells else ())
         ]
-        self.naming = label_rows(
-            table, account, len(rows.cells), texts, before.naming if before else None
+        self.rows = label_rows(
+            table, account, len(rows.cells), names, cache.rows if cache else None
         )
-        wanted = self.naming.kept
-        self.cells: Sequence[Row] = (
-            rows.cells if wanted is None else [rows.cells[at] for at in wanted]
-        )
-        self.recall = Recall(self.layout, self.naming, self.cells, before)
-        self.unchanged = self.recall.unchanged
-        self.account = account
+        self.label_sets = cache.label_sets if cache and cache.rows is self.rows else {}
+        mapped.tables[table.name] = TableCache(self.columns, self.rows, self.label_sets)
+        kept = self.rows.kept
+        self.cells = rows.cells if kept is None else [rows.cells[index] for index in kept]
+        self.base = b"{" + label_pairs(account.base)
+        self.schema = mapped.schemas.setdefault(table.name, Schema())
+        self.reader = ColumnReader(rows.headers, self.cells, self.schema)
+        # The rows that have no series yet.
+        self.without_series: Sequence[int] = range(len(self.rows.values))
 
-    def run(self, mapped: Mapped, *, raw: bool) -> None:
-        """Add to ``folded`` what is found."""
-        self.mapped = mapped
-        self.base = b"{" + label_pairs(self.account.base)
-        self.schema = mapped.schemas.setdefault(self.table.name, Schema())
-        self.columns = Columns(self.cells, self.recall, self.schema)
-        mapped.recalls[self.table.name] = self.recall
-        # The rows of which no series has been made yet.
-        self.without: Sequence[int] = range(len(self.naming.values))
-        for figure, position in self.layout.places:
-            if isinstance(figure, Column) and position is not None:
-                self._column(figure, position)
-            elif position is not None:
-                self._fold_figure(figure, position)
-            elif isinstance(figure, Spread):
+    def run(self, *, raw: bool) -> None:
+        """Map every figure; with ``raw`` also the unmapped columns."""
+        for figure, position in self.columns.figures:
+            if isinstance(figure, Spread):
                 self._spread(figure)
+            elif position is not None:
+                self._map(figure, position)
             else:
                 self._missing(figure)
-        self.recall.let_go()
-        strange = self.layout.strange
-        self.schema.unmapped["column"] |= {header for header, ours in strange if not ours}
+        unmapped = self.columns.unmapped
+        self.schema.unmapped["column"] |= {header for header, ignored in unmapped if not ignored}
         if raw and self.by_row:
-            self._raw([header for header, _ in strange])
-        for at, key in enumerate(self.table.key):
+            self._raw([header for header, _ in unmapped])
+        for index, key in enumerate(self.table.key):
             if key.label in _OBJECTS:
-                without = set(self.without)
-                shown = enumerate(self.naming.values)
-                self._note_objects(
-                    key.label, [name[at] for row, name in shown if row not in without]
+                without = set(self.without_series)
+                rows = enumerate(self.rows.values)
+                self._add_objects(
+                    key.label, [value[index] for row, value in rows if row not in without]
                 )
 
     # Figures -------------------------------------------------------------------------------
 
-    def _fold_figure(self, figure: Figure, position: int) -> None:
+    def _map(self, figure: Figure, position: int) -> None:
         match figure:
-            case CurrentState():
-                self._current_state(figure, position)
-            case StateSet():
-                self._state_set(figure, position)
-            case Tally():
-                self._tally(figure, position)
+            case Column():
+                self._column(figure, position)
+            case State():
+                self._state(figure, position)
             case Reasons():
                 self._reasons(figure, position)
             case Sum():
                 self._sum(figure, position)
 
-    def _missing(self, figure: Column | CurrentState | StateSet | Tally | Reasons | Sum) -> None:
-        if figure.certain and self.layout.headers:
+    def _missing(self, figure: Column | State | Reasons | Sum) -> None:
+        if figure.certain and self.columns.headers:
             self.schema.missing.add(figure.header)
-        if isinstance(figure, Tally) and not self.cells:
-            self._tally(figure, 0)
+        if isinstance(figure, State) and figure.show == "count" and not self.cells:
+            self._state_counts(figure, [])
 
     def _column(self, figure: Column, position: int) -> None:
         if not self.by_row:
             return
         family = figure.family
-        values = self.columns.read(position, figure.parse)
-        labels = self._labels(family, figure.labels)
-        if values.whole and family not in self.mapped.series:  # nearly always
-            self.without = ()
+        values = self.reader.numbers(position, figure.parse)
+        labels = self._label_sets(family, figure.labels)
+        if values.complete and family not in self.mapped.series:  # nearly always
+            self.without_series = ()
             numbers = cast("Sequence[Number]", values.numbers)
-            series = Series(labels, numbers, self.table.period, self.naming.unique)
+            series = Series(labels, numbers, self.table.period, self.rows.unique)
             self.mapped.series[family] = series
         else:
-            self._put(family, *self._there(labels, values), self.naming.unique)
+            self._put(family, *self._present(labels, values), self.rows.unique)
         for label, name in figure.labels.items():
             if label in _OBJECTS:
                 some = any(value is not None for value in values.numbers)
-                self._note_objects(label, [name] if some else [])
+                self._add_objects(label, [name] if some else [])
 
-    def _current_state(self, figure: CurrentState, position: int) -> None:
-        if not self.by_row:
-            return
+    def _state(self, figure: State, position: int) -> None:
+        if figure.show == "count":
+            self._state_counts(figure, self.reader.states(position, figure.states))
+        elif self.by_row and figure.show == "current":
+            self._current_states(figure, self.reader.states(position, figure.states))
+        elif self.by_row:
+            self._every_state(figure, self.reader.states(position, figure.states))
+
+    def _current_states(self, figure: State, states: Sequence[str | None]) -> None:
         around = {
             state: self._around(figure.family, {"state": state})
             for state in figure.states.canonical
         }
-        states = self.columns.states(position, figure.states)
         labels = [
-            around[state][0] + part + around[state][1]
-            for part, state in zip(self.naming.pairs, states, strict=True)
+            around[state][0] + pairs + around[state][1]
+            for pairs, state in zip(self.rows.pairs, states, strict=True)
             if state is not None
         ]
         self._put(figure.family, labels, [1] * len(labels))
-        self._made_series_of(states)
+        self._note_series_of(states)
 
-    def _state_set(self, figure: StateSet, position: int) -> None:
-        if not self.by_row:
-            return
-        present = self.columns.states(position, figure.states)
-        whole = None not in present
+    def _every_state(self, figure: State, states: Sequence[str | None]) -> None:
+        complete = None not in states
         labels: list[bytes] = []
         values: list[Number] = []
-        for state in figure.states.canonical:
-            numbers = [None if now is None else int(now == state) for now in present]
-            its = self._labels(figure.family, {"state": state})
-            found = self._there(its, Values(numbers, whole))
-            labels += found[0]
-            values += found[1]
+        for canonical in figure.states.canonical:
+            numbers = [None if state is None else int(state == canonical) for state in states]
+            label_sets = self._label_sets(figure.family, {"state": canonical})
+            present = self._present(label_sets, Values(numbers, complete))
+            labels += present[0]
+            values += present[1]
         self._put(figure.family, labels, values)
 
-    def _tally(self, figure: Tally, position: int) -> None:
-        found = self.columns.states(position, figure.states) if self.cells else []
-        if None in found:
+    def _state_counts(self, figure: State, states: Sequence[str | None]) -> None:
+        if None in states:
             self.schema.unmapped["state"].add("(empty)")
-        counts = Counter(state or "other" for state in found)
-        self._counted(figure.family, "state", {x: counts[x] for x in figure.states.canonical})
+        counts = Counter(state or "other" for state in states)
+        self._put_counts(
+            figure.family, "state", {state: counts[state] for state in figure.states.canonical}
+        )
 
     def _reasons(self, figure: Reasons, position: int) -> None:
-        state_at = self.layout.position(figure.state_header)
-        if state_at is None:
+        state_position = self.columns.position(figure.state_header)
+        if state_position is None:
             return
-        states = self.columns.states(state_at, figure.states)
+        states = self.reader.states(state_position, figure.states)
         counts = Counter(
             text_of(row[position]) or "unspecified"
             for row, state in zip(self.cells, states, strict=True)
@@ -254,40 +275,41 @@ class _TableMapping:
         )
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         shown = Counter(dict(ranked[: figure.cap]))
-        for _, rest in ranked[figure.cap :]:
-            shown["other"] += rest
-        self._counted(figure.family, "reason", shown)
+        for _, rows in ranked[figure.cap :]:
+            shown["other"] += rows
+        self._put_counts(figure.family, "reason", shown)
 
     def _sum(self, figure: Sum, position: int) -> None:
-        numbers = self.columns.read(position, figure.parse).numbers
+        numbers = self.reader.numbers(position, figure.parse).numbers
         values = [value for value in numbers if value is not None]
         if values:
             before, after = self._around(figure.family, {})
             self._put(figure.family, [before + after], [number(sum(values))])
 
     def _spread(self, figure: Spread) -> None:
-        """Sum columns past the cap under ``other``; alphabetical, so that the choice is stable."""
+        """Map columns named at run time; in alphabetical order, so that the cap is stable."""
         if not self.by_row:
             return
         totals: dict[str, Values] = {}
-        for rank, header in enumerate(self.layout.spread(figure.names)):
+        for rank, header in enumerate(self.columns.spread_headers(figure.names)):
             name = header if rank < figure.cap else "other"
-            column = self.columns.read(self.layout.exactly(header), figure.parse)
-            totals[name] = _sums(totals[name], column) if name in totals else column
+            column = self.reader.numbers(self.columns.exact_position(header), figure.parse)
+            totals[name] = _add(totals[name], column) if name in totals else column
         labels: list[bytes] = []
         values: list[Number] = []
         for name, column in totals.items():
-            found = self._there(self._labels(figure.family, {figure.label: name}), column)
-            labels += found[0]
-            values += found[1]
+            label_sets = self._label_sets(figure.family, {figure.label: name})
+            present = self._present(label_sets, column)
+            labels += present[0]
+            values += present[1]
         self._put(figure.family, labels, values)
 
     def _raw(self, headers: Sequence[str]) -> None:
         labels: list[bytes] = []
         values: list[Number] = []
         for header in headers:
-            position = self.layout.exactly(header)
-            for name, row in zip(self.naming.values, self.cells, strict=True):
+            position = self.columns.exact_position(header)
+            for name, row in zip(self.rows.values, self.cells, strict=True):
                 try:
                     value = number(row[position])
                 except ValueError:
@@ -302,13 +324,13 @@ class _TableMapping:
                     values.append(value)
         self._put(RAW_VALUE, labels, values)
 
-    # Small steps ---------------------------------------------------------------------------
+    # Series --------------------------------------------------------------------------------
 
-    def _made_series_of(self, values: Sequence[object]) -> None:
-        """Remember the rows that had a value."""
-        self.without = [row for row in self.without if values[row] is None]
+    def _note_series_of(self, values: Sequence[object]) -> None:
+        """Note the rows that have a value, and so a series."""
+        self.without_series = [row for row in self.without_series if values[row] is None]
 
-    def _note_objects(self, label: str, names: Iterable[str]) -> None:
+    def _add_objects(self, label: str, names: Iterable[str]) -> None:
         known = self.mapped.objects.get(label, frozenset())
         self.mapped.objects[label] = known.union(names)
 
@@ -317,43 +339,43 @@ class _TableMapping:
         family: Family,
         labels: Sequence[bytes],
         values: Sequence[Number],
-        distinct: bool = False,  # noqa: FBT002 - it stands last wherever it is known
+        unique: bool = False,  # noqa: FBT002 - always last
     ) -> None:
-        """Add series, after those that the family has already."""
+        """Add series to a family, after those it has already."""
         known = self.mapped.series.get(family)
         period = self.table.period
         if known is not None:
             labels, values = [*known.labels, *labels], [*known.values, *values]
-            period, distinct = known.period, False
-        self.mapped.series[family] = Series(labels, values, period, distinct)
+            period, unique = known.period, False
+        self.mapped.series[family] = Series(labels, values, period, unique)
 
-    def _labels(self, family: Family, constants: Mapping[str, str]) -> Sequence[bytes]:
-        """Return each row's whole label set."""
-        key = (family.labels, *constants.items())
-        labels = self.recall.labels.get(key)
-        if labels is None:
-            start, end = self._around(family, constants)
-            labels = [start + part + end for part in self.naming.pairs]
-            self.recall.labels[key] = labels
-        return labels
+    def _put_counts(self, family: Family, label: str, counts: Mapping[str, int]) -> None:
+        around = (self._around(family, {label: word}) for word in counts)
+        self._put(family, [before + after for before, after in around], [*counts.values()])
 
-    def _there(
+    def _present(
         self, labels: Sequence[bytes], values: Values
     ) -> tuple[Sequence[bytes], Sequence[Number]]:
         """Return the series of the rows that have a value."""
         numbers = cast("Sequence[Number]", values.numbers)
-        self._made_series_of(numbers)
-        if values.whole:
+        self._note_series_of(numbers)
+        if values.complete:
             return labels, numbers
-        there = [value is not None for value in numbers]
-        return list(compress(labels, there)), list(compress(numbers, there))
+        present = [value is not None for value in numbers]
+        return list(compress(labels, present)), list(compress(numbers, present))
 
-    def _counted(self, family: Family, label: str, counts: Mapping[str, int]) -> None:
-        around = (self._around(family, {label: word}) for word in counts)
-        self._put(family, [before + after for before, after in around], [*counts.values()])
+    def _label_sets(self, family: Family, constants: Mapping[str, str]) -> Sequence[bytes]:
+        """Return the complete label set of each row."""
+        key = (family.labels, *constants.items())
+        labels = self.label_sets.get(key)
+        if labels is None:
+            start, end = self._around(family, constants)
+            labels = [start + pairs + end for pairs in self.rows.pairs]
+            self.label_sets[key] = labels
+        return labels
 
     def _around(self, family: Family, constants: Mapping[str, str]) -> tuple[bytes, bytes]:
-        """Return what stands before and after a row's own labels, in the family's order."""
+        """Return the parts of a label set before and after the row's own labels."""
         keys = {key.label for key in self.table.key}
         values = dict(constants)
         if self.table.period is not None:
@@ -373,8 +395,8 @@ class _TableMapping:
         return start, after + b"} "
 
 
-def _sums(left: Values, right: Values) -> Values:
-    """Add two columns cell by cell; a cell is null only where both are."""
+def _add(left: Values, right: Values) -> Values:
+    """Add two columns cell by cell; a cell is null only if both are."""
     numbers = [
         b if a is None else a if b is None else a + b
         for a, b in zip(left.numbers, right.numbers, strict=True)

@@ -53,34 +53,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentState:
-    """A row's state: one series with the value 1, whose label ``state`` is the present state."""
+class State:
+    """A column of state words.
+
+    ``show`` says which series are made: ``current``, one per row with the value 1, whose label
+    ``state`` is the row's state; ``each``, one per row and canonical state, 1 for the row's state
+    and 0 for the others; ``count``, one per canonical state, the number of rows in it.
+    """
 
     header: str
     family: Family
     states: States
-    aliases: tuple[str, ...] = ()
-    certain: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class StateSet:
-    """A row's state: one series for each canonical state, 1 for the present one, 0 for others."""
-
-    header: str
-    family: Family
-    states: States
-    aliases: tuple[str, ...] = ()
-    certain: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The number of rows in each canonical state; zero where no row is in it."""
-
-    header: str
-    family: Family
-    states: States
+    show: Literal["current", "each", "count"] = "current"
     aliases: tuple[str, ...] = ()
     certain: bool = True
 
@@ -128,8 +112,7 @@ class Spread:
     cap: int = 50
 
 
-Figure = Column | CurrentState | StateSet | Tally | Reasons | Sum | Spread
-_PER_ROW = (Column, CurrentState, StateSet, Spread)
+Figure = Column | State | Reasons | Sum | Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +175,7 @@ class Table:
         return replace(self, figures=(*figures, *columns), ignored=ignored)
 
     def _check_labels(self, figure: Figure) -> None:
-        given = [key.label for key in self.key] if isinstance(figure, _PER_ROW) else []
+        given = [key.label for key in self.key] if _is_per_row(figure) else []
         given += _own_labels(figure)
         wanted = set(figure.family.labels) - {"window"}
         keys = tuple(key.label for key in self.key)
@@ -214,6 +197,12 @@ class Table:
                 names = (figure.header, *figure.aliases)
                 pairs += [(f"column {figure.header}", name) for name in names]
         return pairs
+
+
+def _is_per_row(figure: Figure) -> bool:
+    if isinstance(figure, State):
+        return figure.show != "count"
+    return isinstance(figure, Column | Spread)
 
 
 def _own_labels(figure: Figure) -> list[str]:

@@ -17,15 +17,13 @@ from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import (
     Column,
-    CurrentState,
     Key,
     Reasons,
     Spread,
+    State,
     States,
-    StateSet,
     Sum,
     Table,
-    Tally,
 )
 
 BASE = {"provider": "five9", "account": "acme"}
@@ -37,9 +35,9 @@ AGENTS = Table(
     "agents",
     (Key("agent", "Username"),),
     (
-        Tally("State", f.AGENTS, STATES),
+        State("State", f.AGENTS, STATES, "count"),
         Reasons("Reason", f.AGENTS_NOT_READY, "State", STATES, "not_ready", cap=2),
-        CurrentState("State", f.AGENT_STATE, STATES),
+        State("State", f.AGENT_STATE, STATES),
         Column("Hold", f.AGENT_STATE_SECONDS, milliseconds, {"state": "on_hold"}),
         Sum("Total Calls", f.AGENTS_CONTACTS_HANDLED, count),
         Column("Total Calls", f.AGENT_CONTACTS_HANDLED, count, {"media": "voice"}),
@@ -66,7 +64,7 @@ CAMPAIGNS = Table(
     "campaigns",
     (Key("campaign", "Campaign"),),
     (
-        StateSet("State", f.CAMPAIGN_STATE, CAMPAIGN_STATES),
+        State("State", f.CAMPAIGN_STATE, CAMPAIGN_STATES, "each"),
         Column("Dials", f.CAMPAIGN_DIALS, count),
         Spread("dispositions", f.CAMPAIGN_DISPOSITIONS, "disposition", count, cap=2),
     ),

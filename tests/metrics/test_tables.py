@@ -8,16 +8,14 @@ from exporter.metrics.parsers import count, milliseconds, number
 from exporter.metrics.period import Period
 from exporter.metrics.tables import (
     Column,
-    CurrentState,
     Figure,
     Key,
     Reasons,
     Spread,
+    State,
     States,
-    StateSet,
     Sum,
     Table,
-    Tally,
     normalise,
 )
 
@@ -71,9 +69,9 @@ def test_states_are_canonical() -> None:
         (QUEUE, Column("X", f.QUEUE_AGENTS_LOGGED_IN, number, {"media": "voice"})),
         (AGENT, WAITING),
         (QUEUE, Column("X", f.QUEUE_AGENTS_LOGGED_IN, number, {"queue": "twice"})),
-        (QUEUE, CurrentState("X", f.AGENT_STATE, STATES)),
-        (QUEUE, StateSet("X", f.CAMPAIGN_STATE, STATES)),
-        (AGENT, Tally("X", f.AGENTS_NOT_READY, STATES)),
+        (QUEUE, State("X", f.AGENT_STATE, STATES)),
+        (QUEUE, State("X", f.CAMPAIGN_STATE, STATES, "each")),
+        (AGENT, State("X", f.AGENTS_NOT_READY, STATES, "count")),
         (AGENT, Reasons("X", f.AGENTS, "State", STATES, "not_ready")),
         (AGENT, Sum("X", f.AGENT_CONTACTS_HANDLED)),
         (AGENT, Spread("dispositions", f.AGENT_DISPOSITIONS, "direction")),
@@ -90,9 +88,9 @@ def test_labels_are_checked(key: tuple[Key, ...], figure: Figure) -> None:
     ("key", "figure"),
     [
         (QUEUE, WAITING),
-        (AGENT, CurrentState("X", f.AGENT_STATE, STATES)),
-        (CAMPAIGN, StateSet("X", f.CAMPAIGN_STATE, STATES)),
-        (AGENT, Tally("X", f.AGENTS, STATES)),
+        (AGENT, State("X", f.AGENT_STATE, STATES)),
+        (CAMPAIGN, State("X", f.CAMPAIGN_STATE, STATES, "each")),
+        (AGENT, State("X", f.AGENTS, STATES, "count")),
         (AGENT, Reasons("X", f.AGENTS_NOT_READY, "State", STATES, "not_ready")),
         (AGENT, Sum("X", f.AGENTS_CONTACTS_HANDLED)),
         (AGENT, Spread("dispositions", f.AGENT_DISPOSITIONS, "disposition")),
@@ -129,7 +127,9 @@ def test_a_header_has_one_owner(options: dict[str, tuple[Figure, ...]]) -> None:
 def test_one_header_may_feed_several_figures() -> None:
     """Figures of one header may share it."""
     table = Table(
-        "t", AGENT, (Tally("State", f.AGENTS, STATES), CurrentState("State", f.AGENT_STATE, STATES))
+        "t",
+        AGENT,
+        (State("State", f.AGENTS, STATES, "count"), State("State", f.AGENT_STATE, STATES)),
     )
 
     assert [figure.header for figure in table.figures] == ["State", "State"]

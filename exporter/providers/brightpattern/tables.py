@@ -12,15 +12,13 @@ from exporter.metrics.parsers import Cell, Number, count, fraction, percent, sec
 from exporter.metrics.parsers import epoch_milliseconds as instant
 from exporter.metrics.tables import (
     Column,
-    CurrentState,
     Key,
     Reasons,
     Spread,
+    State,
     States,
-    StateSet,
     Sum,
     Table,
-    Tally,
 )
 
 PLUS = " + "
@@ -191,7 +189,7 @@ AGENTS = Table(
     subject="agent",
     display=FULL_NAME,
     figures=(
-        Tally(STATE, f.AGENTS, AGENT),
+        State(STATE, f.AGENTS, AGENT, "count"),
         Reasons(REASON, f.AGENTS_NOT_READY, STATE, AGENT, "not_ready"),
         Sum(HANDLED, f.AGENTS_CONTACTS_HANDLED, count, certain=False),
         Sum(BREAK_TIME, f.AGENTS_BREAK_TIME, seconds),
@@ -209,8 +207,8 @@ EACH_AGENT = Table(
     subject="agent",
     display=FULL_NAME,
     figures=(
-        CurrentState(STATE, f.AGENT_STATE, AGENT),
-        CurrentState("acd_next_state", f.AGENT_NEXT_STATE, NEXT),
+        State(STATE, f.AGENT_STATE, AGENT),
+        State("acd_next_state", f.AGENT_NEXT_STATE, NEXT),
         Column(STATE_START, f.AGENT_STATE_SINCE, instant),
         Column("login_time", f.AGENT_SESSION, seconds),
         Column(
@@ -265,7 +263,7 @@ CAMPAIGN_STATES = Table(
     name="campaigns.states",
     key=(Key("campaign", "name"),),
     subject="campaign",
-    figures=(StateSet("state", f.CAMPAIGN_STATE, CAMPAIGN),),
+    figures=(State("state", f.CAMPAIGN_STATE, CAMPAIGN, "each"),),
 )
 CAMPAIGN_RECORDS = Table(
     name="campaigns.records",

@@ -10,15 +10,13 @@ from exporter.metrics.parsers import count, count_share, milliseconds, number, p
 from exporter.metrics.parsers import epoch_milliseconds as instant
 from exporter.metrics.tables import (
     Column,
-    CurrentState,
     Key,
     Reasons,
     Spread,
+    State,
     States,
-    StateSet,
     Sum,
     Table,
-    Tally,
 )
 
 # States -----------------------------------------------------------------------------------------
@@ -159,9 +157,9 @@ AGENT_STATE = Table(
     subject="agent",
     display="Full Name",
     figures=(
-        Tally("State", f.AGENTS, AGENT),
+        State("State", f.AGENTS, AGENT, "count"),
         Reasons("Reason Code", f.AGENTS_NOT_READY, "State", AGENT, "not_ready"),
-        CurrentState("State", f.AGENT_STATE, AGENT),
+        State("State", f.AGENT_STATE, AGENT),
         Column(STATE_START, f.AGENT_STATE_SINCE, instant, certain=False),
         Column(
             "On Hold Duration",
@@ -386,7 +384,7 @@ CAMPAIGN_STATE = Table(
     key=_CAMPAIGN_KEY,
     subject="campaign",
     figures=(
-        StateSet("State", f.CAMPAIGN_STATE, CAMPAIGN, ("campaignState",)),
+        State("State", f.CAMPAIGN_STATE, CAMPAIGN, "each", ("campaignState",)),
         Column("Priority", f.CAMPAIGN_PRIORITY, number, certain=False),
         Column("Ratio", f.CAMPAIGN_WEIGHT, number, certain=False),
     ),

@@ -7,7 +7,7 @@ campaign actions mean; the status numbers are those that public clients of Stat 
 from exporter.metrics import families as f
 from exporter.metrics.parsers import Cell, Number, count, percent, seconds
 from exporter.metrics.period import Period
-from exporter.metrics.tables import Column, CurrentState, Key, States, StateSet, Table, Tally
+from exporter.metrics.tables import Column, Key, State, States, Table
 from exporter.providers.genesys import headers as h
 from exporter.providers.genesys.statistics import STATUSES
 
@@ -104,7 +104,7 @@ AGENTS = Table(
     key=_AGENT_KEY,
     subject="agent",
     display=NAME,
-    figures=(Tally(h.AGENT_STATE, f.AGENTS, AGENT),),
+    figures=(State(h.AGENT_STATE, f.AGENTS, AGENT, "count"),),
     ignored=(h.STATE_SINCE,),
 )
 EACH_AGENT = Table(
@@ -113,7 +113,7 @@ EACH_AGENT = Table(
     subject="agent",
     display=NAME,
     figures=(
-        CurrentState(h.AGENT_STATE, f.AGENT_STATE, AGENT),
+        State(h.AGENT_STATE, f.AGENT_STATE, AGENT),
         Column(h.STATE_SINCE, f.AGENT_STATE_SINCE, seconds, certain=False),
         Column(h.AGENT_HANDLED, f.AGENT_CONTACTS_HANDLED, count, _ALL),
         *(
@@ -133,7 +133,7 @@ CAMPAIGNS = Table(
     key=(Key("campaign", h.OBJECT),),
     subject="campaign",
     figures=(
-        StateSet(h.CAMPAIGN_STATE, f.CAMPAIGN_STATE, CAMPAIGN),
+        State(h.CAMPAIGN_STATE, f.CAMPAIGN_STATE, CAMPAIGN, "each"),
         *(
             Column(header, f.CAMPAIGN_STALLED, count, {"reason": reason})
             for reason, header in h.STALLS.items()

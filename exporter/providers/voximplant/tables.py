@@ -11,14 +11,12 @@ from exporter.metrics import families as f
 from exporter.metrics.parsers import count, number, seconds
 from exporter.metrics.tables import (
     Column,
-    CurrentState,
     Key,
     Reasons,
+    State,
     States,
-    StateSet,
     Sum,
     Table,
-    Tally,
 )
 from exporter.providers.voximplant.answers import utc_time
 
@@ -106,9 +104,9 @@ OPERATORS = Table(
     subject="agent",
     display=_NAME,
     figures=(
-        Tally("acd_status", f.AGENTS, ACD_STATUS),
+        State("acd_status", f.AGENTS, ACD_STATUS, "count"),
         Reasons("acd_status", f.AGENTS_NOT_READY, "acd_status", ACD_STATUS, "not_ready"),
-        CurrentState("acd_status", f.AGENT_STATE, ACD_STATUS),
+        State("acd_status", f.AGENT_STATE, ACD_STATUS),
         Column("acd_status_change_time", f.AGENT_STATE_SINCE, utc_time, certain=False),
     ),
     ignored=(
@@ -271,7 +269,7 @@ CALL_LISTS = Table(
     key=(Key("campaign", "campaign"),),
     subject="campaign",
     figures=(
-        StateSet("status", f.CAMPAIGN_STATE, CALL_LIST),
+        State("status", f.CAMPAIGN_STATE, CALL_LIST, "each"),
         Column("priority", f.CAMPAIGN_PRIORITY, number, certain=False),
         *(
             Column(f"tasks {status}", f.CAMPAIGN_RECORDS, count, {"status": status}, certain=False)

@@ -6,7 +6,7 @@ from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.parsers import Cell
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
-from exporter.metrics.tables import Column, Spread, Table, Tally, normalise
+from exporter.metrics.tables import Column, Spread, State, Table, normalise
 from exporter.providers.five9.tables import (
     ACD_STATUS,
     AGENT,
@@ -207,7 +207,11 @@ def test_agent_state() -> None:
 
 def test_agents_are_counted_by_every_state() -> None:
     """The tally of agents has all canonical states."""
-    (tally,) = (figure for figure in AGENT_STATE.figures if isinstance(figure, Tally))
+    (tally,) = (
+        figure
+        for figure in AGENT_STATE.figures
+        if isinstance(figure, State) and figure.show == "count"
+    )
 
     assert tally.states.canonical == f.AGENT_STATES
 

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from exporter.metrics import families as f
 from exporter.metrics.labels import AccountLabels, AgentMode
 from exporter.metrics.mapping import Mapped, Series, map_reading
-from exporter.metrics.parsers import Cell, Number, count, seconds
+from exporter.metrics.parsers import Cell, count, seconds
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
-from exporter.metrics.tables import Column, Key, Spread, States, StateSet, Sum, Table
+from exporter.metrics.tables import Column, Key, Spread, State, States, Sum, Table
 
 HEADERS = ["Name", "Waiting", "Dials", "State", "Sale"]
 CAMPAIGNS = Table(
     "campaigns",
     (Key("campaign", "Name"),),
     (
-        StateSet("State", f.CAMPAIGN_STATE, States(f.CAMPAIGN_STATES, {"Running": "running"})),
+        State("State", f.CAMPAIGN_STATE, States(f.CAMPAIGN_STATES, {"Running": "running"}), "each"),
         Column("Dials", f.CAMPAIGN_DIALS, count),
         Spread("dispositions", f.CAMPAIGN_DISPOSITIONS, "disposition", count),
     ),
@@ -148,35 +148,6 @@ def test_two_figures_of_one_column() -> None:
         assert second.series[family].values == [0, 1, 2, 30, 4, 5, 6, 7, 8]
 
 
-def counting(read: list[Cell]) -> Table:
-    def parse(cell: Cell) -> Number:
-        read.append(cell)
-        return count(cell)
-
-    return Table(
-        "queues", (Key("queue", "Name"),), (Column("Waiting", f.QUEUE_AGENTS_LOGGED_IN, parse),)
-    )
-
-
-def queues(*waiting: str) -> Reading:
-    cells = [[f"q{at}", each, "", "", ""] for at, each in enumerate(waiting)]
-    return Reading({"queues": Rows(HEADERS, cells)})
-
-
-def test_only_what_has_changed_is_read() -> None:
-    """Of a column one cell of which has changed, that cell is read."""
-    read: list[Cell] = []
-    tables = {"queues": counting(read)}
-    account = AccountLabels({"provider": "five9", "account": "acme"})
-    first = map_reading(queues("1", "2", "3", "4", "5"), tables, account, raw=False)
-    read.clear()
-    second = map_reading(queues("1", "2", "9", "4", "5"), tables, account, raw=False, before=first)
-
-    assert read == ["9"]
-    assert second.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 9, 4, 5]
-    assert first.series[f.QUEUE_AGENTS_LOGGED_IN].values == [1, 2, 3, 4, 5]
-
-
 def test_label_sets_are_shared() -> None:
     """Rows of the same names keep the very label sets they had."""
     first = mapped(reading(("campaigns", [["a", "", "1", "", ""]])))
@@ -216,4 +187,4 @@ def test_what_is_gone_is_forgotten() -> None:
     second = mapped(reading(("campaigns", campaign), spread="Waiting"), first)
     third = mapped(reading(("campaigns", campaign), spread="Waiting"), second)
 
-    assert len(third.recalls["campaigns"].labels) == len(first.recalls["campaigns"].labels)
+    assert len(third.tables["campaigns"].label_sets) == len(first.tables["campaigns"].label_sets)
