@@ -1,8 +1,9 @@
-"""The vocabulary: every metric family, named once. What does a name mean?
+"""Metric families: names, types, labels and HELP texts of everything that is exported.
 
-A family never changes its kind: a total that restarts at a known instant is a counter; the same
+A family never changes its type: a total that restarts at a known instant is a counter; the same
 figure over a sliding window is another family, its ``sliding`` twin, with a ``window`` label.
-Every family here also carries ``provider`` and ``account`` and the account's own labels.
+Every family also has the labels ``provider`` and ``account`` and the account's own labels,
+except those in ``PROCESS_WIDE``.
 """
 
 import re
@@ -40,11 +41,11 @@ _PLAIN_HELP = re.compile(r"[^\"\\\n]+\.")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One metric name: its meaning, kind and own labels (in the order they are written).
+    """One metric family: name, HELP text, type and own labels in the order of exposition.
 
-    There is one object for each, by which series are found. Raises ``ValueError`` where the name
-    breaks the grammar of Prometheus: only counters end in ``_total``; HELP is one plain sentence
-    that reads the same in both exposition formats.
+    There is one object per family; series are looked up by it. Raises ``ValueError`` if the name
+    is not a valid metric name, if a counter does not end in ``_total`` or another type does, and
+    if HELP needs escaping, which the two exposition formats do differently.
     """
 
     name: str
@@ -56,14 +57,14 @@ class Family:
     def __post_init__(self) -> None:
         short = self.name.removeprefix(PREFIX)
         if short == self.name or not _NAME.fullmatch(short):
-            raise ValueError(f"{self.name!r} is no metric name of ours")
+            raise ValueError(f"{self.name!r} is not a valid metric name")
         if self.name.endswith("_total") != (self.kind == "counter"):
-            raise ValueError(f"{self.name}: counters, and only counters, end in _total")
+            raise ValueError(f"{self.name}: only counters end in _total, and all of them")
         if not _PLAIN_HELP.fullmatch(self.help):
-            raise ValueError(f"{self.name}: help must be plain sentences")
+            raise ValueError(f"{self.name}: help must be sentences without quotes and backslashes")
         wrong = [x for x in self.labels if not _NAME.fullmatch(x) or x in BASE_LABELS]
         if wrong or len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"{self.name}: bad labels {self.labels}")
+            raise ValueError(f"{self.name}: invalid labels {self.labels}")
 
     @property
     def unit(self) -> str:
@@ -72,118 +73,115 @@ class Family:
         return next((unit for unit in ("seconds", "ratio") if stem.endswith("_" + unit)), "")
 
 
-def _gauge(name: str, text: str, *labels: str) -> Family:
-    return Family(PREFIX + name, text + " Refreshed on a schedule.", "gauge", labels)
+def _family(name: str, text: str, *labels: str, kind: Kind = "gauge") -> Family:
+    return Family(PREFIX + name, text, kind, labels)
 
 
 def _total(name: str, text: str, *labels: str) -> Family:
-    """Declare a period total and the gauge that stands for it where the period slides."""
-    sliding = _gauge(name, text + " Over a sliding window.", *labels, "window")
-    text += " Restarts at zero with the platform's period. Refreshed on a schedule."
+    """Declare a period total, and the gauge that replaces it if the period slides."""
+    sliding = _family(name, text + " Over a sliding window.", *labels, "window")
+    text += " Restarts at zero with the platform's period."
     return Family(f"{PREFIX}{name}_total", text, "counter", labels, sliding)
 
 
 def _time_total(name: str, text: str, *labels: str) -> Family:
-    """Declare a period total of seconds; the name without ``_total`` means an average."""
-    text += " Restarts at zero with the platform's period. Refreshed on a schedule."
-    return Family(f"{PREFIX}{name}_total", text, "counter", labels)
+    """Declare a period total of seconds; without ``_total`` the name would mean an average."""
+    text += " Restarts at zero with the platform's period."
+    return _family(f"{name}_total", text, *labels, kind="counter")
 
 
 def _setting(name: str, text: str, *labels: str) -> Family:
-    """Declare a family whose figures the user sets, for what is live."""
-    return Family(PREFIX + name, text + " Set in exporter.yml.", "gauge", labels)
-
-
-def _own(name: str, text: str, *labels: str, kind: Kind = "gauge") -> Family:
-    """Declare a family of the exporter itself, up to date at every scrape."""
-    return Family(PREFIX + name, text, kind, labels)
+    """Declare a family whose values the user sets."""
+    return _family(name, text + " Set in exporter.yml.", *labels)
 
 
 @lru_cache(maxsize=4096)
 def custom(name: str, labels: tuple[str, ...]) -> Family:
-    """Return the gauge family ``name`` of a figure that the user maps to no family of ours."""
-    return Family(
-        name, "A figure mapped in exporter.yml. Refreshed on a schedule.", "gauge", labels
-    )
+    """Return the gauge family ``name`` for figures that the user maps to no family of ours."""
+    return Family(name, "A figure mapped in exporter.yml.", "gauge", labels)
 
 
 # Queues -----------------------------------------------------------------------------------------
 _Q = ("queue", "media")
-QUEUE_CONTACTS_WAITING = _gauge("queue_contacts_waiting", "Contacts waiting for an agent now.", *_Q)
-QUEUE_LONGEST_WAIT = _gauge(
-    "queue_longest_wait_seconds", "Time the oldest waiting contact has waited.", *_Q
+QUEUE_CONTACTS_WAITING = _family(
+    "queue_contacts_waiting", "Contacts waiting for an agent now.", *_Q
 )
-QUEUE_CALLBACKS_WAITING = _gauge(
+QUEUE_LONGEST_WAIT = _family(
+    "queue_longest_wait_seconds", "Waiting time of the contact that has waited longest.", *_Q
+)
+QUEUE_CALLBACKS_WAITING = _family(
     "queue_callbacks_waiting", "Callbacks waiting in the queue now.", *_Q
 )
-QUEUE_VOICEMAILS_WAITING = _gauge(
+QUEUE_VOICEMAILS_WAITING = _family(
     "queue_voicemails_waiting", "Voicemails waiting for an agent now.", *_Q
 )
-QUEUE_VOICEMAILS_ACTIVE = _gauge(
-    "queue_voicemails_active", "Voicemails being worked by an agent now.", *_Q
+QUEUE_VOICEMAILS_ACTIVE = _family(
+    "queue_voicemails_active", "Voicemails being handled by an agent now.", *_Q
 )
-QUEUE_VOICEMAILS = _gauge("queue_voicemails", "All voicemails of the queue.", *_Q)
-QUEUE_AGENTS = _gauge("queue_agents", "Agents serving the queue, by state.", "queue", "state")
-QUEUE_AGENTS_LOGGED_IN = _gauge(
+QUEUE_VOICEMAILS = _family("queue_voicemails", "All voicemails of the queue.", *_Q)
+QUEUE_AGENTS = _family("queue_agents", "Agents serving the queue, by state.", "queue", "state")
+QUEUE_AGENTS_LOGGED_IN = _family(
     "queue_agents_logged_in", "Logged-in agents serving the queue.", "queue"
 )
-QUEUE_AGENTS_VOICEMAIL_READY = _gauge(
+QUEUE_AGENTS_VOICEMAIL_READY = _family(
     "queue_agents_voicemail_ready", "Agents of the queue ready to take a voicemail.", "queue"
 )
-QUEUE_LONGEST_WAIT_WINDOW = _gauge(
+QUEUE_LONGEST_WAIT_WINDOW = _family(
     "queue_longest_wait_window_seconds", "Longest wait in the window.", *_Q, "window"
 )
-QUEUE_CONTACTS_ACTIVE = _gauge("queue_contacts_active", "Contacts being handled now.", *_Q)
-QUEUE_ESTIMATED_WAIT = _gauge(
-    "queue_estimated_wait_seconds", "Wait that the platform predicts.", *_Q
+QUEUE_CONTACTS_ACTIVE = _family("queue_contacts_active", "Contacts being handled now.", *_Q)
+QUEUE_ESTIMATED_WAIT = _family(
+    "queue_estimated_wait_seconds", "Waiting time that the platform predicts.", *_Q
 )
-QUEUE_CHANNEL_AGENTS = _gauge(
+QUEUE_CHANNEL_AGENTS = _family(
     "queue_channel_agents",
-    "Agents serving the queue, by their state on one kind of media.",
+    "Agents serving the queue, by their state on one medium.",
     *_Q,
     "state",
 )
-QUEUE_AGENTS_ASSIGNED = _gauge(
+QUEUE_AGENTS_ASSIGNED = _family(
     "queue_agents_assigned", "Agents assigned to the queue, logged in or not.", "queue"
 )
-QUEUE_WAITING_CAPACITY = _gauge(
-    "queue_contacts_waiting_capacity", "Contacts that may wait before more are rejected.", *_Q
+QUEUE_WAITING_CAPACITY = _family(
+    "queue_contacts_waiting_capacity",
+    "Waiting contacts at which further contacts are rejected.",
+    *_Q,
 )
 QUEUE_OFFERED = _total("queue_contacts_offered", "Contacts that reached the queue.", *_Q)
 QUEUE_ANSWERED = _total("queue_contacts_answered", "Contacts that an agent answered.", *_Q)
 QUEUE_ABANDONED = _total(
-    "queue_contacts_abandoned", "Contacts that left before an agent answered.", *_Q
+    "queue_contacts_abandoned", "Contacts abandoned before an agent answered.", *_Q
 )
 QUEUE_REJECTED = _total(
-    "queue_contacts_rejected", "Contacts that the platform did not let wait.", *_Q
+    "queue_contacts_rejected", "Contacts that the platform rejected instead of queueing them.", *_Q
 )
-QUEUE_HANDLED = _total("queue_contacts_handled", "Contacts whose handling has ended.", *_Q)
+QUEUE_HANDLED = _total("queue_contacts_handled", "Contacts whose handling ended.", *_Q)
 QUEUE_ANSWERED_WITHIN = _total(
     "queue_contacts_answered_within_threshold", "Contacts answered within the threshold.", *_Q
 )
-QUEUE_THRESHOLD = _gauge(
-    "queue_service_level_threshold_seconds", "The time of answered within threshold.", *_Q
+QUEUE_THRESHOLD = _family(
+    "queue_service_level_threshold_seconds", "Threshold of answered within threshold.", *_Q
 )
 QUEUE_WAIT_TIME = _time_total(
-    "queue_wait_seconds", "Time all contacts waited, answered or not.", *_Q
+    "queue_wait_seconds", "Total waiting time of all contacts, answered or not.", *_Q
 )
 QUEUE_ANSWER_WAIT_TIME = _time_total(
-    "queue_answer_wait_seconds", "Time the answered contacts waited.", *_Q
+    "queue_answer_wait_seconds", "Total waiting time of the answered contacts.", *_Q
 )
 QUEUE_ABANDONED_WAIT_TIME = _time_total(
-    "queue_abandoned_wait_seconds", "Time the abandoned contacts waited.", *_Q
+    "queue_abandoned_wait_seconds", "Total waiting time of the abandoned contacts.", *_Q
 )
 QUEUE_HANDLE_TIME = _time_total(
-    "queue_handle_seconds", "Time of conversations and the work after them.", *_Q
+    "queue_handle_seconds", "Total handle time, after-contact work included.", *_Q
 )
-QUEUE_TALK_TIME = _time_total("queue_talk_seconds", "Time of conversations.", *_Q)
-QUEUE_INFO = _gauge("queue_info", "Always 1; the platform's id of the queue.", "queue", "id")
-QUEUE_QUEUED = _total("queue_contacts_queued", "Contacts that had to wait in the queue.", *_Q)
+QUEUE_TALK_TIME = _time_total("queue_talk_seconds", "Total talk time.", *_Q)
+QUEUE_INFO = _family("queue_info", "Always 1; the platform's id of the queue.", "queue", "id")
+QUEUE_QUEUED = _total("queue_contacts_queued", "Contacts that waited in the queue.", *_Q)
 QUEUE_SHORT_ABANDONED = _total(
-    "queue_contacts_short_abandoned", "Contacts that left within the threshold.", *_Q
+    "queue_contacts_short_abandoned", "Contacts abandoned within the threshold.", *_Q
 )
 QUEUE_LATE_ABANDONED = _total(
-    "queue_contacts_late_abandoned", "Contacts that left the queue after the threshold.", *_Q
+    "queue_contacts_late_abandoned", "Contacts abandoned after the threshold.", *_Q
 )
 QUEUE_OUTBOUND_ANSWERED = _total(
     "queue_outbound_answered", "Outbound attempts of the queue that were answered.", *_Q
@@ -194,93 +192,93 @@ QUEUE_OUTBOUND_HANDLED = _total(
 QUEUE_DISPOSITIONS = _total(
     "queue_dispositions", "Contacts of the queue by disposition.", "queue", "disposition"
 )
-QUEUE_AGENTS_BUSY = _gauge(
+QUEUE_AGENTS_BUSY = _family(
     "queue_agents_busy",
-    "Agents of the queue with a contact of any queue, or with the work after it.",
+    "Agents of the queue handling a contact of any queue, after-contact work included.",
     "queue",
 )
-QUEUE_SERVICE_LEVEL_TARGET = _gauge(
-    "queue_service_level_target_ratio", "Service level that the platform is set to aim at.", *_Q
+QUEUE_SERVICE_LEVEL_TARGET = _family(
+    "queue_service_level_target_ratio", "Target service level configured in the platform.", *_Q
 )
 _QW = (*_Q, "window")
-QUEUE_SERVICE_LEVEL = _gauge(
+QUEUE_SERVICE_LEVEL = _family(
     "queue_service_level_ratio", "Share of contacts answered within the threshold.", *_QW
 )
-QUEUE_ABANDONED_RATIO = _gauge(
-    "queue_abandoned_ratio", "Share of contacts abandoned, as the platform gives it.", *_QW
+QUEUE_ABANDONED_RATIO = _family(
+    "queue_abandoned_ratio", "Share of contacts abandoned, as reported by the platform.", *_QW
 )
-QUEUE_SHORT_ABANDONED_RATIO = _gauge(
+QUEUE_SHORT_ABANDONED_RATIO = _family(
     "queue_short_abandoned_ratio", "Share of contacts abandoned within the threshold.", *_QW
 )
-QUEUE_LATE_ABANDONED_RATIO = _gauge(
+QUEUE_LATE_ABANDONED_RATIO = _family(
     "queue_late_abandoned_ratio", "Share of contacts abandoned after the threshold.", *_QW
 )
-QUEUE_ANSWER_AVERAGE = _gauge("queue_answer_seconds", "Mean speed of answer.", *_QW)
+QUEUE_ANSWER_AVERAGE = _family("queue_answer_seconds", "Mean speed of answer.", *_QW)
 
 QUEUE_WAITING_LIMIT = _setting(
-    "queue_waiting_limit", "Contacts that may wait, by level of the limit.", "queue", "level"
+    "queue_waiting_limit", "Limit of waiting contacts, by level.", "queue", "level"
 )
 QUEUE_ANSWER_OBJECTIVE = _setting(
-    "queue_answer_objective_seconds", "Time in which contacts are to be answered.", "queue"
+    "queue_answer_objective_seconds", "Time within which contacts should be answered.", "queue"
 )
 QUEUE_SERVICE_LEVEL_OBJECTIVE = _setting(
-    "queue_service_level_objective_ratio", "Service level to be reached.", "queue"
+    "queue_service_level_objective_ratio", "Service level objective.", "queue"
 )
-QUEUE_OPEN = _setting("queue_open", "1 within the opening hours, 0 outside.", "queue")
+QUEUE_OPEN = _setting("queue_open", "1 during opening hours, 0 otherwise.", "queue")
 
 # Agents -----------------------------------------------------------------------------------------
-AGENTS = _gauge("agents", "Agents by state.", "state")
-AGENTS_NOT_READY = _gauge("agents_not_ready", "Agents not ready, by reason.", "reason")
-AGENTS_CONTACTS_HANDLED = _total(
-    "agents_contacts_handled", "Contacts handled by all agents together."
-)
-AGENTS_CONTACTS_ANSWERED = _total(
-    "agents_contacts_answered", "Contacts answered by all agents together."
-)
+AGENTS = _family("agents", "Agents by state.", "state")
+AGENTS_NOT_READY = _family("agents_not_ready", "Agents not ready, by reason.", "reason")
+AGENTS_CONTACTS_HANDLED = _total("agents_contacts_handled", "Contacts handled, all agents.")
+AGENTS_CONTACTS_ANSWERED = _total("agents_contacts_answered", "Contacts answered, all agents.")
 AGENTS_CONTACTS_UNANSWERED = _total(
     "agents_contacts_unanswered", "Contacts offered to an agent and not answered, all agents."
 )
 AGENTS_RING_TIME = _time_total(
-    "agents_ring_seconds", "Time contacts rang at agents before the answer, all agents."
+    "agents_ring_seconds", "Total ring time of answered contacts, all agents."
 )
-AGENTS_TALK_TIME = _time_total("agents_talk_seconds", "Time of conversations, all agents.")
+AGENTS_TALK_TIME = _time_total("agents_talk_seconds", "Total talk time, all agents.")
 AGENTS_HANDLE_TIME = _time_total(
-    "agents_handle_seconds", "Time of conversations and the work after them, all agents."
+    "agents_handle_seconds", "Total handle time, after-contact work included, all agents."
 )
 AGENTS_WORK_TIME = _time_total(
-    "agents_after_contact_work_seconds", "Time of the work after contacts, all agents."
+    "agents_after_contact_work_seconds", "Total after-contact work time, all agents."
 )
 AGENTS_STATE_TIME = _time_total(
-    "agents_state_seconds", "Time all agents together spent in a state.", "state"
+    "agents_state_seconds", "Total time in a state, all agents.", "state"
 )
 AGENTS_STATE_ENTRIES = _total("agents_state_entries", "Times agents entered a state.", "state")
-AGENT_STATE = _gauge("agent_state", "Always 1; the label is the agent's state.", "agent", "state")
-AGENT_STATE_SINCE = _gauge(
-    "agent_state_since_timestamp_seconds", "When the agent entered the present state.", "agent"
+AGENT_STATE = _family("agent_state", "Always 1; the label is the agent's state.", "agent", "state")
+AGENT_STATE_SINCE = _family(
+    "agent_state_since_timestamp_seconds",
+    "Time at which the agent entered the current state.",
+    "agent",
 )
-AGENT_STATE_SECONDS = _gauge(
+AGENT_STATE_SECONDS = _family(
     "agent_state_seconds",
-    "Time the agent has been in a part of the present state.",
+    "Time the agent has been in a part of the current state.",
     "agent",
     "state",
 )
-AGENT_REASON_SECONDS = _gauge(
-    "agent_reason_seconds", "Time the agent has had the present not-ready reason.", "agent"
+AGENT_REASON_SECONDS = _family(
+    "agent_reason_seconds", "Time the agent has had the current not-ready reason.", "agent"
 )
-AGENTS_BREAK_TIME = _time_total("agents_break_seconds", "Time on a break, all agents together.")
+AGENTS_BREAK_TIME = _time_total("agents_break_seconds", "Total time on a break, all agents.")
 AGENT_BREAK_TIME = _time_total("agent_break_seconds", "Time the agent was on a break.", "agent")
-AGENT_NEXT_STATE = _gauge(
+AGENT_NEXT_STATE = _family(
     "agent_next_state",
-    "Always 1; the label is the state the agent asked for after the present contact.",
+    "Always 1; the label is the state the agent requested after the current contact.",
     "agent",
     "state",
 )
-AGENT_SESSION = _gauge("agent_session_seconds", "Time since the agent logged in.", "agent")
-AGENT_CONTACTS_ACTIVE = _gauge(
-    "agent_contacts_active", "1 for the medium of the agent's present contact.", "agent", "media"
+AGENT_SESSION = _family("agent_session_seconds", "Time since the agent logged in.", "agent")
+AGENT_CONTACTS_ACTIVE = _family(
+    "agent_contacts_active", "1 for the medium of the agent's current contact.", "agent", "media"
 )
-TEAM_INFO = _gauge("team_info", "Always 1; a team whose agents are seen.", "team", "id")
-AGENT_PARKED_CALLS = _gauge("agent_parked_calls", "Calls the agent has parked.", "agent")
+TEAM_INFO = _family(
+    "team_info", "Always 1; a team whose agents the exporter can see.", "team", "id"
+)
+AGENT_PARKED_CALLS = _family("agent_parked_calls", "Calls parked by the agent.", "agent")
 _AM = ("agent", "media")
 AGENT_CONTACTS_HANDLED = _total("agent_contacts_handled", "Contacts the agent handled.", *_AM)
 AGENT_CONTACTS_ANSWERED = _total("agent_contacts_answered", "Contacts the agent answered.", *_AM)
@@ -288,15 +286,15 @@ AGENT_CONTACTS_UNANSWERED = _total(
     "agent_contacts_unanswered", "Contacts offered to the agent and not answered.", *_AM
 )
 AGENT_RING_TIME = _time_total(
-    "agent_ring_seconds", "Time contacts rang at the agent before the answer.", *_AM
+    "agent_ring_seconds", "Total ring time of contacts the agent answered.", *_AM
 )
-AGENT_TALK_TIME = _time_total("agent_talk_seconds", "Time the agent talked.", *_AM)
+AGENT_TALK_TIME = _time_total("agent_talk_seconds", "Total talk time of the agent.", *_AM)
 AGENT_HANDLE_TIME = _time_total(
-    "agent_handle_seconds", "Time the agent talked or worked after contacts.", *_AM
+    "agent_handle_seconds", "Total handle time of the agent, after-contact work included.", *_AM
 )
-AGENT_HOLD_TIME = _time_total("agent_hold_seconds", "Time the agent had a contact on hold.", *_AM)
+AGENT_HOLD_TIME = _time_total("agent_hold_seconds", "Total hold time of the agent.", *_AM)
 AGENT_WORK_TIME = _time_total(
-    "agent_after_contact_work_seconds", "Time the agent worked after contacts.", *_AM
+    "agent_after_contact_work_seconds", "Total after-contact work time of the agent.", *_AM
 )
 AGENT_STATE_TIME = _time_total(
     "agent_state_time_seconds", "Time the agent spent in a state.", "agent", "state"
@@ -306,9 +304,9 @@ AGENT_STATE_ENTRIES = _total(
 )
 AGENT_CALLS = _total("agent_calls", "Calls of the agent, by direction.", "agent", "direction")
 AGENT_RESOLUTIONS = _total(
-    "agent_first_contact_resolutions", "Contacts the agent resolved at the first try.", "agent"
+    "agent_first_contact_resolutions", "Contacts the agent resolved at first contact.", "agent"
 )
-AGENT_VOICEMAILS = _total("agent_voicemails_processed", "Voicemails the agent worked.", "agent")
+AGENT_VOICEMAILS = _total("agent_voicemails_processed", "Voicemails the agent processed.", "agent")
 AGENT_PREVIEWS_SKIPPED = _total(
     "agent_previews_skipped", "Records the agent skipped in preview.", "agent"
 )
@@ -322,59 +320,63 @@ AGENT_DISPOSITIONS = _total(
     "agent_dispositions", "Contacts of the agent by disposition.", "agent", "disposition"
 )
 _AW = ("agent", "window")
-AGENT_CALL_AVERAGE = _gauge("agent_call_seconds", "Mean length of the agent's calls.", *_AW)
-AGENT_TALK_AVERAGE = _gauge("agent_talk_seconds", "Mean talk time of the agent.", *_AW)
-AGENT_HANDLE_AVERAGE = _gauge("agent_handle_seconds", "Mean handle time of the agent.", *_AW)
-AGENT_HOLD_AVERAGE = _gauge("agent_hold_seconds", "Mean hold time of the agent.", *_AW)
-AGENT_IDLE_AVERAGE = _gauge("agent_idle_seconds", "Mean ready time between contacts.", *_AW)
-AGENT_NOT_READY_AVERAGE = _gauge("agent_not_ready_seconds", "Mean time not ready.", *_AW)
-AGENT_WORK_AVERAGE = _gauge(
+AGENT_CALL_AVERAGE = _family("agent_call_seconds", "Mean length of the agent's calls.", *_AW)
+AGENT_TALK_AVERAGE = _family("agent_talk_seconds", "Mean talk time of the agent.", *_AW)
+AGENT_HANDLE_AVERAGE = _family("agent_handle_seconds", "Mean handle time of the agent.", *_AW)
+AGENT_HOLD_AVERAGE = _family("agent_hold_seconds", "Mean hold time of the agent.", *_AW)
+AGENT_IDLE_AVERAGE = _family("agent_idle_seconds", "Mean ready time between contacts.", *_AW)
+AGENT_NOT_READY_AVERAGE = _family("agent_not_ready_seconds", "Mean time not ready.", *_AW)
+AGENT_WORK_AVERAGE = _family(
     "agent_after_contact_work_seconds", "Mean after-contact work of the agent.", *_AW
 )
-AGENT_INTERNAL_AVERAGE = _gauge(
+AGENT_INTERNAL_AVERAGE = _family(
     "agent_internal_call_seconds", "Mean length of internal calls.", *_AW
 )
-AGENT_PREVIEW_AVERAGE = _gauge("agent_preview_average_seconds", "Mean preview time.", *_AW)
-AGENT_VOICEMAIL_AVERAGE = _gauge("agent_voicemail_seconds", "Mean time on a voicemail.", *_AW)
-AGENT_VOICEMAIL_READY_AVERAGE = _gauge(
+AGENT_PREVIEW_AVERAGE = _family("agent_preview_average_seconds", "Mean preview time.", *_AW)
+AGENT_VOICEMAIL_AVERAGE = _family("agent_voicemail_seconds", "Mean time on a voicemail.", *_AW)
+AGENT_VOICEMAIL_READY_AVERAGE = _family(
     "agent_voicemail_ready_seconds", "Mean time ready for a voicemail.", *_AW
 )
-AGENT_OCCUPANCY = _gauge("agent_occupancy_ratio", "Share of ready time spent handling.", *_AW)
-AGENT_UTILIZATION = _gauge("agent_utilization_ratio", "Share of login time spent handling.", *_AW)
+AGENT_OCCUPANCY = _family("agent_occupancy_ratio", "Share of ready time spent handling.", *_AW)
+AGENT_UTILIZATION = _family("agent_utilization_ratio", "Share of login time spent handling.", *_AW)
 
 # Campaigns --------------------------------------------------------------------------------------
-CAMPAIGN_STATE = _gauge(
+CAMPAIGN_STATE = _family(
     "campaign_state", "1 for the state the campaign is in, 0 for the others.", "campaign", "state"
 )
-CAMPAIGN_PRIORITY = _gauge("campaign_priority", "Dialling priority of the campaign.", "campaign")
-CAMPAIGN_WEIGHT = _gauge(
-    "campaign_weight", "Dialling weight of the campaign against others of its kind.", "campaign"
+CAMPAIGN_PRIORITY = _family("campaign_priority", "Dialling priority of the campaign.", "campaign")
+CAMPAIGN_WEIGHT = _family(
+    "campaign_weight", "Dialling weight of the campaign relative to others of its kind.", "campaign"
 )
-CAMPAIGN_AGENTS = _gauge("campaign_agents", "Agents of the campaign.", "campaign", "state")
-CAMPAIGN_RECORDS = _gauge(
+CAMPAIGN_AGENTS = _family(
+    "campaign_agents", "Agents of the campaign, by state.", "campaign", "state"
+)
+CAMPAIGN_RECORDS = _family(
     "campaign_records", "Records of the campaign's lists, by status.", "campaign", "status"
 )
-CAMPAIGN_DIALING_RATIO = _gauge(
-    "campaign_dialing_ratio", "Calls dialled for each free agent.", "campaign", "kind"
+CAMPAIGN_DIALING_RATIO = _family(
+    "campaign_dialing_ratio", "Calls dialled per free agent.", "campaign", "kind"
 )
 CAMPAIGN_OFFERED = _total("campaign_offered", "Calls of the campaign.", "campaign")
 CAMPAIGN_AGENT_CALLS = _total(
     "campaign_agent_calls", "Calls of the campaign that reached an agent.", "campaign"
 )
-CAMPAIGN_DIALS = _total("campaign_dials", "Numbers dialled.", "campaign")
-CAMPAIGN_CONNECTED = _total("campaign_connected", "Calls that were connected.", "campaign")
-CAMPAIGN_ABANDONED = _total("campaign_abandoned", "Calls that were abandoned.", "campaign")
-CAMPAIGN_HANDLED = _total("campaign_handled", "Calls that an agent handled.", "campaign")
-CAMPAIGN_REJECTED = _total("campaign_rejected", "Calls that were rejected.", "campaign")
-CAMPAIGN_UNANSWERED = _total("campaign_no_party_contact", "Dials that reached nobody.", "campaign")
+CAMPAIGN_DIALS = _total("campaign_dials", "Dials of the campaign.", "campaign")
+CAMPAIGN_CONNECTED = _total("campaign_connected", "Calls connected.", "campaign")
+CAMPAIGN_ABANDONED = _total("campaign_abandoned", "Calls abandoned.", "campaign")
+CAMPAIGN_HANDLED = _total("campaign_handled", "Calls handled by an agent.", "campaign")
+CAMPAIGN_REJECTED = _total("campaign_rejected", "Calls rejected.", "campaign")
+CAMPAIGN_UNANSWERED = _total(
+    "campaign_no_party_contact", "Dials that reached nobody.", "campaign"
+)
 CAMPAIGN_DISPOSITIONED = _total(
     "campaign_records_dispositioned", "Records that received a disposition.", "campaign"
 )
 CAMPAIGN_RECORDS_PROCESSED = _total(
-    "campaign_records_processed", "Records that need no more dialling.", "campaign"
+    "campaign_records_processed", "Records that need no further dialling.", "campaign"
 )
-CAMPAIGN_STALLED = _gauge(
-    "campaign_stalled", "1 while dialling stands still for this reason.", "campaign", "reason"
+CAMPAIGN_STALLED = _family(
+    "campaign_stalled", "1 while dialling is stalled for this reason.", "campaign", "reason"
 )
 CAMPAIGN_PREVIEWS_SKIPPED = _total(
     "campaign_previews_skipped", "Records skipped in preview.", "campaign"
@@ -384,136 +386,145 @@ CAMPAIGN_IVR_FINISHED = _total(
 )
 CAMPAIGN_VISUAL_IVR = _total("campaign_visual_ivr_sessions", "Visual IVR sessions.", "campaign")
 CAMPAIGN_RESOLUTIONS = _total(
-    "campaign_first_contact_resolutions", "Contacts resolved at the first try.", "campaign"
+    "campaign_first_contact_resolutions", "Contacts resolved at first contact.", "campaign"
 )
 CAMPAIGN_DISPOSITIONS = _total(
     "campaign_dispositions", "Contacts of the campaign by disposition.", "campaign", "disposition"
 )
 _CW = ("campaign", "window")
-CAMPAIGN_ABANDONED_RATIO = _gauge(
-    "campaign_abandoned_ratio", "Share of calls abandoned, as the platform gives it.", *_CW
+CAMPAIGN_ABANDONED_RATIO = _family(
+    "campaign_abandoned_ratio", "Share of calls abandoned, as reported by the platform.", *_CW
 )
-CAMPAIGN_SERVICE_LEVEL = _gauge(
+CAMPAIGN_SERVICE_LEVEL = _family(
     "campaign_service_level_ratio", "Share of calls answered within the threshold.", *_CW
 )
-CAMPAIGN_TALK_LEVEL = _gauge(
+CAMPAIGN_TALK_LEVEL = _family(
     "campaign_talk_level_ratio", "Share of calls longer than the minimum talk time.", *_CW
 )
-CAMPAIGN_ANSWER_AVERAGE = _gauge("campaign_answer_seconds", "Mean speed of answer.", *_CW)
-CAMPAIGN_HANDLE_AVERAGE = _gauge("campaign_handle_seconds", "Mean handle time.", *_CW)
-CAMPAIGN_CALL_AVERAGE = _gauge("campaign_call_seconds", "Mean call length.", *_CW)
-CAMPAIGN_WORK_AVERAGE = _gauge(
+CAMPAIGN_ANSWER_AVERAGE = _family("campaign_answer_seconds", "Mean speed of answer.", *_CW)
+CAMPAIGN_HANDLE_AVERAGE = _family("campaign_handle_seconds", "Mean handle time.", *_CW)
+CAMPAIGN_CALL_AVERAGE = _family("campaign_call_seconds", "Mean call length.", *_CW)
+CAMPAIGN_WORK_AVERAGE = _family(
     "campaign_after_contact_work_seconds", "Mean after-contact work.", *_CW
 )
-CAMPAIGN_AVAILABLE_AVERAGE = _gauge(
-    "campaign_availability_seconds", "Mean time agents were available.", *_CW
+CAMPAIGN_AVAILABLE_AVERAGE = _family(
+    "campaign_availability_seconds", "Mean time of agents being available.", *_CW
 )
-CAMPAIGN_LONGEST_HOLD = _gauge("campaign_longest_hold_seconds", "Longest hold.", *_CW)
-CAMPAIGN_LONGEST_WAIT = _gauge("campaign_longest_wait_seconds", "Longest wait.", *_CW)
+CAMPAIGN_LONGEST_HOLD = _family("campaign_longest_hold_seconds", "Longest hold.", *_CW)
+CAMPAIGN_LONGEST_WAIT = _family("campaign_longest_wait_seconds", "Longest wait.", *_CW)
 
 CAMPAIGN_ABANDONED_LIMIT = _setting(
     "campaign_abandoned_limit_ratio", "Share of calls that may be abandoned.", "campaign"
 )
-CAMPAIGN_OPEN = _setting("campaign_open", "1 within the calling hours, 0 outside.", "campaign")
+CAMPAIGN_OPEN = _setting("campaign_open", "1 during calling hours, 0 otherwise.", "campaign")
 
 # Account ----------------------------------------------------------------------------------------
-ACCOUNT_LICENSES = _gauge("account_licenses", "Licences, used and limit.", "kind", "state")
-ACCOUNT_PERMISSION = _gauge(
-    "account_permission", "What the exporter's user may see; 0 hides rows.", "permission"
+ACCOUNT_LICENSES = _family("account_licenses", "Licences in use and their limit.", "kind", "state")
+ACCOUNT_PERMISSION = _family(
+    "account_permission", "1 if the exporter's user has the permission; 0 hides rows.", "permission"
 )
-ACCOUNT_BALANCE = _gauge("account_balance", "Money on the account.", "currency")
-ACCOUNT_BALANCE_NOTICE = _gauge(
-    "account_balance_notice", "Balance below which the platform warns its customer.", "currency"
+ACCOUNT_BALANCE = _family("account_balance", "Balance of the account.", "currency")
+ACCOUNT_BALANCE_NOTICE = _family(
+    "account_balance_notice", "Balance below which the platform warns the customer.", "currency"
 )
-ACCOUNT_CREDIT_LIMIT = _gauge(
-    "account_credit_limit", "Money the account may owe, in its own currency."
-)
-ACCOUNT_ACTIVE = _gauge("account_active", "1 while the platform has the account active.")
-ACCOUNT_FROZEN = _gauge("account_frozen", "1 while the platform has the account frozen.")
-ACCOUNT_CLOCK_SKEW = _gauge(
-    "account_clock_skew_seconds", "The platform's clock less the exporter's."
+ACCOUNT_CREDIT_LIMIT = _family("account_credit_limit", "Credit limit in the account's currency.")
+ACCOUNT_ACTIVE = _family("account_active", "1 if the account is active on the platform.")
+ACCOUNT_FROZEN = _family("account_frozen", "1 if the account is frozen on the platform.")
+ACCOUNT_CLOCK_SKEW = _family(
+    "account_clock_skew_seconds", "The platform's clock minus the exporter's."
 )
 
 # Escape hatch -----------------------------------------------------------------------------------
-RAW_VALUE = _gauge("raw_value", "A numeric column that no table maps.", "table", "object", "column")
+RAW_VALUE = _family(
+    "raw_value", "Value of a numeric column that is not mapped.", "table", "object", "column"
+)
 
 # The exporter itself ------------------------------------------------------------------------------
-UP = _own("up", "1 while the platform answers: signed in, and a feed's last refresh succeeded.")
-FEED_UP = _own("feed_up", "1 while the feed's last refresh succeeded.", "feed")
-FEED_INTERVAL = _own("feed_interval_seconds", "Configured time between refreshes.", "feed")
-FEED_DURATION = _own("feed_duration_seconds", "Duration of the last refresh.", "feed")
-FEED_SAMPLES = _own("feed_samples", "Series that the last refresh produced.", "feed")
-FEED_LAST_SUCCESS = _own(
-    "feed_last_success_timestamp_seconds", "When the feed was last refreshed.", "feed"
+UP = _family(
+    "up", "1 if the exporter is signed in and the last refresh of at least one feed succeeded."
 )
-FEED_SOURCE_TIME = _own(
-    "feed_source_timestamp_seconds", "The platform's own time of the figures.", "feed"
+FEED_UP = _family("feed_up", "1 if the last refresh of the feed succeeded.", "feed")
+FEED_INTERVAL = _family("feed_interval_seconds", "Configured time between refreshes.", "feed")
+FEED_DURATION = _family("feed_duration_seconds", "Duration of the last refresh.", "feed")
+FEED_SAMPLES = _family("feed_samples", "Series that the last refresh produced.", "feed")
+FEED_LAST_SUCCESS = _family(
+    "feed_last_success_timestamp_seconds", "Time of the last successful refresh.", "feed"
 )
-FEED_REFRESHES = _own(
+FEED_SOURCE_TIME = _family(
+    "feed_source_timestamp_seconds", "Time of the figures according to the platform.", "feed"
+)
+FEED_REFRESHES = _family(
     "feed_refreshes_total", "Refreshes by outcome.", "feed", "outcome", kind="counter"
 )
-SESSION_SIGNINS = _own("session_signins_total", "Sign-ins by outcome.", "outcome", kind="counter")
-API_REQUESTS = _own(
+SESSION_SIGNINS = _family(
+    "session_signins_total", "Sign-ins by outcome.", "outcome", kind="counter"
+)
+API_REQUESTS = _family(
     "api_requests_total",
     "Requests to the platform by outcome.",
     "operation",
     "outcome",
     kind="counter",
 )
-API_REQUEST_DURATION = _own(
+API_REQUEST_DURATION = _family(
     "api_request_duration_seconds",
     "Duration of requests to the platform.",
     "operation",
     kind="histogram",
 )
-API_QUOTA_LIMIT = _own(
-    "api_quota_limit", "Requests the platform allows in the window.", "operation", "window"
+API_QUOTA_LIMIT = _family(
+    "api_quota_limit", "Requests that the platform allows in the window.", "operation", "window"
 )
-API_QUOTA_USED = _own(
-    "api_quota_used", "Requests used in the window, as the platform counts.", "operation", "window"
+API_QUOTA_USED = _family(
+    "api_quota_used",
+    "Requests used in the window, as counted by the platform.",
+    "operation",
+    "window",
 )
-SCHEMA_UNMAPPED = _own(
-    "schema_unmapped", "Names in the last answer that no table maps.", "table", "kind"
+SCHEMA_UNMAPPED = _family(
+    "schema_unmapped", "Names in the last answer that are not mapped.", "table", "kind"
 )
-SCHEMA_REJECTED = _own(
-    "schema_rejected_cells_total", "Cells that could not be read.", "table", kind="counter"
+SCHEMA_REJECTED = _family(
+    "schema_rejected_cells_total", "Cells that could not be parsed.", "table", kind="counter"
 )
-SCHEMA_MISSING = _own(
+SCHEMA_MISSING = _family(
     "schema_missing_columns", "Known columns that the last answer lacked.", "table"
 )
-CORRECTIONS = _own(
+CORRECTIONS = _family(
     "corrections_total",
-    "Falls of a period total, held as corrections.",
+    "Decreases of period totals that were held back.",
     "feed",
     kind="counter",
 )
-DUPLICATES = _own(
+DUPLICATES = _family(
     "duplicate_samples_total",
-    "Series that came twice, of which one was dropped.",
+    "Duplicate series that were dropped.",
     "feed",
     kind="counter",
 )
-SERIES_DROPPED = _own("series_dropped", "Series over max_series, left out.", "feed")
-BUILD_INFO = _own("exporter_build_info", "Always 1; the labels tell the build.", "version")
-RELOAD_SUCCESSFUL = _own(
-    "exporter_config_last_reload_successful", "1 if the configuration was last read well."
+SERIES_DROPPED = _family("series_dropped", "Series dropped because of max_series.", "feed")
+BUILD_INFO = _family(
+    "exporter_build_info", "Always 1; the label is the exporter's version.", "version"
 )
-RELOAD_TIME = _own(
+RELOAD_SUCCESSFUL = _family(
+    "exporter_config_last_reload_successful", "1 if the last reload of the configuration succeeded."
+)
+RELOAD_TIME = _family(
     "exporter_config_last_reload_success_timestamp_seconds",
-    "When the configuration was last read well.",
+    "Time of the last successful reload of the configuration.",
 )
-WEB_RELOAD_SUCCESSFUL = _own(
+WEB_RELOAD_SUCCESSFUL = _family(
     "exporter_web_config_last_reload_successful",
-    "1 if the web configuration file was last read well, or there is none.",
+    "1 if the last reload of the web configuration file succeeded, or there is none.",
 )
-HTTP_REQUESTS = _own(
-    "exporter_http_requests_total", "Requests to this exporter.", "code", kind="counter"
+HTTP_REQUESTS = _family(
+    "exporter_http_requests_total", "HTTP requests to the exporter.", "code", kind="counter"
 )
-OBJECTIVES_UNMATCHED = _own(
+OBJECTIVES_UNMATCHED = _family(
     "exporter_objectives_unmatched",
-    "Items of queues and campaigns in exporter.yml that match nothing live.",
+    "Items of queues and campaigns in exporter.yml that match no live object.",
 )
-# These are the process's own: they carry no provider and account.
+# Families of the whole process, without the labels provider and account.
 PROCESS_WIDE = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
