@@ -1,4 +1,4 @@
-"""How much memory for a series, and how much for clients who do not read?"""
+"""Benchmark of memory: bytes per series, and for clients that do not read their response."""
 
 import socket
 import time
@@ -9,22 +9,22 @@ from benchmarks import peers
 from benchmarks.client import scrape
 from benchmarks.harness import Figures, Options
 
-_READERS = 4  # who ask for the plain page and never read it
-_REFRESHED = 12.0  # seconds: every account was read twice
+_READERS = 4  # clients that request the plain page and never read it
+_REFRESHED = 12.0  # seconds, in which every account is read twice
 
 
 @contextmanager
 def _deaf(port: int) -> Iterator[None]:
-    """Ask for a page, and read nothing of it."""
+    """Request pages without reading them."""
     with ExitStack() as stack:
         for _ in range(_READERS):
-            there = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            there.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: identity\r\n\r\n")
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: identity\r\n\r\n")
         yield
 
 
 def run(options: Options, figures: Figures) -> None:
-    """Measure our own process after refreshes, and its peak under eight readers and four deaf."""
+    """Measure memory after refreshes, and the peak with eight readers, four idle clients."""
     for series in options.sizes:
         with peers.refreshing(series, options) as there, there.process.turn():
             time.sleep(2.0 if options.quick else _REFRESHED)
@@ -45,10 +45,10 @@ def run(options: Options, figures: Figures) -> None:
 
 
 def tables(options: Options, figures: Figures) -> list[str]:
-    """Return the figures as Markdown."""
+    """Return the results as Markdown."""
     lines = [
-        "Resident bytes of the whole process for each series; plain pages held for 8 who read",
-        "and 4 who do not",
+        "Resident bytes of the whole process per series; plain pages held for 8 clients that read",
+        "and 4 that do not",
         "",
         "| series | idle | every feed refreshed each 5 s | prometheus-client | pages held |",
         "|---|---|---|---|---|",
@@ -66,5 +66,5 @@ def tables(options: Options, figures: Figures) -> list[str]:
         slope = (used[1] - used[0]) / (large - small)
         start = used[0] - small * slope
         base = f"{start / 1e6:,.0f} MB for the process with its libraries"
-        lines += ["", f"That is {base}, and {slope:,.0f} B for each series."]
+        lines += ["", f"That is {base}, and {slope:,.0f} B per series."]
     return ["\n".join(lines)]

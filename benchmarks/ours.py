@@ -1,9 +1,9 @@
-"""The exporter as a process, on made-up platforms that answer at once.
+"""The exporter as a process, with made-up platforms that answer immediately.
 
-Everything between a reading and the socket is the real one: the schedule, worker threads, the
-board, the publisher's thread and the server. ``--interval`` is how often each of the 20 accounts
-is read; with 0 it is read once. ``--parse`` also reads a large Five9 answer in a worker thread,
-again and again, and writes the longest stall of the event loop (ms) into a file.
+Everything between a reading and the socket is real: the schedule, worker threads, the store, the
+publisher's thread and the server. ``--interval`` is the time in seconds between two refreshes of
+each of the 20 accounts; with 0 each is read once. ``--parse`` also parses a large Five9 answer
+repeatedly in a worker thread, and writes the longest stall of the event loop (ms) to a file.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from exporter.web.sockets import Address
 
 _NEVER = 10_000_000.0  # seconds
 _SWITCH_INTERVAL = 0.0005  # seconds, as the exporter sets it
-_BEAT = 0.001  # seconds between two looks at how late the loop is
+_BEAT = 0.001  # seconds between two measurements of the loop's delay
 
 
 class MadeUp(Collector):
-    """A platform that answers with new figures at once."""
+    """A collector that returns new figures immediately."""
 
     def __init__(self, account: Account, interval: float) -> None:
         self.feeds = [Feed(FEED, TABLES, interval or _NEVER, 60.0, 2 * _NEVER)]
@@ -44,17 +44,17 @@ class MadeUp(Collector):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Sign in nowhere."""
+        """Open no session."""
         yield
 
     async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
-        """Make an answer where a real one is parsed: in a worker thread."""
+        """Return a reading, made in a worker thread as a real answer is parsed."""
         self._generation += 1
         return await run_job(True, self._account.reading, self._generation)  # noqa: FBT003
 
 
 async def parse(body: bytes, stalls: Path) -> None:
-    """Read an answer for ever, and keep the file up to date."""
+    """Parse an answer repeatedly and write the longest stall to a file."""
     from exporter.providers.five9.answers import read_statistics  # noqa: PLC0415 - brings lxml
 
     loop = asyncio.get_running_loop()
@@ -80,24 +80,26 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
     clock = SystemClock()
     refreshers = [
         Refresher(
-            each.name,
-            MadeUp(each, interval),
-            each.labels,
+            account.name,
+            MadeUp(account, interval),
+            account.labels,
             store,
-            AccountTelemetry(telemetry, "five9", each.name),
+            AccountTelemetry(telemetry, "five9", account.name),
             auth_retry=900,
             max_series=sys.maxsize,
-            roll=random.Random(each.number).random,  # noqa: S311 - spread alike in every run
+            roll=random.Random(account.number).random,  # noqa: S311 - the same spread in every run
         )
-        for each in accounts(series)
+        for account in accounts(series)
     ]
     publisher = Publisher(store, telemetry.exposed_families, clock.monotonic)
     site = Site(publisher, telemetry, lambda: True)
     publisher.start()
-    tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in refreshers]
-    await asyncio.gather(*(each.tried.wait() for each in refreshers))
+    tasks: list[asyncio.Task[None]] = [
+        asyncio.create_task(refresher.run()) for refresher in refreshers
+    ]
+    await asyncio.gather(*(refresher.tried.wait() for refresher in refreshers))
     gc.freeze()
-    publisher.renew()  # every account is on the page that is scraped first
+    publisher.renew()  # the first scrape gets every account
     server = Server(site, Address("127.0.0.1", port), "web")
     server.start()
     if stalls is not None:
@@ -106,14 +108,14 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
 
 
 def main() -> None:
-    """Serve as the arguments say."""
+    """Parse the arguments and serve."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--series", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--interval", type=float, default=0.0)
     parser.add_argument("--parse", type=Path)
-    given = parser.parse_args()
-    asyncio.run(serve(given.series, given.interval, given.port, given.parse))
+    options = parser.parse_args()
+    asyncio.run(serve(options.series, options.interval, options.port, options.parse))
 
 
 if __name__ == "__main__":

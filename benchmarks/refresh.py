@@ -1,7 +1,7 @@
-"""What does a refresh cost, from rows of text to the bytes of a page?
+"""Benchmark of a refresh, from rows of text to the bytes of a page.
 
-fold + render + publish of all accounts, of changes of several kinds, and of one account; against
-setting as many gauges of prometheus-client and writing its page.
+Maps, renders and publishes all accounts for several kinds of change, and one account; compared
+with setting as many gauges of prometheus-client and writing its page.
 """
 
 import gc
@@ -26,53 +26,52 @@ from exporter.metrics.snapshot import Snapshot, make_snapshot
 _KINDS: dict[str, Change] = {
     "all values": "all",
     "5 % of rows": "scattered",
-    "5 % of rows, 3 columns": "narrow",
     "nothing": "nothing",
 }
 _ONE = "one account of 20"
 _NAIVE = "prometheus-client: set all, write the page, gzip"
 _REPEATS = 3
-_ROUNDS = 3  # for each one of the others' rounds: these are short, and easily disturbed
+_ROUNDS = 3  # per round of the other subjects: these are short, and easily disturbed
 _LARGEST_NAIVE = 100_000  # series; above, prometheus-client takes minutes
 
 
 class Kernel:
-    """The part of the exporter between rows and bytes, step by step as the schedule does it."""
+    """The steps from rows to bytes, in the order in which the schedule runs them."""
 
     def __init__(self, series: int) -> None:
         self.accounts = accounts(series)
         self._tables = {table.name: table for table in TABLES}
         self._store = SnapshotStore()
-        self._folds: dict[str, Mapped] = {}
-        self._ledgers = {each.name: Counters() for each in self.accounts}
+        self._mapped: dict[str, Mapped] = {}
+        self._counters = {account.name: Counters() for account in self.accounts}
         self._snapshots: dict[str, Snapshot] = {}
         self._page: Page | None = None
-        for each in self.accounts:
-            self._store.add_account(each.name, [FEED], sys.maxsize)
+        for account in self.accounts:
+            self._store.add_account(account.name, [FEED], sys.maxsize)
 
     def refresh(
         self, chosen: Sequence[Account], generation: int, change: Change
     ) -> tuple[float, float]:
-        """Refresh accounts; return the ms until all lines are there, and until gzip is."""
-        readings = [(each, each.reading(generation, change)) for each in chosen]
+        """Refresh accounts; return the ms until all lines are rendered, and until gzip is done."""
+        readings = [(account, account.reading(generation, change)) for account in chosen]
         began = time.perf_counter()
         for account, reading in readings:
-            self._take(account, reading)
+            self._refresh(account, reading)
         rendered = time.perf_counter()
         self._page = self._store.page(0.0, (), self._page)
         self._page.body(Format.OPENMETRICS, gzip=True)
         return (rendered - began) * 1000, (time.perf_counter() - began) * 1000
 
-    def _take(self, account: Account, reading: Reading) -> None:
+    def _refresh(self, account: Account, reading: Reading) -> None:
         name = account.name
-        before = self._folds.get(name)
+        before = self._mapped.get(name)
         mapped = map_reading(reading, self._tables, account.labels, raw=False, before=before)
-        self._folds[name] = mapped
+        self._mapped[name] = mapped
         snapshot = make_snapshot(
             name,
             FEED,
             mapped,
-            self._ledgers[name],
+            self._counters[name],
             taken_at=0.0,
             source_at=None,
             expires_at=float("inf"),
@@ -83,15 +82,15 @@ class Kernel:
 
 
 def run(options: Options, figures: Figures) -> None:
-    """Measure all sizes, both ways in turn."""
+    """Measure all sizes, both implementations in turn."""
     for series in options.sizes:
         kernel = Kernel(series)
         gauges = Gauges() if series <= _LARGEST_NAIVE else None
         generation = 0
-        for change in _KINDS.values():  # each kind of change begins at its own beginning
+        for change in _KINDS.values():  # first reading of each kind of change
             kernel.refresh(kernel.accounts, generation, change)
         gc.collect()
-        gc.freeze()  # as both would do it that care
+        gc.freeze()  # as the exporter does after its start
         for _ in range(options.rounds * _ROUNDS):
             for kind, change in _KINDS.items():
                 kernel.refresh(kernel.accounts, generation, change)
@@ -107,7 +106,7 @@ def run(options: Options, figures: Figures) -> None:
 
 
 def _naive(gauges: Gauges, chosen: Sequence[Account], generation: int) -> tuple[float, float]:
-    readings = [(each, each.reading(generation)) for each in chosen]
+    readings = [(account, account.reading(generation)) for account in chosen]
     began = time.perf_counter()
     for account, reading in readings:
         gauges.set_all(account, reading)
@@ -123,7 +122,7 @@ def _add(figures: Figures, series: int, kind: str, took: tuple[float, float]) ->
 
 
 def tables(options: Options, figures: Figures) -> list[str]:
-    """Return the figures as Markdown."""
+    """Return the results as Markdown."""
     head = " | ".join(f"{series:,} series" for series in options.sizes)
     lines = [
         "Refresh from rows of text to rendered lines / to the gzipped page, in ms",

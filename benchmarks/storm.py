@@ -1,7 +1,7 @@
-"""How many Genesys updates a second become figures on a page?
+"""Benchmark of Genesys updates: how many per second reach a page.
 
-From the bodies of CometD's answers through ``Subscriptions.heard`` to a page made once per beat,
-against a client that only keeps a dict, and against one that sets gauges of prometheus-client.
+From the bodies of CometD's responses through ``Subscriptions`` to a page made every 5,000 updates,
+compared with a client that only keeps a dict, and with one that sets gauges of prometheus-client.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ def _account(queues: int) -> GenesysConfig:
 
 
 class _Platform(Client):
-    """A contact centre that opens every statistic and says nothing else."""
+    """A platform client that opens every statistic and returns the value 0."""
 
     def __init__(self) -> None:
         self.owner: dict[int, str] = {}
@@ -71,7 +71,7 @@ class _Platform(Client):
 
 
 def _bodies(owner: Mapping[int, str], updates: int) -> list[bytes]:
-    """Return the bodies of answers that bring updates, as CometD wraps them."""
+    """Return the bodies of CometD responses with updates."""
     numbers = list(owner)
     bodies = []
     for first in range(0, updates, _PER_MESSAGE):
@@ -95,7 +95,7 @@ def _bodies(owner: Mapping[int, str], updates: int) -> list[bytes]:
 
 
 class _Ours:
-    """The exporter from the body of an answer to the page."""
+    """The exporter, from the body of a response to the page."""
 
     def __init__(self, queues: int) -> None:
         account = _account(queues)
@@ -108,14 +108,14 @@ class _Ours:
         asyncio.run(self._subscriptions.open_anew())
         self._store = SnapshotStore()
         self._store.add_account("acme", ["statistics"], sys.maxsize)
-        self._ledger = Counters()
-        self._folded: Mapped | None = None
+        self._counters = Counters()
+        self._mapped: Mapped | None = None
         self._snapshot: Snapshot | None = None
         self._page: Page | None = None
         self.size = 0
 
     def hear(self, body: bytes) -> None:
-        """Take one answer."""
+        """Process one response."""
         for message in messages_of(orjson.loads(body)):
             if is_event(message):
                 self._subscriptions.heard(message["channel"], message["data"])
@@ -123,14 +123,14 @@ class _Ours:
     def publish(self) -> None:
         """Make the page."""
         reading = self._book.reading()
-        self._folded = map_reading(
-            reading, self._tables, self._labels, raw=False, before=self._folded
+        self._mapped = map_reading(
+            reading, self._tables, self._labels, raw=False, before=self._mapped
         )
         self._snapshot = make_snapshot(
             "acme",
             "statistics",
-            self._folded,
-            self._ledger,
+            self._mapped,
+            self._counters,
             taken_at=0.0,
             source_at=None,
             expires_at=float("inf"),
@@ -149,7 +149,7 @@ class _Dict:
         self.values: dict[str, Any] = {}
 
     def hear(self, body: bytes) -> None:
-        """Take one answer."""
+        """Process one response."""
         for message in json.loads(body):
             for each in message["data"]["statistics"]:
                 self.values[each["statisticId"]] = each["value"]
@@ -167,7 +167,7 @@ class _Gauges:
         self._gauge = prom.Gauge("queue_statistic", "A value.", labels, registry=self._registry)
 
     def hear(self, body: bytes) -> None:
-        """Take one answer."""
+        """Process one response."""
         for message in json.loads(body):
             for each in message["data"]["statistics"]:
                 labels = ("acme", each["objectId"], each["statisticId"])
@@ -209,7 +209,7 @@ def run(options: Options, figures: Figures) -> None:
 
 
 def tables(options: Options, figures: Figures) -> list[str]:  # noqa: ARG001 - as all subjects
-    """Return the figures as Markdown."""
+    """Return the results as Markdown."""
     lines = [
         f"Genesys updates of {figures['storm/statistics']:,.0f} statistics",
         f"({figures['storm/series']:,.0f} series)",

@@ -1,4 +1,4 @@
-"""What is measured with: the same made-up centre of 20 accounts and 100 families for every peer."""
+"""Workload of the benchmarks: a made-up centre of 20 accounts and 100 families for every peer."""
 
 import random
 from collections.abc import Sequence
@@ -15,23 +15,21 @@ from exporter.metrics.tables import Column, Key, Subject, Table
 ACCOUNTS = 20
 FEED = "statistics"
 SITE = {"site": "emea-west-01"}
-# All accounts' objects for 10,000 series, and the figures of each object.
+# Objects of all accounts for 10,000 series, and figures per object.
 _PER_10K: dict[Subject, tuple[int, int]] = {
     "agent": (300, 20),
     "queue": (60, 40),
     "campaign": (40, 40),
 }
-POOL = 8_000  # numbers to take cells from; more would weigh in the memory that is measured
-_NARROW = 3  # columns
-_SHARE = 20  # one row of that many changes: 5 %
+POOL = 8_000  # distinct numbers of the cells; more would add to the measured memory
+_SHARE = 20  # one row in 20 changes: 5 %
 
-# What differs from one reading to the next: every cell, all cells of 5 % of the rows, three cells
-# of 5 % of the rows, nothing.
-Change = Literal["all", "scattered", "narrow", "nothing"]
+# What differs from one reading to the next: every cell, all cells of 5 % of the rows, nothing.
+Change = Literal["all", "scattered", "nothing"]
 
 
 def _table(subject: Subject, figures: int) -> Table:
-    """Declare a table half of whose figures are day totals and half durations."""
+    """Return a table whose figures are half day totals, half durations."""
     columns = []
     for figure in range(figures):
         name = f"{PREFIX}{subject}_benchmark_figure_{figure:02}"
@@ -50,7 +48,7 @@ TABLES = tuple(_table(subject, figures) for subject, (_, figures) in _PER_10K.it
 
 
 def columns(table: Table) -> list[Column]:
-    """Return a table's figures, all of which are columns."""
+    """Return a table's figures; all of them are columns."""
     return [figure for figure in table.figures if isinstance(figure, Column)]
 
 
@@ -60,12 +58,12 @@ def _numbers() -> list[int]:
 
 
 _NUMBERS = _numbers()
-TEXTS = [str(each) for each in _NUMBERS]
+TEXTS = [str(value) for value in _NUMBERS]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account's share of a workload: how many objects of each kind it has."""
+    """One account of a workload; ``sizes`` are its numbers of objects by table."""
 
     number: int
     sizes: tuple[int, ...]
@@ -77,13 +75,13 @@ class Account:
 
     @property
     def labels(self) -> AccountLabels:
-        """What its series show."""
+        """The labels of its series."""
         return AccountLabels({"provider": "five9", "account": self.name, **SITE}, agents="id")
 
     def reading(self, generation: int, change: Change = "all") -> Reading:
-        """Return a reading; of two generations that follow each other ``change`` differs.
+        """Return a reading, which differs from that of the previous generation by ``change``.
 
-        Every cell is a text of its own, as a parser of answers makes them; totals never fall.
+        Every cell is a string of its own, as a parser creates them; totals never fall.
         """
         return Reading(
             {
@@ -100,20 +98,18 @@ class Account:
         half = len(TABLES[at].figures) // 2
         start = (self.number * 977 + at * 311 + row) * 41 % (POOL // 2)
         moved = 0 if change == "nothing" else generation
-        if change in ("scattered", "narrow"):
+        if change == "scattered":
             moved = max(0, generation - (generation - row) % _SHARE)
         cells = [""] * (1 + 2 * half)
         cells[0] = f"{subject}-{row:05}@example.com"
-        cells[1::2] = [str(each + 7 * moved) for each in _NUMBERS[start : start + half]]
+        cells[1::2] = [str(value + 7 * moved) for value in _NUMBERS[start : start + half]]
         start += moved * 4999 % (POOL // 4)
         cells[2::2] = "\n".join(TEXTS[start : start + half]).split("\n")
-        if change == "narrow" and moved:
-            cells[1 + _NARROW :] = self._row(at, row, 0, "nothing")[1 + _NARROW :]
         return cells
 
 
 def accounts(series: int) -> list[Account]:
-    """Return accounts that have ``series`` series together; a multiple of 10,000."""
+    """Return 20 accounts with ``series`` series in total, which is a multiple of 10,000."""
     assert series % 10_000 == 0
     scale = series // 10_000
     return [

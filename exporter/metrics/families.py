@@ -366,9 +366,7 @@ CAMPAIGN_CONNECTED = _total("campaign_connected", "Calls connected.", "campaign"
 CAMPAIGN_ABANDONED = _total("campaign_abandoned", "Calls abandoned.", "campaign")
 CAMPAIGN_HANDLED = _total("campaign_handled", "Calls handled by an agent.", "campaign")
 CAMPAIGN_REJECTED = _total("campaign_rejected", "Calls rejected.", "campaign")
-CAMPAIGN_UNANSWERED = _total(
-    "campaign_no_party_contact", "Dials that reached nobody.", "campaign"
-)
+CAMPAIGN_UNANSWERED = _total("campaign_no_party_contact", "Dials that reached nobody.", "campaign")
 CAMPAIGN_DISPOSITIONED = _total(
     "campaign_records_dispositioned", "Records that received a disposition.", "campaign"
 )
