@@ -1,4 +1,4 @@
-"""The catalogue of metrics: every family, and which vendor figure feeds it."""
+"""Catalogue of metrics: every family with the vendors' figures that feed it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from exporter.metrics.tables import Reasons, Spread, State, Table
 
 
 class CatalogueEntry(TypedDict):
-    """One family as plain values; ``sources`` are the vendor figures that feed it."""
+    """One family as plain values; ``sources`` are the vendors' figures that feed it."""
 
     name: str
     type: str
@@ -23,9 +23,9 @@ Tables = Mapping[str, Sequence[Table]]
 
 
 def _sources(family: Family, tables: Tables) -> Iterator[str]:
-    """Yield the vendor figures that feed a family, or the one whose twin it is."""
-    for provider, known in tables.items():
-        for table in known:
+    """Yield the vendors' figures that feed a family or its counter twin."""
+    for provider, provider_tables in tables.items():
+        for table in provider_tables:
             for header in _headers(table, family):
                 yield f"{provider} {table.name}: {header}"
 
@@ -39,12 +39,12 @@ def _headers(table: Table, family: Family) -> Iterator[str]:
             continue
         counted = isinstance(figure, State) and figure.show == "count"
         count = "rows by " if counted or isinstance(figure, Reasons) else ""
-        guess = "" if figure.certain else " (spelling not documented)"
-        yield f"{count}{figure.header}{guess}"
+        note = "" if figure.certain else " (spelling not documented)"
+        yield f"{count}{figure.header}{note}"
 
 
 def entries(tables: Tables) -> list[CatalogueEntry]:
-    """Return every family as plain values, by name; ``tables`` are those of each provider."""
+    """Return all families as plain values, by name; ``tables`` are the tables by provider."""
     return [
         {
             "name": family.name,
@@ -62,7 +62,7 @@ def entries(tables: Tables) -> list[CatalogueEntry]:
 
 
 def markdown(tables: Tables) -> str:
-    """Return the catalogue as a table in Markdown."""
+    """Return the catalogue as a Markdown table."""
     lines = [
         "| metric | type | unit | labels | meaning | fed by |",
         "|---|---|---|---|---|---|",

@@ -1,7 +1,7 @@
-"""From a cell to a number: what does this text say?
+"""Parsers of cells.
 
 Every parser takes one cell that is neither null nor empty and returns an ``int`` or a finite
-``float`` in base units, or raises ``ValueError``. None of them guesses.
+``float`` in base units, or raises ``ValueError``. Parsers do not guess.
 """
 
 import math
@@ -19,8 +19,8 @@ _DECIMAL = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,6}):([0-5]\d):([0-5]\d)(\.\d+)?", re.ASCII)
 _PAIR = re.compile(r"(\d{1,18})\s*\(\s*(\d{1,18})\s*\)", re.ASCII)
 _COUNT_SHARE = re.compile(r"(\d{1,18})(\s*\(\s*\d+(\.\d+)?\s*%\s*\))?", re.ASCII)
-_LARGEST = 1e200  # sums of such numbers are finite too
-_EXACT = 2**53  # above it, a float holds no longer every integer
+_LARGEST = 1e200  # sums of such numbers are still finite
+_EXACT = 2**53  # above it, a float cannot represent every integer
 
 
 def number(cell: Cell) -> Number:
@@ -37,12 +37,12 @@ def number(cell: Cell) -> Number:
     else:
         value = float(cell) if abs(cell) <= _LARGEST else math.inf
     if not abs(value) <= _LARGEST:
-        raise ValueError("not finite, or too large for any figure")
+        raise ValueError("not finite, or too large")
     return int(value) if value.is_integer() and abs(value) < _EXACT else value
 
 
 def seconds(cell: Cell) -> Number:
-    """Read a duration given in seconds; a negative one is refused."""
+    """Read a duration in seconds; negative values are invalid."""
     value = number(cell)
     if value < 0:
         raise ValueError("a duration cannot be negative")
@@ -50,17 +50,17 @@ def seconds(cell: Cell) -> Number:
 
 
 def milliseconds(cell: Cell) -> Number:
-    """Read a duration given in milliseconds."""
+    """Read a duration in milliseconds."""
     return seconds(cell) / 1000
 
 
 def epoch_milliseconds(cell: Cell) -> Number:
-    """Read an instant given in milliseconds since the epoch."""
+    """Read a time in milliseconds since the epoch."""
     return seconds(cell) / 1000
 
 
 def count(cell: Cell) -> Number:
-    """Read a count; a negative one is refused."""
+    """Read a count; negative values are invalid."""
     value = number(cell)
     if value < 0:
         raise ValueError("a count cannot be negative")
@@ -68,28 +68,28 @@ def count(cell: Cell) -> Number:
 
 
 def fraction(cell: Cell) -> Number:
-    """Read a ratio given as 0..1."""
+    """Read a ratio from 0 to 1."""
     return count(cell)
 
 
 def percent(cell: Cell) -> Number:
-    """Read a ratio given as 0..100, with or without the sign: ``93`` and ``93%`` are 0.93."""
+    """Read a ratio in per cent, with or without the sign: ``93`` and ``93%`` are 0.93."""
     if isinstance(cell, str):
         cell = cell.strip().removesuffix("%")
     return count(cell) / 100
 
 
 def signed_percent(cell: Cell) -> Number:
-    """Read a ratio whose scale the vendor does not document: only ``93%`` and zero are certain."""
+    """Read a ratio of undocumented scale: only zero and values with a sign (``93%``) are valid."""
     if isinstance(cell, str) and cell.strip().endswith("%"):
         return percent(cell)
     if count(cell) == 0:
         return 0
-    raise ValueError("a share without a percent sign: its scale is not documented")
+    raise ValueError("a ratio without percent sign, whose scale is not documented")
 
 
 def clock(cell: Cell) -> Number:
-    """Read a duration given as ``HH:MM:SS``."""
+    """Read a duration ``HH:MM:SS``."""
     match = _CLOCK.fullmatch(cell.strip()) if isinstance(cell, str) else None
     if match is None:
         raise ValueError("not a duration HH:MM:SS")
@@ -125,7 +125,7 @@ def count_share(cell: Cell) -> Number:
     return count(cell)
 
 
-# What a text of digits is divided by; these parsers say nothing else of it.
+# Parsers that only divide a string of digits, and their divisors.
 _DIVISORS: dict[Parser, int] = {
     number: 1,
     count: 1,
@@ -137,9 +137,9 @@ _DIVISORS: dict[Parser, int] = {
 
 
 def whole_numbers(column: Sequence[Cell], parse: Parser) -> Sequence[Number] | None:
-    """Read a column in bulk: what ``parse`` makes of its cells one by one, several times faster.
+    """Read a column in bulk, several times faster than ``parse`` cell by cell.
 
-    Possible where each cell is a text of nothing but digits; ``None`` where one is not.
+    Return ``None`` if a cell is not a string of digits, or if ``parse`` is not known.
     """
     divisor = _DIVISORS.get(parse)
     if divisor is None or not column:
@@ -149,13 +149,13 @@ def whole_numbers(column: Sequence[Cell], parse: Parser) -> Sequence[Number] | N
         if text.translate(None, b"0123456789,"):
             return None
         numbers: list[int] = orjson.loads(b"[%b]" % text)
-    except (TypeError, ValueError):  # a cell that is no text, is empty, or begins with a zero
+    except (TypeError, ValueError):  # a cell is not a string, is empty, or begins with a zero
         return None
-    if len(numbers) != len(column):  # "1,234" is no number
+    if len(numbers) != len(column):  # a cell such as "1,234"
         return None
-    if sum(numbers) >= _EXACT and max(numbers) >= _EXACT:  # the sum alone is quicker
+    if sum(numbers) >= _EXACT and max(numbers) >= _EXACT:  # the sum alone is faster
         return None
-    return numbers if divisor == 1 else [each / divisor for each in numbers]
+    return numbers if divisor == 1 else [value / divisor for value in numbers]
 
 
 NAMED: dict[str, Parser] = {

@@ -1,22 +1,22 @@
-"""The period a figure covers: does it restart at a known instant, and when did it last?"""
+"""Periods of figures, and when they restart."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _UTC = ZoneInfo("UTC")
-SLACK = 300.0  # seconds: the platform's clock and ours may differ around a boundary
+SLACK = 300.0  # seconds by which the platform's clock may differ from ours around a boundary
 _LONGEST = {"day": 1, "shift": 1, "week": 7, "month": 31}
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What a period figure covers.
+    """The period that a figure covers.
 
-    ``window`` is the value of the label of that name. A period of the unit ``day``, ``shift``,
-    ``week`` or ``month`` restarts at ``times`` (wall times in ``zone``); ``lifetime`` never
-    restarts; every other window slides. Several times, and both Sunday and Monday for a week,
-    are named where the vendor does not say which it is: a reset may then be seen at any of them.
+    ``window`` is the value of the label ``window``. The periods ``day``, ``shift``, ``week`` and
+    ``month`` restart at ``times`` (wall times in ``zone``); ``lifetime`` never restarts; every
+    other window slides. If the vendor does not document the time, ``times`` has several, and a
+    week may restart on Sunday and on Monday: a reset is accepted at any of them.
     """
 
     window: str
@@ -25,16 +25,16 @@ class Period:
 
     @property
     def slides(self) -> bool:
-        """Whether figures of this period fall at any time, so that no counter can be made."""
+        """Whether figures of this period can fall at any time, so that they are not counters."""
         return self.window not in _LONGEST and self.window != "lifetime"
 
     def restarted(self, last: float, now: float) -> bool:
-        """Tell whether a boundary lies between two readings (epoch seconds), give or take SLACK."""
+        """Return whether a boundary lies between two readings (epoch seconds), within SLACK."""
         boundary = self._last_boundary(now + SLACK)
         return boundary is not None and boundary > last - SLACK
 
     def _last_boundary(self, at: float) -> float | None:
-        """Return the latest boundary not after the instant ``at``, in epoch seconds."""
+        """Return the latest boundary up to ``at``, both in epoch seconds."""
         reach = _LONGEST.get(self.window)
         if reach is None:
             return None

@@ -1,4 +1,4 @@
-"""What a collector hands over: the plain rows of one reading of one feed."""
+"""Readings: the plain rows that a collector returns for one refresh of one feed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from exporter.metrics.parsers import Cell
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One grid: ``headers`` as the platform spells them, ``cells`` row by row in that order.
+    """One grid: ``headers`` as the platform spells them, ``cells`` by row in the same order.
 
-    ``names`` holds the columns that only the platform can name, such as dispositions, by the
-    word under which a table's ``Spread`` asks for them.
+    ``names`` are the headers of columns that only the platform can name, such as dispositions,
+    by the ``names`` of the table's ``Spread``.
     """
 
     headers: Sequence[str]
@@ -20,7 +20,7 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Cell]]) -> "Rows":
-        """Make a grid of rows given as mappings; what a row lacks is null."""
+        """Return a grid of rows given as mappings; missing cells are null."""
         rows = list(rows)
         headers = list(dict.fromkeys(header for row in rows for header in row))
         return cls(headers, [[row.get(header) for header in headers] for row in rows])
@@ -28,9 +28,9 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Reading:
-    """One feed's answer: its grids by table name.
+    """The grids of one feed, by table name.
 
-    ``source_at`` is the platform's own time of the figures in epoch seconds, where it tells.
+    ``source_at`` is the platform's time of the figures in epoch seconds, if it reports one.
     """
 
     tables: Mapping[str, Rows]

@@ -1,8 +1,7 @@
-"""Declarations: which column of a platform's table is which figure?
+"""Table declarations: which columns of a platform's answer feed which metric families.
 
-A table is a literal, checked when it is made: its labels against the families', its headers
-against each other. It says *what* maps to what; ``fold.py`` does the mapping, and odd answers are
-shaped into rows by the provider's collector before they come here.
+A table is a literal; its labels and headers are checked when it is created. ``mapping`` applies
+it to rows, into which the provider's collector has brought the platform's answer.
 """
 
 from collections.abc import Mapping
@@ -17,31 +16,33 @@ from exporter.metrics.period import Period
 Subject = Literal["queue", "agent", "campaign"]
 
 
-@lru_cache(maxsize=16_384)  # the same few headers and words come with every answer
+@lru_cache(maxsize=16_384)  # every answer has the same few headers and words
 def normalise(text: str) -> str:
-    """Reduce a header or state word to what matters: letters and digits, caseless."""
+    """Return the letters and digits of a header or state word, case-folded."""
     return "".join(ch for ch in text.casefold() if ch.isalnum())
 
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """A platform's state words (any case and punctuation) → our canonical ones."""
+    """A platform's state words (any case and punctuation) and the canonical states they mean."""
 
     canonical: tuple[str, ...]
     words: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        strange = set(self.words.values()) - set(self.canonical)
-        if strange:
-            raise ValueError(f"not canonical: {strange}")
+        unknown = set(self.words.values()) - set(self.canonical)
+        if unknown:
+            raise ValueError(f"not canonical states: {unknown}")
         object.__setattr__(self, "words", {normalise(k): v for k, v in self.words.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One figure of a row: ``header`` (or an alias) → ``family``, read by ``parse``.
+    """A column of numbers: one series per row.
 
-    ``certain`` is False where the vendor's spelling is our guess, so its absence is no news.
+    ``parse`` reads the cells of ``header`` or one of its ``aliases``; ``labels`` are constant.
+    ``certain`` is false if the vendor does not document the header, so that its absence is not
+    reported.
     """
 
     header: str
@@ -73,8 +74,8 @@ class State:
 class Reasons:
     """The number of rows by the platform's own word in ``header``.
 
-    Only the rows whose ``state_header`` means ``state`` count; past ``cap`` different words the
-    rarest are summed under ``other``.
+    Only rows whose ``state_header`` means ``state`` are counted. If there are more than ``cap``
+    different words, the rarest are summed as ``other``.
     """
 
     header: str
@@ -89,7 +90,7 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """The sum of a column over all rows; absent where no row has a value."""
+    """The sum of a column over all rows; no series if no row has a value."""
 
     header: str
     family: Family
@@ -100,9 +101,10 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The columns named at run time (dispositions): the header becomes the label ``label``.
+    """Columns named at run time, such as dispositions: the header is the label ``label``.
 
-    Past ``cap`` names the rest are summed under ``other``.
+    ``names`` is the key of the headers in ``Rows.names``. Past ``cap`` headers the rest are
+    summed as ``other``.
     """
 
     names: str
@@ -117,7 +119,7 @@ Figure = Column | State | Reasons | Sum | Spread
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A label whose value is a row's cell: what the row is about."""
+    """A column that identifies a row; its cell is the value of the label ``label``."""
 
     label: str
     header: str
@@ -126,13 +128,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One grid of rows and the figures in it.
+    """One grid of a platform's answer and its figures.
 
-    ``key`` names the row. ``subject`` says what a row is about, so that include and exclude
-    patterns, and the privacy of agents, apply; ``display`` is the header of a person's name.
-    ``ignored`` headers are known and left out on purpose; ``private`` ones are never exported,
-    not even raw. ``period`` is what the period figures cover, set for each account by ``over``.
-    Raises ``ValueError`` where a family's labels are not exactly those that the table can give.
+    ``key`` identifies a row. ``subject`` is what a row is about, for include and exclude patterns
+    and the privacy of agents; ``display`` is the header of a person's name. ``ignored`` headers
+    are left out on purpose; ``private`` ones are never exported, not even raw. ``period`` is
+    the period of the figures, set per account by ``over``. Raises ``ValueError`` if a figure does
+    not give exactly the labels of its family, or if two owners claim a header.
     """
 
     name: str
@@ -147,14 +149,14 @@ class Table:
     def __post_init__(self) -> None:
         for figure in self.figures:
             self._check_labels(figure)
-        taken: dict[str, str] = {}
+        owners: dict[str, str] = {}
         for owner, header in self._headers():
-            other = taken.setdefault(normalise(header), owner)
-            if other != owner:
-                raise ValueError(f"{self.name}: {header!r} is claimed by {other} and {owner}")
+            first = owners.setdefault(normalise(header), owner)
+            if first != owner:
+                raise ValueError(f"{self.name}: {header!r} is claimed by {first} and {owner}")
 
     def over(self, period: Period) -> "Table":
-        """Return this table for a period: counters become their sliding twins if it slides."""
+        """Return this table for a period; if it slides, counters become their sliding twins."""
         figures = self.figures
         if period.slides:
             figures = tuple(
@@ -164,32 +166,34 @@ class Table:
         return replace(self, figures=figures, period=period)
 
     def extended(self, columns: tuple[Column, ...]) -> "Table":
-        """Return this table with the user's own columns, which win over what they name again."""
-        mine = {normalise(column.header) for column in columns}
+        """Return this table with the user's columns, which replace columns of the same header."""
+        replaced = {normalise(column.header) for column in columns}
         figures = tuple(
             figure
             for figure in self.figures
-            if not (isinstance(figure, Column) and mine & _names(figure))
+            if not (isinstance(figure, Column) and replaced & _headers(figure))
         )
-        ignored = tuple(header for header in self.ignored if normalise(header) not in mine)
+        ignored = tuple(header for header in self.ignored if normalise(header) not in replaced)
         return replace(self, figures=(*figures, *columns), ignored=ignored)
 
     def _check_labels(self, figure: Figure) -> None:
         given = [key.label for key in self.key] if _is_per_row(figure) else []
         given += _own_labels(figure)
-        wanted = set(figure.family.labels) - {"window"}
+        expected = set(figure.family.labels) - {"window"}
         keys = tuple(key.label for key in self.key)
-        if set(given) != wanted or len(given) != len(wanted):
+        if set(given) != expected or len(given) != len(expected):
             raise ValueError(
-                f"{self.name}: {figure.family.name} has the labels {sorted(wanted)}, "
+                f"{self.name}: {figure.family.name} has the labels {sorted(expected)}, "
                 f"not {sorted(given)}"
             )
         inner = tuple(label for label in figure.family.labels if label in keys)
         if inner and (inner != keys or "".join(keys) not in "".join(figure.family.labels)):
-            raise ValueError(f"{self.name}: {figure.family.name} must name {keys} side by side")
+            raise ValueError(
+                f"{self.name}: {figure.family.name} must have the labels {keys} side by side"
+            )
 
     def _headers(self) -> list[tuple[str, str]]:
-        """Return (owner, header) pairs; figures of one header may share it."""
+        """Return (owner, header) pairs; figures with the same header are one owner."""
         pairs = [("key", name) for key in self.key for name in (key.header, *key.aliases)]
         pairs += [("ignored", header) for header in (*self.ignored, *self.private)]
         for figure in self.figures:
@@ -206,7 +210,7 @@ def _is_per_row(figure: Figure) -> bool:
 
 
 def _own_labels(figure: Figure) -> list[str]:
-    """Return the labels that a figure adds to those of its row."""
+    """Return the labels of a figure besides those of its row."""
     if isinstance(figure, Column):
         return list(figure.labels)
     if isinstance(figure, Spread):
@@ -216,5 +220,5 @@ def _own_labels(figure: Figure) -> list[str]:
     return ["reason"] if isinstance(figure, Reasons) else ["state"]
 
 
-def _names(column: Column) -> set[str]:
+def _headers(column: Column) -> set[str]:
     return {normalise(name) for name in (column.header, *column.aliases)}

@@ -1,8 +1,8 @@
-"""Opening hours: is it open now, and when does that change?
+"""Opening hours: parses weekly hours and finds when they open and close.
 
-Everything is local wall time: open is when a wall clock in the zone shows a time of the week's
-ranges, on a day that is no holiday. So where daylight saving skips an hour, what would open in it
-opens with the first minute that exists; where an hour comes twice, its ranges come twice.
+All times are local wall time: it is open while a wall clock in the zone shows a time within the
+week's ranges, except on holidays. Hours that start within an hour skipped by daylight saving
+start with the first minute after it; ranges within a repeated hour apply twice.
 """
 
 import re
@@ -19,31 +19,31 @@ _NUMBERS = {day.lower(): number for number, day in enumerate(DAYS)}
 _RANGE = re.compile(r"(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)", re.ASCII)
 _GAPS = re.compile(r"\s*([-,])\s*")
 
-Span = tuple[int, int]  # minutes after midnight, the second not included
-Week = tuple[tuple[Span, ...], ...]  # the spans of each day, Monday first, in order and apart
+Span = tuple[int, int]  # minutes after midnight, the end excluded
+Week = tuple[tuple[Span, ...], ...]  # the spans of each day, Monday first, sorted and disjoint
 
 
 def week(lines: Iterable[str]) -> Week:
-    """Read lines such as ``Mon-Fri 08:00-12:00, 13:00-20:00``; spans that touch become one.
+    """Parse lines such as ``Mon-Fri 08:00-12:00, 13:00-20:00``; adjacent spans are merged.
 
-    Days may be listed and wrap around (``Sat-Mon``), a range may pass midnight into the next day.
-    Raises ``ValueError`` where a line is none.
+    Days may be listed and may wrap around (``Sat-Mon``); a range may pass midnight. Raises
+    ``ValueError`` if a line is invalid.
     """
-    found: list[list[Span]] = [[] for _ in DAYS]
+    week_spans: list[list[Span]] = [[] for _ in DAYS]
     for line in lines:
         days, spans = _line(line)
         for day in days:
             for start, end in spans:
                 if start < end:
-                    found[day].append((start, end))
+                    week_spans[day].append((start, end))
                 else:
-                    found[day].append((start, _DAY))
-                    found[(day + 1) % len(DAYS)].append((0, end))
-    return tuple(_merged(spans) for spans in found)
+                    week_spans[day].append((start, _DAY))
+                    week_spans[(day + 1) % len(DAYS)].append((0, end))
+    return tuple(_merged(spans) for spans in week_spans)
 
 
 def _line(line: str) -> tuple[set[int], list[Span]]:
-    """Read one line as weekdays and spans; a span that passes midnight ends before it starts."""
+    """Parse one line; a span that passes midnight ends before it starts."""
     words = _GAPS.sub(r"\1", line.strip()).split()
     if len(words) < 2:  # noqa: PLR2004 - days and at least one range
         raise ValueError("expected days and hours such as Mon-Fri 08:00-20:00")
@@ -81,27 +81,27 @@ def _merged(spans: list[Span]) -> tuple[Span, ...]:
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        elif start < end:  # a range that ended at midnight leaves nothing for the next day
+        elif start < end:  # a range that ended at midnight has an empty rest on the next day
             merged.append((start, end))
     return tuple(merged)
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Opening hours of a week in one time zone; on ``holidays`` it is closed the whole day."""
+    """Weekly opening hours in one time zone; ``holidays`` are closed all day."""
 
     zone: ZoneInfo
     week: Week
     holidays: frozenset[date] = frozenset()
 
     def open_at(self, instant: float) -> bool:
-        """Tell whether it is open at an instant (epoch seconds)."""
+        """Return whether it is open at an instant (epoch seconds)."""
         wall = self._wall(instant)
         minute = wall.hour * 60 + wall.minute
         return any(start <= minute < end for start, end in self._spans(wall.date()))
 
     def next_change(self, instant: float) -> float | None:
-        """Return when it next opens or closes after an instant; None if not within 400 days."""
+        """Return the next opening or closing after an instant, ``None`` if not within 400 days."""
         before = self.open_at(instant)
         at = instant
         while at < instant + _HORIZON:
@@ -117,18 +117,17 @@ class Hours:
         return () if day in self.holidays else self.week[day.weekday()]
 
     def _next_edge(self, at: float) -> float:
-        """Return the next instant at which the wall clock may show another state.
+        """Return the next instant at which it may open or close.
 
-        That is the next beginning or end of a span, or midnight, unless the clocks are changed
-        before it.
+        That is the next start or end of a span, midnight, or a change of the UTC offset.
         """
         wall = self._wall(at)
         midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
         shown = wall.replace(tzinfo=None)
         minutes = (minute for span in self._spans(wall.date()) for minute in span)
         edges = [midnight + timedelta(minutes=minute) for minute in minutes]
-        edge = min(each for each in (*edges, midnight + timedelta(days=1)) if each > shown)
-        then = round(at + (edge - shown).total_seconds())  # this and all below: whole seconds
+        edge = min(time for time in (*edges, midnight + timedelta(days=1)) if time > shown)
+        then = round(at + (edge - shown).total_seconds())  # all edges are whole seconds
         if self._offset(then) == self._offset(at):
             return then
         low, high = floor(at), then

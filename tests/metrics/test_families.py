@@ -63,19 +63,19 @@ def test_unit(name: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("queue_agents", {}, "is no metric name of ours"),
-        ("contactcenter_", {}, "is no metric name of ours"),
-        ("contactcenter_Agents", {}, "is no metric name of ours"),
-        ("contactcenter_a__b", {}, "is no metric name of ours"),
-        ("contactcenter_x\n", {}, "is no metric name of ours"),
+        ("queue_agents", {}, "is not a valid metric name"),
+        ("contactcenter_", {}, "is not a valid metric name"),
+        ("contactcenter_Agents", {}, "is not a valid metric name"),
+        ("contactcenter_a__b", {}, "is not a valid metric name"),
+        ("contactcenter_x\n", {}, "is not a valid metric name"),
         ("contactcenter_x_total", {}, "end in _total"),
         ("contactcenter_x", {"kind": "counter"}, "end in _total"),
-        ("contactcenter_x", {"help": "No stop"}, "plain sentences"),
-        ("contactcenter_x", {"help": 'A "word".'}, "plain sentences"),
-        ("contactcenter_x", {"help": "Two\nlines."}, "plain sentences"),
-        ("contactcenter_x", {"labels": ("Queue",)}, "bad labels"),
-        ("contactcenter_x", {"labels": ("account",)}, "bad labels"),
-        ("contactcenter_x", {"labels": ("a", "a")}, "bad labels"),
+        ("contactcenter_x", {"help": "No stop"}, "without quotes"),
+        ("contactcenter_x", {"help": 'A "word".'}, "without quotes"),
+        ("contactcenter_x", {"help": "Two\nlines."}, "without quotes"),
+        ("contactcenter_x", {"labels": ("Queue",)}, "invalid labels"),
+        ("contactcenter_x", {"labels": ("account",)}, "invalid labels"),
+        ("contactcenter_x", {"labels": ("a", "a")}, "invalid labels"),
     ],
 )
 def test_what_is_no_family(name: str, options: dict[str, object], message: str) -> None:
@@ -95,7 +95,7 @@ def test_custom() -> None:
 
 def test_custom_without_the_prefix() -> None:
     """A family of the user is named in full."""
-    with pytest.raises(ValueError, match="is no metric name of ours"):
+    with pytest.raises(ValueError, match="is not a valid metric name"):
         custom("custom_x", ("queue",))
 
 

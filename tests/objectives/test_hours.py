@@ -115,7 +115,7 @@ def test_weeks(lines: list[str], expected: dict[str, list[tuple[int, int]]]) -> 
     ],
 )
 def test_what_is_no_week(line: str, message: str) -> None:
-    """A line that is none is refused with what is wanted instead."""
+    """An invalid line is refused with what is expected instead."""
     with pytest.raises(ValueError, match=message):
         week([line])
 
