@@ -66,8 +66,8 @@ class _Platform(Client):
         self, subscription: str, statistics: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         """Open statistics."""
-        self.owner |= {int(each["statisticId"]): subscription for each in statistics}
-        return [{"statisticId": each["statisticId"], "value": 0} for each in statistics]
+        self.owner |= {int(opened["statisticId"]): subscription for opened in statistics}
+        return [{"statisticId": opened["statisticId"], "value": 0} for opened in statistics]
 
 
 def _bodies(owner: Mapping[int, str], updates: int) -> list[bytes]:
@@ -75,10 +75,10 @@ def _bodies(owner: Mapping[int, str], updates: int) -> list[bytes]:
     numbers = list(owner)
     bodies = []
     for first in range(0, updates, _PER_MESSAGE):
-        found = []
+        batch = []
         for at in range(first, first + _PER_MESSAGE):
             number = numbers[at * 7919 % len(numbers)]
-            found.append(
+            batch.append(
                 {
                     "statisticId": str(number),
                     "subscriptionId": owner[number],
@@ -89,7 +89,7 @@ def _bodies(owner: Mapping[int, str], updates: int) -> list[bytes]:
                 }
             )
         bodies.append(
-            json.dumps([{"channel": CHANNELS[1], "data": {"statistics": found}}]).encode()
+            json.dumps([{"channel": CHANNELS[1], "data": {"statistics": batch}}]).encode()
         )
     return bodies
 
@@ -151,8 +151,8 @@ class _Dict:
     def hear(self, body: bytes) -> None:
         """Process one response."""
         for message in json.loads(body):
-            for each in message["data"]["statistics"]:
-                self.values[each["statisticId"]] = each["value"]
+            for update in message["data"]["statistics"]:
+                self.values[update["statisticId"]] = update["value"]
 
     def publish(self) -> None:
         """Make no page."""
@@ -169,9 +169,9 @@ class _Gauges:
     def hear(self, body: bytes) -> None:
         """Process one response."""
         for message in json.loads(body):
-            for each in message["data"]["statistics"]:
-                labels = ("acme", each["objectId"], each["statisticId"])
-                self._gauge.labels(*labels).set(float(each["value"]))
+            for update in message["data"]["statistics"]:
+                labels = ("acme", update["objectId"], update["statisticId"])
+                self._gauge.labels(*labels).set(float(update["value"]))
 
     def publish(self) -> None:
         """Make the page."""
@@ -201,8 +201,8 @@ def run(options: Options, figures: Figures) -> None:
             "dict": _Dict(),
             "gauges": _Gauges(),
         }
-        for name, each in clients.items():
-            figures.add(f"storm/{name}", _rate(bodies, each.hear, each.publish))
+        for name, client in clients.items():
+            figures.add(f"storm/{name}", _rate(bodies, client.hear, client.publish))
         figures.add("storm/statistics", len(ours.platform.owner))
         figures.add("storm/series", ours.size)
     logging.disable(logging.NOTSET)

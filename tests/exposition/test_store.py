@@ -51,7 +51,7 @@ def agents(
 
 
 class Reports:
-    """Keeps what a board tells of what it left out."""
+    """Records the series that the store reports as left out."""
 
     def __init__(self) -> None:
         self.dropped: list[tuple[str, str, int]] = []
@@ -91,7 +91,7 @@ def shown(page: Page) -> dict[str, float]:
 
 
 def test_put(store: SnapshotStore) -> None:
-    """What is put on the board is on the next page."""
+    """A snapshot is on the next page."""
     store.put(agents(a=1))
 
     assert shown(store.page(NOON)) == {"a": 1}

@@ -11,7 +11,7 @@ A = b'{account="a"} '
 B = b'{account="b"} '
 
 
-def settle(
+def correct(
     counters: Counters, value: float, at: float, period: Period | None = DAY
 ) -> tuple[float, int]:
     shown, held = counters.correct("x_total", [A], [value], period, at)
@@ -19,69 +19,69 @@ def settle(
 
 
 def test_a_first_value_goes_through() -> None:
-    """What was never seen is shown as it is."""
+    """A first value is shown as it is."""
     assert Counters().correct("x_total", [A, B], [5, 0], DAY, NOON) == ([5, 0], 0)
 
 
 def test_a_rise_goes_through() -> None:
     """A counter that rises is shown as it is."""
     counters = Counters()
-    settle(counters, 5, NOON)
+    correct(counters, 5, NOON)
 
-    assert settle(counters, 7, NOON + 60) == (7, 0)
+    assert correct(counters, 7, NOON + 60) == (7, 0)
 
 
 def test_a_correction_is_held() -> None:
     """A fall within the period shows the highest value and is counted."""
     counters = Counters()
-    settle(counters, 5, NOON)
+    correct(counters, 5, NOON)
 
-    assert settle(counters, 4, NOON + 60) == (5, 1)
-    assert settle(counters, 4, NOON + 120) == (5, 1)
-    assert settle(counters, 6, NOON + 180) == (6, 0)
+    assert correct(counters, 4, NOON + 60) == (5, 1)
+    assert correct(counters, 4, NOON + 120) == (5, 1)
+    assert correct(counters, 6, NOON + 180) == (6, 0)
 
 
 def test_a_fall_to_zero_is_a_reset() -> None:
     """A fall to zero goes through at any time."""
     counters = Counters()
-    settle(counters, 5, NOON)
+    correct(counters, 5, NOON)
 
-    assert settle(counters, 0, NOON + 60) == (0, 0)
-    assert settle(counters, 1, NOON + 120) == (1, 0)
+    assert correct(counters, 0, NOON + 60) == (0, 0)
+    assert correct(counters, 1, NOON + 120) == (1, 0)
 
 
 def test_a_fall_after_the_boundary_is_a_reset() -> None:
     """A fall goes through once the period's boundary was passed."""
     counters = Counters()
-    settle(counters, 500, NOON)
+    correct(counters, 500, NOON)
 
-    assert settle(counters, 3, NOON + 13 * 3600) == (3, 0)
+    assert correct(counters, 3, NOON + 13 * 3600) == (3, 0)
 
 
 def test_a_held_value_is_let_go_at_the_boundary() -> None:
-    """What was held is shown no longer once a new period has begun."""
+    """A held value is not shown after a new period has begun."""
     counters = Counters()
-    settle(counters, 500, NOON)
-    settle(counters, 490, NOON + 3600)
+    correct(counters, 500, NOON)
+    correct(counters, 490, NOON + 3600)
 
-    assert settle(counters, 3, NOON + 13 * 3600) == (3, 0)
+    assert correct(counters, 3, NOON + 13 * 3600) == (3, 0)
 
 
 def test_a_lifetime_holds_for_ever() -> None:
     """A lifetime total has no boundary: only zero is a reset."""
     counters = Counters()
     period = Period("lifetime")
-    settle(counters, 500, NOON, period)
+    correct(counters, 500, NOON, period)
 
-    assert settle(counters, 499, NOON + 400 * 86_400, period) == (500, 1)
+    assert correct(counters, 499, NOON + 400 * 86_400, period) == (500, 1)
 
 
 def test_without_a_period_all_goes_through() -> None:
     """A counter whose period is not known is shown as it is."""
     counters = Counters()
-    settle(counters, 5, NOON, None)
+    correct(counters, 5, NOON, None)
 
-    assert settle(counters, 4, NOON + 60, None) == (4, 0)
+    assert correct(counters, 4, NOON + 60, None) == (4, 0)
 
 
 def test_series_are_apart() -> None:
@@ -100,11 +100,11 @@ def test_a_series_that_was_away_is_remembered() -> None:
     counters.correct("x_total", [A, B], [5, 5], DAY, NOON)
     counters.correct("x_total", [B], [5], DAY, NOON + 60)
 
-    assert settle(counters, 4, NOON + 120) == (5, 1)
+    assert correct(counters, 4, NOON + 120) == (5, 1)
 
 
 def test_prune_keeps_the_newest() -> None:
-    """Pruning forgets what was seen longest ago."""
+    """Discarding removes the series that were read longest ago."""
     counters = Counters()
     counters.correct("x_total", [A], [5], DAY, NOON)
     counters.correct("x_total", [B], [5], DAY, NOON + 60)
@@ -114,36 +114,36 @@ def test_prune_keeps_the_newest() -> None:
 
 
 def test_prune_below_the_limit_forgets_nothing() -> None:
-    """Pruning to more than there is changes nothing."""
+    """Discarding to more than there are changes nothing."""
     counters = Counters()
     counters.correct("x_total", [A], [5], DAY, NOON)
     counters.discard_oldest(1)
 
-    assert settle(counters, 4, NOON + 60) == (5, 1)
+    assert correct(counters, 4, NOON + 60) == (5, 1)
 
 
 @given(st.lists(st.integers(min_value=1, max_value=1000), min_size=1))
 def test_never_falls_within_a_period(values: list[int]) -> None:
-    """Within a period a counter that never reads zero never falls, and is never above its best."""
+    """Within a period a counter that never reads zero never falls, and is never above its maximum."""
     counters = Counters()
-    shown = [settle(counters, value, NOON + at)[0] for at, value in enumerate(values)]
+    shown = [correct(counters, value, NOON + at)[0] for at, value in enumerate(values)]
 
     assert [max(values[: at + 1]) for at in range(len(values))] == shown
 
 
 def test_labels_and_values_belong_together() -> None:
-    """Labels and values of different lengths are a mistake that is not passed over."""
+    """Labels and values of different lengths raise an error."""
     with pytest.raises(ValueError, match="zip"):
         Counters().correct("x_total", [A, B], [1], DAY, NOON)
 
 
 class Plain:
-    """What a ledger says, one series after the other."""
+    """Reference implementation that corrects series one by one."""
 
     def __init__(self) -> None:
         self.seen: dict[bytes, tuple[float, float]] = {}
 
-    def settle(self, found: dict[bytes, float], at: float) -> tuple[list[float], int]:
+    def correct(self, found: dict[bytes, float], at: float) -> tuple[list[float], int]:
         shown, held = [], 0
         for label, value in found.items():
             best, last = self.seen.get(label, (value, at))
@@ -164,7 +164,7 @@ class Plain:
     )
 )
 def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) -> None:
-    """Whichever series come, go and come back, each is settled by what was last shown of it."""
+    """Series that come, go and come back are corrected by their last shown value."""
     counters, plain, at = Counters(), Plain(), NOON
     for found, pause in course:
         at += pause
@@ -174,33 +174,33 @@ def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) 
 
 
 def test_confirmed() -> None:
-    """A reading that was the same again counts as if it had been settled again."""
+    """A repeated reading has the same effect as correcting it again."""
     counters = Counters()
     counters.start_reading()
-    settle(counters, 5, NOON)
+    correct(counters, 5, NOON)
     assert counters.repeat_reading(NOON + 13 * 3600)
 
-    assert settle(counters, 4, NOON + 13 * 3600 + 600) == (5, 1)  # it was 5 after midnight too
+    assert correct(counters, 4, NOON + 13 * 3600 + 600) == (5, 1)  # it was 5 after midnight too
 
 
 def test_what_is_held_is_not_confirmed() -> None:
-    """A value that is held has to be settled again, so that it is let go at the boundary."""
+    """A held value has to be corrected again, so that it is released at the boundary."""
     counters = Counters()
-    settle(counters, 5, NOON)
+    correct(counters, 5, NOON)
     counters.start_reading()
-    settle(counters, 4, NOON + 60)
+    correct(counters, 4, NOON + 60)
 
     assert not counters.repeat_reading(NOON + 120)
     counters.start_reading()
-    assert settle(counters, 4, NOON + 13 * 3600) == (4, 0)
+    assert correct(counters, 4, NOON + 13 * 3600) == (4, 0)
     assert counters.repeat_reading(NOON + 14 * 3600)
 
 
 def test_what_was_pruned_is_not_confirmed() -> None:
-    """What was forgotten, or put aside, has to be settled again."""
+    """Series that were discarded or are absent have to be corrected again."""
     counters = Counters()
     counters.start_reading()
-    settle(counters, 5, NOON)
+    correct(counters, 5, NOON)
     counters.discard_oldest(0)
 
     assert not counters.repeat_reading(NOON + 60)
@@ -211,9 +211,9 @@ def test_what_is_gone_is_not_confirmed(at: float) -> None:
     """Only what was in the last reading is read again, also where two readings have one time."""
     counters = Counters()
     counters.start_reading()
-    settle(counters, 500, NOON)
+    correct(counters, 500, NOON)
     counters.start_reading()  # a reading without anything
     assert counters.repeat_reading(at)
     assert counters.repeat_reading(NOON + 13 * 3600)
 
-    assert settle(counters, 3, NOON + 13 * 3600 + 400) == (3, 0)
+    assert correct(counters, 3, NOON + 13 * 3600 + 400) == (3, 0)

@@ -246,7 +246,7 @@ def test_hostile_names() -> None:
 
 @pytest.mark.parametrize("agents", ["hashed", "id", "name"])
 def test_a_name_that_is_no_unicode(agents: str) -> None:
-    """A lone surrogate in a name, as JSON may hold, does not break the fold."""
+    """A lone surrogate in a name, as JSON may hold, does not break the mapping."""
     rows = grid(["Username", "State"], ["x\ud800", "Ready"])
     mapped = map_one(AGENTS, rows, agents=agents, key=b"key")
 
@@ -254,7 +254,7 @@ def test_a_name_that_is_no_unicode(agents: str) -> None:
 
 
 def test_the_window() -> None:
-    """A period figure that is a gauge carries what it covers as its window."""
+    """A period figure that is a gauge has its period as the label window."""
     mapped = map_one(AGENTS, grid(["Username", "Avg"], ["jo", "1500"]))
 
     assert {label(agent="jo", window="day"): 1.5} == series(mapped, f.AGENT_CALL_AVERAGE)
@@ -302,7 +302,7 @@ def test_strange_words_are_reported() -> None:
 
 
 def test_tally() -> None:
-    """A tally has every canonical state, zero where no row is in it."""
+    """Counts have every canonical state, zero if no row is in it."""
     rows = grid(["Username", "State"], ["a", "Ready"], ["b", "READY"], ["c", "Not Ready"])
     expected = dict.fromkeys(f.AGENT_STATES, 0) | {"ready": 2, "not_ready": 1}
 
@@ -319,12 +319,12 @@ def test_tally_of_nobody() -> None:
 
 
 def test_tally_without_its_column() -> None:
-    """Rows whose state was not told are not counted as if they had none."""
+    """Rows without a state word are counted as other."""
     assert not series(map_one(AGENTS, grid(["Username"], ["a"])), f.AGENTS)
 
 
 def test_state_set() -> None:
-    """A state set is 1 for the present state and 0 for all others."""
+    """A state shown each is 1 for the current state and 0 for all others."""
     mapped = map_one(CAMPAIGNS, grid(["Campaign", "State"], ["Spring", "RUNNING"]))
 
     assert {
@@ -579,7 +579,7 @@ def test_never_breaks(reading: Reading, account: AccountLabels, raw: bool) -> No
 
 @given(st.lists(odd_cells, max_size=20), st.sampled_from(["aggregate", "hashed", "id", "name"]))
 def test_a_tally_sums_to_its_rows(cells: list[Cell], agents: str) -> None:
-    """Whatever the state words, every row is in exactly one state of a tally."""
+    """Every row is counted in exactly one state, whatever the state words."""
     rows = grid(["Username", "State"], *([f"u{at}", cell] for at, cell in enumerate(cells)))
 
     assert len(cells) == sum(series(map_one(AGENTS, rows, agents=agents), f.AGENTS).values())
@@ -633,7 +633,7 @@ def test_rows_of_mappings() -> None:
 
 @pytest.mark.parametrize("row", [["a"], ["a", "1", "2", "3"]])
 def test_ragged_rows(row: list[Cell]) -> None:
-    """A row with a cell too many or too few makes the whole grid doubtful."""
+    """A row with a cell too many or too few makes the whole grid invalid."""
     table = Table("queues", (Key("queue", "Name"),), ())
     reading = Reading({"queues": Rows(["Name", "One", "Two"], [["b", "1", "2"], row])})
 

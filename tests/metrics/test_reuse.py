@@ -1,4 +1,4 @@
-"""A fold that knows an earlier one finds the same, with less work."""
+"""Mapping with an earlier result gives the same series as without, with less work."""
 
 from collections.abc import Sequence
 
@@ -66,7 +66,7 @@ def lines(found: Mapped) -> object:
 
 @given(st.lists(rows, min_size=2, max_size=4), st.sampled_from(["id", "aggregate"]))
 def test_the_same_is_found(generations: list[list[list[Cell]]], agents: AgentMode) -> None:
-    """Whatever came before, a reading folds to the same series and fits as well or ill."""
+    """A reading maps to the same series and schema, whatever the earlier result."""
     before = None
     for at, each in enumerate(generations):
         spread = "Waiting" if at % 3 == 1 else "Sale"  # now and then other columns are named
@@ -78,7 +78,7 @@ def test_the_same_is_found(generations: list[list[list[Cell]]], agents: AgentMod
 
 @given(rows, st.data())
 def test_few_changes(found: list[list[Cell]], data: st.DataObject) -> None:
-    """Where few cells have changed, as where all have, a reading folds to the same."""
+    """A reading maps to the same if few cells have changed."""
     before = mapped(reading(("campaigns", found), ("agents", found)))
     changed = [[*row] for row in found]
     for row in changed[:1]:
@@ -90,7 +90,7 @@ def test_few_changes(found: list[list[Cell]], data: st.DataObject) -> None:
 
 @given(rows, st.booleans())
 def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:
-    """A fold that found nothing new is the one before; another is not, nor was it changed."""
+    """An equal reading returns the earlier result; a different one neither does nor changes it."""
     before = mapped(reading(("campaigns", found), ("agents", found)), raw=raw)
     lines_before = lines(before)
     same = [[*row] for row in found]
@@ -104,7 +104,7 @@ def test_nothing_has_changed(found: list[list[Cell]], raw: bool) -> None:
 
 
 def test_other_columns_are_a_change() -> None:
-    """The same cells under other headers, or named otherwise by the platform, are read anew."""
+    """Equal cells with other column names or other tables are mapped again."""
     campaign = [["a", "1", "1", "Running", "1"]]
     first = mapped(reading(("campaigns", campaign)))
 
@@ -112,8 +112,8 @@ def test_other_columns_are_a_change() -> None:
     assert mapped(reading(("campaigns", campaign), ("agents", [])), first) is not first
 
 
-def test_cells_that_look_alike_in_a_line() -> None:
-    """Rows whose cells hold what stands between cells are told apart."""
+def test_cells_that_join_to_the_same_text() -> None:
+    """Rows whose cells contain a separator are different readings."""
     one, other = ["a", "1", "2", "Running", "x\0y"], ["a", "1", "2\0Running", "x", "y"]
     first = mapped(reading(("campaigns", [one])))
 
@@ -123,7 +123,7 @@ def test_cells_that_look_alike_in_a_line() -> None:
 
 
 def test_two_figures_of_one_column() -> None:
-    """A column that is read twice, in two ways, follows its changes in both."""
+    """A column read by two parsers shows its changes in both families."""
     table = Table(
         "agents",
         (Key("agent", "Name"),),
@@ -149,7 +149,7 @@ def test_two_figures_of_one_column() -> None:
 
 
 def test_label_sets_are_shared() -> None:
-    """Rows of the same names keep the very label sets they had."""
+    """Rows with the same names keep their label sets as the same objects."""
     first = mapped(reading(("campaigns", [["a", "", "1", "", ""]])))
     second = mapped(reading(("campaigns", [["a", "", "2", "", ""]])), first)
     one, two = (each.series[f.CAMPAIGN_DIALS].labels[0] for each in (first, second))
@@ -158,7 +158,7 @@ def test_label_sets_are_shared() -> None:
 
 
 def test_bad_cells_count_again() -> None:
-    """A cell that could not be read counts in every reading that has it, once for its column."""
+    """A cell that cannot be parsed is counted in every reading, once per column."""
     rows = [["a", "", "bad", "", ""], *([f"b{n}", "", "1", "", ""] for n in range(8))]
     first = mapped(reading(("campaigns", rows), ("agents", rows)))
     rows = [*rows[:-1], ["b7", "", "1", "Running", ""]]
@@ -171,7 +171,7 @@ def test_bad_cells_count_again() -> None:
 
 
 def test_a_flag_is_no_number() -> None:
-    """``true`` is not taken for the 1 that was there before."""
+    """``true`` after ``1`` is a change."""
     first = mapped(reading(("campaigns", [["a", "", 1, "", None]])))
     second = mapped(reading(("campaigns", [["a", "", True, "", None]])), first)
 
@@ -181,7 +181,7 @@ def test_a_flag_is_no_number() -> None:
 
 
 def test_what_is_gone_is_forgotten() -> None:
-    """Labels and values that a reading had no use for are not kept for later ones."""
+    """Label sets of columns that are gone are not kept."""
     campaign = [["a", "1", "1", "Running", "1"]]
     first = mapped(reading(("campaigns", campaign)))
     second = mapped(reading(("campaigns", campaign), spread="Waiting"), first)

@@ -40,7 +40,7 @@ def snap(
 
 
 def test_lines() -> None:
-    """A block is one line for each series, with the number as short as it can be."""
+    """A block has one line per series, with the shortest form of the number."""
     block = Block.render(f.QUEUE_AGENTS, [A, B], [3, 0.25])
 
     assert block.text == (
@@ -64,7 +64,7 @@ def test_numbers_survive(values: list[float]) -> None:
 
 
 def test_without() -> None:
-    """A block less some series keeps the others in their order."""
+    """A block without some series keeps the order of the others."""
     block = Block.render(f.QUEUE_AGENTS, [A, B], [3, 4]).without({A})
 
     assert (block.labels, block.values) == ([B], [4])
@@ -73,7 +73,7 @@ def test_without() -> None:
 
 @given(st.permutations([(A, 1), (B, 2), (b'{queue="c"} ', 3)]), st.integers(0, 4))
 def test_head_is_deterministic(series: list[tuple[bytes, int]], size: int) -> None:
-    """The head of a block does not depend on the order of its series."""
+    """The first series of a block do not depend on their order."""
     block = Block.render(f.QUEUE_AGENTS, [x for x, _ in series], [y for _, y in series])
 
     assert sorted(series)[:size] == list(
@@ -99,7 +99,7 @@ def test_take() -> None:
 
 
 def test_an_unchanged_block_is_the_same_object() -> None:
-    """A block that equals the one before is that very object."""
+    """A block equal to the one before is the same object."""
     before = snap(mapped(f.QUEUE_AGENTS, a=1))
     after = snap(mapped(f.QUEUE_AGENTS, a=1), before=before)
 
@@ -108,7 +108,7 @@ def test_an_unchanged_block_is_the_same_object() -> None:
 
 @pytest.mark.parametrize("values", [{"a": 2}, {"b": 1}, {"a": 1, "b": 1}])
 def test_a_changed_block_is_another_object(values: dict[str, float]) -> None:
-    """A block with another value or label, or one series more, is made anew."""
+    """A block with another value or label, or one series more, is rendered again."""
     before = snap(mapped(f.QUEUE_AGENTS, a=1))
     after = snap(mapped(f.QUEUE_AGENTS, **values), before=before)
 
@@ -148,7 +148,7 @@ def test_counters_are_settled() -> None:
 
 
 def test_the_platform_s_time_decides() -> None:
-    """Whether a period has restarted is judged by the platform's clock where it tells."""
+    """The platform's clock, if known, decides whether a period has restarted."""
     counters = Counters()
     snap(mapped(f.CAMPAIGN_DIALS, a=5), counters, NOON, source_at=NOON)
     snapshot = snap(mapped(f.CAMPAIGN_DIALS, a=4), counters, NOON + 86_400, source_at=NOON + 60)
@@ -172,7 +172,7 @@ def test_two_families_of_one_name_are_both_kept() -> None:
 
 
 def test_the_same_again() -> None:
-    """Series that are the very same keep their blocks; a value that is held is let go in time."""
+    """Identical series keep their blocks; a held value is released at the boundary."""
     counters = Counters()
     first = snap(mapped(f.QUEUE_OFFERED, a=5, b=7), counters)
     fallen = mapped(f.QUEUE_OFFERED, a=4, b=7)
@@ -189,7 +189,7 @@ def test_the_same_again() -> None:
 
 
 def test_a_total_that_was_away_overnight() -> None:
-    """What vanished in the evening begins anew in the morning, empty readings in between."""
+    """A series that vanished in the evening starts again in the morning, after empty readings."""
     counters = Counters()
     evening = snap(mapped(f.QUEUE_OFFERED, a=500), counters)
     nothing = Mapped()

@@ -89,7 +89,7 @@ def wall() -> Wall:
     return Wall()
 
 
-def make_board(wall: Wall, found: Objectives, cap: int = 1000, **options: Any) -> SnapshotStore:
+def make_store(wall: Wall, found: Objectives, cap: int = 1000, **options: Any) -> SnapshotStore:
     store = SnapshotStore(objectives=found, wall=wall.time, **options)
     store.add_account("acme", FEEDS, cap, BASE)
     return store
@@ -151,7 +151,7 @@ def test_the_series() -> None:
 
 def test_the_first_match_holds(wall: Wall) -> None:
     """Of several items that match a queue the first holds alone; one without figures exempts."""
-    store = make_board(
+    store = make_store(
         wall,
         objectives(
             {"match": {"queue": "Sales Test"}},
@@ -170,7 +170,7 @@ def test_the_first_match_holds(wall: Wall) -> None:
 
 def test_accounts_and_providers(wall: Wall) -> None:
     """Patterns of account and provider choose accounts; a campaign's item is for no queue."""
-    store = make_board(
+    store = make_store(
         wall,
         objectives(
             limit("*", 1, account="beta"),
@@ -192,7 +192,7 @@ def test_accounts_and_providers(wall: Wall) -> None:
 
 def test_all_feeds_count(wall: Wall) -> None:
     """A queue is live while any fresh feed of its account shows it, and has its series once."""
-    store = make_board(wall, objectives(limit("*", 1)))
+    store = make_store(wall, objectives(limit("*", 1)))
     store.put(snapshot("a", "b", until=wall.now + 10))
     store.put(snapshot("b", "c", feed="second"))
     everyone = shown(store.page(wall.now))
@@ -206,7 +206,7 @@ def test_all_feeds_count(wall: Wall) -> None:
 
 def test_what_vanishes_takes_its_objectives_along(wall: Wall) -> None:
     """A queue that is gone from its feed, or whose account is cleared, has no objectives."""
-    store = make_board(wall, objectives(limit("*", 1)))
+    store = make_store(wall, objectives(limit("*", 1)))
     store.put(snapshot("a", "b"))
     store.page(wall.now)
     store.put(snapshot("b"))
@@ -218,7 +218,7 @@ def test_what_vanishes_takes_its_objectives_along(wall: Wall) -> None:
 
 
 def test_a_board_without_labels(wall: Wall) -> None:
-    """An account whose labels the board was not told has no objectives."""
+    """An account without base labels has no objectives."""
     store = SnapshotStore(objectives=objectives(limit("*", 1)), wall=wall.time)
     store.add_account("acme", FEEDS, 1000)
     store.put(snapshot("a"))
@@ -231,7 +231,7 @@ def test_a_board_without_labels(wall: Wall) -> None:
 
 def test_other_objectives_hold_from_the_next_page(wall: Wall) -> None:
     """Objectives are replaced by one call, which wakes the publisher; the old ones are gone."""
-    store = make_board(wall, objectives())
+    store = make_store(wall, objectives())
     store.put(snapshot("a", "b"))
     assert shown(store.page(wall.now)) == {}
     store.changed.clear()
@@ -277,7 +277,7 @@ def test_only_what_changed_is_rendered_anew() -> None:
 def test_objectives_are_inside_the_cap(wall: Wall) -> None:
     """Objectives count as series, and are the first to be left out and reported."""
     dropped: list[tuple[str, str, int]] = []
-    store = make_board(
+    store = make_store(
         wall, objectives(limit("*", 1)), cap=5, dropped=lambda *each: dropped.append(each)
     )
     store.put(snapshot("c", "b", "a"))
@@ -292,7 +292,7 @@ def test_objectives_are_inside_the_cap(wall: Wall) -> None:
 def test_a_mapped_column_goes_first(wall: Wall) -> None:
     """Where the user has mapped a column to the same series, the platform's figure stands alone."""
     duplicated: list[tuple[str, str, int]] = []
-    store = make_board(
+    store = make_store(
         wall, objectives(limit("*", 1)), duplicated=lambda *each: duplicated.append(each)
     )
     mapped = Series([labels(BASE, queue="a", level="warning")], [7], None)
@@ -314,7 +314,7 @@ def test_a_mapped_column_goes_first(wall: Wall) -> None:
 def test_any_history_ends_alike(
     histories: list[frozenset[str]], entries: list[tuple[str, int]]
 ) -> None:
-    """Whatever was live before, what is shown is what is shown without any past."""
+    """The page does not depend on what was live before."""
     found = objectives(*(limit(pattern, value) for pattern, value in entries))
     applied = None
     for step, names in enumerate(histories):
@@ -331,7 +331,7 @@ def test_any_history_ends_alike(
 
 def test_a_page_ends_with_the_hours(wall: Wall) -> None:
     """A page is valid until the next queue opens or closes, as the wall clock says."""
-    store = make_board(wall, objectives({"hours": HOURS}))
+    store = make_store(wall, objectives({"hours": HOURS}))
     store.put(snapshot("a"))
     assert store.page(wall.now).valid_until == wall.now + LONGEST_VALID
     wall.wait(CLOSING - NOON - 4)
@@ -346,7 +346,7 @@ def test_a_page_ends_with_the_hours(wall: Wall) -> None:
 def test_a_scrape_at_closing_time_sees_it_closed(wall: Wall) -> None:
     """A scrape in the very second of closing is answered with a new page."""
     wall.wait(CLOSING - NOON - 1)
-    store = make_board(wall, objectives({"hours": HOURS}))
+    store = make_store(wall, objectives({"hours": HOURS}))
     store.put(snapshot("a"))
     publisher = Publisher(store, list, lambda: wall.now)
     assert shown(publisher.current()) == {"queue_open a": 1}
@@ -356,8 +356,8 @@ def test_a_scrape_at_closing_time_sees_it_closed(wall: Wall) -> None:
 
 
 def test_hours_are_absent_where_none_are_given(wall: Wall) -> None:
-    """A queue without hours is neither open nor closed, so that rules take it as they like."""
-    store = make_board(wall, objectives({"match": {"queue": "a"}, "hours": HOURS}, limit("b", 1)))
+    """A queue without hours is neither open nor closed, so that rules decide."""
+    store = make_store(wall, objectives({"match": {"queue": "a"}, "hours": HOURS}, limit("b", 1)))
     store.put(snapshot("a", "b"))
 
     assert shown(store.page(wall.now)) == {"queue_open a": 1, "queue_waiting_limit b warning": 1}
