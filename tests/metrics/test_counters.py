@@ -124,7 +124,7 @@ def test_prune_below_the_limit_forgets_nothing() -> None:
 
 @given(st.lists(st.integers(min_value=1, max_value=1000), min_size=1))
 def test_never_falls_within_a_period(values: list[int]) -> None:
-    """Within a period a counter that never reads zero never falls, and is never above its maximum."""
+    """Within a period a counter without zeros never falls and never exceeds its maximum."""
     counters = Counters()
     shown = [correct(counters, value, NOON + at)[0] for at, value in enumerate(values)]
 

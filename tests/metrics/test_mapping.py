@@ -319,7 +319,7 @@ def test_tally_of_nobody() -> None:
 
 
 def test_tally_without_its_column() -> None:
-    """Rows without a state word are counted as other."""
+    """Rows are not counted if the state column is missing."""
     assert not series(map_one(AGENTS, grid(["Username"], ["a"])), f.AGENTS)
 
 
