@@ -176,7 +176,7 @@ def test_sample_shows_objectives(tmp_path: Path) -> None:
     found = _config(tmp_path, defaults + _NO_DEFAULTS + _COMMENTED_OUT.sub(r"\1", rest)).objectives
     named = {figure.family for entry in found.items for figure in entry.series}
     named |= {entry.open for entry in found.items if entry.hours}
-    section = _text("exporter/families.py")
+    section = _text("exporter/metrics/families.py")
     settings = {x for x in families.FAMILIES.values() if x.help.endswith("Set in exporter.yml.")}
 
     assert not _config(tmp_path, sample).objectives.items

@@ -170,7 +170,7 @@ def test_any_course_of_readings(course: list[tuple[dict[bytes, float], float]]) 
         at += pause
         shown, held = counters.correct("x_total", list(found), list(found.values()), DAY, at)
 
-        assert (list(shown), held) == plain.settle(found, at)
+        assert (list(shown), held) == plain.correct(found, at)
 
 
 def test_confirmed() -> None:
