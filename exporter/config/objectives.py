@@ -12,7 +12,7 @@ from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.parsers import number
 from exporter.objectives.hours import Hours, Week, week
-from exporter.objectives.model import Objective, ObjectiveSeries, Objectives
+from exporter.objectives.model import Objective, Objectives, ObjectiveSeries
 
 _HOURS_WANTED = "expected days and hours such as Mon-Fri 08:00-20:00"
 
@@ -144,7 +144,9 @@ def objectives_of(
 
 def _queue_figures(item: QueueObjectives) -> list[ObjectiveSeries]:
     levels = item.waiting_limit.model_dump(exclude_none=True)
-    limits = [ObjectiveSeries(f.QUEUE_WAITING_LIMIT, limit, {"level": x}) for x, limit in levels.items()]
+    limits = [
+        ObjectiveSeries(f.QUEUE_WAITING_LIMIT, limit, {"level": x}) for x, limit in levels.items()
+    ]
     return limits + _figures(
         [
             (f.QUEUE_ANSWER_OBJECTIVE, item.answer_objective),
