@@ -18,7 +18,7 @@ from exporter.providers.brightpattern.client import Declined
 from exporter.providers.brightpattern.preflight import totals
 from exporter.providers.genesys import preflight as survey
 from exporter.providers.voximplant.preflight import suggest
-from exporter.simulators.genesys import names
+from exporter.simulators.genesys import definitions
 from support.platforms import NAMES, Platform, platform
 
 pytestmark = pytest.mark.anyio
@@ -186,7 +186,9 @@ async def test_genesys_names(mixed: bool) -> None:
 
     assert len(offered) == len(set(offered))
     assert set(offered) == {
-        (kind, name) for kind, name in tried if name not in lacks and kind in names.NAMES[name][0]
+        (kind, name)
+        for kind, name in tried
+        if name not in lacks and kind in definitions.NAMES[name][0]
     }
     assert tried - set(offered)
     assert "parse: percent" in text
@@ -264,7 +266,7 @@ async def test_genesys_mapped_names() -> None:
             "object_ids": [route_point],
             "metric": f"custom_{at}",
         }
-        for at, (name, (kinds, _)) in enumerate(names.NAMES.items())
+        for at, (name, (kinds, _)) in enumerate(definitions.NAMES.items())
         if "RoutePoint" in kinds
     ]
     world = platform("genesys", objects=[], statistics=own)

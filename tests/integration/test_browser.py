@@ -20,7 +20,8 @@ from exporter.exposition.store import SnapshotStore
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview
 from exporter.telemetry import Telemetry
 from exporter.web.server import Server
-from exporter.web.sockets import Address, Site
+from exporter.web.site import Site
+from exporter.web.sockets import Address
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 OPTIONS = (
