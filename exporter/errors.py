@@ -1,34 +1,34 @@
-"""What can go wrong, as a tree: which failure is it, and how far does it reach?
+"""Exceptions of the exporter, each with its short reason and with what to do about it.
 
 ::
 
     ExporterError
-    ├── ConfigError            the configuration cannot be used: every fault, each with its place
-    ├── ReloadRefused          the configuration is not read again now, whatever it says
-    └── ProviderError          a platform did not give what was asked; the feed is tried again
-        ├── Unreachable        no connection: refused, reset, name or TLS failure
+    ├── ConfigError            the configuration is not valid; lists every fault with its place
+    ├── ReloadRefused          the configuration cannot be reloaded now
+    └── ProviderError          a request to a platform failed; the feed is retried
+        ├── Unreachable        no connection: refused, reset, name resolution or TLS failed
         ├── TimedOut           no answer in time
-        ├── ServerTrouble      the platform answered that it is broken (5xx, a proxy's page)
+        ├── ServerTrouble      the platform, or a proxy before it, failed (5xx)
         ├── Throttled          too many requests; carries how long to wait
-        ├── InvalidAnswer      an answer that cannot be read
-        ├── Refused            the platform understood and declined this request
-        ├── SessionLost        the session is gone: sign in anew
-        └── Unauthorized       the credentials were rejected: stop, or the account gets locked
-            └── Rejected       by the sign-in itself, so that there is no use in another one
+        ├── InvalidAnswer      the answer cannot be parsed, or contradicts itself
+        ├── Refused            the platform understood the request and declined it
+        ├── SessionLost        the session has ended: sign in again
+        ├── Unauthorized       the credentials were rejected: stop, so that no user is locked
+        │   └── Rejected       by the sign-in itself; another sign-in would be rejected too
+        └── InternalError      a bug of the exporter stopped a refresh or a session
 
-``reason`` is the short word of a class in logs and in the label ``outcome``.
+Providers add subclasses where their platform calls for another remedy.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 
 class ExporterError(Exception):
-    """Root of everything that this package raises on purpose."""
+    """Base class of every exception that this package raises on purpose."""
 
 
 class ConfigError(ExporterError):
-    """The configuration cannot be used; ``faults`` holds one line for each mistake."""
+    """The configuration is not valid; ``faults`` holds one line for each mistake."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -36,19 +36,26 @@ class ConfigError(ExporterError):
 
 
 class ReloadRefused(ExporterError):
-    """The configuration is not read again: there is no file, another reload runs, or all ends."""
+    """The configuration cannot be reloaded: no file, another reload is running, or shutdown."""
 
 
 class ProviderError(ExporterError):
-    """A platform did not give what was asked for.
+    """A request to a platform failed.
 
-    ``retry_after`` is the shortest time in seconds before the next try, where the platform or its
-    budget names one.
+    ``retry_after`` is the shortest time in seconds before the next request, where the platform or
+    its budget gives one. ``reason`` is the class's short word in logs and in the label
+    ``outcome``; ``remedy`` says, in log, status page and ``check --live``, what it means and what
+    to do. Where ``early`` is set the platform has no data yet, and the feed is read again at its
+    next beat; where ``voids`` is set the figures that the feed shows are no longer true.
     """
 
     reason: ClassVar[str] = "provider"
-    early: ClassVar[bool] = False  # the platform has nothing yet: ask again on the next beat
-    voids: ClassVar[bool] = False  # what the feed said before is no longer true
+    remedy: ClassVar[str] = (
+        "The platform did not return what was asked for. Check the log; --log.level=debug shows "
+        "more."
+    )
+    early: ClassVar[bool] = False
+    voids: ClassVar[bool] = False
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -59,85 +66,88 @@ class Unreachable(ProviderError):
     """No connection could be made or kept."""
 
     reason = "network"
+    remedy = (
+        "No connection could be made. Check base_url or region, name resolution, firewall, "
+        "proxy_url and tls."
+    )
 
 
 class TimedOut(ProviderError):
     """No answer came in time."""
 
     reason = "timeout"
+    remedy = (
+        "The answer did not come in time. If this lasts, set a longer timeout, or read less with "
+        "one request."
+    )
 
 
 class ServerTrouble(ProviderError):
-    """The platform, or a proxy before it, says that it is broken."""
+    """The platform, or a proxy before it, answered with a server error."""
 
     reason = "server"
+    remedy = (
+        "The platform, or a proxy before it, failed. Check the platform's status page; the "
+        "exporter keeps trying."
+    )
 
 
 class Throttled(ProviderError):
-    """The platform, or the budget that keeps us from meeting its limits, says: later."""
+    """A request limit is reached: the platform's, or the budget that keeps below it."""
 
     reason = "throttled"
+    remedy = (
+        "A request limit is used up. Set longer intervals or fewer feeds, or ask the platform for "
+        "a higher limit."
+    )
 
 
 class InvalidAnswer(ProviderError):
-    """The answer cannot be read, or contradicts itself."""
+    """The answer cannot be parsed, or contradicts itself."""
 
     reason = "invalid"
+    remedy = (
+        "The answer could not be read. Check base_url, as a proxy may answer in the platform's "
+        "place; 'capture' records what was answered."
+    )
 
 
 class Refused(ProviderError):
     """The platform understood the request and declined it."""
 
     reason = "fault"
+    remedy = (
+        "The platform declined the request. Check the user's permissions, and that every object "
+        "named in the configuration exists."
+    )
 
 
 class SessionLost(ProviderError):
-    """The session has ended; only a new sign-in helps."""
+    """The session has ended; a new sign-in is needed."""
 
     reason = "session"
+    remedy = (
+        "The session ended. If this repeats, check whether another program signs in with the same "
+        "user, or a proxy cuts connections."
+    )
 
 
 class Unauthorized(ProviderError):
-    """The credentials were rejected. Not tried again soon: repeated failures lock accounts."""
+    """The credentials were rejected. Retried late, as repeated failures lock users."""
 
     reason = "auth"
+    remedy = (
+        "The platform rejected the credentials. Check the user name and the password or key file, "
+        "then reload the configuration; frequent attempts may lock the user."
+    )
 
 
 class Rejected(Unauthorized):
-    """The sign-in itself was refused, perhaps in the middle of a session whose token had ended."""
+    """The sign-in itself was rejected, perhaps within a session whose token had expired."""
 
 
-ADVICE: Mapping[str, str] = {
-    "auth": "The platform refused the credentials. Check the user name and the password or key "
-    "file, then reload the configuration.",
-    "empty": "The platform has no figures yet, which is usual for a moment after signing in. If it "
-    "lasts, check what the user may see.",
-    "fault": "The platform understood the request and declined it. Often the user lacks a "
-    "permission, or an object named in the configuration does not exist.",
-    "forbidden": "The key lacks a role for this request. Grant it on the platform, or switch the "
-    "feed off.",
-    "internal": "This is a mistake in the exporter itself. The log holds a traceback: please "
-    "report it.",
-    "invalid": "The answer could not be read. The platform may have changed, or a proxy answers "
-    "in its place: check the address.",
-    "network": "No connection could be made. Check the address, the name service, the firewall "
-    "and the proxy.",
-    "provider": "The platform did not give what was asked for. The log may tell more.",
-    "reopening": "The platform lost the session; the statistics are opened again, which takes a "
-    "moment.",
-    "server": "The platform, or a proxy before it, says that it is broken. Look at its status "
-    "page; nothing has to be done here.",
-    "session": "The session ended. If that happens again and again, somebody else works with the "
-    "same user, or a proxy cuts the connection.",
-    "throttled": "A request limit is used up. Set longer intervals or fewer feeds, or ask the "
-    "platform for a higher limit.",
-    "unavailable": "The platform's statistics service says that it has lost its servers. Nothing "
-    "has to be done here; figures come back with it.",
-    "timeout": "The answer did not come in time. If it lasts, set a longer timeout, or read less "
-    "with one request.",
-}
+class InternalError(ProviderError):
+    """A bug of the exporter; the message is the name of the exception, which holds no data."""
 
-
-def advice(reason: str) -> str:
-    """Return what to do about a failure; something general where the reason is not known."""
-    return ADVICE.get(reason, ADVICE["provider"])
+    reason = "internal"
+    remedy = "This is a bug of the exporter. Report it with the traceback in the log."

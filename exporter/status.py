@@ -6,17 +6,25 @@ All times are seconds, relative to the moment at which the status was asked for.
 from dataclasses import dataclass
 from typing import Literal
 
+from exporter.errors import ProviderError
+
 FeedState = Literal["ok", "failing", "waiting", "stopped"]
 Session = Literal["signing in", "signed in", "waiting", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why something failed: the error's ``reason``, its words, and how often in a row."""
+    """Why something failed, what to do about it, and how many times in a row it has failed."""
 
     reason: str
     message: str
+    remedy: str
     times: int = 1
+
+    @classmethod
+    def of(cls, error: ProviderError, times: int) -> "Failure":
+        """Return the failure that an error stands for."""
+        return cls(error.reason, str(error), error.remedy, times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.collector.offers import Offer, Offers
 from exporter.collector.survey import Limit
 from exporter.config.yaml import write
-from exporter.errors import ProviderError
+from exporter.errors import InternalError, ProviderError
 from exporter.preflight.session import FeedVisit, Visit
 
 _HOUR = 3600.0
@@ -110,19 +110,6 @@ _NOTABLE_SKEW = 30.0  # seconds
 _SHORT_LIFE = 21  # days of a certificate
 _DAY = 86_400.0
 _SHOWN = 8  # names in a line
-# What helps against each kind of failure that the platform's own words do not explain.
-_ADVICE = {
-    "network": "check base_url or region, name resolution, firewall, proxy_url and tls",
-    "timeout": "the platform is slow, or something between holds the answer: try timeout: 60s",
-    "server": "the platform, or a proxy before it, is in trouble: try again later",
-    "throttled": "wait, or give the exporter longer intervals or fewer feeds",
-    "invalid": "not what the platform should say: check base_url, and see 'capture'",
-    "fault": "the platform declined it: see the permissions below",
-    "session": "the session ended: see whether somebody else works with this user",
-    "auth": "check the credentials; until they are right, do not try often: users get locked",
-    "empty": "the platform had nothing yet: try again, then look at the user's permissions",
-    "forbidden": "a role is missing: see below",
-}
 
 
 @dataclass(slots=True)
@@ -155,9 +142,9 @@ def report(visit: Visit, now: float) -> tuple[list[str], bool]:
 def broken(account: str, error: BaseException) -> list[str]:
     """Return the lines of an account that could not be visited: a file, or a bug of ours."""
     if isinstance(error, OSError):
-        why = f"cannot begin: {error}. To do: check tls: and the files that it names"
+        why = f"cannot begin: {error}. Check tls: and the files that it names."
     else:
-        why = f"internal error ({type(error).__name__}). To do: report it, with the log"
+        why = f"internal error ({type(error).__name__}). {InternalError.remedy}"
     return [f"{account}: not checked", f"  ! {why}"]
 
 
@@ -180,8 +167,7 @@ def _account(visit: Visit, now: float) -> Report:
 
 
 def _failure(what: str, error: ProviderError) -> str:
-    advice = _ADVICE.get(error.reason, "see the log with --log.level debug")
-    return f"{what}: failed ({error.reason}): {error}. To do: {advice}"
+    return f"{what}: failed ({error.reason}): {error}. {error.remedy}"
 
 
 def _feed(found: Report, each: FeedVisit) -> None:

@@ -16,7 +16,14 @@ from weakref import ref
 from exporter.clock import Clock, Roll, SystemClock, backoff
 from exporter.collector.base import Collector, Feed
 from exporter.collector.threads import run_job
-from exporter.errors import ProviderError, Rejected, SessionLost, TimedOut, Unauthorized
+from exporter.errors import (
+    InternalError,
+    ProviderError,
+    Rejected,
+    SessionLost,
+    TimedOut,
+    Unauthorized,
+)
 from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
@@ -179,10 +186,10 @@ class Refresher:
         except Exception as error:  # noqa: BLE001 - the boundary of a session: no bug ends the schedule
             self._log.exception("session broke", reason="internal")
             if not signed_in:
-                self._telemetry.signed_in("internal")
+                self._telemetry.signed_in(InternalError.reason)
             self._failures += 1
             pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
-            self._stand_by("waiting", pause, "internal", type(error).__name__)
+            self._stand_by("waiting", pause, InternalError(type(error).__name__))
             return pause
         finally:
             self._all_down()
@@ -203,13 +210,19 @@ class Refresher:
             pause = max(pause, error.retry_after)
         message = "session ended" if signed_in else "sign-in failed"
         say = self._log.warning if self._failures == 1 or refused else self._log.debug
-        say(message, reason=error.reason, error=str(error), retry_in=round(pause, 1))
-        self._stand_by("stopped" if refused else "waiting", pause, error.reason, str(error))
+        say(
+            message,
+            reason=error.reason,
+            error=str(error),
+            remedy=error.remedy,
+            retry_in=round(pause, 1),
+        )
+        self._stand_by("stopped" if refused else "waiting", pause, error)
         return pause
 
-    def _stand_by(self, session: Session, pause: float, reason: str, message: str) -> None:
+    def _stand_by(self, session: Session, pause: float, error: ProviderError) -> None:
         """Show that there is no session for a while, and why."""
-        failure = Failure(reason, message, self._failures)
+        failure = Failure.of(error, self._failures)
         self._standing = (session, self._clock.monotonic() + pause, failure)
 
     def _all_down(self) -> None:
@@ -287,7 +300,7 @@ class Refresher:
                 reading = await self._collector.fetch(feed.name)
             await self._publish(state, reading, started)
         except (SessionLost, Unauthorized) as error:
-            self._failed(state, error.reason, str(error), started, log=self._log.debug)
+            self._failed(state, error, started, log=self._log.debug)
             raise
         except ProviderError as error:
             self._check_end()
@@ -295,19 +308,18 @@ class Refresher:
                 self._telemetry.waited(feed.name, error.reason)
                 self._move_on(state)
                 return  # the figures age, and are true as long as they are shown
-            self._failed(state, error.reason, str(error), started)
+            self._failed(state, error, started)
             self._wait_out(state, error.retry_after)
             if error.voids:
                 self._board.remove_feed(self._account, feed.name)
             if error.early and state.failures < _EARLY_ANSWERS:
                 return  # not yet tried: it is asked again before anyone is told so
         except TimeoutError:
-            message = f"took longer than {feed.timeout:g} s"
-            self._failed(state, TimedOut.reason, message, started)
+            self._failed(state, TimedOut(f"took longer than {feed.timeout:g} s"), started)
             self._wait_out(state, 0.0)
         except Exception as error:  # noqa: BLE001 - the boundary of a refresh
             self._log.exception("refresh broke", feed=feed.name, reason="internal")
-            self._failed(state, "internal", type(error).__name__, started)
+            self._failed(state, InternalError(type(error).__name__), started)
             self._wait_out(state, 0.0)
         else:
             self._move_on(state)
@@ -410,16 +422,21 @@ class Refresher:
     def _failed(
         self,
         state: _State,
-        reason: str,
-        error: str,
+        error: ProviderError,
         started: float,
         log: Callable[..., None] | None = None,
     ) -> None:
         state.failures += 1
         state.answering = False
         say = log or (self._log.warning if state.failures == 1 else self._log.debug)
-        say("refresh failed", feed=state.feed.name, reason=reason, error=error)
+        say(
+            "refresh failed",
+            feed=state.feed.name,
+            reason=error.reason,
+            error=str(error),
+            remedy=error.remedy,
+        )
         state.seconds = self._clock.monotonic() - started
-        state.failure = Failure(reason, error, state.failures)
-        self._telemetry.failed(state.feed.name, reason, state.seconds)
+        state.failure = Failure.of(error, state.failures)
+        self._telemetry.failed(state.feed.name, error.reason, state.seconds)
         self._telemetry.up(answering=any(each.answering for each in self._states.values()))

@@ -12,7 +12,6 @@ from html import escape
 from importlib.resources import files
 
 from exporter import __version__
-from exporter.errors import advice
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview, Quota
 
 _STYLE = files("exporter.web").joinpath("status_page.css").read_text(encoding="utf-8")
@@ -140,7 +139,7 @@ def _failure(failure: Failure, retry_in: float | None) -> str:
         retry = f" Next attempt in {_duration(retry_in)}." if retry_in > 0 else " Next attempt now."
     times = f", {failure.times} times in a row" if failure.times > 1 else ""
     return (
-        f"{escape(advice(failure.reason))}{retry} "
+        f"{escape(failure.remedy)}{retry} "
         f"<small>{escape(failure.reason)}{times}: <code>{escape(failure.message)}</code></small>"
     )
 

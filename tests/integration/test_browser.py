@@ -15,6 +15,7 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from exporter.errors import Unreachable
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import SnapshotStore
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview
@@ -41,7 +42,7 @@ FEED = FeedStatus("InboundCampaignStatistics", "ok", 12.0, 3.0, 9.0, 0.2, 1312)
 ACCOUNTS = tuple(
     AccountStatus(f"account-{number}", "five9", "signed in", (FEED,) * 9) for number in range(4)
 )
-FAILING = replace(FEED, state="failing", failure=Failure("network", "gone " + 60 * "x", 2))
+FAILING = replace(FEED, state="failing", failure=Failure.of(Unreachable("gone " + 60 * "x"), 2))
 
 
 class Exporter:

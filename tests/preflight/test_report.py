@@ -127,7 +127,7 @@ async def test_five9_wrong_password() -> None:
     text, well = await world.check()
 
     assert not well
-    assert "sign-in: failed (auth): HTTP 401. To do: check the credentials" in text
+    assert "sign-in: failed (auth): HTTP 401. The platform rejected the credentials. Check" in text
     assert "permission" not in text
     assert len(world.simulator.log) == 1
 
@@ -500,7 +500,7 @@ async def test_a_failed_feed_says_what_to_do() -> None:
 
     assert not well
     assert "ACDStatus: failed (server): ServerFault" in text
-    assert "To do: the platform, or a proxy before it, is in trouble" in text
+    assert "The platform, or a proxy before it, failed." in text
     assert "AgentState: ok, " in text
 
 
@@ -652,7 +652,7 @@ async def test_nothing_yet_for_ever() -> None:
     text, well = await world.check()
 
     assert not well
-    assert "subscription: failed (empty): HTTP 204: no data yet. To do: " in text
+    assert "subscription: failed (empty): HTTP 204: no data yet. The platform has " in text
 
 
 def test_brightpattern_teams_without_services() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from exporter.collector.base import Collector, Feed
 from exporter.errors import (
+    InternalError,
     InvalidAnswer,
     ProviderError,
     SessionLost,
@@ -437,7 +438,7 @@ async def test_the_status_of_feeds() -> None:
     assert (good.age, good.due_in, good.seconds, good.samples) == (2, 8, 0, 1)
     assert good.failure is None
     assert (bad.state, bad.age, bad.due_in, bad.samples) == ("failing", None, 3, None)
-    assert bad.failure == Failure("network", "gone", 1)
+    assert bad.failure == Failure.of(Unreachable("gone"), 1)
 
 
 async def test_the_status_before_and_after_the_first_answer() -> None:
@@ -475,7 +476,7 @@ async def test_the_status_of_a_lost_session() -> None:
     bench.script.sign_ins = [Unreachable("down")] * 20
     await bench.run(10)
     status = bench.status
-    assert (status.session, status.failure) == ("waiting", Failure("network", "down", 3))
+    assert (status.session, status.failure) == ("waiting", Failure.of(Unreachable("down"), 3))
     assert status.retry_in == 4
     assert [(feed.state, feed.due_in) for feed in status.feeds] == [("waiting", None)]
 
@@ -486,7 +487,7 @@ async def test_the_status_of_refused_credentials() -> None:
     bench.script.sign_ins = [Unauthorized("no")]
     await bench.run(100)
     status = bench.status
-    assert (status.session, status.failure) == ("stopped", Failure("auth", "no", 1))
+    assert (status.session, status.failure) == ("stopped", Failure.of(Unauthorized("no"), 1))
     assert status.retry_in == 800
     assert [feed.state for feed in status.feeds] == ["stopped"]
 
@@ -496,11 +497,11 @@ async def test_the_status_of_a_bug() -> None:
     bench = Bench(10)
     bench.script.sign_ins = [ZeroDivisionError("some data")]
     await bench.run(1)
-    assert bench.status.failure == Failure("internal", "ZeroDivisionError", 1)
+    assert bench.status.failure == Failure.of(InternalError("ZeroDivisionError"), 1)
     bench = Bench(10)
     bench.script.answers["a"] = [raising(ZeroDivisionError("some data"))]
     await bench.run(1)
-    assert bench.status.feeds[0].failure == Failure("internal", "ZeroDivisionError", 1)
+    assert bench.status.feeds[0].failure == Failure.of(InternalError("ZeroDivisionError"), 1)
 
 
 async def test_the_status_has_the_quotas() -> None:

@@ -8,8 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from exporter import errors
-from exporter.errors import ADVICE, advice
+from exporter.errors import ProviderError, Unauthorized
 from exporter.providers import PROVIDERS
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview, Quota
 from exporter.web.status_page import HEADERS, render
@@ -71,14 +70,23 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert "0 s" not in text.split("Series")[1]
 
 
-@pytest.mark.parametrize("reason", sorted(ADVICE))
-def test_failures_come_with_advice(reason: str) -> None:
-    """Each reason is told in plain words, with what to do, when it is tried again, and details."""
-    failure = Failure(reason, "HTTP 418", 3)
+def _errors() -> list[type[ProviderError]]:
+    """Return every class of failure, those of the providers included."""
+    assert all(PROVIDERS.values())  # their own classes are loaded
+    classes = [ProviderError]
+    for each in classes:
+        classes += each.__subclasses__()
+    return [each for each in classes if each.__module__.startswith("exporter.")]
+
+
+@pytest.mark.parametrize("kind", _errors(), ids=lambda kind: kind.__name__)
+def test_failures_come_with_a_remedy(kind: type[ProviderError]) -> None:
+    """A failure shows what to do, when it is tried again, and the details."""
+    failure = Failure(kind.reason, "HTTP 418", kind.remedy, 3)
     feed = replace(OK, state="failing", failure=failure, due_in=720.0)
     text = read(replace(ACCOUNT, feeds=(feed,))).text
-    assert f"{advice(reason)} Next attempt in 12 min." in text
-    assert f"{reason}, 3 times in a row: HTTP 418" in text
+    assert f"{kind.remedy} Next attempt in 12 min." in text
+    assert f"{kind.reason}, 3 times in a row: HTTP 418" in text
     assert "(1) contactcenter-exporter" in text
 
 
@@ -87,28 +95,23 @@ def test_an_account_that_is_stopped() -> None:
     stopped = replace(
         ACCOUNT,
         session="stopped",
-        failure=Failure("auth", "HTTP 401"),
+        failure=Failure.of(Unauthorized("HTTP 401"), 1),
         retry_in=840.0,
         feeds=(replace(OK, state="stopped", due_in=None),),
     )
     text = read(stopped).text
-    assert "The platform refused the credentials." in text
+    assert "The platform rejected the credentials." in text
     assert "Next attempt in 14 min. auth: HTTP 401" in text
     assert "■ stopped" in text
     assert "Next attempt now." in read(replace(stopped, retry_in=0.0)).text
 
 
-def test_every_reason_has_advice() -> None:
-    """Every class of failure, of the kernel and of the providers, has a sentence of its own."""
-    assert PROVIDERS  # their own classes are loaded
-    found = [errors.ProviderError]
-    for each in found:
-        found += each.__subclasses__()
-    reasons = {each.reason for each in found if each.__module__.startswith("exporter.")}
-    assert reasons | {"internal"} == set(ADVICE)
-    assert len(set(ADVICE.values())) == len(ADVICE)
-    assert all(text.endswith(".") for text in ADVICE.values())
-    assert advice("never heard of") == advice("provider")
+def test_every_reason_has_a_remedy() -> None:
+    """Every reason, of the kernel and of the providers, has one sentence of its own."""
+    remedies = {each.reason: each.remedy for each in _errors()}
+    assert all(each.remedy == remedies[each.reason] for each in _errors())
+    assert len(set(remedies.values())) == len(remedies)
+    assert all(text.endswith(".") for text in remedies.values())
 
 
 def test_quotas() -> None:
@@ -125,14 +128,14 @@ def test_quotas() -> None:
 
 def test_everything_is_escaped() -> None:
     """Names and messages are text, whatever is in them."""
-    failure = Failure(NASTY, NASTY)
+    failure = Failure(NASTY, NASTY, NASTY)
     feed = replace(OK, name=NASTY, state="failing", failure=failure)
     account = AccountStatus(
         NASTY, NASTY, "waiting", (feed,), 1.0, failure, (Quota(NASTY, NASTY, 1, 1),)
     )
     page = read(account, root='/a"b<')
     assert len(page.all("script")) == 1
-    assert page.text.count("alert(1)") == 10
+    assert page.text.count("alert(1)") == 12
     assert page.all("a") == [{"href": '/a"b</metrics'}]
 
 

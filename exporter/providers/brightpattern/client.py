@@ -5,7 +5,7 @@ thing done twice here. Every method raises ``ProviderError``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -13,7 +13,14 @@ import orjson
 
 from exporter.collector.http import Http, check_status
 from exporter.collector.threads import run_job
-from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
+from exporter.errors import (
+    InvalidAnswer,
+    ProviderError,
+    Refused,
+    SessionLost,
+    Throttled,
+    Unauthorized,
+)
 from exporter.providers.brightpattern.auth import Login
 
 T = TypeVar("T")
@@ -45,14 +52,19 @@ class Declined(Refused):
 class SubscriptionLost(Refused):
     """There is no subscription of ours: it ran out, or another login of the user has its own."""
 
-    reason: ClassVar[str] = "session"
+    reason = "session"
+    remedy = SessionLost.remedy
 
 
 class NotReady(ProviderError):
     """The platform has no data yet."""
 
-    reason: ClassVar[str] = "empty"
-    early: ClassVar[bool] = True
+    reason = "empty"
+    remedy = (
+        "The platform has no data yet, which is usual right after signing in. If this lasts, check "
+        "the user's permissions."
+    )
+    early = True
 
 
 class Client:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import ClassVar, NoReturn
+from typing import NoReturn
 
 from exporter.clock import Clock
 from exporter.errors import ProviderError, SessionLost, Unauthorized
@@ -35,8 +35,12 @@ CLOSE_LIMIT = 2.0  # seconds for each step of it: an orchestrator waits ten in a
 class Reopening(ProviderError):
     """The statistics are being opened again after the platform lost the session."""
 
-    reason: ClassVar[str] = "reopening"
-    early: ClassVar[bool] = True
+    reason = "reopening"
+    remedy = (
+        "The platform lost the session. The statistics are being opened again, which takes a "
+        "moment."
+    )
+    early = True
 
 
 class Live:

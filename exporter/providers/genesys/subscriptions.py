@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from exporter.errors import ProviderError, Refused, ServerTrouble
 from exporter.logs import Log
@@ -25,8 +25,12 @@ _UNWRAPPED = 4  # envelopes inside each other
 class Unavailable(ServerTrouble):
     """The statistics service has lost its servers, and with them every statistic."""
 
-    reason: ClassVar[str] = "unavailable"
-    voids: ClassVar[bool] = True
+    reason = "unavailable"
+    remedy = (
+        "The platform's statistics service has lost its servers. Check the platform's status page; "
+        "figures return with the servers."
+    )
+    voids = True
 
 
 class Subscriptions:

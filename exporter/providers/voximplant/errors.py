@@ -7,7 +7,7 @@ may repeat what was sent. Codes and names are those of the vendor's PHP and Node
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from exporter.errors import (
     InvalidAnswer,
@@ -25,7 +25,11 @@ _LONGEST_ASKED = 3600.0
 class Forbidden(Refused):
     """The key works, and has no role that allows this method."""
 
-    reason: ClassVar[str] = "forbidden"
+    reason = "forbidden"
+    remedy = (
+        "The key lacks a role for this request. Grant the role on the platform, or switch the feed "
+        "off."
+    )
 
 
 class UnknownObject(Refused):
