@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.envelope import answer
 from benchmarks.workload import FEED, TABLES, Account, accounts
 from exporter.clock import SystemClock
-from exporter.collector.base import Collector, Feed
+from exporter.collector.base import Collector, Feed, FeedTimes
 from exporter.collector.threads import run_job
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import SnapshotStore
@@ -38,7 +38,7 @@ class MadeUp(Collector):
     """A collector that returns new figures immediately."""
 
     def __init__(self, account: Account, interval: float) -> None:
-        self.feeds = [Feed(FEED, TABLES, interval or _NEVER, 60.0, 2 * _NEVER)]
+        self.feeds = [Feed(FEED, TABLES, FeedTimes(interval or _NEVER, 60.0, 2 * _NEVER))]
         self._account = account
         self._generation = 0
 

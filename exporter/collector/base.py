@@ -12,19 +12,26 @@ from exporter.metrics.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """One kind of data, read on its own schedule.
+class FeedTimes:
+    """The settings of one feed with every default filled in; times in seconds.
 
-    Times are seconds: ``interval`` between refreshes, ``timeout`` for one refresh, and
-    ``stale_after`` until figures that were not refreshed leave the page.
+    ``interval`` is the time between refreshes, ``timeout`` that of one refresh, and
+    ``stale_after`` the age at which figures leave the page. ``raw`` exports unmapped columns too.
     """
 
-    name: str
-    tables: Sequence[Table]
     interval: float
     timeout: float
     stale_after: float
     raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One kind of data, read on its own schedule."""
+
+    name: str
+    tables: Sequence[Table]
+    times: FeedTimes
 
 
 class Collector(ABC):

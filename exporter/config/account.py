@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BeforeValidator, Field, SecretStr
 
+from exporter.collector.base import FeedTimes
 from exporter.collector.http import Tls, is_proxy, open_client
 from exporter.config.schema import Duration, Fault, Model
 from exporter.config.yaml import suggest
@@ -83,16 +83,6 @@ def url_fault(url: str, *, insecure_http: bool) -> str:
     if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.hostname):
         return "http:// would send credentials unencrypted; use https or set insecure_http: true"
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedTimes:
-    """A feed's settings with every default filled in; seconds."""
-
-    interval: float
-    timeout: float
-    stale_after: float
-    raw: bool
 
 
 class AccountConfig(Model):

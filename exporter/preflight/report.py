@@ -23,7 +23,7 @@ def demand_of(visit: Visit) -> Demand:
     """Return what the feeds ask at their intervals, as far as the visit has shown."""
     return {
         name: {
-            operation: count / each.feed.interval
+            operation: count / each.feed.times.interval
             for operation, count in visit.collector.steady(name, each.requests).items()
             if count
         }
@@ -224,7 +224,7 @@ def _requests(found: Report, visit: Visit) -> None:
     demand = demand_of(visit)
     counts = hourly(demand)
     found.say(f"requests in an hour: {sum(counts.values())} ({_counted(counts)})")
-    intervals = {name: each.feed.interval for name, each in visit.feeds.items()}
+    intervals = {name: each.feed.times.interval for name, each in visit.feeds.items()}
     for asked in against(visit.survey.limits, demand):
         if asked.fits:
             found.say(str(asked))

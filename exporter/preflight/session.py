@@ -133,7 +133,7 @@ class _Round:
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
         tables = {table.name: table for table in each.feed.tables}
         each.mapped = await run_job(
-            cells > _MANY_CELLS, map_reading, reading, tables, self._labels, raw=each.feed.raw
+            cells > _MANY_CELLS, map_reading, reading, tables, self._labels, raw=each.feed.times.raw
         )
         each.reading = reading
 
@@ -141,10 +141,10 @@ class _Round:
         """Read a feed; where the platform has nothing yet, ask a few times."""
         for turn in range(1, _EARLY_ANSWERS + 1):
             try:
-                async with asyncio.timeout(feed.timeout):
+                async with asyncio.timeout(feed.times.timeout):
                     return await self._visit.collector.fetch(feed.name)
             except TimeoutError:
-                raise TimedOut(f"took longer than {feed.timeout:g} s") from None
+                raise TimedOut(f"took longer than {feed.times.timeout:g} s") from None
             except ProviderError as error:
                 if not error.early or turn == _EARLY_ANSWERS:
                     raise

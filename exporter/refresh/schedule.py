@@ -71,12 +71,12 @@ class _State:
         elif session == "waiting":
             state = "waiting"
         elif self.answering and self.read_at is not None:
-            fresh = now < self.read_at + self.feed.stale_after
+            fresh = now < self.read_at + self.feed.times.stale_after
             state = "ok" if fresh else "waiting"  # it may have to wait for a request limit
         return FeedStatus(
             self.feed.name,
             state,
-            self.feed.interval,
+            self.feed.times.interval,
             age=None if self.read_at is None else now - self.read_at,
             due_in=self.due - now if session == "signed in" else None,
             seconds=self.seconds,
@@ -121,7 +121,7 @@ class Refresher:
         self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
         self.tried = asyncio.Event()  # every feed has
         store.add_account(account, list(self._states), max_series, labels.base, self.tried.is_set)
-        telemetry.starting({feed.name: feed.interval for feed in collector.feeds})
+        telemetry.starting({feed.name: feed.times.interval for feed in collector.feeds})
 
     async def run(self) -> NoReturn:
         """Sign in, refresh, sign in again; for ever."""
@@ -289,14 +289,14 @@ class Refresher:
         for name, reading in readings.items():
             state = self._states[name]
             await self._publish(state, reading, started)
-            state.due = self._clock.monotonic() + state.feed.interval
+            state.due = self._clock.monotonic() + state.feed.times.interval
 
     async def _refresh(self, state: _State) -> None:
         """Refresh one feed; keep its failure to itself unless the session is gone."""
         feed = state.feed
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(feed.timeout):
+            async with asyncio.timeout(feed.times.timeout):
                 reading = await self._collector.fetch(feed.name)
             await self._publish(state, reading, started)
         except (SessionLost, Unauthorized) as error:
@@ -315,7 +315,7 @@ class Refresher:
             if error.early and state.failures < _EARLY_ANSWERS:
                 return  # not yet tried: it is asked again before anyone is told so
         except TimeoutError:
-            self._failed(state, TimedOut(f"took longer than {feed.timeout:g} s"), started)
+            self._failed(state, TimedOut(f"took longer than {feed.times.timeout:g} s"), started)
             self._wait_out(state, 0.0)
         except Exception as error:  # noqa: BLE001 - the boundary of a refresh
             self._log.exception("refresh broke", feed=feed.name, reason="internal")
@@ -334,7 +334,7 @@ class Refresher:
     def _move_on(self, state: _State) -> None:
         """Set the next time: on the feed's own beat, without catching up on missed beats."""
         now = self._clock.monotonic()
-        interval = state.feed.interval
+        interval = state.feed.times.interval
         if state.fresh:  # the first beat comes early by chance, so that feeds do not march in step
             state.due = now + interval * (0.5 + 0.5 * self._roll())
             return
@@ -345,7 +345,7 @@ class Refresher:
             state.due += missed * interval
 
     def _wait_out(self, state: _State, retry_after: float) -> None:
-        interval = state.feed.interval
+        interval = state.feed.times.interval
         cap = max(FEED_BACKOFF_CAP, interval)
         pause = max(backoff(state.failures, interval, cap, self._roll), retry_after)
         state.due = self._clock.monotonic() + pause
@@ -378,7 +378,7 @@ class Refresher:
     ) -> tuple[Mapped, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = state.feed
-        expires_at = self._clock.monotonic() + feed.stale_after
+        expires_at = self._clock.monotonic() + feed.times.stale_after
         if before is not None and reading is state.reading():
             # Nothing was pushed since: the same figures are true for longer. They were not read
             # again, which is why the ledger is not told.
@@ -390,7 +390,7 @@ class Refresher:
                 duplicates=0,
             )
         tables = {table.name: table for table in feed.tables}
-        mapped = map_reading(reading, tables, self._labels, raw=feed.raw, before=state.mapped)
+        mapped = map_reading(reading, tables, self._labels, raw=feed.times.raw, before=state.mapped)
         snapshot = make_snapshot(
             self._account,
             feed.name,

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from exporter.collector.base import FeedTimes
 from exporter.collector.http import Tls
-from exporter.config.account import AccountConfig, FeedTimes, Patterns
+from exporter.config.account import AccountConfig, Patterns
 from exporter.config.load import Config, load
 from exporter.config.schema import Model, duration
 from exporter.errors import ConfigError

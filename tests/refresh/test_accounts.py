@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from exporter.collector.base import Collector, Feed
+from exporter.collector.base import Collector, Feed, FeedTimes
 from exporter.config.account import AccountConfig
 from exporter.config.load import Config
 from exporter.errors import ConfigError, Unauthorized
@@ -48,7 +48,7 @@ class Platform(Collector):
         self.world = world
         self.config = config
         self.client = client
-        self.feeds = [Feed("a", (TABLE,), 10.0, 20.0, 30.0)]
+        self.feeds = [Feed("a", (TABLE,), FeedTimes(10.0, 20.0, 30.0))]
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

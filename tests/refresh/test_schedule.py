@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.collector.base import Collector, Feed
+from exporter.collector.base import Collector, Feed, FeedTimes
 from exporter.errors import (
     InternalError,
     InvalidAnswer,
@@ -108,7 +108,8 @@ class Bench:
         stale = options.pop("stale_after", 30.0)
         names = "abcdefgh"
         feeds = [
-            Feed(names[at], (TABLE,), interval, 5.0, stale) for at, interval in enumerate(intervals)
+            Feed(names[at], (TABLE,), FeedTimes(interval, 5.0, stale))
+            for at, interval in enumerate(intervals)
         ]
         self.script = Script(self.clock, feeds)
         self.telemetry = Telemetry()
@@ -403,7 +404,7 @@ async def test_cancelling_signs_out() -> None:
 async def test_a_fetch_that_never_ends_is_cut_off() -> None:
     """A refresh that takes longer than its timeout fails, and the account goes on."""
     bench = Bench(10)
-    bench.script.feeds = [Feed("a", (TABLE,), 10.0, 0.02, 30.0)]
+    bench.script.feeds = [Feed("a", (TABLE,), FeedTimes(10.0, 0.02, 30.0))]
     hung = Refresher(
         "acme",
         bench.script,

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
-from exporter.config.account import AccountConfig, FeedTimes
+from exporter.collector.base import FeedTimes
+from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Fault, Model, WallTime, Zone
 from exporter.config.yaml import suggest

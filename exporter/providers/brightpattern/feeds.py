@@ -82,7 +82,7 @@ def feeds(config: BrightPatternConfig, labels: AccountLabels) -> Iterable[Feed]:
         CAMPAIGNS: [tables.CAMPAIGN_STATES, tables.CAMPAIGN_RECORDS],
     }
     for name, times in config.wanted_feeds().items():
-        yield Feed(name, by_feed[name], times.interval, times.timeout, times.stale_after, times.raw)
+        yield Feed(name, by_feed[name], times)
 
 
 def _scaled(table: Table, config: BrightPatternConfig) -> Table:

@@ -74,7 +74,7 @@ class Five9Collector(Collector):
         )
         self.feeds = list(feeds(config))
         self._tables = {feed.name: feed.tables[0] for feed in self.feeds}
-        self._demand = sum(1 / feed.interval for feed in self.feeds if feed.name != _ACCOUNT)
+        self._demand = sum(1 / feed.times.interval for feed in self.feeds if feed.name != _ACCOUNT)
         self._grids: dict[str, Grid] = {}
         self._sizes: dict[str, int] = {}  # rows of the last table that was believed
         self._names: frozenset[str] = frozenset()
@@ -230,7 +230,7 @@ class Five9Collector(Collector):
         """Return what is counted: after the first table come changes, and a re-read at times."""
         if feed == _ACCOUNT:
             return {FULL: sum(requests.values()) - requests.get("getCallCountersState", 0)}
-        interval = next(each.interval for each in self.feeds if each.name == feed)
+        interval = next(each.times.interval for each in self.feeds if each.name == feed)
         return {CHANGES: 1.0, FULL: interval / _REREAD_AFTER}
 
     async def discover(self, found: Collected) -> Offers:
@@ -334,4 +334,4 @@ def feeds(config: Five9Config) -> Iterable[Feed]:
             table = add_columns(STATISTICS[name], config.columns.get(name, {}))  # type: ignore[call-overload]
             period = rolling if name == OUTBOUND_CAMPAIGN_MANAGER.name else day
             tables = (table.over(period),)
-        yield Feed(name, tables, times.interval, times.timeout, times.stale_after, times.raw)
+        yield Feed(name, tables, times)

@@ -73,7 +73,7 @@ class GenesysCollector(Collector):
         """Count long polls, and openings anew, by a refresh that itself asks for nothing."""
         if not isinstance(self._way, Live):
             return super().steady(feed, requests)
-        interval = self.feeds[0].interval
+        interval = self.feeds[0].times.interval
         openings = len(self._subscriptions.ids) * interval / CHECK_EVERY
         return {
             "/meta/connect": interval / HEARD_EVERY,

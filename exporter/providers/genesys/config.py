@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
-from exporter.config.account import AccountConfig, FeedTimes, url_fault
+from exporter.collector.base import FeedTimes
+from exporter.config.account import AccountConfig, url_fault
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
 from exporter.config.yaml import KeyPath, suggest

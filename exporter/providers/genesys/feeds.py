@@ -34,7 +34,7 @@ def feed(config: GenesysConfig) -> Feed:
         for table in tables.TABLES
         if table is not tables.EACH_AGENT or config.agents != "aggregate"
     ]
-    return Feed(STATISTICS, bound, times.interval, times.timeout, times.stale_after, raw=times.raw)
+    return Feed(STATISTICS, bound, times)
 
 
 def statistics(config: GenesysConfig) -> Sequence[Statistic]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, time
 
 from exporter.clock import Clock
@@ -65,7 +66,7 @@ class VoximplantCollector(Collector):
         self._account = Kept(self._client.account_info, clock)
         self._labels = config.account_labels()
         self.feeds = list(feeds(config))
-        times = {feed.name: feed for feed in self.feeds}
+        times = {feed.name: feed.times for feed in self.feeds}
         rounds = times.get(_QUEUE_STATISTICS)
         self._rotation = (
             Rotation(self._client, clock, rounds.interval, rounds.stale_after) if rounds else None
@@ -128,7 +129,7 @@ class VoximplantCollector(Collector):
 
     def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Return a feed's own requests, and its part in reading the inventory anew at times."""
-        interval = next(each.interval for each in self.feeds if each.name == feed)
+        interval = next(each.times.interval for each in self.feeds if each.name == feed)
         cost = {
             method: count if method in OWN[feed] else count * interval / max(SLOW, interval)
             for method, count in requests.items()
@@ -318,13 +319,12 @@ def feeds(config: VoximplantConfig) -> Iterable[Feed]:
     """Return the feeds of an account, in order of importance, their tables bound to its period."""
     for name, times in config.wanted_feeds().items():
         tables: Sequence[Table] = t.TABLES[name]
-        raw = times.raw
         if name in t.PERIOD_FEEDS:
             tables = [table.over(config.period) for table in tables]
-        elif name == "smartqueue_reports":
-            raw = True
-            tables = [reports_table(config)]
-        yield Feed(name, tables, times.interval, times.timeout, times.stale_after, raw)
+        if name == "smartqueue_reports":
+            yield Feed(name, [reports_table(config)], replace(times, raw=True))
+        else:
+            yield Feed(name, tables, times)
 
 
 def reports_table(config: VoximplantConfig) -> Table:

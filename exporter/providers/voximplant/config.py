@@ -20,7 +20,8 @@ from pydantic import (
     ValidationInfo,
 )
 
-from exporter.config.account import AccountConfig, FeedTimes
+from exporter.collector.base import FeedTimes
+from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.logs import get_log

@@ -27,8 +27,8 @@ class Forbidden(Refused):
 
     reason = "forbidden"
     remedy = (
-        "The key lacks a role for this request. Grant the role on the platform, or switch the feed "
-        "off."
+        "The key lacks a role that allows the request. Grant the role on the platform, or switch "
+        "the feed off."
     )
 
 

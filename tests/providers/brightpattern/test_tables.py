@@ -70,7 +70,7 @@ class Reader:
         }
         answer = self.layout.read(block)
         reading = self.grids.reading(self.layout, answer, self.now, self.directory.names)
-        return map_reading(reading, self.tables, self.scope, raw=self.feed.raw)
+        return map_reading(reading, self.tables, self.scope, raw=self.feed.times.raw)
 
 
 def values(mapped: Mapped, name: str) -> dict[str, float]:
