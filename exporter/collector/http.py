@@ -1,4 +1,4 @@
-"""HTTP to a platform: sends, counts, and turns whatever goes wrong into one of our errors."""
+"""HTTP client of one account: sends requests, classifies failures, counts them."""
 
 import asyncio
 import contextlib
@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
+import orjson
 
 from exporter import __version__
 from exporter.clock import Clock
+from exporter.collector.threads import run_job
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -26,17 +28,21 @@ from exporter.errors import (
 from exporter.telemetry import AccountTelemetry
 
 T = TypeVar("T")
-# Told of every exchange: its operation, the request, and the whole answer if there was one.
-Witness = Callable[[str, httpx.Request, httpx.Response | None], None]
+Read = Callable[[httpx.Response], Awaitable[T]]
+# Called after every exchange: its operation, the request, and the whole answer if there was one.
+OnExchange = Callable[[str, httpx.Request, httpx.Response | None], None]
+# Raises for an answer that is a failure, from its status and the JSON of its body, if that is any.
+Check = Callable[[httpx.Response, Any], None]
 MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
 _CONNECT_TIMEOUT = 10.0
 _MAX_RETRY_AFTER = 24 * 3600.0
+_LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
 _OUTCOMES = {"throttled", "auth", "server", "timeout", "network", "fault", "invalid"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How to trust a platform and how to show who we are (paths of PEM files)."""
+    """TLS settings of one account; files are paths of PEM files."""
 
     ca_file: str | None = None
     cert_file: str | None = None
@@ -59,17 +65,17 @@ def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
 
 
 def is_proxy(address: str) -> bool:
-    """Tell whether a client can be opened with a proxy; SOCKS takes a package that we lack."""
+    """Return whether a client can be opened with this proxy; SOCKS needs a package we lack."""
     try:
-        found = httpx.Proxy(address).url
+        url = httpx.Proxy(address).url
     except (ValueError, httpx.InvalidURL):
         return False
-    return found.scheme in ("http", "https") and bool(found.host)
+    return url.scheme in ("http", "https") and bool(url.host)
 
 
 @cache
 def _public() -> ssl.SSLContext:
-    """Trust the public authorities; read once, as all of them take 0.7 MB."""
+    """Return the context that trusts public authorities; shared, as all of them take 0.7 MB."""
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -88,11 +94,11 @@ def _context(tls: Tls) -> ssl.SSLContext:
 
 
 class Http:
-    """One account's way to its platform.
+    """Sends one account's requests and counts them.
 
-    ``skew`` is how many seconds the platform's clock is ahead of ours, once it told.
-    ``certificates`` are when those end that answered over TLS (epoch seconds), by host. ``hide``
-    takes the account's secrets out of a text.
+    ``skew`` is how many seconds the platform's clock is ahead of ours, ``None`` until an answer
+    has told. ``certificates`` holds the expiry (epoch seconds) of the certificates seen, by host.
+    ``hide`` removes the account's secrets from a text.
     """
 
     def __init__(
@@ -100,34 +106,48 @@ class Http:
         client: httpx.AsyncClient,
         telemetry: AccountTelemetry,
         clock: Clock,
-        witness: Witness | None = None,
+        on_exchange: OnExchange | None = None,
         hide: Callable[[str], str] = str,
     ) -> None:
         self.client = client
         self.hide = hide
         self._telemetry = telemetry
         self._clock = clock
-        self._witness = witness
+        self._on_exchange = on_exchange
         self.skew: float | None = None
         self.certificates: dict[str, float] = {}
+
+    async def json(
+        self,
+        request: httpx.Request,
+        operation: str,
+        parse: Callable[[Any], T],
+        timeout: float,  # noqa: ASYNC109 - as in send
+        check: Check | None = None,
+    ) -> T:
+        """Send a request and return what ``parse`` makes of the JSON in the answer.
+
+        See ``json_reader`` for ``parse`` and ``check``, ``send`` for the rest.
+        """
+        return await self.send(request, operation, json_reader(parse, check), timeout)
 
     async def send(
         self,
         request: httpx.Request,
         operation: str,
-        read: Callable[[httpx.Response], Awaitable[T]],
+        read: Read[T],
         timeout: float,  # noqa: ASYNC109 - a deadline for the whole exchange, not for the caller
     ) -> T:
         """Send a request and return what ``read`` makes of the answer.
 
-        ``read`` judges the status itself (``check_status`` does the usual). ``timeout`` in
-        seconds bounds the whole exchange, so that a trickling answer ends too. Every request is
-        counted under ``operation`` with its outcome. Raises ``ProviderError``.
+        ``read`` checks the status itself (see ``check_status``). ``timeout`` in seconds bounds
+        the whole exchange, so that a trickling answer ends too. Every request is counted under
+        ``operation`` with its outcome. Raises ``ProviderError``.
         """
         started = self._clock.monotonic()
         outcome = "timeout"  # what it is if the caller gives up on us
         try:
-            answer = await self._witnessed(request, operation, timeout)
+            answer = await self._recorded(request, operation, timeout)
             result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
@@ -139,25 +159,25 @@ class Http:
             self._telemetry.requested(operation, outcome, max(elapsed, 0.0))
         return result
 
-    async def _witnessed(
+    async def _recorded(
         self, request: httpx.Request, operation: str, limit: float
     ) -> httpx.Response:
         answer: httpx.Response | None = None
         try:
             answer = await self._exchange(request, limit)
         finally:
-            if self._witness is not None:
-                self._witness(operation, request, answer)
+            if self._on_exchange is not None:
+                self._on_exchange(operation, request, answer)
         self._measure_skew(answer)
         return answer
 
     def _measure_skew(self, response: httpx.Response) -> None:
-        """Compare clocks; an answer that a cache kept tells an old time."""
+        """Compare the clocks; an answer from a cache carries an old time."""
         if "age" in response.headers:
             return
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            told = parsedate_to_datetime(response.headers["date"]).timestamp()
-            self.skew = told + 0.5 - self._clock.time()  # the header has whole seconds
+            date = parsedate_to_datetime(response.headers["date"]).timestamp()
+            self.skew = date + 0.5 - self._clock.time()  # the header has whole seconds
 
     def _note_certificate(self, response: httpx.Response) -> None:
         host = response.request.url.host
@@ -165,7 +185,7 @@ class Http:
         if stream is None or host in self.certificates:
             return
         tls = stream.get_extra_info("ssl_object")
-        with contextlib.suppress(ValueError):  # one that OpenSSL took, and we cannot read
+        with contextlib.suppress(ValueError):  # OpenSSL took it, and we cannot read it
             if tls is not None:
                 self.certificates[host] = _end_of_certificate(tls)
 
@@ -184,7 +204,7 @@ class Http:
         except httpx.DecodingError as error:
             raise InvalidAnswer("the answer's content encoding is broken") from error
         except (httpx.TransportError, OSError) as error:
-            raise Unreachable(f"{type(error).__name__}: {_told(error)}") from error
+            raise Unreachable(f"{type(error).__name__}: {_message(error)}") from error
         return response
 
 
@@ -198,8 +218,8 @@ def _end_of_certificate(tls: ssl.SSLObject) -> float:
     return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
 
 
-def _told(error: Exception) -> str:
-    """Return what an error says, less what it quotes: who is there may repeat our credentials."""
+def _message(error: Exception) -> str:
+    """Return an error's text without what it quotes: a peer may repeat our credentials."""
     text = str(error)
     if isinstance(error, httpx.ProxyError):
         return text.partition(" ")[0]  # the status; a phrase of the proxy's own is behind it
@@ -221,6 +241,52 @@ async def _read_capped(response: httpx.Response) -> None:
             raise InvalidAnswer(f"the answer is larger than {MAX_BODY} bytes")
         chunks.append(chunk)
     response._content = b"".join(chunks)  # noqa: SLF001 - what aread() does, but bounded
+
+
+def json_reader(parse: Callable[[Any], T], check: Check | None = None) -> Read[T]:
+    """Return a reader for ``Http.send`` that passes the JSON of a body to ``parse``.
+
+    An empty body is passed as ``None``. ``check`` sees the answer first, with the JSON of its body
+    if that is any; without it ``check_status`` does. A body that is not JSON, or whose shape
+    makes either of them raise what odd data raises (``TypeError`` and the like), is an
+    ``InvalidAnswer``.
+    """
+
+    async def read(response: httpx.Response) -> T:
+        content = response.content
+        body, broken = None, False
+        try:
+            if content:
+                body = await run_job(len(content) > _LARGE, orjson.loads, content)
+        except orjson.JSONDecodeError:
+            broken = True
+        try:
+            if check is None:
+                check_status(response)
+            else:
+                check(response, body)
+            if broken:
+                raise InvalidAnswer("the answer is not JSON")
+            return parse(body)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            name = type(error).__name__  # its text may hold data
+            raise InvalidAnswer(f"the answer has an unexpected shape ({name})") from error
+
+    return read
+
+
+def json_object(body: object) -> dict[str, Any]:
+    """Return a JSON object; raises ``InvalidAnswer`` for anything else."""
+    if not isinstance(body, dict):
+        raise InvalidAnswer("the answer is not a JSON object")
+    return body
+
+
+def json_array(body: object) -> list[Any]:
+    """Return a JSON array; raises ``InvalidAnswer`` for anything else."""
+    if not isinstance(body, list):
+        raise InvalidAnswer("the answer is not a JSON array")
+    return body
 
 
 def check_status(response: httpx.Response) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from exporter.clock import Clock
-from exporter.collector.http import Http, Witness
+from exporter.collector.http import Http, OnExchange
 from exporter.config.account import AccountConfig, client_for
 from exporter.config.load import Config
 from exporter.config.redact import Redactor
@@ -111,12 +111,12 @@ class Enquiries:
 
     @asynccontextmanager
     async def _visiting(
-        self, account: AccountConfig, witness: Witness | None = None
+        self, account: AccountConfig, on_exchange: OnExchange | None = None
     ) -> AsyncIterator[Visit]:
         telemetry = AccountTelemetry(Telemetry(), account.provider, account.name)
         async with self._clients(account, self._config.directory) as client:
             hide = Redactor(account).redact
-            http = Http(client, telemetry, self._clock, witness, hide)
+            http = Http(client, telemetry, self._clock, on_exchange, hide)
             kind = PROVIDERS[account.provider].collector
             collector = kind(account, http, telemetry, self._clock)
             async with visiting(account, collector, telemetry, http, self._clock) as visit:

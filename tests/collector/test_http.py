@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from exporter import __version__
 from exporter.clock import Clock, backoff
 from exporter.collector import http as transport
-from exporter.collector.http import MAX_BODY, Http, Tls, check_status, open_client, retry_after
+from exporter.collector.http import (
+    MAX_BODY,
+    Http,
+    Tls,
+    check_status,
+    json_array,
+    json_object,
+    json_reader,
+    open_client,
+    retry_after,
+)
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -436,15 +446,15 @@ async def test_verification_can_be_switched_off() -> None:
 
 
 async def exchanged(wire: Wire, handler: Handler) -> tuple[Http, list[tuple[str, str, int | None]]]:
-    """Send a request; return the way it went, and what a witness was told."""
+    """Send a request; return the client, and what the callback got."""
     told: list[tuple[str, str, int | None]] = []
 
-    def witness(operation: str, request: httpx.Request, answer: httpx.Response | None) -> None:
+    def on_exchange(operation: str, request: httpx.Request, answer: httpx.Response | None) -> None:
         told.append((operation, request.method, answer.status_code if answer else None))
 
     telemetry = AccountTelemetry(wire.telemetry, "five9", "acme")
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
-        http = Http(client, telemetry, wire.clock, witness)
+        http = Http(client, telemetry, wire.clock, on_exchange)
         request = client.build_request("POST", "https://platform/service", content=b"x")
         with contextlib.suppress(ProviderError):
             await http.send(request, "getStatistics", content, 5.0)
@@ -463,8 +473,8 @@ def unreachable(_: httpx.Request) -> httpx.Response:
         (unreachable, None),
     ],
 )
-async def test_a_witness(wire: Wire, handler: Handler, status: int | None) -> None:
-    """A witness is told of every exchange, whatever came of it."""
+async def test_exchanges_are_reported(wire: Wire, handler: Handler, status: int | None) -> None:
+    """The callback is called for every exchange, whatever its outcome."""
     assert (await exchanged(wire, handler))[1] == [("getStatistics", "POST", status)]
 
 
@@ -520,3 +530,73 @@ async def test_a_platform_that_repeats_a_secret(clock: Clock) -> None:
         with pytest.raises(Refused) as caught:
             await http.send(request, "get", refuse, 5.0)
     assert str(caught.value) == "the platform said no user ***"
+
+
+# JSON ------------------------------------------------------------------------------------
+
+
+async def _json(wire: Wire, content: bytes, parse: Any, status: int = 200, **options: Any) -> Any:
+    return await wire.send(
+        lambda _: httpx.Response(status, content=content), read=json_reader(parse, **options)
+    )
+
+
+async def test_json(wire: Wire) -> None:
+    """A body is parsed and passed on; an empty one is passed as nothing."""
+    assert await _json(wire, b'{"a": [1]}', json_object) == {"a": [1]}
+    assert await _json(wire, b"[1]", json_array) == [1]
+    assert await _json(wire, b"", str) == "None"
+    assert await _json(wire, b"[" + b"1," * 200_000 + b"1]", len) == 200_001  # in the worker
+    assert wire.counted == {"ok": 4}
+
+
+@pytest.mark.parametrize(
+    ("content", "parse", "message"),
+    [
+        (b"<html>", json_object, "the answer is not JSON"),
+        (b"[]", json_object, "the answer is not a JSON object"),
+        (b"", json_object, "the answer is not a JSON object"),
+        (b"{}", json_array, "the answer is not a JSON array"),
+        (b"[]", lambda body: body["key"], "the answer has an unexpected shape (TypeError)"),
+        (b"{}", lambda body: body["key"], "the answer has an unexpected shape (KeyError)"),
+        (b"[]", lambda body: body.keys(), "the answer has an unexpected shape (AttributeError)"),
+        (b'"x"', int, "the answer has an unexpected shape (ValueError)"),
+    ],
+)
+async def test_json_of_an_unexpected_shape(
+    wire: Wire, content: bytes, parse: Any, message: str
+) -> None:
+    """No answer makes anything but a ``ProviderError`` of a client."""
+    with pytest.raises(InvalidAnswer) as caught:
+        await _json(wire, content, parse)
+    assert str(caught.value) == message
+    assert wire.counted == {"invalid": 1}
+
+
+async def test_json_of_a_failure(wire: Wire) -> None:
+    """The status is checked first; a check of the platform's own sees the body."""
+
+    def check(response: httpx.Response, body: Any) -> None:
+        if body is not None:
+            raise Refused(body["error"])
+        check_status(response)
+
+    with pytest.raises(ServerTrouble):
+        await _json(wire, b"<html>", json_object, status=502)
+    with pytest.raises(Refused, match="no such queue"):
+        await _json(wire, b'{"error": "no such queue"}', json_object, check=check)
+    with pytest.raises(InvalidAnswer):
+        await _json(wire, b"[]", json_object, check=check)
+    with pytest.raises(ServerTrouble):
+        await _json(wire, b"<html>", json_object, status=502, check=check)
+
+
+async def test_json_is_one_request(clock: Clock) -> None:
+    """``Http.json`` sends, reads and counts."""
+    wire = Wire(clock)
+    handler = httpx.MockTransport(lambda _: httpx.Response(200, content=b"[1]"))
+    async with httpx.AsyncClient(transport=handler) as client:
+        http = Http(client, AccountTelemetry(wire.telemetry, "five9", "acme"), clock)
+        request = client.build_request("GET", "https://platform/service")
+        assert await http.json(request, "GET /service", json_array, 5.0) == [1]
+    assert wire.counted == {"ok": 1}

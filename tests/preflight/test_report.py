@@ -488,7 +488,7 @@ async def test_a_certificate_file_that_is_not_there(caplog: pytest.LogCaptureFix
     assert not well
     assert lines[0] == "acme: not checked"
     assert "No such file" in lines[1]
-    assert "check tls:" in lines[1]
+    assert "Check tls:" in lines[1]
     assert caplog.text == ""
 
 

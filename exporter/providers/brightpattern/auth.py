@@ -7,10 +7,9 @@ platform said that it no longer knows us, ``sign_out`` at the end.
 import contextlib
 import re
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
-import orjson
 from pydantic import SecretStr
 
 from exporter.clock import Clock
@@ -93,7 +92,9 @@ class OAuth:
             self._base + self._path,
             data={**self._form, "client_secret": self._secret.get_secret_value()},
         )
-        return await self._http.send(request, f"POST {self._path}", _read_token, self._timeout)
+        return await self._http.json(
+            request, f"POST {self._path}", _parse_token, self._timeout, _check_token
+        )
 
 
 class Password:
@@ -145,21 +146,20 @@ class Password:
         await self._http.send(request, f"{method} {self._PATH}", _read_session, self._timeout)
 
 
-async def _read_token(response: httpx.Response) -> tuple[str, float]:
-    """Return a token and the seconds left of its life, which come as text."""
+def _check_token(response: httpx.Response, _: object) -> None:
     if response.status_code == httpx.codes.BAD_REQUEST:
         raise Unauthorized("HTTP 400: username, API secret or tenant_url was not accepted")
     check_status(response)
-    try:
-        found = orjson.loads(response.content)
-    except orjson.JSONDecodeError as error:
-        raise InvalidAnswer("the token is not JSON") from error
-    token = found.get("access_token") if isinstance(found, dict) else None
+
+
+def _parse_token(body: Any) -> tuple[str, float]:
+    """Return a token and the seconds left of its life, which come as text."""
+    token = body.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
         raise InvalidAnswer("the answer holds no token")
     life = _UNKNOWN_LIFE
     with contextlib.suppress(TypeError, ValueError):
-        life = float(int(found.get("expires_in")))
+        life = float(int(body.get("expires_in")))
     return token, max(life, 0.0)
 
 

@@ -4,17 +4,15 @@ A request that is answered 401 is made once more with a new token or session; th
 thing done twice here. Every method raises ``ProviderError``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 import orjson
 
-from exporter.collector.http import Http, check_status
-from exporter.collector.threads import run_job
+from exporter.collector.http import Http, Read, check_status, json_array, json_object, json_reader
 from exporter.errors import (
-    InvalidAnswer,
     ProviderError,
     Refused,
     SessionLost,
@@ -24,9 +22,6 @@ from exporter.errors import (
 from exporter.providers.brightpattern.auth import Login
 
 T = TypeVar("T")
-Json = dict[str, Any] | list[Any] | None
-Read = Callable[[httpx.Response], Awaitable[T]]
-_LARGE = 512 * 1024  # bytes of an answer that are better read off the event loop
 _SAID = 300  # characters of the platform's own words that go into a message
 _STATS = "/statsapi"
 _LISTS = "/configapi/v3/campaign"
@@ -96,12 +91,13 @@ class Client:
 
     async def directory(self, what: str) -> list[Any]:
         """Read the names (and ids) of ``services``, ``teams`` or ``dispositions``."""
-        found = await self._stats("GET", f"{_STATS}/cfg/{what}", _json)
-        if isinstance(found, dict):  # as the page for release 3.10 has it
-            found = found.get(what)
-        if not isinstance(found, list):
-            raise InvalidAnswer(f"not a list of {what}")
-        return found
+
+        def parse(body: Any) -> list[Any]:
+            if isinstance(body, dict):  # as the page for release 3.10 has it
+                body = body.get(what)
+            return json_array(body)
+
+        return await self._stats("GET", f"{_STATS}/cfg/{what}", json_reader(parse, _check))
 
     # Subscription --------------------------------------------------------------------------
 
@@ -124,29 +120,32 @@ class Client:
 
     async def campaigns(self) -> list[Any]:
         """Read the enabled outbound campaigns."""
-        found = await self._list_management("GET", "getAll")
-        if not isinstance(found, list):
-            raise InvalidAnswer("not a list of campaigns")
-        return found
+        return await self._list_management("GET", "getAll", json_array)
 
     async def campaign(self, identity: str) -> dict[str, Any]:
         """Read one campaign with its lists."""
-        return _object(await self._list_management("GET", "getCampaign", identity))
+        return await self._list_management("GET", "getCampaign", json_object, identity)
 
     async def records(
         self, identity: str, instance: str, limit: int, cursor: str | None
     ) -> dict[str, Any]:
         """Read one page of the records of a list that is bound to a campaign."""
         body = {"instanceId": instance, "limit": limit, "cursor": cursor}
-        return _object(await self._list_management("POST", "getAllRecords", identity, body))
+        return await self._list_management("POST", "getAllRecords", json_object, identity, body)
 
     async def _list_management(
-        self, method: str, name: str, identity: str = "", body: Mapping[str, Any] | None = None
-    ) -> Json:
+        self,
+        method: str,
+        name: str,
+        parse: Callable[[Any], T],
+        identity: str = "",
+        body: Mapping[str, Any] | None = None,
+    ) -> T:
         assert self._lists is not None, "read without a login for it"
         path = f"{_LISTS}/{name}" + (f"/{quote(identity, safe='')}" if identity else "")
         operation = f"{method} {_LISTS}/{name}" + ("/{id}" if identity else "")
-        return await self._twice(self._lists, operation, method, path, _json, body)
+        read = json_reader(parse, _check)
+        return await self._twice(self._lists, operation, method, path, read, body)
 
     # Requests ------------------------------------------------------------------------------
 
@@ -187,7 +186,7 @@ class Client:
         return await self._http.send(request, operation, read, self._timeout)
 
 
-def _check(response: httpx.Response) -> None:
+def _check(response: httpx.Response, _: object = None) -> None:
     """Raise what a status stands for; a 401 may mean an expired token, a 403 does not."""
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise Expired("HTTP 401: token or session not accepted")
@@ -196,16 +195,6 @@ def _check(response: httpx.Response) -> None:
             "HTTP 403: the user lacks a privilege, such as Access Realtime Stats API"
         )
     check_status(response)
-
-
-async def _json(response: httpx.Response) -> Json:
-    _check(response)
-    body = response.content
-    try:
-        found: Json = await run_job(len(body) > _LARGE, orjson.loads, body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidAnswer("the answer is not JSON") from error
-    return found
 
 
 async def _whatever(response: httpx.Response) -> None:
@@ -240,10 +229,4 @@ async def _data(response: httpx.Response) -> dict[str, Any] | None:
         return None
     if response.status_code == httpx.codes.NOT_FOUND:
         raise SubscriptionLost("HTTP 404: no active subscription")
-    return _object(await _json(response))
-
-
-def _object(found: Json) -> dict[str, Any]:
-    if not isinstance(found, dict):
-        raise InvalidAnswer("the answer is no object")
-    return found
+    return await json_reader(json_object, _check)(response)

@@ -2,9 +2,10 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
 
 import httpx
-import orjson
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, check_status
@@ -68,27 +69,31 @@ class Login:
                 "Accept": "application/json",
             },
         )
-        return await self._http.send(request, "POST /oauth/token", _read_token, config.timeout)
+        return await self._http.json(
+            request, "POST /oauth/token", _parse_token, config.timeout, _check_token
+        )
 
 
 async def _whatever(_: httpx.Response) -> None:
     """Take any answer: there is nothing that could be done about it."""
 
 
-async def _read_token(response: httpx.Response) -> tuple[str, float]:
-    """Return a token and how many seconds it lives."""
-    found = _parse(response.content)
-    said = found.get("error")
+def _check_token(response: httpx.Response, body: object) -> None:
+    said = body.get("error") if isinstance(body, dict) else None
     if response.status_code in _REFUSED and isinstance(said, str) and said not in _BUSY:
         word = said if _CODE.fullmatch(said) else "refused"
         raise Unauthorized(f"HTTP {response.status_code}: {word}: the login was not accepted")
     if said in _BUSY:
         raise ServerTrouble(f"HTTP {response.status_code}: {said}")
     check_status(response)
-    token = found.get("access_token")
+
+
+def _parse_token(body: Mapping[str, Any]) -> tuple[str, float]:
+    """Return a token and how many seconds it lives."""
+    token = body.get("access_token")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
         raise InvalidAnswer("the answer holds no token")
-    return token, _life(found.get("expires_in"))
+    return token, _life(body.get("expires_in"))
 
 
 def _life(told: object) -> float:
@@ -99,11 +104,3 @@ def _life(told: object) -> float:
     except ValueError:
         return _UNKNOWN_LIFE
     return min(life, _LONGEST_LIFE) if life > 0 else _UNKNOWN_LIFE
-
-
-def _parse(body: bytes) -> dict[str, object]:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -5,23 +5,22 @@ is lost. Every method raises ``ProviderError``.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
 import orjson
 
 from exporter.clock import Clock
-from exporter.collector.http import Http, check_status
-from exporter.collector.threads import run_job
-from exporter.errors import InvalidAnswer, ProviderError, Refused, SessionLost, Unauthorized
+from exporter.collector.http import Http, check_status, json_object
+from exporter.errors import ProviderError, Refused, SessionLost, Unauthorized
 from exporter.providers.genesys.auth import Login
 from exporter.providers.genesys.config import GenesysConfig
 
+T = TypeVar("T")
 Json = Any
 Entry = dict[str, Any]
-_LARGE = 256 * 1024  # bytes of an answer that are better read off the event loop
 _DONE = (0, 1)  # status.code: done; accepted, to be done
 _SAID = 200  # characters of the platform's own words that go into a message
 _REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
@@ -65,7 +64,7 @@ class Client:
 
     async def messages(self, messages: Sequence[Entry], name: str, limit: float) -> Json:
         """Send Bayeux messages; return what is answered within ``limit`` seconds."""
-        return await self._twice("POST", "/notifications", f"/meta/{name}", messages, limit)
+        return await self._twice("POST", "/notifications", f"/meta/{name}", messages, limit, _any)
 
     # Statistics ----------------------------------------------------------------------------
 
@@ -86,7 +85,7 @@ class Client:
     async def delete(self, subscription: str) -> None:
         """Close a subscription; the platform says that it always succeeds."""
         path = f"/subscriptions/{quote(subscription, safe='')}"
-        await self._twice("DELETE", path, "DELETE /subscriptions/{id}", None, self._timeout)
+        await self._twice("DELETE", path, "DELETE /subscriptions/{id}", None, self._timeout, _any)
 
     async def values(self, statistics: Sequence[Mapping[str, str]]) -> list[Entry]:
         """Read statistics that the contact centre has defined, without a subscription."""
@@ -104,9 +103,7 @@ class Client:
         A partial success has a code of its own that no document names, so an envelope with data
         is taken for what it holds, whatever its code.
         """
-        found = await self._twice(method, path, operation, body, self._timeout)
-        if not isinstance(found, dict):
-            raise InvalidAnswer(f"{operation}: the answer is no object")
+        found = await self._twice(method, path, operation, body, self._timeout, json_object)
         data = found.get("data")
         if isinstance(data, dict) and data:
             return data
@@ -118,25 +115,37 @@ class Client:
         raise Refused(f"{operation}: code {code}: {self._http.hide(said)[:_SAID]}")
 
     async def _twice(
-        self, method: str, path: str, operation: str, body: Json | None, limit: float
-    ) -> Json:
+        self,
+        method: str,
+        path: str,
+        operation: str,
+        body: Json | None,
+        limit: float,
+        parse: Callable[[Json], T],
+    ) -> T:
         """Make a request; where it is denied, get a new token and make it once more."""
         token = self._login.token
         await token.ready()
         shown = token.value
         try:
-            return await self._once(method, path, operation, body, limit)
+            return await self._once(method, path, operation, body, limit, parse)
         except Denied:
             await token.renew(shown)
         try:
-            return await self._once(method, path, operation, body, limit)
+            return await self._once(method, path, operation, body, limit, parse)
         except Denied as error:
             # The credentials were good a moment ago: it is the session, or a permission.
             raise SessionLost(f"{operation}: {error}, with a new token too") from error
 
     async def _once(
-        self, method: str, path: str, operation: str, body: Json | None, limit: float
-    ) -> Json:
+        self,
+        method: str,
+        path: str,
+        operation: str,
+        body: Json | None,
+        limit: float,
+        parse: Callable[[Json], T],
+    ) -> T:
         trace = secrets.token_hex(8)
         request = self._http.client.build_request(
             method,
@@ -151,7 +160,7 @@ class Client:
             },
         )
         try:
-            return await self._http.send(request, operation, _json, limit)
+            return await self._http.json(request, operation, parse, limit, _check)
         except ProviderError as error:
             error.args = (f"{error} (trace {trace})",)  # what the vendor's support asks for
             raise
@@ -167,14 +176,11 @@ def _statistics(data: Mapping[str, Any]) -> list[Entry]:
     return [each for each in found if isinstance(each, dict)]
 
 
-async def _json(response: httpx.Response) -> Json:
+def _check(response: httpx.Response, _: Json) -> None:
     if response.status_code in _REFUSED:
         raise Denied(f"HTTP {response.status_code}")
     check_status(response)
-    body = response.content
-    if not body:
-        return None
-    try:
-        return await run_job(len(body) > _LARGE, orjson.loads, body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidAnswer("the answer is not JSON") from error
+
+
+def _any(body: Json) -> Json:
+    return body

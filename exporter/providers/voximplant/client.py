@@ -10,11 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
-import orjson
 
 from exporter.clock import Clock
-from exporter.collector.http import Http, check_status, retry_after
-from exporter.collector.threads import run_job
+from exporter.collector.http import Http, check_status, json_object, retry_after
 from exporter.errors import InvalidAnswer, Throttled, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.parsers import Cell
@@ -26,7 +24,6 @@ Row = dict[str, Any]
 Value = str | int | bool | datetime | Sequence[str] | None
 PAGE: Final = 1000  # rows; more are refused (Voximplant, GetCallListDetails and GetCallHistory)
 _MAX_PAGES = 200
-_LARGE = 64 * 1024  # bytes of an answer that are better read off the event loop
 _ACCOUNT_INFO = "GetAccountInfo"
 # The answer may hold the account's api_key and callback_salt: nothing else is looked at.
 _ACCOUNT_FIELDS = (
@@ -161,12 +158,11 @@ class Client:
             "POST", f"{self._url}/{method}", data=encode(parameters)
         )
 
-        async def read(response: httpx.Response) -> Row:
+        def check(response: httpx.Response, body: object) -> None:
             self._tell_skew()
-            body = response.content
-            return judge(method, response, await run_job(len(body) > _LARGE, _parse, body))
+            check_answer(method, response, body)
 
-        return await self._http.send(request, method, read, self._timeout)
+        return await self._http.json(request, method, json_object, self._timeout, check)
 
     def _slowed(self, error: Throttled) -> Throttled:
         """Be quiet for a while, longer each time; it is the account that is limited."""
@@ -204,16 +200,8 @@ def _text(value: Value) -> str:
     return ";".join(value or ())
 
 
-def _parse(body: bytes) -> object:
-    """Return what a body says, or nothing where it is no JSON."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def judge(method: str, response: httpx.Response, answer: object) -> Row:
-    """Return an answer, or raise what its body, or else its status, stands for.
+def check_answer(method: str, response: httpx.Response, answer: object) -> None:
+    """Raise what an answer's body, or else its status, stands for.
 
     A partial failure (``errors`` beside a result) counts as one: figures would be too small.
     """
@@ -225,9 +213,6 @@ def judge(method: str, response: httpx.Response, answer: object) -> Row:
             error.retry_after = max(error.retry_after, retry_after(response))
             raise error
     check_status(response)
-    if not isinstance(answer, dict):
-        raise InvalidAnswer(f"{method}: the answer is no JSON object")
-    return answer
 
 
 def objects(method: str, answer: Row) -> list[Row]:
