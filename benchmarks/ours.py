@@ -19,7 +19,7 @@ from benchmarks.envelope import answer
 from benchmarks.workload import FEED, TABLES, Account, accounts
 from exporter.clock import SystemClock
 from exporter.collector.base import Collector, Feed, FeedTimes
-from exporter.collector.threads import run_job
+from exporter.collector.threads import run_in_worker_if
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import SnapshotStore
 from exporter.metrics.reading import Reading
@@ -50,7 +50,7 @@ class MadeUp(Collector):
     async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
         """Return a reading, made in a worker thread as a real answer is parsed."""
         self._generation += 1
-        return await run_job(True, self._account.reading, self._generation)  # noqa: FBT003
+        return await run_in_worker_if(True, self._account.reading, self._generation)  # noqa: FBT003
 
 
 async def parse(body: bytes, stalls: Path) -> None:
@@ -69,7 +69,7 @@ async def parse(body: bytes, stalls: Path) -> None:
 
     beating = asyncio.create_task(beat())
     while not beating.done():
-        await run_job(True, read_statistics, body)  # noqa: FBT003
+        await run_in_worker_if(True, read_statistics, body)  # noqa: FBT003
         stalls.write_text(str(longest * 1000))  # noqa: ASYNC240 - some bytes
 
 
@@ -94,10 +94,8 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
     publisher = Publisher(store, telemetry.exposed_families, clock.monotonic)
     site = Site(publisher, telemetry, lambda: True)
     publisher.start()
-    tasks: list[asyncio.Task[None]] = [
-        asyncio.create_task(refresher.run()) for refresher in refreshers
-    ]
-    await asyncio.gather(*(refresher.tried.wait() for refresher in refreshers))
+    tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in refreshers]
+    await asyncio.gather(*(each.all_tried.wait() for each in refreshers))
     gc.freeze()
     publisher.renew()  # the first scrape gets every account
     server = Server(site, Address("127.0.0.1", port), "web")

@@ -1,4 +1,4 @@
-"""The whole: configuration → accounts → refreshers → board → web; and the same again on reload."""
+"""The application: builds accounts, page and web server from a configuration, and reloads them."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from exporter.clock import Clock, SystemClock
 from exporter.collector.http import Http
-from exporter.collector.threads import run_apart
+from exporter.collector.threads import run_with_timeout
 from exporter.config.account import AccountConfig, client_for
 from exporter.config.load import Config
 from exporter.config.redact import Redactor, as_yaml
@@ -37,19 +37,19 @@ from exporter.web.site import Paths, Site
 from exporter.web.sockets import Address
 
 _ONCE_TIMEOUT = 900.0
-_SWITCH_INTERVAL = 0.0005  # seconds; a scrape gets its turn soon while a refresh computes
+_SWITCH_INTERVAL = 0.0005  # seconds; lets a scrape run soon while a refresh computes
 _READ_TIMEOUT = 5.0  # seconds for the configuration and all its files
-_TURN_TIMEOUT = 8.0  # seconds that a reload waits for an earlier one, or the end for the last
-_MOST_WAITING = 2  # reloads by signal: one at work, one behind it
+_LOCK_TIMEOUT = 8.0  # seconds that a reload, or the shutdown, waits for an earlier reload
+_MOST_RELOADS = 2  # by signal: one running, one waiting
 
 _log = get_log(__name__)
 
 
 class App:
-    """One exporter process: every account of one configuration, and one page.
+    """One exporter process: the accounts of one configuration, and one page.
 
-    ``reread`` reads the configuration anew, and raises ``ConfigError``; without it there is
-    nothing to reload. ``lifecycle`` allows to ask for a reload over HTTP.
+    ``reread`` loads the configuration again, and raises ``ConfigError``; without it a reload is
+    refused. ``lifecycle`` allows to reload over HTTP.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class App:
         self.telemetry = Telemetry()
         self._config = config
         self._reread = reread
-        self._has_read(successful=True)
+        self._record_load(successful=True)
         self.store = SnapshotStore(
             dropped=self._dropped,
             duplicated=self._duplicated,
@@ -75,8 +75,8 @@ class App:
         )
         self.telemetry.watch_objectives(Unmatched(self._unmatched).count)
         self.accounts = Accounts(self.store, self.telemetry, clients, self._refresher)
-        for coming in self.accounts.plan(config).coming:
-            self.accounts.add(coming)
+        for account in self.accounts.plan(config).added:
+            self.accounts.add(account)
         self.publisher = Publisher(
             self.store, self.telemetry.exposed_families, self._clock.monotonic
         )
@@ -89,10 +89,10 @@ class App:
             reload=self._reload_from_web if lifecycle else None,
             paths=paths or Paths(),
         )
-        self._turn = asyncio.Lock()  # one reload at a time
+        self._reload_lock = asyncio.Lock()  # one reload at a time
         self._reloads: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending = False
+        self._stopping = False
         self._was_ready = False
 
     def _refresher(
@@ -116,22 +116,22 @@ class App:
 
     def _dropped(self, account: str, feed: str, series: int) -> None:
         if telemetry := self.accounts.telemetry_of(account):
-            telemetry.dropped(feed, series)
+            telemetry.set_dropped(feed, series)
 
     def _duplicated(self, account: str, feed: str, series: int) -> None:
         if telemetry := self.accounts.telemetry_of(account):
-            telemetry.duplicated(feed, series)
+            telemetry.count_duplicates(feed, series)
 
     def _ready(self) -> bool:
-        """Tell whether every account has been tried; what a reload adds changes nothing of it."""
-        begun = all(each.refresher.begun.is_set() for each in self.accounts)
-        self._was_ready = self._was_ready or begun
+        """Return whether every account has been tried; stays true when a reload adds accounts."""
+        ready = all(account.refresher.ready.is_set() for account in self.accounts)
+        self._was_ready = self._was_ready or ready
         return self._was_ready
 
     def overview(self) -> Overview:
-        """Tell how everything stands; may be asked from any thread."""
+        """Return the current status of every account. Thread-safe."""
         return Overview(
-            tuple(each.status() for each in self.accounts),
+            tuple(account.status() for account in self.accounts),
             config_age=self._clock.time() - self._read_at,
             config_broken=self._broken,
         )
@@ -145,9 +145,9 @@ class App:
         *,
         watcher: WebConfigWatcher | None = None,
     ) -> None:
-        """Serve the page until ``stop`` is set, then sign out everywhere.
+        """Serve the page until ``stop`` is set, then sign out of every account.
 
-        Raises ``OSError`` where the address cannot be listened on.
+        Raises ``OSError`` where an address cannot be listened on.
         """
         sys.setswitchinterval(_SWITCH_INTERVAL)
         self._loop = asyncio.get_running_loop()
@@ -178,99 +178,99 @@ class App:
         return RefusalMiddleware(app, count)
 
     async def once(self) -> bytes:
-        """Return one page, made when every account has been tried with every feed."""
-        async with self._tried_once():
+        """Return one page, made when every feed of every account has been tried."""
+        async with self._first_refreshes():
             page = self.store.page(self._clock.monotonic(), self.telemetry.exposed_families())
         return b"".join(page.body(Format.TEXT, gzip=False)[0])
 
     @asynccontextmanager
-    async def _tried_once(self) -> AsyncIterator[None]:
+    async def _first_refreshes(self) -> AsyncIterator[None]:
         async with self._refreshing():
-            tried = (each.refresher.tried.wait() for each in self.accounts)
+            tried = (account.refresher.all_tried.wait() for account in self.accounts)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*tried), _ONCE_TIMEOUT)
             yield
 
     @asynccontextmanager
     async def _refreshing(self) -> AsyncIterator[None]:
-        """Keep every account fresh; on leaving, sign out of all at the same time."""
+        """Refresh every account; on exit, sign out of all at the same time."""
         self.accounts.start()
         try:
             yield
         finally:
-            self._ending = True
+            self._stopping = True
             await asyncio.gather(self.accounts.stop(), self._last_reload())
 
     async def _last_reload(self) -> None:
-        """Wait for a reload to end that is at work, and for those behind it to be refused."""
+        """Wait until the running reload has ended, and waiting ones have been refused."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TURN_TIMEOUT), self._turn:
+            async with asyncio.timeout(_LOCK_TIMEOUT), self._reload_lock:
                 pass
 
     # Reloading -----------------------------------------------------------------------------
 
     async def reload(self) -> str:
-        """Read the configuration anew and change what differs; return what was done.
+        """Load the configuration again and apply the difference; return a summary of it.
 
-        Raises ``ConfigError`` where it cannot be used: nothing has changed then;
-        ``ReloadRefused`` where there is nothing to read, or not now.
+        Raises ``ConfigError`` where it is not valid (nothing has changed then), and
+        ``ReloadRefused`` where there is no file or the exporter is busy or stopping.
         """
         if self._reread is None:
-            raise ReloadRefused("there is no configuration file to read again")
+            raise ReloadRefused("there is no configuration file to reload")
         try:
-            async with asyncio.timeout(_TURN_TIMEOUT):
-                await self._turn.acquire()
+            async with asyncio.timeout(_LOCK_TIMEOUT):
+                await self._reload_lock.acquire()
         except TimeoutError:
-            raise ReloadRefused("another reload is still at work") from None
+            raise ReloadRefused("another reload is still running") from None
         try:
-            done = await self._reload(self._reread)
+            summary = await self._reload(self._reread)
         finally:
-            self._turn.release()
-        _log.info("configuration reloaded", accounts=done)
-        gc.collect()  # those that left have cycles, and their secrets should not stay in memory
-        return done
+            self._reload_lock.release()
+        _log.info("configuration reloaded", accounts=summary)
+        gc.collect()  # removed accounts have cycles, and their secrets should not stay in memory
+        return summary
 
     async def _reload(self, reread: Callable[[], Config]) -> str:
         try:
             return await self._change(*await self._read(reread))
         finally:
-            await asyncio.to_thread(self.publisher.renew)  # who asks now sees what came of it
+            await asyncio.to_thread(self.publisher.renew)  # shows the result to the next scrape
 
     async def _read(self, reread: Callable[[], Config]) -> tuple[Config, Change]:
         successful = False
         try:
-            self._check_ending()
-            config = await run_apart(reread, _READ_TIMEOUT)
-            self._check_ending()
+            self._check_stopping()
+            config = await run_with_timeout(reread, _READ_TIMEOUT)
+            self._check_stopping()
             change = self.accounts.plan(config)
             successful = True
         except TimeoutError:
-            raise self._unusable([f"could not be read within {_READ_TIMEOUT:g} s"]) from None
+            raise self._rejected([f"could not be read within {_READ_TIMEOUT:g} s"]) from None
         except ConfigError as error:
-            raise self._unusable(error.faults) from None
+            raise self._rejected(error.faults) from None
         finally:
-            self._has_read(successful=successful)
+            self._record_load(successful=successful)
         return config, change
 
     async def _change(self, config: Config, change: Change) -> str:
-        self._ready()  # what it is now holds for what is added, too
+        self._ready()  # before accounts are added
         self._config = config
         self.store.set_objectives(config.objectives)
-        self.accounts.part(change)
+        self.accounts.stop_removed(change)
         await asyncio.to_thread(self.publisher.renew)
         await self.accounts.apply(change)
         return str(change)
 
-    def _check_ending(self) -> None:
-        if self._ending:
-            raise ReloadRefused("the exporter is ending")
+    def _check_stopping(self) -> None:
+        if self._stopping:
+            raise ReloadRefused("the exporter is stopping")
 
-    def _unusable(self, faults: list[str]) -> ConfigError:
+    def _rejected(self, faults: list[str]) -> ConfigError:
         for fault in faults:
             _log.error("configuration not reloaded", fault=fault)
         return ConfigError(faults)
 
-    def _has_read(self, *, successful: bool) -> None:
+    def _record_load(self, *, successful: bool) -> None:
         self.telemetry.reload_successful.set(successful)
         self._broken = not successful
         if successful:
@@ -278,22 +278,22 @@ class App:
             self.telemetry.reload_time.set(self._read_at)
 
     def reload_on_signal(self) -> None:
-        """Reload in the background; the log tells what came of it. For ``SIGHUP``."""
-        if len(self._reloads) < _MOST_WAITING:  # one that waits will read what is there by then
+        """Reload in the background, and log the result. For ``SIGHUP``."""
+        if len(self._reloads) < _MOST_RELOADS:  # a waiting one will read the latest file
             task = asyncio.create_task(self._reload_quietly())
             self._reloads.add(task)
             task.add_done_callback(self._reloads.discard)
 
     async def _reload_quietly(self) -> None:
-        with contextlib.suppress(ConfigError):  # it has been logged
+        with contextlib.suppress(ConfigError):  # has been logged
             try:
                 await self.reload()
             except ReloadRefused as error:
                 _log.warning("reload refused", error=str(error))
 
     async def _reload_from_web(self) -> str:
-        """Reload on the loop of the accounts; requests are served on another."""
-        assert self._loop is not None, "nothing is served before"
+        """Reload on the event loop of the accounts; requests are served on another."""
+        assert self._loop is not None, "requests are served only after start"
         return await asyncio.wrap_future(
             asyncio.run_coroutine_threadsafe(self.reload(), self._loop)
         )

@@ -1,6 +1,6 @@
-"""Time, as a value that is handed in: what is the time, and wait a while.
+"""Clock passed to everything that reads the time or sleeps, and the back-off after failures.
 
-Nothing else in this package reads a clock or sleeps on its own account, so tests own time.
+Nothing else in this package reads a clock or sleeps, so that tests control the time.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ Roll = Callable[[], float]  # a random number in [0, 1)
 
 
 def backoff(failures: int, first: float, cap: float, roll: Roll) -> float:
-    """Return the seconds to wait after that many failures in a row (1 or more).
+    """Return the seconds to wait after ``failures`` in a row (1 or more).
 
-    ``first * 2^(failures-1)``, at most ``cap``, less up to a tenth so that accounts that failed
-    together do not come back together.
+    ``first * 2^(failures-1)``, at most ``cap``, less up to a tenth, so that accounts that failed
+    together are not retried together.
     """
     doubled = first * 2.0 ** min(failures - 1, 30)
     return min(doubled, cap) * (1.0 - 0.1 * roll())
 
 
 class Clock(Protocol):
-    """What tells the time and waits."""
+    """Reads the time and sleeps."""
 
     def time(self) -> float:
         """Return the wall time in seconds since the epoch."""
@@ -33,12 +33,12 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for that many seconds."""
+        """Sleep for that many seconds."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
     def time(self) -> float:
         """Return the wall time in seconds since the epoch."""
@@ -49,5 +49,5 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for that many seconds."""
+        """Sleep for that many seconds."""
         await asyncio.sleep(seconds)

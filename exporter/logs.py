@@ -1,4 +1,4 @@
-"""Log lines for machines and people: logfmt or JSON, constant messages with fields."""
+"""Logging in logfmt or JSON: constant messages with fields."""
 
 import json
 import logging
@@ -27,53 +27,53 @@ class Log(logging.LoggerAdapter[logging.Logger]):
     def process(
         self, msg: object, kwargs: MutableMapping[str, Any]
     ) -> tuple[object, MutableMapping[str, Any]]:
-        """Move keyword arguments that logging does not know into the record's fields."""
+        """Move keyword arguments that ``logging`` does not know into the record's fields."""
         known = {key: kwargs.pop(key) for key in ("exc_info", "stacklevel") if key in kwargs}
         return msg, {**known, "extra": {"fields": {**(self.extra or {}), **kwargs}}}
 
 
 def get_log(name: str) -> Log:
-    """Return the log of a module."""
+    """Return the logger of a module."""
     return Log(logging.getLogger(name), {})
 
 
-def _facts(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, object]:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    facts: dict[str, object] = {
-        "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+def _fields(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, object]:
+    time = datetime.fromtimestamp(record.created, UTC)
+    fields: dict[str, object] = {
+        "ts": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": _NAMES.get(record.levelno, record.levelname.lower()),
         "msg": record.getMessage(),
         **getattr(record, "fields", {}),
     }
     if record.exc_info:
-        facts["traceback"] = formatter.formatException(record.exc_info)
-    return facts
+        fields["traceback"] = formatter.formatException(record.exc_info)
+    return fields
 
 
 class Logfmt(logging.Formatter):
     """``ts=… level=warn msg="refresh failed" feed=ACDStatus``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one record as one line."""
-        return " ".join(f"{key}={_word(value)}" for key, value in _facts(record, self).items())
+        """Return the line of a record."""
+        return " ".join(f"{key}={_quoted(value)}" for key, value in _fields(record, self).items())
 
 
 class Json(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one record as one line."""
-        return json.dumps(_facts(record, self), default=str)
+        """Return the line of a record."""
+        return json.dumps(_fields(record, self), default=str)
 
 
-def _word(value: object) -> str:
+def _quoted(value: object) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     plain = text and not any(ch in ' ="\\' or not ch.isprintable() for ch in text)
     return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def set_up(level: str, form: LogFormat, stream: TextIO = sys.stderr) -> None:
-    """Send this process's log lines to ``stream``; libraries only speak of what is wrong."""
+    """Write log lines to ``stream``; of libraries, only warnings and errors."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(Json() if form == "json" else Logfmt())
     root = logging.getLogger()

@@ -1,6 +1,6 @@
-"""How do the accounts and their feeds stand right now? Plain facts for people to read.
+"""Status of the accounts and their feeds, as the status page shows it.
 
-All times are seconds, relative to the moment at which the status was asked for.
+All times are seconds, relative to the moment at which the status was read.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What the platform says of a request limit."""
+    """A request limit of the platform, and how much of it is used."""
 
     operation: str
     window: str
@@ -39,11 +39,11 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """One feed: ``waiting`` has no fresh figures and no failure, ``stopped`` is not tried.
+    """One feed: ``waiting`` has no fresh figures and no failure, ``stopped`` is not read.
 
-    ``age`` is the time since the last success, ``due_in`` until the next refresh (negative where
-    it is late), ``None`` where there is none; ``seconds`` is the duration of the last refresh and
-    ``samples`` how many series the last success produced.
+    ``age`` is the time since the last success, ``due_in`` the time until the next refresh
+    (negative where it is late), ``None`` where there is none; ``seconds`` is the duration of the
+    last refresh and ``samples`` the number of series of the last success.
     """
 
     name: str
@@ -58,7 +58,7 @@ class FeedStatus:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """One account: its session, why the last one failed, when the next is tried, its feeds."""
+    """One account: its session, why that failed, when it is retried, its feeds."""
 
     account: str
     provider: str
@@ -71,9 +71,9 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything: the accounts, and whether the configuration was last read well.
+    """All accounts, and the configuration: ``config_age`` is the time since it was loaded.
 
-    ``config_age`` is the time since the configuration in force was read.
+    ``config_broken`` is set where the latest reload failed, and an earlier one is in force.
     """
 
     accounts: tuple[AccountStatus, ...] = ()

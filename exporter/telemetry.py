@@ -1,4 +1,4 @@
-"""The exporter's own metrics: how well does it do its work?"""
+"""The exporter's own metrics, for the process and for each account."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Telemetry:
-    """One registry with every family of the exporter itself, made once per process."""
+    """The registry of the exporter's own metric families; one per process."""
 
     def __init__(self) -> None:
         prom.disable_created_metrics()  # type: ignore[no-untyped-call]  # noisy twins
@@ -74,55 +74,55 @@ class Telemetry:
             self._of_accounts.append(made)
         return made
 
-    def forget(self, provider: str, account: str) -> None:
-        """Take every series of an account away."""
+    def remove_account(self, provider: str, account: str) -> None:
+        """Remove every series of an account."""
         own = dict(zip(BASE_LABELS, (provider, account), strict=True))
         for metric in self._of_accounts:
             metric.remove_by_labels(own)
 
     def watch_objectives(self, unmatched: Callable[[], int | None]) -> None:
-        """Show how many objectives match nothing live, from when that is known on."""
-        self.registry.register(_WhenKnown(families.OBJECTIVES_UNMATCHED, unmatched))
+        """Export the number of objectives that match no live object, once it is known."""
+        self.registry.register(_OptionalGauge(families.OBJECTIVES_UNMATCHED, unmatched))
 
     def exposed_families(self) -> list[ExposedFamily]:
-        """Render everything as it is now."""
+        """Return every family with its current values."""
         return parse_exposition(prom.generate_latest(self.registry).decode())
 
 
 @dataclass(frozen=True, slots=True)
-class _WhenKnown(Collector):
-    """A gauge that is absent while its figure is not known."""
+class _OptionalGauge(Collector):
+    """A gauge that is absent while its value is ``None``."""
 
     family: Family
-    figure: Callable[[], int | None]
+    value: Callable[[], int | None]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        value = self.figure()
+        value = self.value()
         if value is not None:
             yield GaugeMetricFamily(self.family.name, self.family.help, value)
 
 
 class AccountTelemetry:
-    """The telemetry of one account: everything here carries its ``provider`` and ``account``.
+    """The metrics of one account, labelled with its ``provider`` and ``account``.
 
-    Used from the event loop, ``dropped`` and ``duplicated`` from threads that make pages too.
+    Used from the event loop; ``set_dropped`` and ``count_duplicates`` from any thread.
     """
 
     def __init__(self, telemetry: Telemetry, provider: str, account: str) -> None:
         self.telemetry = telemetry
         self.provider = provider
         self.account = account
-        self.quotas: tuple[Quota, ...] = ()  # as last told, one for each operation and window
+        self.quotas: tuple[Quota, ...] = ()  # the latest for each operation and window
         self._lock = threading.Lock()
 
     def remove(self) -> None:
-        """Take everything of the account away; what is still recorded after that shows nowhere."""
+        """Remove the account's series; what is recorded after that is not exported."""
         with self._lock:
-            shown, self.telemetry = self.telemetry, Telemetry()
-        shown.forget(self.provider, self.account)
+            exported, self.telemetry = self.telemetry, Telemetry()
+        exported.remove_account(self.provider, self.account)
 
-    def starting(self, intervals: Mapping[str, float]) -> None:
-        """Show the account and its feeds (name → seconds) as not yet answering."""
+    def add_feeds(self, intervals: Mapping[str, float]) -> None:
+        """Export the account and its feeds as down; ``intervals`` are seconds by feed."""
         own = self._own
         self.telemetry.up.labels(*own).set(0)
         for feed, interval in intervals.items():
@@ -133,29 +133,29 @@ class AccountTelemetry:
             self.telemetry.duplicates.labels(*own, feed)
         self.telemetry.session_signins.labels(*own, "ok")
 
-    def up(self, *, answering: bool) -> None:
-        """Show whether the platform answers this account."""
+    def set_up(self, *, answering: bool) -> None:
+        """Set whether the platform answers this account."""
         self.telemetry.up.labels(*self._own).set(answering)
 
-    def signed_in(self, outcome: str) -> None:
+    def count_sign_in(self, outcome: str) -> None:
         """Count a sign-in."""
         self.telemetry.session_signins.labels(*self._own, outcome).inc()
 
-    def requested(self, operation: str, outcome: str, seconds: float) -> None:
+    def count_request(self, operation: str, outcome: str, seconds: float) -> None:
         """Count a request to the platform and its duration."""
         self.telemetry.api_requests.labels(*self._own, operation, outcome).inc()
         self.telemetry.api_request_duration.labels(*self._own, operation).observe(seconds)
 
-    def quota(self, operation: str, window: str, limit: float, used: float) -> None:
-        """Show what the platform says of a request limit."""
+    def set_quota(self, operation: str, window: str, limit: float, used: float) -> None:
+        """Set a request limit of the platform, and how much of it is used."""
         self.telemetry.api_quota_limit.labels(*self._own, operation, window).set(limit)
         self.telemetry.api_quota_used.labels(*self._own, operation, window).set(used)
-        told = {(each.operation, each.window): each for each in self.quotas}
-        told[operation, window] = Quota(operation, window, limit, used)
-        self.quotas = tuple(told.values())
+        quotas = {(quota.operation, quota.window): quota for quota in self.quotas}
+        quotas[operation, window] = Quota(operation, window, limit, used)
+        self.quotas = tuple(quotas.values())
 
-    def refreshed(self, snapshot: Snapshot, seconds: float) -> None:
-        """Record a refresh that succeeded."""
+    def record_refresh(self, snapshot: Snapshot, seconds: float) -> None:
+        """Record a successful refresh that took this many seconds."""
         own, feed = self._own, snapshot.feed
         self.telemetry.feed_up.labels(*own, feed).set(1)
         self.telemetry.feed_duration.labels(*own, feed).set(seconds)
@@ -167,26 +167,26 @@ class AccountTelemetry:
         self.telemetry.corrections.labels(*own, feed).inc(snapshot.corrections)
         self.telemetry.duplicates.labels(*own, feed).inc(snapshot.duplicates)
 
-    def failed(self, feed: str, reason: str, seconds: float) -> None:
-        """Record a refresh that failed."""
+    def record_failure(self, feed: str, reason: str, seconds: float) -> None:
+        """Record a failed refresh that took this many seconds."""
         self.telemetry.feed_up.labels(*self._own, feed).set(0)
         self.telemetry.feed_duration.labels(*self._own, feed).set(seconds)
         self.telemetry.feed_refreshes.labels(*self._own, feed, reason).inc()
 
-    def waited(self, feed: str, reason: str) -> None:
-        """Count a refresh to which the platform had nothing to say yet."""
+    def count_no_data(self, feed: str, reason: str) -> None:
+        """Count a refresh for which the platform had no data yet."""
         self.telemetry.feed_refreshes.labels(*self._own, feed, reason).inc()
 
-    def skipped(self, feed: str, ticks: int) -> None:
+    def count_skipped(self, feed: str, refreshes: int) -> None:
         """Count refreshes that were due and left out because the account was busy."""
-        self.telemetry.feed_refreshes.labels(*self._own, feed, "skipped").inc(ticks)
+        self.telemetry.feed_refreshes.labels(*self._own, feed, "skipped").inc(refreshes)
 
-    def down(self, feed: str) -> None:
-        """Show that a feed is not being read: the session is gone."""
+    def set_feed_down(self, feed: str) -> None:
+        """Set that a feed is not being read, as there is no session."""
         self.telemetry.feed_up.labels(*self._own, feed).set(0)
 
-    def fitted(self, table: str, schema: Schema) -> None:
-        """Show how a table fitted the platform's answer."""
+    def record_schema(self, table: str, schema: Schema) -> None:
+        """Record the unmapped and missing columns and the rejected cells of a table."""
         own = self._own
         for kind, words in schema.unmapped.items():
             self.telemetry.schema_unmapped.labels(*own, table, kind).set(len(words))
@@ -194,13 +194,13 @@ class AccountTelemetry:
         rejected = sum(schema.rejected.values())
         self.telemetry.schema_rejected.labels(*own, table).inc(rejected)
 
-    def dropped(self, feed: str, series: int) -> None:
-        """Show how many series of a feed are over the account's cap."""
+    def set_dropped(self, feed: str, series: int) -> None:
+        """Set how many series of a feed are above the account's limit."""
         with self._lock:
             self.telemetry.series_dropped.labels(*self._own, feed).set(series)
 
-    def duplicated(self, feed: str, series: int) -> None:
-        """Count series that another feed of the account shows already."""
+    def count_duplicates(self, feed: str, series: int) -> None:
+        """Count series that another feed of the account exports already."""
         with self._lock:
             self.telemetry.duplicates.labels(*self._own, feed).inc(series)
 

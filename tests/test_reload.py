@@ -176,11 +176,11 @@ async def test_reloads_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         await asyncio.sleep(0.1)
         second = asyncio.create_task(world.web.post("/-/reload"))
         await asyncio.sleep(0.1)
-        monkeypatch.setattr("exporter.app._TURN_TIMEOUT", 0.1)
+        monkeypatch.setattr("exporter.app._LOCK_TIMEOUT", 0.1)
         third = await world.web.post("/-/reload")
         assert (third.status_code, third.text) == (
             503,
-            "reload refused: another reload is still at work\n",
+            "reload refused: another reload is still running\n",
         )
         assert not first.done()
         assert not second.done()
@@ -216,7 +216,7 @@ async def test_a_bug_while_reading(tmp_path: Path) -> None:
     app = App(world.read(), clients=world.client, reread=broken)
     hook, threading.excepthook = threading.excepthook, lambda _: None
     try:
-        with pytest.raises(RuntimeError, match="broke"):
+        with pytest.raises(RuntimeError, match="a function in a thread failed"):
             await app.reload()
     finally:
         threading.excepthook = hook
@@ -234,9 +234,9 @@ async def test_no_reload_during_the_end(tmp_path: Path) -> None:
         reading = asyncio.create_task(world.app.reload())
         await asyncio.sleep(0.1)
         asyncio.get_running_loop().call_later(0.3, world.hold.set)
-    with pytest.raises(ReloadRefused, match="ending"):
+    with pytest.raises(ReloadRefused, match="stopping"):
         await reading
-    with pytest.raises(ReloadRefused, match="ending"):
+    with pytest.raises(ReloadRefused, match="stopping"):
         await world.app.reload()
     assert [r.outcome for r in world.simulator.log if r.operation == "closeSession"] == ["ok"]
 

@@ -59,7 +59,7 @@ async def pages(app: App) -> str:
     texts = []
     async with app._refreshing():
         await asyncio.wait_for(
-            asyncio.gather(*(x.refresher.tried.wait() for x in app.accounts)), 30
+            asyncio.gather(*(x.refresher.all_tried.wait() for x in app.accounts)), 30
         )
         app.publisher.renew()
         transport = httpx.ASGITransport(app.site)

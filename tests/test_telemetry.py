@@ -47,17 +47,17 @@ def snapshot(**options: float) -> Snapshot:
 
 
 def busy(acme: AccountTelemetry) -> None:
-    acme.starting({"ACDStatus": 12.0})
-    acme.up(answering=True)
-    acme.signed_in("ok")
-    acme.requested('get"\\\n', "ok", 0.3)
-    acme.quota("QueryStatistics", "minute", 2, 1)
-    acme.refreshed(snapshot(corrections=1, duplicates=2), 0.5)
-    acme.failed("ACDStatus", "timeout", 30.0)
-    acme.skipped("ACDStatus", 3)
-    acme.fitted("ACDStatus", Schema())
-    acme.dropped("ACDStatus", 4)
-    acme.duplicated("ACDStatus", 1)
+    acme.add_feeds({"ACDStatus": 12.0})
+    acme.set_up(answering=True)
+    acme.count_sign_in("ok")
+    acme.count_request('get"\\\n', "ok", 0.3)
+    acme.set_quota("QueryStatistics", "minute", 2, 1)
+    acme.record_refresh(snapshot(corrections=1, duplicates=2), 0.5)
+    acme.record_failure("ACDStatus", "timeout", 30.0)
+    acme.count_skipped("ACDStatus", 3)
+    acme.record_schema("ACDStatus", Schema())
+    acme.set_dropped("ACDStatus", 4)
+    acme.count_duplicates("ACDStatus", 1)
     acme.telemetry.http_requests.labels("200").inc()
     acme.telemetry.reload_successful.set(1)
     acme.telemetry.reload_time.set(NOON)
@@ -119,7 +119,7 @@ def test_every_process_metric_is_there(telemetry: Telemetry) -> None:
 
 def test_registries_are_apart(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Two processes' worth of telemetry in one do not share a series."""
-    acme.up(answering=True)
+    acme.set_up(answering=True)
 
     assert value(Telemetry(), families.UP) is None
     assert value(telemetry, families.UP) == 1
@@ -127,7 +127,7 @@ def test_registries_are_apart(telemetry: Telemetry, acme: AccountTelemetry) -> N
 
 def test_starting(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Before the first answer an account and its feeds are down, and its counters are zero."""
-    acme.starting({"ACDStatus": 12.0, "AgentState": 15.0})
+    acme.add_feeds({"ACDStatus": 12.0, "AgentState": 15.0})
 
     assert value(telemetry, families.UP) == 0
     assert value(telemetry, families.FEED_UP, feed="AgentState") == 0
@@ -141,7 +141,7 @@ def test_starting(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 def test_refreshed(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """A refresh shows its duration, size and times, and adds to the counters."""
     for _ in range(2):
-        acme.refreshed(snapshot(corrections=1, duplicates=2), 0.5)
+        acme.record_refresh(snapshot(corrections=1, duplicates=2), 0.5)
     feed = {"feed": "ACDStatus"}
 
     assert value(telemetry, families.FEED_UP, **feed) == 1
@@ -156,15 +156,15 @@ def test_refreshed(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 
 def test_no_time_of_the_platform(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Where the platform does not tell its time none is shown."""
-    acme.refreshed(Snapshot("acme", "account", {}, NOON, None, NOON + 30), 0.5)
+    acme.record_refresh(Snapshot("acme", "account", {}, NOON, None, NOON + 30), 0.5)
 
     assert value(telemetry, families.FEED_SOURCE_TIME, feed="account") is None
 
 
 def test_failed(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """A failure takes the feed down, is counted by its reason, and leaves the last success."""
-    acme.refreshed(snapshot(), 0.5)
-    acme.failed("ACDStatus", "timeout", 30.0)
+    acme.record_refresh(snapshot(), 0.5)
+    acme.record_failure("ACDStatus", "timeout", 30.0)
     feed = {"feed": "ACDStatus"}
 
     assert value(telemetry, families.FEED_UP, **feed) == 0
@@ -175,22 +175,22 @@ def test_failed(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 
 def test_skipped(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Refreshes that were left out are counted."""
-    acme.skipped("ACDStatus", 3)
+    acme.count_skipped("ACDStatus", 3)
 
     assert value(telemetry, families.FEED_REFRESHES, feed="ACDStatus", outcome="skipped") == 3
 
 
 def test_down(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """A feed that is not being read is down."""
-    acme.refreshed(snapshot(), 0.5)
-    acme.down("ACDStatus")
+    acme.record_refresh(snapshot(), 0.5)
+    acme.set_feed_down("ACDStatus")
 
     assert value(telemetry, families.FEED_UP, feed="ACDStatus") == 0
 
 
 def test_requested(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """A request is counted by operation and outcome, with its duration."""
-    acme.requested("getStatistics", "ok", 0.3)
+    acme.count_request("getStatistics", "ok", 0.3)
     name = families.API_REQUEST_DURATION.name
     labels = {"provider": "five9", "account": "acme", "operation": "getStatistics"}
 
@@ -201,7 +201,7 @@ def test_requested(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 
 def test_quota(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """A request limit and what is used of it are shown by window."""
-    acme.quota("QueryStatistics", "hour", 15, 4)
+    acme.set_quota("QueryStatistics", "hour", 15, 4)
     labels = {"operation": "QueryStatistics", "window": "hour"}
 
     assert value(telemetry, families.API_QUOTA_LIMIT, **labels) == 15
@@ -212,8 +212,8 @@ def test_fitted(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Strange and missing names are of the last answer; rejected cells add up."""
     schema = Schema(missing={"a", "b"}, rejected=Counter(x=2, y=1))
     schema.unmapped["column"] |= {"c"}
-    acme.fitted("ACDStatus", schema)
-    acme.fitted("ACDStatus", Schema(rejected=Counter(x=1)))
+    acme.record_schema("ACDStatus", schema)
+    acme.record_schema("ACDStatus", Schema(rejected=Counter(x=1)))
 
     assert value(telemetry, families.SCHEMA_REJECTED, table="ACDStatus") == 4
     assert value(telemetry, families.SCHEMA_MISSING, table="ACDStatus") == 0
@@ -222,7 +222,7 @@ def test_fitted(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 
 def test_signed_in(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Sign-ins are counted by outcome."""
-    acme.signed_in("auth")
+    acme.count_sign_in("auth")
 
     assert value(telemetry, families.SESSION_SIGNINS, outcome="auth") == 1
 
@@ -244,5 +244,5 @@ def test_retire(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 
     assert left == {("five9", "other"), ("genesys", "acme")}
     again = AccountTelemetry(telemetry, "five9", "acme")
-    again.signed_in("ok")
+    again.count_sign_in("ok")
     assert value(telemetry, families.SESSION_SIGNINS, outcome="ok") == 1

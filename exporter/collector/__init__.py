@@ -1,1 +1,1 @@
-"""What the author of a provider needs: the Collector base class, HTTP, tokens, surveys."""
+"""What the author of a provider needs: base class, HTTP client, tokens, surveys, sanitising."""

@@ -1,4 +1,4 @@
-"""What every provider's collector is: feeds that can be fetched while a session is open."""
+"""Base class of the providers' collectors, and the feeds that a collector reads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -35,55 +35,60 @@ class Feed:
 
 
 class Collector(ABC):
-    """One account at one provider.
+    """Reads the feeds of one account at one provider.
 
-    It lives as long as the account; what it learns of budgets survives a session. It never
-    sleeps, retries or decides when: the schedule does.
+    A collector lives as long as the account does, so what it learns about request limits survives
+    a session. It neither sleeps nor retries nor decides when a feed is read: the schedule does.
     """
 
     feeds: Sequence[Feed]
 
     @abstractmethod
     def open(self) -> AbstractAsyncContextManager[None]:
-        """Sign in; leaving the context signs out, best-effort.
+        """Sign in; leaving the context signs out, as far as that is possible.
 
         Raises ``Unauthorized`` where the credentials are rejected, else ``ProviderError``.
         """
 
     @abstractmethod
     async def fetch(self, feed: str) -> Reading:
-        """Read one feed. Raises ``ProviderError``; ``SessionLost`` where a new sign-in helps."""
+        """Read one feed.
 
-    def wait(self, feed: str) -> float:  # noqa: ARG002 - for those that have a budget
-        """Return the seconds until the platform's budget allows to fetch ``feed``; 0 is now."""
+        Raises ``SessionLost`` where a new sign-in is needed, else ``ProviderError``.
+        """
+
+    def delay(self, feed: str) -> float:  # noqa: ARG002 - for platforms with request limits
+        """Return the seconds until a request limit allows to fetch ``feed``; 0 is now."""
         return 0.0
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:  # noqa: ARG002
-        """Use idle time, up to ``seconds``, to hear of changes; return readings by feed.
+        """Wait up to ``seconds`` for changes that the platform pushes; return readings by feed.
 
-        ``None`` means that there is nothing to listen to for now. Raises ``ProviderError``.
+        Called while no feed is due. ``None`` means that nothing can be pushed now. Raises
+        ``ProviderError``.
         """
         return None
 
-    # For the person who sets the exporter up: asked once, in a session of its own.
+    # For the commands check --live and discover: called once, in a session of its own.
 
-    async def survey(self, found: Collected) -> Survey:
-        """Look around: what is there, what may we see, what is missing? Raises ``ProviderError``.
+    async def survey(self, collected: Collected) -> Survey:
+        """Return objects, permissions, licences and limits of the account, and what is missing.
 
-        Where ``found`` has no session nothing is asked, and only its refusal is explained.
+        Without a session (``collected.refusal``) no request is made; the refusal is explained.
+        Raises ``ProviderError``.
         """
         tables = [table for feed in self.feeds for table in feed.tables]
-        return Survey(objects=objects(tables, found))
+        return Survey(objects=objects(tables, collected))
 
-    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:  # noqa: ARG002
-        """Return what each refresh of a feed costs once the session stands.
+    def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:  # noqa: ARG002
+        """Return the requests of one refresh of a feed in a session that has been running.
 
-        ``requests`` are those of its first refresh, by operation; the answer is by what limits
-        are counted by, the operation where there are none.
+        ``requests`` are those of the first refresh, by operation. The keys returned are those of
+        the platform's limits, or the operations where it has none.
         """
         return requests
 
-    async def discover(self, found: Collected) -> Offers:
-        """Tell what the platform offers, and what is mapped. Raises ``ProviderError``."""
+    async def discover(self, collected: Collected) -> Offers:
+        """Return the columns that the platform offers, mapped or not. Raises ``ProviderError``."""
         tables = [table for feed in self.feeds for table in feed.tables]
-        return offers(tables, found)
+        return offers(tables, collected)

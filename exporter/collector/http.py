@@ -14,7 +14,7 @@ import orjson
 
 from exporter import __version__
 from exporter.clock import Clock
-from exporter.collector.threads import run_job
+from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -156,7 +156,7 @@ class Http:
             raise
         finally:
             elapsed = self._clock.monotonic() - started
-            self._telemetry.requested(operation, outcome, max(elapsed, 0.0))
+            self._telemetry.count_request(operation, outcome, max(elapsed, 0.0))
         return result
 
     async def _recorded(
@@ -257,7 +257,7 @@ def json_reader(parse: Callable[[Any], T], check: Check | None = None) -> Read[T
         body, broken = None, False
         try:
             if content:
-                body = await run_job(len(content) > _LARGE, orjson.loads, content)
+                body = await run_in_worker_if(len(content) > _LARGE, orjson.loads, content)
         except orjson.JSONDecodeError:
             broken = True
         try:

@@ -1,4 +1,4 @@
-"""What a look around an account brings: objects, permissions, licences, limits, what is missing."""
+"""Survey of an account: its objects, permissions, licences and limits, and what is missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -15,14 +15,14 @@ PLURALS = {"queue": "queues", "agent": "agents", "campaign": "campaigns"}
 class Permission:
     """A permission, privilege or role, ``name`` as the platform spells it.
 
-    ``held`` is ``None`` where the platform does not tell. ``loss`` says what goes without it, and
-    what to do. One that is ``needed`` and not held fails the check.
+    ``granted`` is ``None`` where the platform does not say. ``consequence`` says what is missing
+    without it, and what to do. One that is ``needed`` and not granted fails the check.
     """
 
     name: str
     _: KW_ONLY
-    held: bool | None
-    loss: str = ""
+    granted: bool | None
+    consequence: str = ""
     needed: bool = True
 
 
@@ -37,7 +37,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of requests: ``limit`` in ``window`` seconds, ``used`` where the platform tells."""
+    """A request limit: ``limit`` in ``window`` seconds; ``used`` where the platform says."""
 
     operation: str
     window: float
@@ -47,9 +47,9 @@ class Limit:
 
 @dataclass(slots=True)
 class Survey:
-    """What was found. ``faults`` fail the check, ``hints`` do not; each says what to do.
+    """Result of a survey. ``faults`` fail the check, ``hints`` do not; both say what to do.
 
-    Nothing here names a person.
+    It names no person.
     """
 
     objects: dict[str, int] = field(default_factory=dict)
@@ -62,9 +62,9 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What one visit brought by the time of the survey: readings, and errors, by feed.
+    """Readings and errors by feed, as they stand before the survey.
 
-    ``refusal`` is why there is no session; then the platform can be asked nothing.
+    ``refusal`` is why there is no session; no request can be made then.
     """
 
     readings: Mapping[str, Reading] = field(default_factory=dict)
@@ -72,22 +72,22 @@ class Collected:
     refusal: ProviderError | None = None
 
 
-def rows_of(found: Collected, table: Table) -> int | None:
-    """Return how many rows a table has, ``None`` where it was not in any answer."""
-    grids = [reading.tables.get(table.name) for reading in found.readings.values()]
-    sizes = [len(rows.cells) for rows in grids if rows is not None]
+def rows_of(collected: Collected, table: Table) -> int | None:
+    """Return how many rows a table has, ``None`` where no answer had the table."""
+    tables = [reading.tables.get(table.name) for reading in collected.readings.values()]
+    sizes = [len(rows.cells) for rows in tables if rows is not None]
     return max(sizes, default=None)
 
 
-def objects(tables: Iterable[Table], found: Collected) -> dict[str, int]:
-    """Count the queues, agents and campaigns that the readings tell of."""
+def objects(tables: Iterable[Table], collected: Collected) -> dict[str, int]:
+    """Count the queues, agents and campaigns in the readings."""
     seen: dict[str, set[tuple[Cell, ...]]] = {}
     for table in tables:
         if table.subject is None:
             continue
         key = table.key[0]
         names = {normalise(name) for name in (key.header, *key.aliases)}
-        for reading in found.readings.values():
+        for reading in collected.readings.values():
             rows = reading.tables.get(table.name)
             headers = [normalise(header) for header in rows.headers] if rows else []
             at = next((at for at, header in enumerate(headers) if header in names), None)

@@ -1,4 +1,4 @@
-"""Where work is done: small jobs at once, large ones in a thread so that the loop stays free."""
+"""Threads for long work, so that the event loop stays free."""
 
 import asyncio
 import threading
@@ -18,38 +18,40 @@ T = TypeVar("T")
 _worker = ThreadPoolExecutor(1, thread_name_prefix="worker")
 
 
-async def run_job(large: bool, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a job, in the worker thread if it is large; a hop to a thread costs a small one more."""
+async def run_in_worker_if(
+    large: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Call a function, in the worker thread where ``large``; for short work a thread costs more."""
     if large:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_worker, partial(job, *args, **kwargs))
-    return job(*args, **kwargs)
+        return await loop.run_in_executor(_worker, partial(function, *args, **kwargs))
+    return function(*args, **kwargs)
 
 
-class _Apart(Executor):
-    """A thread for each job, which nobody waits for when the process ends."""
+class _DaemonThreads(Executor):
+    """Starts a daemon thread for each call, so that the process can end before it returns."""
 
-    def submit(self, job: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
 
         def work() -> None:
             try:
-                future.set_result(job(*args, **kwargs))
+                future.set_result(function(*args, **kwargs))
             except ExporterError as error:
                 future.set_exception(error)
             finally:
                 if not future.done():  # a bug, whose traceback the thread prints
-                    future.set_exception(RuntimeError("a job in a thread of its own broke"))
+                    future.set_exception(RuntimeError("a function in a thread failed"))
 
-        threading.Thread(target=work, name="apart", daemon=True).start()
+        threading.Thread(target=work, name="daemon", daemon=True).start()
         return future
 
 
-async def run_apart(job: Callable[[], T], seconds: float) -> T:
-    """Run a job that may hang, in a thread of its own.
+async def run_with_timeout(function: Callable[[], T], seconds: float) -> T:
+    """Call a function that may hang, in a thread of its own.
 
-    Raises what the job raises on purpose, and ``TimeoutError`` where it takes longer.
+    Raises the function's ``ExporterError``, and ``TimeoutError`` after that many seconds.
     """
     loop = asyncio.get_running_loop()
-    return await asyncio.wait_for(loop.run_in_executor(_Apart(), job), seconds)
+    return await asyncio.wait_for(loop.run_in_executor(_DaemonThreads(), function), seconds)

@@ -1,4 +1,4 @@
-"""A bearer token that is renewed ahead of its end. Providers say how one is asked for."""
+"""Bearer token of one account, renewed before it expires. Providers supply the request."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,71 +6,71 @@ from collections.abc import Awaitable, Callable
 from exporter.clock import Clock
 from exporter.errors import ProviderError, Rejected, Unauthorized
 
-RENEW_AT = 0.8  # of a token's life
-_PAUSE = 60.0  # seconds between two tokens, unless the platform asked for a new one
+RENEW_AT = 0.8  # of a token's lifetime
+_PAUSE = 60.0  # seconds between two tokens, unless the platform refused the first
 
-Ask = Callable[[], Awaitable[tuple[str, float]]]  # the token, and the seconds that it lives
+Request = Callable[[], Awaitable[tuple[str, float]]]  # a token, and its lifetime in seconds
 
 
 class Token:
-    """One account's token; requests that are made side by side share it."""
+    """One account's token; concurrent requests share it."""
 
-    def __init__(self, ask: Ask, clock: Clock) -> None:
-        self._ask = ask
+    def __init__(self, request: Request, clock: Clock) -> None:
+        self._request = request
         self._clock = clock
-        self._asking = asyncio.Lock()
-        self._asked_at = self._renew_at = self._ends_at = float("-inf")
+        self._lock = asyncio.Lock()
+        self._requested_at = self._renew_at = self._expires_at = float("-inf")
         self.value = ""
-        self._refused = ""  # what was said where credentials were rejected; nobody asks again then
+        self._refusal = ""  # the message of rejected credentials, which are not sent again
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that carries the token."""
+        """The header with the token."""
         return {"Authorization": f"Bearer {self.value}"}
 
-    async def ready(self) -> None:
-        """Ask for a token where there is none, or where most of its life is over.
+    async def ensure_valid(self) -> None:
+        """Request a token where there is none, or where most of its lifetime is over.
 
-        Raises ``ProviderError`` where there is none that could be shown.
+        Raises ``ProviderError`` where no valid token is left.
         """
-        async with self._asking:
+        async with self._lock:
             now = self._clock.monotonic()
-            if self.value and (now < self._renew_at or now < self._asked_at + _PAUSE):
+            if self.value and (now < self._renew_at or now < self._requested_at + _PAUSE):
                 return
             try:
                 await self._renew()
             except Unauthorized:
                 raise
             except ProviderError:
-                if not self.value or now >= self._ends_at:
+                if not self.value or now >= self._expires_at:
                     raise
 
     async def renew(self, refused: str) -> None:
-        """Ask for another token than ``refused``, unless that has been done meanwhile.
+        """Replace the token ``refused``, unless another request has replaced it already.
 
         Raises ``ProviderError``.
         """
-        async with self._asking:
+        async with self._lock:
             if self.value in ("", refused):
                 self.value = ""
                 await self._renew()
 
     def clear_refusal(self) -> None:
-        """Let a token be asked for again although that was refused."""
-        self._refused = ""
+        """Forget an earlier refusal, so that the next request asks for a token."""
+        self._refusal = ""
 
     def forget(self) -> None:
-        """Begin anew: show no token, and ask for one even if that was refused before."""
-        self.value = self._refused = ""
+        """Drop the token and an earlier refusal."""
+        self.value = self._refusal = ""
 
     async def _renew(self) -> None:
-        if self._refused:
-            raise Rejected(self._refused)
-        self._asked_at = self._clock.monotonic()
+        if self._refusal:
+            raise Rejected(self._refusal)
+        self._requested_at = self._clock.monotonic()
         try:
-            self.value, life = await self._ask()
+            self.value, lifetime = await self._request()
         except Unauthorized as error:
-            self.value, self._refused = "", str(error)
+            self.value, self._refusal = "", str(error)
             raise Rejected(str(error), retry_after=error.retry_after) from error
-        self._renew_at = self._asked_at + RENEW_AT * life
-        self._ends_at = self._asked_at + life
+        self._renew_at = self._requested_at + RENEW_AT * lifetime
+        self._expires_at = self._requested_at + lifetime

@@ -24,7 +24,7 @@ def demand_of(visit: Visit) -> Demand:
     return {
         name: {
             operation: count / each.feed.times.interval
-            for operation, count in visit.collector.steady(name, each.requests).items()
+            for operation, count in visit.collector.steady_requests(name, each.requests).items()
             if count
         }
         for name, each in visit.feeds.items()
@@ -198,15 +198,15 @@ def _survey(found: Report, visit: Visit) -> None:
         found.say(
             "found: " + ", ".join(f"{count} {name}" for name, count in survey.objects.items())
         )
-    for grant in survey.permissions:
-        if grant.held is None:
-            found.say(f"{grant.name}: the platform does not tell")
-        elif grant.held:
-            found.say(f"{grant.name}: held")
-        elif grant.needed:
-            found.fault(f"{grant.name}: missing. {grant.loss}")
+    for permission in survey.permissions:
+        if permission.granted is None:
+            found.say(f"{permission.name}: the platform does not tell")
+        elif permission.granted:
+            found.say(f"{permission.name}: held")
+        elif permission.needed:
+            found.fault(f"{permission.name}: missing. {permission.consequence}")
         else:
-            found.hint(f"{grant.name}: missing. {grant.loss}")
+            found.hint(f"{permission.name}: missing. {permission.consequence}")
     for licence in survey.licences:
         found.say(f"licences, {licence.kind}: {licence.used:g} of {licence.limit:g} used")
     for fault in survey.faults:

@@ -14,7 +14,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.survey import Collected, Survey
-from exporter.collector.threads import run_job
+from exporter.collector.threads import run_in_worker_if
 from exporter.config.account import AccountConfig
 from exporter.errors import ProviderError, SessionLost, Throttled, TimedOut, Unauthorized
 from exporter.logs import get_log
@@ -114,11 +114,11 @@ class _Round:
     async def read(self) -> None:
         left = list(self._visit.feeds.values())
         while left:
-            each = min(left, key=lambda one: self._visit.collector.wait(one.feed.name))
+            each = min(left, key=lambda one: self._visit.collector.delay(one.feed.name))
             left.remove(each)
             before = _answered(self._telemetry)
             try:
-                await self._wait(self._visit.collector.wait(each.feed.name))
+                await self._wait(self._visit.collector.delay(each.feed.name))
                 await self._read(each)
             except ProviderError as error:
                 each.error = error
@@ -132,7 +132,7 @@ class _Round:
         reading = await self._fetch(each.feed)
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
         tables = {table.name: table for table in each.feed.tables}
-        each.mapped = await run_job(
+        each.mapped = await run_in_worker_if(
             cells > _MANY_CELLS, map_reading, reading, tables, self._labels, raw=each.feed.times.raw
         )
         each.reading = reading
@@ -149,7 +149,7 @@ class _Round:
                 if not error.early or turn == _EARLY_ANSWERS:
                     raise
                 pause = max(_EARLY_PAUSE, error.retry_after)
-            await self._wait(max(pause, self._visit.collector.wait(feed.name)))
+            await self._wait(max(pause, self._visit.collector.delay(feed.name)))
         raise AssertionError("the last turn returns or raises")
 
     async def _wait(self, seconds: float) -> None:

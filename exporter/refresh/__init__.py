@@ -1,1 +1,1 @@
-"""The refresh schedule and the running accounts."""
+"""When feeds are read, what happens after a failure, and which accounts run."""

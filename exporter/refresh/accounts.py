@@ -1,8 +1,7 @@
-"""Which accounts run, and how is one set of them changed into another?
+"""Running accounts, and the change from one set of them to another on a reload.
 
-An account whose identity is the same goes on undisturbed. A new one waits for those that leave and
-have its name or its login to sign out, because a platform may allow one session for each user; it
-waits for no other.
+An account whose identity is unchanged keeps running. A new one starts when the removed accounts
+that have its name or its login have signed out, as a platform may allow one session per user.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from exporter.refresh.schedule import Refresher
 from exporter.status import AccountStatus, Failure
 from exporter.telemetry import AccountTelemetry, Telemetry
 
-# Seconds; together with the end of the web server below the ten after which an orchestrator kills.
+# Seconds; with the shutdown of the web server, less than the ten after which containers are killed.
 _SIGN_OUT_TIMEOUT = 5.25  # the last request may be a long poll, 5 s by default
 _LAST_TIMEOUT = 1.0
 _CLOSE_TIMEOUT = 0.5
@@ -36,16 +35,16 @@ _log = get_log(__name__)
 
 @dataclass(frozen=True)
 class Identity:
-    """All that makes an account what it is: its section, secrets included, and its TLS files."""
+    """Everything that a running account depends on: its section, and the content of its files."""
 
     config: AccountConfig
     files: tuple[bytes | None, ...]
 
     @classmethod
     def of(cls, config: AccountConfig, directory: Path) -> "Identity":
-        """Look at an account's section and at the content of its files.
+        """Return the identity of an account, whose TLS files are relative to ``directory``.
 
-        Other files (``x_file``, credentials) are part of the section once it has been read.
+        The content of other files (``*_file``) is part of the section once that has been read.
         """
         tls = config.transport_tls(directory)
         return cls(config, tuple(map(_digest, (tls.ca_file, tls.cert_file, tls.key_file))))
@@ -55,11 +54,11 @@ def _digest(file: str | None) -> bytes | None:
     try:
         return hashlib.sha256(Path(file).read_bytes()).digest() if file else None
     except OSError:
-        return b""  # whoever needs it says what is wrong with it
+        return b""  # opening the client says what is wrong
 
 
-class Running:
-    """See the module. It shows from ``start`` on, and from ``leave`` on no more."""
+class RunningAccount:
+    """One account with its client, its metrics and the task that reads its feeds."""
 
     def __init__(
         self,
@@ -74,30 +73,33 @@ class Running:
         self._hide = Redactor(identity.config).redact
         self._client = client
         self._task: asyncio.Task[NoReturn] | None = None
-        self._leaving = False
+        self._stopping = False
 
     def start(self) -> None:
-        """Keep the account fresh from now on."""
+        """Start reading the feeds."""
         self._task = asyncio.create_task(self.refresher.run())
 
     def retry(self) -> bool:
-        """Try an account at once that rejected credentials have stopped; tell whether it was."""
+        """Sign in again at once where rejected credentials had stopped the account.
+
+        Return whether they had.
+        """
         stopped = self.refresher.status().session == "stopped"
-        if self._task is None or self._leaving or not stopped:
+        if self._task is None or self._stopping or not stopped:
             return False
-        self._task.cancel()  # it only waits
+        self._task.cancel()  # it only sleeps
         self.start()
         return True
 
-    def leave(self) -> None:
-        """Read nothing more; what is left to do is to sign out."""
-        if not self._leaving and self._task is not None and not self.refresher.end():
+    def request_stop(self) -> None:
+        """Stop reading the feeds; the sign-out follows."""
+        if not self._stopping and self._task is not None and not self.refresher.request_stop():
             self._task.cancel()  # once: a second time would cut the sign-out short
-        self._leaving = True
+        self._stopping = True
 
     async def stop(self) -> None:
-        """Sign out, within bounds, and close what is open."""
-        self.leave()
+        """Sign out within a time limit, and close the client."""
+        self.request_stop()
         if self._task is not None:
             _, alive = await asyncio.wait([self._task], timeout=_SIGN_OUT_TIMEOUT)
             if alive:
@@ -108,12 +110,14 @@ class Running:
         await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT)
 
     def status(self) -> AccountStatus:
-        """Tell how the account stands, without any secret in it; may be asked from any thread."""
+        """Return the current status, without secrets. Thread-safe."""
         status = self.refresher.status()
-        feeds = tuple(replace(feed, failure=self._safe(feed.failure)) for feed in status.feeds)
-        return replace(status, failure=self._safe(status.failure), feeds=feeds)
+        feeds = tuple(
+            replace(feed, failure=self._without_secrets(feed.failure)) for feed in status.feeds
+        )
+        return replace(status, failure=self._without_secrets(status.failure), feeds=feeds)
 
-    def _safe(self, failure: Failure | None) -> Failure | None:
+    def _without_secrets(self, failure: Failure | None) -> Failure | None:
         return failure and replace(failure, message=self._hide(failure.message))
 
 
@@ -122,68 +126,69 @@ ClientFactory = Callable[[AccountConfig, Path], httpx.AsyncClient]
 
 @dataclass(frozen=True, slots=True)
 class PendingAccount:
-    """An account that is about to run; its client is made ahead, because that can fail."""
+    """An account to start; its client is opened beforehand, because that can fail."""
 
     identity: Identity
     client: httpx.AsyncClient
 
-    def follows(self, other: Running) -> bool:
-        """Tell whether another account has to be gone first."""
-        old, new = other.identity.config, self.identity.config
+    def waits_for(self, removed: RunningAccount) -> bool:
+        """Return whether a removed account has to be signed out first."""
+        old, new = removed.identity.config, self.identity.config
         same_login = new.login is not None and old.login == new.login
         return old.name == new.name or same_login
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What leads from the accounts that run to those of another configuration."""
+    """The difference between the running accounts and those of another configuration."""
 
     order: tuple[str, ...]
-    leaving: tuple[Running, ...]
-    coming: tuple[PendingAccount, ...]
+    removed: tuple[RunningAccount, ...]
+    added: tuple[PendingAccount, ...]
 
     def __str__(self) -> str:
-        gone = {each.identity.config.name for each in self.leaving}
-        new = {each.identity.config.name for each in self.coming}
+        removed = {account.identity.config.name for account in self.removed}
+        added = {account.identity.config.name for account in self.added}
         return (
-            f"{len(self.order) - len(new)} unchanged, {len(gone & new)} changed, "
-            f"{len(new - gone)} added, {len(gone - new)} removed"
+            f"{len(self.order) - len(added)} unchanged, {len(removed & added)} changed, "
+            f"{len(added - removed)} added, {len(removed - added)} removed"
         )
 
 
 class Accounts:
-    """The accounts that run, in the order of the configuration."""
+    """The running accounts, in the order of the configuration."""
 
     def __init__(
         self, store: SnapshotStore, telemetry: Telemetry, clients: ClientFactory, build: Build
     ) -> None:
-        self._board = store
+        self._store = store
         self._telemetry = telemetry
         self._clients = clients
         self._build = build
-        self._running: dict[str, Running] = {}  # replaced, never changed: other threads read it
-        self._ended = False
+        self._running: dict[str, RunningAccount] = {}  # replaced, never changed: threads read it
+        self._stopped = False
 
-    def __iter__(self) -> Iterator[Running]:
+    def __iter__(self) -> Iterator[RunningAccount]:
         return iter(self._running.values())
 
     def telemetry_of(self, name: str) -> AccountTelemetry | None:
-        """Return where an account counts; ``None`` if it has left."""
-        found = self._running.get(name)
-        return found.telemetry if found else None
+        """Return the metrics of an account; ``None`` if it has been removed."""
+        account = self._running.get(name)
+        return account.telemetry if account else None
 
     def plan(self, config: Config) -> Change:
-        """Compare with a configuration, and make ready what is new.
+        """Compare the running accounts with a configuration; open the clients of new accounts.
 
         Raises ``ConfigError`` where a certificate file cannot be used; nothing has changed then.
         """
-        wanted = {
+        identities = {
             account.name: Identity.of(account, config.directory) for account in config.accounts
         }
-        kept = {name for name, each in self._running.items() if wanted.get(name) == each.identity}
-        leaving = tuple(each for name, each in self._running.items() if name not in kept)
-        coming, faults = [], []
-        for name, identity in wanted.items():
+        running = self._running.items()
+        kept = {name for name, account in running if identities.get(name) == account.identity}
+        removed = tuple(account for name, account in running if name not in kept)
+        added, faults = [], []
+        for name, identity in identities.items():
             if name in kept:
                 continue
             try:
@@ -191,56 +196,58 @@ class Accounts:
             except OSError as error:
                 faults.append(f"{name}: tls: a certificate file cannot be used: {error}")
             else:
-                coming.append(PendingAccount(identity, client))
+                added.append(PendingAccount(identity, client))
         if faults:
             raise ConfigError(faults)
-        return Change(tuple(wanted), leaving, tuple(coming))
+        return Change(tuple(identities), removed, tuple(added))
 
-    def part(self, change: Change) -> None:
-        """Let those that leave read nothing any more, and show nowhere."""
-        leaving = {each.identity.config.name for each in change.leaving}
-        self._running = {name: each for name, each in self._running.items() if name not in leaving}
-        for each in change.leaving:
-            each.leave()
-            self._board.remove_account(each.identity.config.name)
-            each.telemetry.remove()
+    def stop_removed(self, change: Change) -> None:
+        """Stop reading removed accounts and drop their series."""
+        removed = {account.identity.config.name: account for account in change.removed}
+        self._running = {
+            name: account for name, account in self._running.items() if name not in removed
+        }
+        for name, account in removed.items():
+            account.request_stop()
+            self._store.remove_account(name)
+            account.telemetry.remove()
 
     async def apply(self, change: Change) -> None:
-        """Sign out those that leave, start those that come, retry those that were stopped."""
-        for each in self:
-            each.retry()
-        leaving = {each: asyncio.create_task(each.stop()) for each in change.leaving}
-        coming = [
-            self._enter(each, [leaving[old] for old in leaving if each.follows(old)])
-            for each in change.coming
+        """Sign out removed accounts, start added ones, retry those with rejected credentials."""
+        for running in self:
+            running.retry()
+        stops = {account: asyncio.create_task(account.stop()) for account in change.removed}
+        starts = [
+            self._start_after(added, [stops[old] for old in stops if added.waits_for(old)])
+            for added in change.added
         ]
-        await asyncio.gather(*leaving.values(), *coming)
+        await asyncio.gather(*stops.values(), *starts)
         self._running = {
             name: self._running[name] for name in change.order if name in self._running
         }
 
-    async def _enter(self, coming: PendingAccount, before: list[asyncio.Task[None]]) -> None:
-        if before:
-            await asyncio.wait(before)
-        if self._ended:
-            await coming.client.aclose()
+    async def _start_after(self, added: PendingAccount, stops: list[asyncio.Task[None]]) -> None:
+        if stops:
+            await asyncio.wait(stops)
+        if self._stopped:
+            await added.client.aclose()
             return
-        self.add(coming).start()
+        self.add(added).start()
 
-    def add(self, coming: PendingAccount) -> Running:
-        """Let an account show; it has still to be started."""
-        config = coming.identity.config
+    def add(self, added: PendingAccount) -> RunningAccount:
+        """Export an account, which has still to be started."""
+        config = added.identity.config
         telemetry = AccountTelemetry(self._telemetry, config.provider, config.name)
-        running = Running(coming.identity, coming.client, telemetry, self._build)
+        running = RunningAccount(added.identity, added.client, telemetry, self._build)
         self._running = {**self._running, config.name: running}
         return running
 
     def start(self) -> None:
-        """Start all that show."""
-        for each in self:
-            each.start()
+        """Start every account."""
+        for account in self:
+            account.start()
 
     async def stop(self) -> None:
-        """Sign out of all at the same time; none starts after that."""
-        self._ended = True
-        await asyncio.gather(*(each.stop() for each in self))
+        """Sign out of every account, all at once; none starts after that."""
+        self._stopped = True
+        await asyncio.gather(*(account.stop() for account in self))

@@ -1,9 +1,9 @@
-"""When: which feed is read next, how failures are waited out.
+"""Schedule of one account: when each feed is read, and how long to wait after a failure.
 
-One task for each account, one request at a time in it. Failures reach one of three scopes: a
-feed (its next time moves), the session (sign in anew), the credentials (stop, so that no account
-is locked). The schedule is the retry: no client tries again on its own, but for a session that the
-platform pushes into, which has to be kept alive between refreshes (Genesys).
+Each account has one task, which makes one request at a time. A failure affects a feed (it is read
+later), the session (sign in again) or the credentials (stop, so that no user is locked). The
+schedule does all retries; clients do none, except for a session that receives pushed data, which
+has to be kept alive between refreshes.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from weakref import ref
 
 from exporter.clock import Clock, Roll, SystemClock, backoff
 from exporter.collector.base import Collector, Feed
-from exporter.collector.threads import run_job
+from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
     InternalError,
     ProviderError,
@@ -38,33 +38,33 @@ FEED_BACKOFF_CAP = 60.0  # seconds, or the feed's interval where that is longer
 SESSION_BACKOFF_CAP = 300.0
 _FIRST_SESSION_BACKOFF = 2.0
 _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are spread
-_EARLY_ANSWERS = 4  # "nothing yet" in a row, after which it counts as the feed's first answer
+_EARLY_ANSWERS = 4  # answers without data in a row that count as the feed's first answer
 _SHORTEST_LISTEN = 1.0
-_MANY_CELLS = 20_000  # from here on, folding would hold up the event loop
-_MOST_WORDS = 10_000  # strange names remembered as logged
+_MANY_CELLS = 20_000  # from here on, mapping would hold up the event loop
+_MOST_LOGGED_NAMES = 10_000  # unmapped names remembered as logged
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
 
 
 @dataclass(slots=True)
-class _State:
-    """Where one feed stands."""
+class _ScheduledFeed:
+    """One feed with its next refresh and the result of the last; times are monotonic seconds."""
 
     feed: Feed
     rank: int
     due: float = 0.0
-    fresh: bool = True  # no refresh yet in this session
+    untried: bool = True  # no refresh yet in this session
     failures: int = 0
     answering: bool = False
-    reading: Callable[[], Reading | None] = lambda: None  # the last one, while anybody has it
-    mapped: Mapped | None = None  # and what it became
+    reading: Callable[[], Reading | None] = lambda: None  # the last, as long as it is in memory
+    mapped: Mapped | None = None  # of that reading
     counters: Counters = field(default_factory=Counters)
     read_at: float | None = None  # when the last refresh succeeded
-    seconds: float | None = None  # that the last refresh took
+    seconds: float | None = None  # duration of the last refresh
     samples: int | None = None
     failure: Failure | None = None  # of the last refresh, if it failed
 
     def status(self, now: float, session: Session) -> FeedStatus:
-        """Tell how the feed stands at ``now``, in a session that stands so."""
+        """Return the status at ``now``, given that of the session."""
         state: FeedState = "failing" if self.failure else "waiting"
         if session == "stopped":
             state = "stopped"
@@ -86,7 +86,7 @@ class _State:
 
 
 class Refresher:
-    """Keeps one account's figures fresh until it is cancelled."""
+    """Reads one account's feeds on schedule until it is cancelled."""
 
     def __init__(
         self,
@@ -104,49 +104,54 @@ class Refresher:
         self._account = account
         self._collector = collector
         self._labels = labels
-        self._board = store
+        self._store = store
         self._telemetry = telemetry
         self._auth_retry = auth_retry
         self._max_series = max_series
         self._clock = clock or SystemClock()
         self._roll = roll
         self._log = get_log(__name__).bind(provider=telemetry.provider, account=account)
-        self._states = {feed.name: _State(feed, rank) for rank, feed in enumerate(collector.feeds)}
-        self._failures = 0  # sessions in a row that ended before any feed succeeded
-        self._standing: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
-        self._no_listening_before = float("-inf")
-        self._seen_words: set[tuple[str, str, str]] = set()
-        self._ending = False
+        self._feeds = {
+            feed.name: _ScheduledFeed(feed, rank) for rank, feed in enumerate(collector.feeds)
+        }
+        self._failures = 0  # sessions in a row that ended before a feed succeeded
+        self._session: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
+        self._listen_after = float("-inf")
+        self._logged_names: set[tuple[str, str, str]] = set()
+        self._stopping = False
         self._asleep = False
-        self.begun = asyncio.Event()  # a feed, or the sign-in, has been tried
-        self.tried = asyncio.Event()  # every feed has
-        store.add_account(account, list(self._states), max_series, labels.base, self.tried.is_set)
-        telemetry.starting({feed.name: feed.times.interval for feed in collector.feeds})
+        self.ready = asyncio.Event()  # a feed has been read, or the sign-in has failed
+        self.all_tried = asyncio.Event()  # every feed has been read, or no session could be opened
+        store.add_account(
+            account, list(self._feeds), max_series, labels.base, self.all_tried.is_set
+        )
+        telemetry.add_feeds({feed.name: feed.times.interval for feed in collector.feeds})
 
     async def run(self) -> NoReturn:
-        """Sign in, refresh, sign in again; for ever."""
+        """Sign in and refresh, again and again."""
         await self._sleep(self._roll() * _SPREAD)
         while True:
-            pause = await self._session()
-            self.begun.set()
-            self.tried.set()
+            pause = await self._run_session()
+            self.ready.set()
+            self.all_tried.set()
             await self._sleep(pause)
 
-    def end(self) -> bool:
-        """Ask the platform nothing more but to sign out; tell whether that comes by itself.
+    def request_stop(self) -> bool:
+        """Make no more requests except the sign-out; return whether that needs no cancellation.
 
-        It does when the request at work has been answered. A platform may go on with a request
-        whose client has gone, and refuse the sign-out meanwhile. Who sleeps has to be cancelled.
+        The sign-out follows the answer to the current request: a platform may go on with a request
+        whose client has gone, and refuse the sign-out meanwhile. While sleeping, ``run`` has to be
+        cancelled.
         """
-        self._ending = True
+        self._stopping = True
         return not self._asleep
 
-    def _check_end(self) -> None:
-        if self._ending:
+    def _check_stop(self) -> None:
+        if self._stopping:
             raise asyncio.CancelledError
 
     async def _sleep(self, seconds: float) -> None:
-        self._check_end()
+        self._check_stop()
         self._asleep = True
         try:
             await self._clock.sleep(seconds)
@@ -154,234 +159,238 @@ class Refresher:
             self._asleep = False
 
     def status(self) -> AccountStatus:
-        """Tell how the account stands; may be asked from any thread."""
+        """Return the current status of the account. Thread-safe."""
         now = self._clock.monotonic()
-        session, retry_at, failure = self._standing
+        session, retry_at, failure = self._session
         return AccountStatus(
             self._account,
             self._telemetry.provider,
             session,
-            tuple(state.status(now, session) for state in self._states.values()),
+            tuple(scheduled.status(now, session) for scheduled in self._feeds.values()),
             retry_in=None if retry_at is None else max(retry_at - now, 0.0),
             failure=failure,
             quotas=self._telemetry.quotas,
         )
 
-    # Sessions ------------------------------------------------------------------------------
+    # Session -------------------------------------------------------------------------------
 
-    async def _session(self) -> float:
-        """Live through one session; return the seconds to wait before the next."""
+    async def _run_session(self) -> float:
+        """Run one session until it fails; return the seconds to wait before the next."""
         signed_in = False
-        self._standing = ("signing in", None, self._standing[2])
+        self._session = ("signing in", None, self._session[2])
         try:
             async with self._collector.open():
                 signed_in = True
-                self._standing = ("signed in", None, None)
-                self._telemetry.signed_in("ok")
-                await self._refresh_forever()
+                self._session = ("signed in", None, None)
+                self._telemetry.count_sign_in("ok")
+                await self._refresh_feeds()
         except ProviderError as error:
             if not signed_in:
-                self._telemetry.signed_in(error.reason)
+                self._telemetry.count_sign_in(error.reason)
             return self._session_ended(error, signed_in=signed_in)
-        except Exception as error:  # noqa: BLE001 - the boundary of a session: no bug ends the schedule
-            self._log.exception("session broke", reason="internal")
+        except Exception as error:  # noqa: BLE001 - no bug ends the schedule
+            self._log.exception("session crashed", reason=InternalError.reason)
             if not signed_in:
-                self._telemetry.signed_in(InternalError.reason)
+                self._telemetry.count_sign_in(InternalError.reason)
             self._failures += 1
             pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
-            self._stand_by("waiting", pause, InternalError(type(error).__name__))
+            self._show_waiting("waiting", pause, InternalError(type(error).__name__))
             return pause
         finally:
-            self._all_down()
-        raise AssertionError("a session ends by an error only")
+            self._set_all_down()
+        raise AssertionError("a session ends with an error only")
 
     def _session_ended(self, error: ProviderError, *, signed_in: bool) -> float:
         """Log the end of a session; return the seconds to wait."""
-        self._check_end()
+        self._check_stop()
         self._failures += 1
         refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
-            self._board.clear_account(self._account)
+            self._store.clear_account(self._account)
             pause = max(self._auth_retry, error.retry_after)
         elif signed_in and self._failures == 1:
-            pause = error.retry_after  # it worked until now: sign in again at once
+            pause = error.retry_after  # the session worked: sign in again at once
         else:
             pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
             pause = max(pause, error.retry_after)
         message = "session ended" if signed_in else "sign-in failed"
-        say = self._log.warning if self._failures == 1 or refused else self._log.debug
-        say(
+        log_line = self._log.warning if self._failures == 1 or refused else self._log.debug
+        log_line(
             message,
             reason=error.reason,
             error=str(error),
             remedy=error.remedy,
             retry_in=round(pause, 1),
         )
-        self._stand_by("stopped" if refused else "waiting", pause, error)
+        self._show_waiting("stopped" if refused else "waiting", pause, error)
         return pause
 
-    def _stand_by(self, session: Session, pause: float, error: ProviderError) -> None:
-        """Show that there is no session for a while, and why."""
+    def _show_waiting(self, session: Session, pause: float, error: ProviderError) -> None:
+        """Set the status to an account without a session for ``pause`` seconds."""
         failure = Failure.of(error, self._failures)
-        self._standing = (session, self._clock.monotonic() + pause, failure)
+        self._session = (session, self._clock.monotonic() + pause, failure)
 
-    def _all_down(self) -> None:
-        self._telemetry.up(answering=False)
-        for state in self._states.values():
-            state.answering = False
-            self._telemetry.down(state.feed.name)
+    def _set_all_down(self) -> None:
+        self._telemetry.set_up(answering=False)
+        for scheduled in self._feeds.values():
+            scheduled.answering = False
+            self._telemetry.set_feed_down(scheduled.feed.name)
 
     # Feeds ---------------------------------------------------------------------------------
 
-    async def _refresh_forever(self) -> NoReturn:
-        """Refresh whatever is due, one feed at a time, until the session ends."""
+    async def _refresh_feeds(self) -> NoReturn:
+        """Refresh the feeds that are due, one at a time, until the session ends."""
         start = self._clock.monotonic()
-        for state in self._states.values():
-            state.due, state.fresh = start, True
+        for scheduled in self._feeds.values():
+            scheduled.due, scheduled.untried = start, True
         while True:
-            self._check_end()
-            state, wait = self._next()
+            self._check_stop()
+            scheduled, wait = self._next()
             if wait > 0:
                 await self._idle(wait)
             else:
-                await self._refresh(state)
-                self._check_tried()
+                await self._refresh(scheduled)
+                self._mark_tried()
 
-    def _check_tried(self) -> None:
-        """Tell who waits for figures that a feed, or every feed, has answered or failed."""
-        self.begun.set()
-        if not any(state.fresh for state in self._states.values()):
-            self.tried.set()
+    def _mark_tried(self) -> None:
+        """Set the events for "a feed" and "every feed" having been read or failed."""
+        self.ready.set()
+        if not any(scheduled.untried for scheduled in self._feeds.values()):
+            self.all_tried.set()
 
-    def _next(self) -> tuple[_State, float]:
+    def _next(self) -> tuple[_ScheduledFeed, float]:
         """Return the feed to read next and the seconds until then.
 
-        Of several that may be read now, the one due longest; of those, the most important.
+        Of several that are due, the one due longest; of those, the first in order of importance.
         """
         now = self._clock.monotonic()
-        ready = [
-            (max(state.due - now, self._collector.wait(state.feed.name), 0.0), state)
-            for state in self._states.values()
+        candidates = [
+            (max(scheduled.due - now, self._collector.delay(scheduled.feed.name), 0.0), scheduled)
+            for scheduled in self._feeds.values()
         ]
-        wait, state = min(ready, key=lambda each: (each[0], each[1].due, each[1].rank))
-        return state, wait
+        wait, scheduled = min(candidates, key=lambda pair: (pair[0], pair[1].due, pair[1].rank))
+        return scheduled, wait
 
     async def _idle(self, wait: float) -> None:
-        """Spend the time until the next feed is due, listening if the platform can push."""
-        if wait >= _SHORTEST_LISTEN and self._clock.monotonic() >= self._no_listening_before:
+        """Listen for pushed changes, or sleep, until the next feed is due."""
+        if wait >= _SHORTEST_LISTEN and self._clock.monotonic() >= self._listen_after:
             started = self._clock.monotonic()
             try:
                 readings = await self._collector.listen(wait)
             except (SessionLost, Unauthorized):
                 raise
             except ProviderError as error:
-                self._no_listening_before = self._clock.monotonic() + _LISTEN_PAUSE
+                self._listen_after = self._clock.monotonic() + _LISTEN_PAUSE
                 self._log.debug("listening failed", reason=error.reason, error=str(error))
                 return
             if readings is not None:
-                await self._heard(readings, started)
+                await self._publish_pushed(readings, started)
                 return
             wait = min(wait, _SHORTEST_LISTEN)
         await self._sleep(wait)
 
-    async def _heard(self, readings: Mapping[str, Reading], started: float) -> None:
-        """Publish what was pushed; a feed that was heard of need not be asked so soon."""
+    async def _publish_pushed(self, readings: Mapping[str, Reading], started: float) -> None:
+        """Publish pushed readings; their feeds are due an interval later."""
         for name, reading in readings.items():
-            state = self._states[name]
-            await self._publish(state, reading, started)
-            state.due = self._clock.monotonic() + state.feed.times.interval
+            scheduled = self._feeds[name]
+            await self._publish(scheduled, reading, started)
+            scheduled.due = self._clock.monotonic() + scheduled.feed.times.interval
 
-    async def _refresh(self, state: _State) -> None:
-        """Refresh one feed; keep its failure to itself unless the session is gone."""
-        feed = state.feed
+    async def _refresh(self, scheduled: _ScheduledFeed) -> None:
+        """Refresh one feed. Raises only where the session has ended."""
+        feed = scheduled.feed
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(feed.times.timeout):
                 reading = await self._collector.fetch(feed.name)
-            await self._publish(state, reading, started)
+            await self._publish(scheduled, reading, started)
         except (SessionLost, Unauthorized) as error:
-            self._failed(state, error, started, log=self._log.debug)
+            self._record_failure(scheduled, error, started, log=self._log.debug)
             raise
         except ProviderError as error:
-            self._check_end()
-            if error.early and self._is_fresh(state):
-                self._telemetry.waited(feed.name, error.reason)
-                self._move_on(state)
-                return  # the figures age, and are true as long as they are shown
-            self._failed(state, error, started)
-            self._wait_out(state, error.retry_after)
+            self._check_stop()
+            if error.early and self._has_live_figures(scheduled):
+                self._telemetry.count_no_data(feed.name, error.reason)
+                self._schedule_next(scheduled)
+                return  # the figures age, and are true as long as they are exported
+            self._record_failure(scheduled, error, started)
+            self._back_off(scheduled, error.retry_after)
             if error.voids:
-                self._board.remove_feed(self._account, feed.name)
-            if error.early and state.failures < _EARLY_ANSWERS:
-                return  # not yet tried: it is asked again before anyone is told so
+                self._store.remove_feed(self._account, feed.name)
+            if error.early and scheduled.failures < _EARLY_ANSWERS:
+                return  # it stays untried: read again before the page counts as complete
         except TimeoutError:
-            self._failed(state, TimedOut(f"took longer than {feed.times.timeout:g} s"), started)
-            self._wait_out(state, 0.0)
-        except Exception as error:  # noqa: BLE001 - the boundary of a refresh
-            self._log.exception("refresh broke", feed=feed.name, reason="internal")
-            self._failed(state, InternalError(type(error).__name__), started)
-            self._wait_out(state, 0.0)
+            self._record_failure(
+                scheduled, TimedOut(f"took longer than {feed.times.timeout:g} s"), started
+            )
+            self._back_off(scheduled, 0.0)
+        except Exception as error:  # noqa: BLE001 - no bug ends the session
+            self._log.exception("refresh crashed", feed=feed.name, reason=InternalError.reason)
+            self._record_failure(scheduled, InternalError(type(error).__name__), started)
+            self._back_off(scheduled, 0.0)
         else:
-            self._move_on(state)
-        state.fresh = False
+            self._schedule_next(scheduled)
+        scheduled.untried = False
 
-    def _is_fresh(self, state: _State) -> bool:
-        """Tell whether the feed works and its figures are on the page."""
-        latest = self._board.latest(self._account, state.feed.name)
+    def _has_live_figures(self, scheduled: _ScheduledFeed) -> bool:
+        """Return whether the feed works and its figures are exported."""
+        latest = self._store.latest(self._account, scheduled.feed.name)
         now = self._clock.monotonic()
-        return state.answering and latest is not None and latest.expires_at > now
+        return scheduled.answering and latest is not None and latest.expires_at > now
 
-    def _move_on(self, state: _State) -> None:
-        """Set the next time: on the feed's own beat, without catching up on missed beats."""
+    def _schedule_next(self, scheduled: _ScheduledFeed) -> None:
+        """Set the next refresh: a multiple of the interval, without making up for missed ones."""
         now = self._clock.monotonic()
-        interval = state.feed.times.interval
-        if state.fresh:  # the first beat comes early by chance, so that feeds do not march in step
-            state.due = now + interval * (0.5 + 0.5 * self._roll())
+        interval = scheduled.feed.times.interval
+        if scheduled.untried:  # at random within an interval, so that feeds do not run in step
+            scheduled.due = now + interval * (0.5 + 0.5 * self._roll())
             return
-        state.due += interval
-        if state.due <= now:
-            missed = int((now - state.due) // interval) + 1
-            self._telemetry.skipped(state.feed.name, missed)
-            state.due += missed * interval
+        scheduled.due += interval
+        if scheduled.due <= now:
+            missed = int((now - scheduled.due) // interval) + 1
+            self._telemetry.count_skipped(scheduled.feed.name, missed)
+            scheduled.due += missed * interval
 
-    def _wait_out(self, state: _State, retry_after: float) -> None:
-        interval = state.feed.times.interval
+    def _back_off(self, scheduled: _ScheduledFeed, retry_after: float) -> None:
+        interval = scheduled.feed.times.interval
         cap = max(FEED_BACKOFF_CAP, interval)
-        pause = max(backoff(state.failures, interval, cap, self._roll), retry_after)
-        state.due = self._clock.monotonic() + pause
+        pause = max(backoff(scheduled.failures, interval, cap, self._roll), retry_after)
+        scheduled.due = self._clock.monotonic() + pause
 
-    async def _publish(self, state: _State, reading: Reading, started: float) -> None:
-        """Make a snapshot of a reading and put it on the board."""
-        self._check_end()
-        name = state.feed.name
-        before = self._board.latest(self._account, name)
+    async def _publish(self, scheduled: _ScheduledFeed, reading: Reading, started: float) -> None:
+        """Make a snapshot of a reading and store it."""
+        self._check_stop()
+        name = scheduled.feed.name
+        before = self._store.latest(self._account, name)
         cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
-        mapped, snapshot = await run_job(cells > _MANY_CELLS, self._take, state, reading, before)
-        self._check_end()
-        state.read_at = self._clock.monotonic()
-        state.seconds = state.read_at - started
-        state.samples, state.failure = snapshot.size, None
-        self._telemetry.refreshed(snapshot, state.seconds)
-        self._report(mapped)
-        state.answering = True
-        self._telemetry.up(answering=True)
-        if state.failures:
-            self._log.info("refresh recovered", feed=name, failures=state.failures)
-            state.failures = 0
+        mapped, snapshot = await run_in_worker_if(
+            cells > _MANY_CELLS, self._make_snapshot, scheduled, reading, before
+        )
+        self._check_stop()
+        scheduled.read_at = self._clock.monotonic()
+        scheduled.seconds = scheduled.read_at - started
+        scheduled.samples, scheduled.failure = snapshot.size, None
+        self._telemetry.record_refresh(snapshot, scheduled.seconds)
+        self._record_schemas(mapped)
+        scheduled.answering = True
+        self._telemetry.set_up(answering=True)
+        if scheduled.failures:
+            self._log.info("refresh recovered", feed=name, failures=scheduled.failures)
+            scheduled.failures = 0
         if self._failures:
             self._log.info("session recovered", failures=self._failures)
             self._failures = 0
-        self._board.put(snapshot)
+        self._store.put(snapshot)
 
-    def _take(
-        self, state: _State, reading: Reading, before: Snapshot | None
+    def _make_snapshot(
+        self, scheduled: _ScheduledFeed, reading: Reading, before: Snapshot | None
     ) -> tuple[Mapped, Snapshot]:
-        """Make the snapshot of a reading; may run in a worker thread."""
-        feed = state.feed
+        """Make the snapshot of a reading; may scheduled in a worker thread."""
+        feed = scheduled.feed
         expires_at = self._clock.monotonic() + feed.times.stale_after
-        if before is not None and reading is state.reading():
+        if before is not None and reading is scheduled.reading():
             # Nothing was pushed since: the same figures are true for longer. They were not read
-            # again, which is why the ledger is not told.
+            # again, so the counters stay as they are.
             return Mapped(), replace(
                 before,
                 taken_at=self._clock.time(),
@@ -390,53 +399,54 @@ class Refresher:
                 duplicates=0,
             )
         tables = {table.name: table for table in feed.tables}
-        mapped = map_reading(reading, tables, self._labels, raw=feed.times.raw, before=state.mapped)
+        mapped = map_reading(
+            reading, tables, self._labels, raw=feed.times.raw, before=scheduled.mapped
+        )
         snapshot = make_snapshot(
             self._account,
             feed.name,
             mapped,
-            state.counters,
+            scheduled.counters,
             taken_at=self._clock.time(),
             source_at=reading.source_at,
             expires_at=expires_at,
             before=before,
         )
-        state.reading, state.mapped = ref(reading), mapped
-        state.counters.discard_oldest(self._max_series)
+        scheduled.reading, scheduled.mapped = ref(reading), mapped
+        scheduled.counters.discard_oldest(self._max_series)
         return mapped, snapshot
 
-    def _report(self, mapped: Mapped) -> None:
-        """Show how the tables fitted; log each strange name once."""
+    def _record_schemas(self, mapped: Mapped) -> None:
+        """Record how the tables matched the answer; log each unmapped name once."""
         for table, schema in mapped.schemas.items():
-            self._telemetry.fitted(table, schema)
-            strange = [(kind, word) for kind, words in schema.unmapped.items() for word in words]
-            strange += [("missing column", header) for header in schema.missing]
-            strange += [("unreadable cells in column", header) for header in schema.rejected]
-            for kind, word in sorted(strange):
-                if (table, kind, word) not in self._seen_words and len(
-                    self._seen_words
-                ) < _MOST_WORDS:
-                    self._seen_words.add((table, kind, word))
-                    self._log.info("answer did not fit", table=table, kind=kind, name=word)
+            self._telemetry.record_schema(table, schema)
+            names = [(kind, name) for kind, words in schema.unmapped.items() for name in words]
+            names += [("missing column", header) for header in schema.missing]
+            names += [("unreadable cells in column", header) for header in schema.rejected]
+            for kind, name in sorted(names):
+                known = (table, kind, name) in self._logged_names
+                if not known and len(self._logged_names) < _MOST_LOGGED_NAMES:
+                    self._logged_names.add((table, kind, name))
+                    self._log.info("answer did not fit", table=table, kind=kind, name=name)
 
-    def _failed(
+    def _record_failure(
         self,
-        state: _State,
+        scheduled: _ScheduledFeed,
         error: ProviderError,
         started: float,
         log: Callable[..., None] | None = None,
     ) -> None:
-        state.failures += 1
-        state.answering = False
-        say = log or (self._log.warning if state.failures == 1 else self._log.debug)
-        say(
+        scheduled.failures += 1
+        scheduled.answering = False
+        log_line = log or (self._log.warning if scheduled.failures == 1 else self._log.debug)
+        log_line(
             "refresh failed",
-            feed=state.feed.name,
+            feed=scheduled.feed.name,
             reason=error.reason,
             error=str(error),
             remedy=error.remedy,
         )
-        state.seconds = self._clock.monotonic() - started
-        state.failure = Failure.of(error, state.failures)
-        self._telemetry.failed(state.feed.name, error.reason, state.seconds)
-        self._telemetry.up(answering=any(each.answering for each in self._states.values()))
+        scheduled.seconds = self._clock.monotonic() - started
+        scheduled.failure = Failure.of(error, scheduled.failures)
+        self._telemetry.record_failure(scheduled.feed.name, error.reason, scheduled.seconds)
+        self._telemetry.set_up(answering=any(feed.answering for feed in self._feeds.values()))

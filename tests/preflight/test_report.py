@@ -663,9 +663,9 @@ def test_brightpattern_teams_without_services() -> None:
     directory = Directory(services=[], teams=[Entry("1", "Blue")])
     look(world.account, found, directory, result)  # type: ignore[arg-type]
 
-    (grant,) = (each for each in result.permissions if "service metrics" in each.name)
-    assert grant.held is False
-    assert "its teams serve none, or a privilege is missing" in grant.loss
+    (permission,) = (each for each in result.permissions if "service metrics" in each.name)
+    assert permission.granted is False
+    assert "its teams serve none, or a privilege is missing" in permission.consequence
 
 
 async def test_an_objective_that_matches_nothing() -> None:

@@ -19,7 +19,7 @@ from exporter.metrics import families as f
 from exporter.metrics.labels import AccountLabels
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
-from exporter.refresh.accounts import Accounts, Running
+from exporter.refresh.accounts import Accounts, RunningAccount
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.clock import LoopClock, run
@@ -132,7 +132,7 @@ class World:
 
     async def change(self, *sections: str, **options: Any) -> str:
         change = self.accounts.plan(self.config(*sections, **options))
-        self.accounts.part(change)
+        self.accounts.stop_removed(change)
         await self.accounts.apply(change)
         return str(change)
 
@@ -140,7 +140,7 @@ class World:
     def names(self) -> list[str]:
         return [each.identity.config.name for each in self.accounts]
 
-    def running(self, name: str) -> Running:
+    def running(self, name: str) -> RunningAccount:
         return next(each for each in self.accounts if each.identity.config.name == name)
 
     def own(self, account: str) -> dict[tuple[str, ...], float]:
@@ -269,7 +269,7 @@ def test_a_removed_account_vanishes_at_once(play: Callable[[Scene], None]) -> No
         other = world.own("a")
         assert world.own("b")
         change = world.accounts.plan(world.config("a"))
-        world.accounts.part(change)
+        world.accounts.stop_removed(change)
         assert world.own("b") == {}
         assert 'account="b"' not in world.page()
         assert 'account="a"' in world.page()
@@ -319,7 +319,7 @@ def test_secrets_count(tmp_path: Path) -> None:
         world.accounts.plan(world.config("a", a={"agents_key": key}))
         for key in ("hunter1", "hunter2", "hunter1")
     ]
-    first, second, third = (plan.coming[0].identity for plan in plans)
+    first, second, third = (plan.added[0].identity for plan in plans)
     assert first == third != second
     assert "hunter" not in repr(first)
 
@@ -383,7 +383,7 @@ def test_nothing_starts_after_the_end(play: Callable[[Scene], None]) -> None:
     async def scene(world: World) -> None:
         world.sign_out_takes["a"] = 3.0
         change = world.accounts.plan(world.config("a", "b", a={"max_series": 7}))
-        world.accounts.part(change)
+        world.accounts.stop_removed(change)
         carrying = asyncio.create_task(world.accounts.apply(change))
         await asyncio.sleep(1)
         await world.accounts.stop()
@@ -401,10 +401,10 @@ def test_what_has_left_counts_nowhere(play: Callable[[Scene], None]) -> None:
         gone = world.running("b").telemetry
         await world.change("a")
         assert world.accounts.telemetry_of("b") is None
-        gone.requested("closeSession", "ok", 0.1)
-        gone.dropped("a", 3)
-        gone.duplicated("a", 1)
-        gone.up(answering=True)
+        gone.count_request("closeSession", "ok", 0.1)
+        gone.set_dropped("a", 3)
+        gone.count_duplicates("a", 1)
+        gone.set_up(answering=True)
         assert world.own("b") == {}
 
     play(scene)

@@ -83,7 +83,7 @@ class Script(Collector):
         answers = self.answers[feed]
         return answers.pop(0)() if answers else reading()
 
-    def wait(self, feed: str) -> float:
+    def delay(self, feed: str) -> float:
         return max(0.0, self.waits.get(feed, 0.0) - self.clock.elapsed)
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
@@ -215,7 +215,7 @@ async def test_nothing_yet_is_no_first_answer(times: int, *, tried: bool) -> Non
     until = [0.9, 1.9, 6.9, 7.1][times - 1]
     await bench.run(until)
     assert len(bench.script.times("a")) == times
-    assert bench.refresher.tried.is_set() is tried
+    assert bench.refresher.all_tried.is_set() is tried
 
 
 async def test_success_ends_the_backoff() -> None:
@@ -419,7 +419,7 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
     bench.clock.end = bench.clock.start + 100.0
     bench.script.takes = 1000.0
     task = asyncio.create_task(hung.run())
-    await asyncio.wait_for(hung.tried.wait(), timeout=5)
+    await asyncio.wait_for(hung.all_tried.wait(), timeout=5)
     task.cancel()
     await asyncio.wait([task])
     own = {"provider": "five9", "account": "acme", "feed": "a", "outcome": "timeout"}
@@ -509,8 +509,8 @@ async def test_the_status_has_the_quotas() -> None:
     """Request limits are told as the platform last told them."""
     bench = Bench(10)
     telemetry = AccountTelemetry(bench.telemetry, "five9", "acme")
-    telemetry.quota("Query", "minute", 60, 1)
-    telemetry.quota("Query", "hour", 600, 1)
-    telemetry.quota("Query", "minute", 60, 2)
+    telemetry.set_quota("Query", "minute", 60, 1)
+    telemetry.set_quota("Query", "hour", 600, 1)
+    telemetry.set_quota("Query", "minute", 60, 2)
     assert telemetry.quotas == (Quota("Query", "minute", 60, 2), Quota("Query", "hour", 600, 1))
     assert bench.refresher.status().quotas == ()

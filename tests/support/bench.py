@@ -33,8 +33,8 @@ class Observed(Collector):
     def open(self) -> AbstractAsyncContextManager[None]:
         return self.inner.open()
 
-    def wait(self, feed: str) -> float:
-        return self.inner.wait(feed)
+    def delay(self, feed: str) -> float:
+        return self.inner.delay(feed)
 
     async def fetch(self, feed: str) -> Reading:
         reading = await self.inner.fetch(feed)

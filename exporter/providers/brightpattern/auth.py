@@ -73,7 +73,7 @@ class OAuth:
 
     async def ready(self) -> None:
         """Ask for a token where there is none, or where most of its life is over."""
-        await self._token.ready()
+        await self._token.ensure_valid()
 
     async def renew(self) -> None:
         """Ask for a token now."""

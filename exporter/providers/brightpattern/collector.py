@@ -122,7 +122,7 @@ class BrightPatternCollector(Collector):
         await self._follow_directory()
         return self._directory.reading(self._selection)
 
-    def wait(self, feed: str) -> float:
+    def delay(self, feed: str) -> float:
         """Return the seconds until a new subscription can have data."""
         if feed != SUBSCRIPTION:
             return 0.0

@@ -93,7 +93,7 @@ def look(
     refusal = found.refusal or found.errors.get(SUBSCRIPTION)
     if isinstance(refusal, Unprivileged | Expired):
         result.permissions.append(
-            Permission(_STATS, held=False, loss=f"The user may read nothing. {_ASK}")
+            Permission(_STATS, granted=False, consequence=f"The user may read nothing. {_ASK}")
         )
     elif refusal is not None and _LICENCE in str(refusal):
         result.faults.append(
@@ -102,7 +102,7 @@ def look(
     if found.refusal is not None:
         return
     if SUBSCRIPTION in found.readings:
-        result.permissions.append(Permission(_STATS, held=True))
+        result.permissions.append(Permission(_STATS, granted=True))
         result.permissions += _grids(found, directory)
     if CAMPAIGNS in config.wanted_feeds():
         result.permissions.append(_lists(found.errors.get(CAMPAIGNS)))
@@ -120,23 +120,23 @@ def _grids(found: Collected, directory: Directory) -> list[Permission]:
     permissions = []
     if directory.teams is not None:
         loss = f"No agent is counted. {_ASK}: assign the user as supervisor of the teams to watch"
-        permissions.append(Permission(_TEAMS, held=bool(directory.teams), loss=loss))
+        permissions.append(Permission(_TEAMS, granted=bool(directory.teams), consequence=loss))
     if agents or directory.teams != []:
         loss = f"No agent is counted, though there are teams. {_ASK}, unless no team has an agent"
-        permissions.append(Permission(_AGENTS, held=bool(agents), loss=loss))
+        permissions.append(Permission(_AGENTS, granted=bool(agents), consequence=loss))
     if services or directory.services != []:
         loss = f"No queue has figures, though there are services. {_ASK}"
-        permissions.append(Permission(_SERVICES, held=bool(services), loss=loss))
+        permissions.append(Permission(_SERVICES, granted=bool(services), consequence=loss))
     elif directory.teams:
         loss = f"No service is seen: its teams serve none, or a privilege is missing. {_ASK}"
-        permissions.append(Permission(_SERVICES, held=False, loss=loss))
+        permissions.append(Permission(_SERVICES, granted=False, consequence=loss))
     return permissions
 
 
 def _lists(error: ProviderError | None) -> Permission:
     """Return the grant behind campaigns, whose name is not documented."""
     if error is None:
-        return Permission(_LISTS, held=True)
+        return Permission(_LISTS, granted=True)
     denied = "HTTP 403" in str(error) or "HTTP 401" in str(error)
     loss = f"No campaign is shown (the vendor does not name the privilege). {_ASK}"
-    return Permission(_LISTS, held=False if denied else None, loss=loss)
+    return Permission(_LISTS, granted=False if denied else None, consequence=loss)

@@ -19,7 +19,7 @@ from zeep.exceptions import Error as ZeepError
 from zeep.proxy import AsyncServiceProxy
 
 from exporter.collector.http import Http, check_status
-from exporter.collector.threads import run_job
+from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -209,7 +209,7 @@ class Client:
             if parse is None:
                 return self._typed(operation, response)
             body = response.content
-            return await run_job(len(body) > _LARGE, parse, body)
+            return await run_in_worker_if(len(body) > _LARGE, parse, body)
 
         return read
 

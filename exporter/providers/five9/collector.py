@@ -151,7 +151,7 @@ class Five9Collector(Collector):
         hold = min(self._config.long_poll, _DUE_HOLD)
         return await self._update(feed, grid, hold)
 
-    def wait(self, feed: str) -> float:
+    def delay(self, feed: str) -> float:
         """Return the seconds until the budget allows what the feed needs next."""
         if feed == _ACCOUNT:
             return self._budget.wait(FULL, 2)
@@ -161,7 +161,7 @@ class Five9Collector(Collector):
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         """Fill idle time: look at the request counters when due, else wait for a change."""
-        blocked = any(self.wait(feed.name) > 0 for feed in self.feeds)
+        blocked = any(self.delay(feed.name) > 0 for feed in self.feeds)
         every = _COUNTERS_EVERY_BLOCKED if blocked else _COUNTERS_EVERY
         if self._clock.monotonic() >= self._budget.read_at + every:
             await self._read_counters()
@@ -203,7 +203,7 @@ class Five9Collector(Collector):
         self._budget.learn(counters)
         for each in counters:
             window = WINDOWS.get(each.window, f"{each.window:g}s")
-            self._telemetry.quota(each.operation, window, each.limit, each.used)
+            self._telemetry.set_quota(each.operation, window, each.limit, each.used)
         overdrawn = self._budget.overdrawn(self._demand)
         if overdrawn > 1 and not self._warned_of_budget:
             self._warned_of_budget = True
@@ -226,7 +226,7 @@ class Five9Collector(Collector):
             result.limits = [Limit(*each) for each in self._budget.limits()]
         return result
 
-    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+    def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Return what is counted: after the first table come changes, and a re-read at times."""
         if feed == _ACCOUNT:
             return {FULL: sum(requests.values()) - requests.get("getCallCountersState", 0)}

@@ -45,7 +45,11 @@ def _grants(
     if refusal is not None:
         if "AccessDisallowedFault" not in str(refusal):
             return []
-        return [Permission("permission CanUseSupervisorSoapApi", held=False, loss=_WEB_API + _ASK)]
+        return [
+            Permission(
+                "permission CanUseSupervisorSoapApi", granted=False, consequence=_WEB_API + _ASK
+            )
+        ]
     feeds = config.wanted_feeds()
     agents = [name for name in _AGENTS if name in feeds]
     campaigns = [name for name in STATISTICS if name in feeds and name not in _AGENTS]
@@ -75,7 +79,10 @@ def _grants(
     }
     return [
         Permission(
-            f"permission {name}", held=permissions.get(name, False), loss=loss, needed=needed
+            f"permission {name}",
+            granted=permissions.get(name, False),
+            consequence=loss,
+            needed=needed,
         )
         for name, (wanted, loss, needed) in shown.items()
         if wanted

@@ -56,7 +56,7 @@ class Client:
         """Begin anew: no cookie of an earlier session, and a token of our own."""
         self._http.client.cookies.clear()
         self._login.token.forget()
-        await self._login.token.ready()
+        await self._login.token.ensure_valid()
 
     async def sign_out(self, limit: float) -> None:
         """End the token, within ``limit`` seconds."""
@@ -125,7 +125,7 @@ class Client:
     ) -> T:
         """Make a request; where it is denied, get a new token and make it once more."""
         token = self._login.token
-        await token.ready()
+        await token.ensure_valid()
         shown = token.value
         try:
             return await self._once(method, path, operation, body, limit, parse)

@@ -69,10 +69,10 @@ class GenesysCollector(Collector):
             return self._way.reading()
         return await self._way.reading()
 
-    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+    def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Count long polls, and openings anew, by a refresh that itself asks for nothing."""
         if not isinstance(self._way, Live):
-            return super().steady(feed, requests)
+            return super().steady_requests(feed, requests)
         interval = self.feeds[0].times.interval
         openings = len(self._subscriptions.ids) * interval / CHECK_EVERY
         return {

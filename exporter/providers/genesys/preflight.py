@@ -56,17 +56,17 @@ def look(config: GenesysConfig, found: Collected, book: Book, result: Survey) ->
             "The platform answers 403. Ask Genesys, or your administrator, to let this user read "
             "statistics, and see that it belongs to the contact centre"
         )
-        result.permissions.append(Permission(_STATISTICS, held=False, loss=loss))
+        result.permissions.append(Permission(_STATISTICS, granted=False, consequence=loss))
     elif isinstance(refusal, Unauthorized) and "login was not accepted" not in str(refusal):
         is_given = "is not accepted" if config.api_key else "is not given, and may be required"
         loss = (
             f"The gateway refuses before anybody signs in: the key {is_given}. Ask Genesys for it"
         )
-        result.permissions.append(Permission(_KEY, held=False, loss=loss))
+        result.permissions.append(Permission(_KEY, granted=False, consequence=loss))
     if found.refusal is not None:
         return
     if found.readings:
-        result.permissions.append(Permission(_STATISTICS, held=True))
+        result.permissions.append(Permission(_STATISTICS, granted=True))
     _opened(book, result)
 
 

@@ -99,7 +99,7 @@ class VoximplantCollector(Collector):
         """Read one feed."""
         return await self._readers[feed]()
 
-    def wait(self, feed: str) -> float:  # noqa: ARG002 - it is the account that is limited
+    def delay(self, feed: str) -> float:  # noqa: ARG002 - it is the account that is limited
         """Return the seconds until the platform wants to hear of this account again."""
         return self._client.quiet
 
@@ -127,7 +127,7 @@ class VoximplantCollector(Collector):
             result.faults.append("the account is not active: settle that with Voximplant")
         return result
 
-    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+    def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Return a feed's own requests, and its part in reading the inventory anew at times."""
         interval = next(each.times.interval for each in self.feeds if each.name == feed)
         cost = {

@@ -61,9 +61,9 @@ def permissions(
                 f"{', '.join(feeds) or 'Some names'} cannot be read. Give the service account the "
                 "role in the Voximplant control panel, or switch those feeds off under feeds:"
             )
-            found.append(Permission(f"role for {method} ({role})", held=False, loss=loss))
+            found.append(Permission(f"role for {method} ({role})", granted=False, consequence=loss))
         elif method in answered and method in ROLES:
-            found.append(Permission(f"role for {method} ({role})", held=True))
+            found.append(Permission(f"role for {method} ({role})", granted=True))
     return found
 
 

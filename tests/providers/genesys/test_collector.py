@@ -607,7 +607,7 @@ def test_what_a_quiet_hour_costs() -> None:
     async def work() -> None:
         platform.frozen = True
         await exporter.go_on(60)
-        steady = exporter.collector.steady("statistics", {})
+        steady = exporter.collector.steady_requests("statistics", {})
         before.update({operation: count(operation) for operation in steady})
         await exporter.go_on(3600)
         for operation, share in steady.items():
