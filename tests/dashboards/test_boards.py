@@ -2,13 +2,11 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import build
 import pytest
-import yaml
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -17,9 +15,9 @@ from boards import look
 from boards import promql as q
 from boards.frame import TAG
 from exporter.metrics import families
-from support.dashboards import RULES, metric_names, program, unknown_metrics
+from support.dashboards import RULES, metric_names, unknown_metrics
 from support.panels import DOCUMENTS, Target, panels, targets
-from support.scenarios import promtool_test
+from support.scenarios import judge
 
 PANELS = list(panels())
 TARGETS = list(targets())
@@ -258,12 +256,7 @@ def test_replicas_count_once(tmp_path: Path) -> None:
             }
         },
     }
-    file = tmp_path / "replicas.yml"
-    file.write_text(yaml.safe_dump(promtool_test(scenario, RULES)), encoding="utf-8")
-    command = [program("promtool"), "test", "rules", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    judge([scenario], RULES, tmp_path)
 
 
 def _everything(expression: str) -> str:

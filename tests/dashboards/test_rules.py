@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from support.dashboards import ROOT, RULES, metric_names, program, unknown_metrics
-from support.scenarios import PREFIX, alerts, promtool_test, rules, scenarios
+from support.dashboards import ROOT, RULES, metric_names, unknown_metrics
+from support.programs import program
+from support.scenarios import PREFIX, alerts, judge, rules, scenarios
 
-SCENARIOS = scenarios(Path(__file__).parent / "rules")
+FILES = scenarios(Path(__file__).parent / "rules")
+SCENARIOS = [scenario for file in FILES.values() for scenario in file]
 ALERTS = alerts(RULES)
 RUNBOOK = (ROOT / "dashboards" / "runbook.md").read_text(encoding="utf-8")
 # level:metric:operations; the metric is one of ours, or what is made of several.
@@ -27,15 +28,10 @@ def named(scenario: dict[str, Any], kind: str) -> set[str]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario["name"]))
-def test_scenario(scenario: dict[str, Any], tmp_path: Path) -> None:
-    """Exactly the alerts of the scenario fire, with these labels and these words."""
-    file = tmp_path / "scenario.yml"
-    file.write_text(yaml.safe_dump(promtool_test(scenario, RULES)), encoding="utf-8")
-    command = [program("promtool"), "test", "rules", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.parametrize("file", FILES)
+def test_scenarios(file: str, tmp_path: Path) -> None:
+    """In each scenario of a file exactly its alerts fire, with its labels and its words."""
+    judge(FILES[file], RULES, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["firing", "silent"])

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from exporter import __version__
-from support.dashboards import BOARDS, ROOT, program
+from support.dashboards import BOARDS, ROOT
+from support.programs import program
 from support.scenarios import alerts
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yml").read_text(encoding="utf-8"))
@@ -28,7 +29,7 @@ def sample(name: str) -> Any:
 @pytest.mark.real
 def test_amtool_accepts_the_alertmanager_sample() -> None:
     """Alertmanager's own tool finds the sample well formed."""
-    binary = program("amtool", "prometheus-alertmanager")
+    binary = program("amtool")
     command = [binary, "check-config", str(BOARDS / "alertmanager.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
 
@@ -60,7 +61,7 @@ def test_promtool_accepts_the_prometheus_sample() -> None:
 def test_alerts_are_routed(labels: dict[str, str], receiver: str) -> None:
     """An alert goes to those who can do something about it, by account and severity."""
     command = [
-        program("amtool", "prometheus-alertmanager"),
+        program("amtool"),
         "config",
         "routes",
         "test",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.prometheus import free_port, program, query
+from support.programs import free_port, program
+from support.prometheus import query
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 README = Path(__file__).parents[2] / "README.md"

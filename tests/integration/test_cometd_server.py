@@ -16,7 +16,8 @@ from exporter.errors import InvalidAnswer, ServerTrouble, TimedOut, Unreachable
 from exporter.logs import get_log
 from exporter.providers.genesys.bayeux import Message
 from exporter.providers.genesys.cometd import Session
-from support.node import FOLDER, modules, program
+from support.node import FOLDER, modules
+from support.programs import program
 
 pytestmark = [pytest.mark.real, pytest.mark.anyio, pytest.mark.timeout(360)]
 UPDATES, SERVICE = "/statistics/v3/updates", "/statistics/v3/service"

@@ -14,7 +14,8 @@ from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.simulator import GenesysSimulator
 from exporter.web.server import Server
 from exporter.web.sockets import Address
-from support.node import modules, program
+from support.node import modules
+from support.programs import program
 
 pytestmark = pytest.mark.real
 SCRIPT = Path(__file__).parent / "genesys" / "client.cjs"

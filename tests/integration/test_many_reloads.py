@@ -34,6 +34,7 @@ from exporter.web.server import Server
 from exporter.web.sockets import Address
 from support.clock import MIDNIGHT
 from support.five9 import GENEROUS
+from support.programs import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(600)]
 SPEED = 20.0
@@ -263,7 +264,7 @@ async def test_two_hundred_reloads(tmp_path: Path, caplog: pytest.LogCaptureFixt
     names = [*exporter.sizes]
     changed = [names[number % len(names)] for number in range(RELOADS)]
     stop = asyncio.Event()
-    address = Address("127.0.0.1", _free_port())
+    address = Address("127.0.0.1", free_port())
     serving = asyncio.create_task(exporter.app.serve(address, stop))
     durations, moments = [], []
     expected = await exporter.figures()
@@ -305,10 +306,3 @@ async def test_two_hundred_reloads(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert after.threads <= before.threads + 1
     assert after.sockets <= before.sockets + 5
     assert after.megabytes < before.megabytes + 25
-
-
-def _free_port() -> int:
-    import socket  # noqa: PLC0415 - only here
-
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

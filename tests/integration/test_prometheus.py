@@ -14,7 +14,8 @@ from exporter.config.objectives import CampaignObjectives, QueueObjectives, obje
 from exporter.exposition.encoding import Format
 from support.clock import MIDNIGHT
 from support.five9 import Centre
-from support.prometheus import free_port, program, query
+from support.programs import free_port, program
+from support.prometheus import query
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "demo.prom"
 # Of the exporter's own families, those that tell about the machine and not about the platform.

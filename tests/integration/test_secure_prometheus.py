@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from support.certificates import Authority
-from support.prometheus import free_port, program, query
+from support.programs import free_port, program
+from support.prometheus import query
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 PASSWORD = "correct horse"

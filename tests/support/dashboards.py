@@ -1,12 +1,7 @@
 """What the tests of rules and dashboards share: where they are, which metrics there may be."""
 
-import os
 import re
-import shutil
-import socket
 from pathlib import Path
-
-import pytest
 
 from exporter.metrics import families
 from support.scenarios import rules
@@ -38,22 +33,6 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LABELS = re.compile(r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)")
 _NAME = re.compile(r"(?<![\w:$.])[a-zA-Z_][\w:]*(?![\w:]*\s*\()")
 _WORDS = {"and", "or", "unless", "bool", "offset", "by", "on", "without", "inf", "group_left"}
-
-
-def program(name: str, package: str = "prometheus") -> str:
-    """Return a program's path; without it a test skips here, and fails under CI."""
-    found = shutil.which(name)
-    if found is None:
-        message = f"{name} is not installed: apt-get install {package}"
-        assert not os.environ.get("CI"), message
-        pytest.skip(message)
-    return found
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def metric_names(expression: str) -> set[str]:

@@ -1,26 +1,14 @@
-"""Programs in JavaScript for tests: where is Node, and where are the packages that they need?"""
+"""The npm packages that tests with Node need, installed once."""
 
 import fcntl
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from support.programs import program
 
 FOLDER = Path(__file__).parents[1] / "node"
 _INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
-
-
-def program(name: str) -> str:
-    """Return a program's path; without it a test skips here, and fails under CI."""
-    found = shutil.which(name)
-    if found is None:
-        message = f"{name} is not installed: apt-get install nodejs npm"
-        assert not os.environ.get("CI"), message
-        pytest.skip(message)
-    return found
 
 
 def modules() -> Path:

@@ -1,28 +1,9 @@
 """What tests with a real Prometheus share: its binary, a free port, and a query's result."""
 
-import os
-import shutil
-import socket
 import time
 from typing import Any
 
 import httpx
-import pytest
-
-
-def program(name: str) -> str:
-    """Return a program's path; without it a test skips here, and fails under CI."""
-    found = shutil.which(name)
-    if found is None:
-        message = f"{name} is not installed: apt-get install prometheus"
-        assert not os.environ.get("CI"), message
-        pytest.skip(message)
-    return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def query(address: str, expression: str) -> list[dict[str, Any]]:

@@ -5,11 +5,15 @@ themselves say about an alert (severity, summary, runbook) is filled in from the
 scenario states only what it is about: the labels of the object and the description.
 """
 
+import subprocess
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from support.programs import program
 
 PREFIX = "ContactCenter"
 OWN = {"provider": "p", "account": "a"}
@@ -42,26 +46,47 @@ def alerts(folder: Path) -> dict[str, Rule]:
     return by_name
 
 
-def scenarios(folder: Path) -> list[dict[str, Any]]:
-    """Return the scenarios of every file of a folder."""
-    found: list[dict[str, Any]] = []
-    for file in sorted(folder.glob("*.yml")):
-        found += yaml.safe_load(file.read_text(encoding="utf-8"))
-    return found
+def scenarios(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the scenarios of every file of a folder, by the file's name."""
+    return {
+        file.stem: yaml.safe_load(file.read_text(encoding="utf-8"))
+        for file in sorted(folder.glob("*.yml"))
+    }
 
 
-def promtool_test(scenario: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return promtool's own form of a scenario against a folder's rules, a file of one test.
+def judge(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> None:
+    """Let promtool judge scenarios against a folder of rules, all in one run.
 
-    Promtool evaluates groups in any order unless told one: what is recorded comes first.
+    ``folder`` holds the files that it reads: one for each interval of evaluation.
     """
+    by_interval: dict[str, list[dict[str, Any]]] = {}
+    for scenario in scenarios:
+        evaluation = scenario.get("evaluation", scenario.get("interval", _INTERVAL))
+        by_interval.setdefault(evaluation, []).append(_test(scenario, rules))
+    # Promtool evaluates groups in any order unless told one: what is recorded comes first.
+    order = sorted((group["name"] for group in groups(rules)), key=lambda name: "-rec" not in name)
+    files = []
+    for evaluation, tests in by_interval.items():
+        files.append(folder / f"{evaluation}.yml")
+        document = {
+            "rule_files": [str(file) for file in sorted(rules.glob("*.rules.yml"))],
+            "evaluation_interval": evaluation,
+            "group_eval_order": order,
+            "tests": tests,
+        }
+        files[-1].write_text(yaml.safe_dump(document), encoding="utf-8")
+    command = [program("promtool"), "test", "rules", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _test(scenario: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return promtool's own form of a scenario."""
     own = {} if scenario.get("bare") else OWN
     known = alerts(folder)
-    order = sorted((group["name"] for group in groups(folder)), key=lambda name: "-rec" not in name)
-    interval = scenario.get("interval", _INTERVAL)
     test = {
         "name": scenario["name"],
-        "interval": interval,
+        "interval": scenario.get("interval", _INTERVAL),
         "input_series": [
             {"series": _with(series, own), "values": str(values)}
             for series, values in scenario["series"].items()
@@ -87,13 +112,7 @@ def promtool_test(scenario: dict[str, Any], folder: Path) -> dict[str, Any]:
             test["alert_rule_test"].append(
                 {"eval_time": at, "alertname": PREFIX + name, "exp_alerts": wanted}
             )
-    evaluation = scenario.get("evaluation", interval)
-    return {
-        "rule_files": [str(file) for file in sorted(folder.glob("*.rules.yml"))],
-        "evaluation_interval": evaluation,
-        "group_eval_order": order,
-        "tests": [test],
-    }
+    return test
 
 
 def _with(series: str, own: dict[str, str]) -> str:

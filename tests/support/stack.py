@@ -23,7 +23,8 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 
-from support.dashboards import BOARDS, OBJECTIVES, ROOT, RULES, free_port, program
+from support.dashboards import BOARDS, OBJECTIVES, ROOT, RULES
+from support.programs import free_port, program
 
 T = TypeVar("T")
 _WAIT = 60.0  # seconds for anything to come true
@@ -214,7 +215,7 @@ def _receiver() -> Iterator[tuple[Told, str]]:
 
 @contextmanager
 def _alertmanager(folder: Path, ear: str) -> Iterator[str]:
-    binary = program("prometheus-alertmanager", "prometheus-alertmanager")
+    binary = program("prometheus-alertmanager")
     config = yaml.safe_load((BOARDS / "alertmanager.yml").read_text(encoding="utf-8"))
     for route in (config["route"], *config["route"]["routes"]):
         route |= {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h"}
