@@ -69,7 +69,7 @@ def judge(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> Non
     for evaluation, tests in by_interval.items():
         files.append(folder / f"{evaluation}.yml")
         document = {
-            "rule_files": [str(file) for file in sorted(rules.glob("*.rules.yml"))],
+            "rule_files": [str(file) for file in _files(tests, rules)],
             "evaluation_interval": evaluation,
             "group_eval_order": order,
             "tests": tests,
@@ -78,6 +78,28 @@ def judge(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> Non
     command = [program("promtool"), "test", "rules", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _files(tests: Iterable[dict[str, Any]], folder: Path) -> list[Path]:
+    """Return the files with the alerts and records that tests name, and with what these read."""
+    text = {file: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.rules.yml"))}
+    home = {
+        rule.get("alert") or rule["record"]: file
+        for file in text
+        for group in yaml.safe_load(text[file])["groups"]
+        for rule in group["rules"]
+    }
+    needed = {home[alert["alertname"]] for test in tests for alert in test["alert_rule_test"]}
+    asked = " ".join(record["expr"] for test in tests for record in test["promql_expr_test"])
+    needed |= {file for name, file in home.items() if name in asked}
+    while (
+        more := {
+            file for name, file in home.items() if any(name in text[reader] for reader in needed)
+        }
+        - needed
+    ):
+        needed |= more
+    return sorted(needed)
 
 
 def _test(scenario: dict[str, Any], folder: Path) -> dict[str, Any]:
