@@ -37,14 +37,16 @@ class Platform:
     """One simulated platform, one account of it, and what the shared tests need to know of both.
 
     ``switches`` are the simulator's, ``options`` the account's. ``everything`` are the options with
-    which every feed is read. ``names_callers`` and ``names_agents`` tell whether answers hold
-    callers' numbers and agents' full names, ``names_unasked`` whether they do so for an account
-    that shows no agents. ``wrong`` are options that the platform rejects at sign-in, ``stranger``
-    those of somebody who replays a recording.
+    which every feed is read, ``on_a_loop`` those for an account on a virtual loop.
+    ``names_callers`` and ``names_agents`` tell whether answers hold callers' numbers and agents'
+    full names, ``names_unasked`` whether they do so for an account that shows no agents. ``wrong``
+    are options that the platform rejects at sign-in, ``stranger`` those of somebody who replays a
+    recording.
     """
 
     provider: ClassVar[str]
     everything: ClassVar[Mapping[str, Any]] = {}
+    on_a_loop: ClassVar[Mapping[str, Any]] = {}
     names_callers: ClassVar[bool] = False
     names_agents: ClassVar[bool] = True
     names_unasked: ClassVar[bool] = False
@@ -153,6 +155,7 @@ class Genesys(Platform):
     """Genesys is polled unless the options say otherwise: pushing takes a virtual loop's clock."""
 
     provider = "genesys"
+    on_a_loop: ClassVar = {"mode": "subscribe"}
     names_agents = False  # ids alone
     wrong: ClassVar = {"password": "planted-wrong-secret"}
     stranger: ClassVar = {

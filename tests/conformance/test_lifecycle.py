@@ -1,0 +1,121 @@
+"""What every account does from sign-in to sign-out, and while its platform is in trouble."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from support.bench import Bench, Line
+from support.clock import MORNING, LoopClock, run
+from support.platforms import NAMES, PLATFORMS, Platform, platform
+
+LIVE = 120.0  # seconds after which every live feed of every platform has been read
+GONE = 1800.0  # seconds after which no live figure of a platform that is away may be shown
+BACK = 420.0  # seconds: the longest back-off of a session, and a refresh
+
+
+class Account(Bench):
+    """One account, read from its platform on a virtual loop."""
+
+    def __init__(self, provider: str, **options: Any) -> None:
+        self.clock = LoopClock(MORNING)
+        options = {**PLATFORMS[provider].on_a_loop, **options}
+        self.platform: Platform = platform(provider, clock=self.clock, **options)
+        self.line = Line(self.platform.simulator.app)
+        super().__init__(self.platform.account, self.line, observe=False)
+
+    @asynccontextmanager
+    async def signed_in(self, seconds: float = LIVE) -> AsyncIterator[None]:
+        """Run the account's schedule for a while, then stop it as on SIGTERM."""
+        self.task = asyncio.create_task(self.refresher.run())
+        try:
+            await self.wait(seconds)
+            yield
+        finally:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+            await self.client.aclose()
+
+    async def wait(self, seconds: float) -> None:
+        """Let the schedule go on for a while."""
+        await asyncio.wait([self.task], timeout=seconds)
+        if self.task.done():
+            self.task.result()  # raises what ended the schedule, which nothing may
+
+    def waiting(self) -> int:
+        """Return for how many queues the page shows who waits."""
+        return sum(name == "contactcenter_queue_contacts_waiting" for name, _ in self.page())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_an_account_is_up_and_leaves_nothing_behind(provider: str) -> None:
+    """An account shows its queues while it runs; stopped, it holds nothing at its platform."""
+
+    async def main() -> None:
+        account = Account(provider)
+        async with account.signed_in():
+            assert account.metric("up") == 1
+            assert account.waiting() >= 3
+            assert account.metric("session_signins_total", outcome="ok") == 1
+        assert not account.platform.left_behind()
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_rejected_credentials_are_tried_once(provider: str) -> None:
+    """Rejected credentials mean one sign-in, no figure, and a pause of ``auth_retry``."""
+
+    async def main() -> None:
+        options = {
+            name: value
+            for name, value in platform(provider).wrong.items()
+            if name in platform(provider).options
+        }
+        account = Account(provider, **options)
+        async with account.signed_in(800):
+            assert account.metric("up") == 0
+            assert account.metric("session_signins_total", outcome="auth") == 1
+            assert account.page() == {}
+            await account.wait(150)
+            assert account.metric("session_signins_total", outcome="auth") == 2
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", ["html502", "html503", "cut", "garbage", "reset"])
+@pytest.mark.parametrize("provider", NAMES)
+def test_one_bad_answer_costs_little(provider: str, kind: str) -> None:
+    """After one answer that cannot be used, all figures are there again."""
+
+    async def main() -> None:
+        account = Account(provider)
+        async with account.signed_in():
+            queues = account.waiting()
+            account.platform.simulator.fail_next(kind)
+            await account.wait(LIVE)
+            assert account.waiting() == queues
+            assert account.metric("up") == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_a_platform_that_is_away_shows_nothing(provider: str) -> None:
+    """Figures leave the page while a platform cannot be reached, and come back with it."""
+
+    async def main() -> None:
+        account = Account(provider)
+        async with account.signed_in():
+            queues = account.waiting()
+            account.line.is_cut = True
+            await account.wait(GONE)
+            assert account.waiting() == 0
+            account.line.is_cut = False
+            await account.wait(BACK)
+            assert account.waiting() == queues
+            assert account.metric("up") == 1
+
+    run(main())
