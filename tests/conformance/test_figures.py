@@ -23,8 +23,8 @@ def weather(provider: str, name: str, ticks: int) -> None:
 
     assert comparison.wrong[:5] == []
     assert comparison.ticks >= ticks
-    assert right > 0
-    assert comparison.absent < comparison.most_absent * right
+    most_absent = comparison.most_absent if ticks >= LONG else 1.0  # a short one may be all storm
+    assert comparison.absent < most_absent * right
 
 
 @pytest.mark.parametrize(("provider", "name"), EACH)
