@@ -6,15 +6,18 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden dashboards bench dist clean
+.PHONY: help demo test test-all check golden dashboards bench dist clean
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.demo ## simulated platforms and the exporter reading them; no account needed
 	$(BIN)/contactcenter-exporter demo --web.listen-address $(LISTEN)
 
-test: .venv/.test ## run the tests, with branch coverage
+test: .venv/.test ## run the tests, in minutes
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow'
+
+test-all: .venv/.test ## run all tests: storms, longer fuzzing, branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-branch --cov-fail-under=95
 

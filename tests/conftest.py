@@ -12,6 +12,7 @@ from support.clock import VirtualClock
 # found to be so at once, instead of in every folder of the path each time.
 sys.modules.setdefault("trio", None)  # type: ignore[arg-type]
 
+settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("exporter", max_examples=200, deadline=None)
 settings.register_profile("nightly", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "exporter"))
