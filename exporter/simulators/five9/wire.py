@@ -133,7 +133,7 @@ def _row(element: etree._Element, lax: bool) -> list[str]:
 def _data(element: etree._Element, lax: bool) -> list[str]:
     for child in element:
         if child.tag != "data":
-            raise _incorrect(element, f"unexpected element {child.tag}")
+            raise _incorrect(element, f"unexpected element {child.tag!s}")
     return [_text(child, lax) for child in element]
 
 
@@ -144,13 +144,13 @@ def _view_settings(element: etree._Element, lax: bool) -> dict[str, Any]:
 def _children(element: etree._Element, arguments: Sequence[_Argument], lax: bool) -> dict[str, Any]:
     """Read a sequence: no stranger, no namespace, nothing twice or out of order or missing."""
     order = {argument.name: place for place, argument in enumerate(arguments)}
-    children = [child for child in element if isinstance(child.tag, str)]
-    for child in children:
-        if child.tag not in order:
-            raise _incorrect(element, f"unexpected element {child.tag}")
+    children = {child: str(child.tag) for child in element if isinstance(child.tag, str)}
+    for name in children.values():
+        if name not in order:
+            raise _incorrect(element, f"unexpected element {name}")
     if (element.text or "").strip() or any((child.tail or "").strip() for child in children):
         raise _incorrect(element, "unexpected text")
-    places = [order[child.tag] for child in children]
+    places = [order[name] for name in children.values()]
     if len(set(places)) != len(places):
         raise _incorrect(element, "an element occurs twice")
     if not lax and any(before > after for before, after in pairwise(places)):
@@ -159,7 +159,7 @@ def _children(element: etree._Element, arguments: Sequence[_Argument], lax: bool
         optional = not argument.required or (lax and argument.waived)
         if not optional and order[argument.name] not in places:
             raise FaultError("MissedArgument", f'"{argument.name}" is required')
-    return {child.tag: arguments[order[child.tag]].read(child, lax) for child in children}
+    return {name: arguments[order[name]].read(child, lax) for child, name in children.items()}
 
 
 _VIEW_ARGUMENTS = (
@@ -203,7 +203,7 @@ def wrapper(body: bytes) -> etree._Element:
     if b"<!DOCTYPE" in body:
         raise FaultError(None, "a document type is not allowed in SOAP")
     if envelope.tag != f"{{{SOAP}}}Envelope":
-        raise FaultError(None, f"not a SOAP 1.1 envelope: {envelope.tag}")
+        raise FaultError(None, f"not a SOAP 1.1 envelope: {envelope.tag!s}")
     soap_body = envelope.find(f"{{{SOAP}}}Body")
     elements = [] if soap_body is None else [e for e in soap_body if isinstance(e.tag, str)]
     if len(elements) != 1:
@@ -215,7 +215,7 @@ def operation_of(element: etree._Element) -> str:
     """Return the operation that a wrapper names."""
     name = etree.QName(element)
     if name.namespace != NAMESPACE or name.localname not in OPERATIONS:
-        raise FaultError(None, f"message part {element.tag} was not recognized")
+        raise FaultError(None, f"message part {element.tag!s} was not recognized")
     return name.localname
 
 
