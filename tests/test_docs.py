@@ -191,7 +191,7 @@ def test_sample_shows_every_key(tmp_path: Path) -> None:
         _COMMENTED_OUT.sub(r"\1", part) for part in _text("exporter.yml").split(_NO_DEFAULTS)
     )
     shown = set(_account(tmp_path, defaults + _NO_DEFAULTS).model_fields_set)
-    examples = defaults.split("    # Where")[0] + _NO_DEFAULTS + rest
+    examples = defaults.split("    # Connection")[0] + _NO_DEFAULTS + rest
     shown |= _account(tmp_path, examples).model_fields_set
 
     assert set(Five9Config.model_fields) - shown == set()
