@@ -131,7 +131,7 @@ async def test_server_trouble_keeps_the_subscription() -> None:
     platform = Platform(start=MORNING)
     exporter = Exporter(platform)
     async with exporter.running(30):
-        for kind in ("502", "reset", "503"):
+        for kind in ("html502", "reset", "html503"):
             platform.simulator.fail_next(kind)
             await exporter.go_on(20)
         await exporter.go_on(60)
@@ -273,7 +273,7 @@ async def test_secrets_are_in_no_log_and_no_metric(caplog: pytest.LogCaptureFixt
     platform = Platform(start=MORNING)
     exporter = Exporter(platform, agents="id")
     async with exporter.running(20):
-        for kind in ("401", "401", "502", "cut", "html", "400", "404", "403", "reset"):
+        for kind in ("401", "401", "html502", "cut", "html200", "400", "404", "403", "reset"):
             platform.simulator.fail_next(kind)
             await exporter.go_on(60)
     said = " ".join(str(vars(record)) for record in caplog.records)
