@@ -65,7 +65,7 @@ def busy(acme: AccountTelemetry) -> None:
 
 @pytest.mark.parametrize("form", list(Format))
 def test_reads_back(telemetry: Telemetry, acme: AccountTelemetry, form: Format) -> None:
-    """The chapters are a valid exposition in both formats, with the same samples."""
+    """The families are a valid exposition in both formats, with the same samples."""
     busy(acme)
     parse = parse_text if form is Format.TEXT else parse_openmetrics
     samples = {

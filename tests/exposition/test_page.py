@@ -237,7 +237,7 @@ def test_own_metrics(form: Format) -> None:
 
 
 def test_own_metrics_are_the_same_text() -> None:
-    """Cutting an exposition into chapters and joining them again changes nothing."""
+    """Parsing an exposition into families and joining them again changes nothing."""
     assert body(make(own=OWN)).decode() == OWN
 
 

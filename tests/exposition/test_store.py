@@ -302,7 +302,7 @@ def test_extra_chapters_come_last(store: SnapshotStore) -> None:
 
 
 def test_extra_chapters_are_not_taken_over(store: SnapshotStore) -> None:
-    """The chapters that an earlier page was given are not on the next one."""
+    """Families passed to an earlier page are not on the next one."""
     store.put(agents(a=1))
     page = store.page(NOON, before=store.page(NOON, parse_exposition(OWN.format(1))))
 
