@@ -5,7 +5,7 @@ from typing import Literal
 
 from exporter.config.schema import Model
 from exporter.config.yaml import suggest
-from exporter.metrics.families import FAMILIES, PREFIX, Family, custom
+from exporter.metrics.families import FAMILIES, PREFIX, Family, custom_family
 from exporter.metrics.parsers import NAMED
 from exporter.metrics.tables import Column, Table
 
@@ -51,7 +51,7 @@ def add_columns(table: Table, mappings: Mapping[str, ColumnConfig]) -> Table:
 def _family(metric: str, labels: tuple[str, ...]) -> Family:
     name = metric if metric.startswith(PREFIX) else PREFIX + metric
     if name.startswith(_CUSTOM):
-        return custom(name, labels)
+        return custom_family(name, labels)
     if name not in FAMILIES:
         known = (family.removeprefix(PREFIX) for family in FAMILIES)
         hint = suggest(name.removeprefix(PREFIX), known) or "; custom names start with custom_"

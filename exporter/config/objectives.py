@@ -11,7 +11,7 @@ from exporter.config.yaml import format_path
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.parsers import number
-from exporter.objectives.hours import Hours, Week, week
+from exporter.objectives.hours import Hours, Week, parse_week
 from exporter.objectives.model import Objective, Objectives, ObjectiveSeries
 
 _HOURS_WANTED = "expected days and hours such as Mon-Fri 08:00-20:00"
@@ -20,7 +20,7 @@ _HOURS_WANTED = "expected days and hours such as Mon-Fri 08:00-20:00"
 def _line(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(_HOURS_WANTED)
-    week([value])
+    parse_week([value])
     return value
 
 
@@ -56,7 +56,7 @@ class HoursConfig(Model):
 
     def hours(self) -> Hours:
         """Return what can be asked."""
-        spans: Week = week(self.weekly)
+        spans: Week = parse_week(self.weekly)
         return Hours(self.time_zone, spans, frozenset(self.holidays))
 
 

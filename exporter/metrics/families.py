@@ -96,7 +96,7 @@ def _setting(name: str, text: str, *labels: str) -> Family:
 
 
 @lru_cache(maxsize=4096)
-def custom(name: str, labels: tuple[str, ...]) -> Family:
+def custom_family(name: str, labels: tuple[str, ...]) -> Family:
     """Return the gauge family ``name`` for figures that the user maps to no family of ours."""
     return Family(name, "A figure mapped in exporter.yml.", "gauge", labels)
 

@@ -19,7 +19,7 @@ def escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def label_pairs(labels: Mapping[str, str]) -> bytes:
+def render_labels(labels: Mapping[str, str]) -> bytes:
     """Return labels as ``a="x",b="y"``."""
     text = ",".join(f'{name}="{escape(value)}"' for name, value in labels.items())
     return text.encode("utf-8", "replace")
@@ -110,7 +110,7 @@ def label_rows(
         and account.filter.accepts(table.subject, row)
     ]
     values = _label_values(table, account, [rows[index] for index in kept])
-    pairs = [label_pairs(dict(zip(keys, value, strict=True))) for value in values]
+    pairs = [render_labels(dict(zip(keys, value, strict=True))) for value in values]
     return RowLabels(
         size,
         names,

@@ -16,7 +16,7 @@ import orjson
 from exporter.errors import InvalidAnswer
 from exporter.metrics.columns import ColumnMap, ColumnReader, Schema, Values, text_of
 from exporter.metrics.families import RAW_VALUE, Family
-from exporter.metrics.labels import AccountLabels, RowLabels, label_pairs, label_rows
+from exporter.metrics.labels import AccountLabels, RowLabels, label_rows, render_labels
 from exporter.metrics.parsers import Number, number
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
@@ -158,7 +158,7 @@ class _TableMapping:
         mapped.tables[table.name] = TableCache(self.columns, self.rows, self.label_sets)
         kept = self.rows.kept
         self.cells = rows.cells if kept is None else [rows.cells[index] for index in kept]
-        self.base = b"{" + label_pairs(account.base)
+        self.base = b"{" + render_labels(account.base)
         self.schema = mapped.schemas.setdefault(table.name, Schema())
         self.reader = ColumnReader(rows.headers, self.cells, self.schema)
         # The rows that have no series yet.
@@ -320,7 +320,7 @@ class _TableMapping:
                         "object": " / ".join(name),
                         "column": header,
                     }
-                    labels.append(self.base + b"," + label_pairs(about) + b"} ")
+                    labels.append(self.base + b"," + render_labels(about) + b"} ")
                     values.append(value)
         self._put(RAW_VALUE, labels, values)
 
@@ -387,7 +387,7 @@ class _TableMapping:
                 half = 1
             else:
                 halves[half][label] = values[label]
-        before, after = (label_pairs(part) for part in halves)
+        before, after = (render_labels(part) for part in halves)
         start = self.base + b"," + before if before else self.base
         if half:
             start += b","

@@ -23,7 +23,7 @@ Span = tuple[int, int]  # minutes after midnight, the end excluded
 Week = tuple[tuple[Span, ...], ...]  # the spans of each day, Monday first, sorted and disjoint
 
 
-def week(lines: Iterable[str]) -> Week:
+def parse_week(lines: Iterable[str]) -> Week:
     """Parse lines such as ``Mon-Fri 08:00-12:00, 13:00-20:00``; adjacent spans are merged.
 
     Days may be listed and may wrap around (``Sat-Mon``); a range may pass midnight. Raises
@@ -31,7 +31,7 @@ def week(lines: Iterable[str]) -> Week:
     """
     week_spans: list[list[Span]] = [[] for _ in DAYS]
     for line in lines:
-        days, spans = _line(line)
+        days, spans = _parse_line(line)
         for day in days:
             for start, end in spans:
                 if start < end:
@@ -39,10 +39,10 @@ def week(lines: Iterable[str]) -> Week:
                 else:
                     week_spans[day].append((start, _DAY))
                     week_spans[(day + 1) % len(DAYS)].append((0, end))
-    return tuple(_merged(spans) for spans in week_spans)
+    return tuple(_merge(spans) for spans in week_spans)
 
 
-def _line(line: str) -> tuple[set[int], list[Span]]:
+def _parse_line(line: str) -> tuple[set[int], list[Span]]:
     """Parse one line; a span that passes midnight ends before it starts."""
     words = _GAPS.sub(r"\1", line.strip()).split()
     if len(words) < 2:  # noqa: PLR2004 - days and at least one range
@@ -50,18 +50,18 @@ def _line(line: str) -> tuple[set[int], list[Span]]:
     days: set[int] = set()
     for part in words[0].split(","):
         first, _, last = part.partition("-")
-        start, end = _weekday(first), _weekday(last or first)
+        start, end = _parse_weekday(first), _parse_weekday(last or first)
         days |= {day % len(DAYS) for day in range(start, end + (7 if end < start else 0) + 1)}
-    return days, [_span(part) for word in words[1:] for part in word.split(",")]
+    return days, [_parse_span(part) for word in words[1:] for part in word.split(",")]
 
 
-def _weekday(word: str) -> int:
+def _parse_weekday(word: str) -> int:
     if word.lower() not in _NUMBERS:
         raise ValueError(f"expected {', '.join(DAYS)}, or a range such as Mon-Fri")
     return _NUMBERS[word.lower()]
 
 
-def _span(text: str) -> Span:
+def _parse_span(text: str) -> Span:
     match = _RANGE.fullmatch(text)
     if match is None:
         raise ValueError(
@@ -76,7 +76,7 @@ def _span(text: str) -> Span:
     return start, end
 
 
-def _merged(spans: list[Span]) -> tuple[Span, ...]:
+def _merge(spans: list[Span]) -> tuple[Span, ...]:
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
-from exporter.metrics.labels import label_pairs
+from exporter.metrics.labels import render_labels
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.parsers import Number
 from exporter.metrics.snapshot import Snapshot, make_snapshot
@@ -85,7 +85,7 @@ class _SeriesBuilder:
         self.until = at + _LONGEST_VALID
         self.matched: set[Objective] = set()
         self._samples: dict[Family, list[tuple[bytes, Number]]] = {}
-        self._start = b"{" + label_pairs(base) + b","
+        self._start = b"{" + render_labels(base) + b","
         self._open: dict[Hours, bool] = {}
 
     def add_object(self, name: str, matching: Sequence[Objective]) -> None:
@@ -106,7 +106,7 @@ class _SeriesBuilder:
         }
 
     def _add(self, family: Family, labels: Mapping[str, str], value: Number) -> None:
-        sample = self._start + label_pairs(labels) + b"} ", value
+        sample = self._start + render_labels(labels) + b"} ", value
         self._samples.setdefault(family, []).append(sample)
 
     def _is_open(self, hours: Hours) -> bool:

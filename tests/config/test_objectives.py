@@ -7,7 +7,7 @@ import pytest
 from exporter.config.account import AccountConfig
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError
-from exporter.objectives.hours import week
+from exporter.objectives.hours import parse_week
 from exporter.objectives.model import Objective
 
 ACCOUNTS = """\
@@ -81,12 +81,12 @@ def test_everything(read: Read) -> None:
     }
     assert queue.hours is not None
     assert queue.hours.zone.key == "America/New_York"
-    assert queue.hours.week == week(["Mon-Fri 08:00-20:00", "Sat 09:00-13:00"])
+    assert queue.hours.week == parse_week(["Mon-Fri 08:00-20:00", "Sat 09:00-13:00"])
     assert {str(day) for day in queue.hours.holidays} == {"2026-12-25"}
     assert (campaign.place, campaign.subject) == ("campaigns[0]", "campaign")
     assert figures(campaign) == {"campaign_abandoned_limit_ratio": 0.03}
     assert campaign.hours is not None
-    assert campaign.hours.week == week(["Mon-Sun 08:00-21:00"])
+    assert campaign.hours.week == parse_week(["Mon-Sun 08:00-21:00"])
 
 
 def test_nothing(read: Read) -> None:

@@ -30,7 +30,7 @@ from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page, assemble, parse_exposition
 from exporter.metrics import families as f
 from exporter.metrics.families import FAMILIES, Family
-from exporter.metrics.labels import label_pairs
+from exporter.metrics.labels import render_labels
 from exporter.metrics.snapshot import Block
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -72,7 +72,7 @@ hostile = st.text(max_size=8) | st.sampled_from(
 
 
 def block(family: Family, *series: tuple[Mapping[str, str], float]) -> Block:
-    labels = [b"{" + label_pairs(each) + b"} " for each, _ in series]
+    labels = [b"{" + render_labels(each) + b"} " for each, _ in series]
     return Block.render(family, labels, [value for _, value in series])
 
 

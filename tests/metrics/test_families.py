@@ -3,7 +3,14 @@ import re
 import pytest
 
 from exporter.metrics import families as f
-from exporter.metrics.families import BASE_LABELS, FAMILIES, PREFIX, PROCESS_WIDE, Family, custom
+from exporter.metrics.families import (
+    BASE_LABELS,
+    FAMILIES,
+    PREFIX,
+    PROCESS_WIDE,
+    Family,
+    custom_family,
+)
 
 EVERY = list(FAMILIES.values())
 
@@ -86,17 +93,17 @@ def test_what_is_no_family(name: str, options: dict[str, object], message: str) 
 
 def test_custom() -> None:
     """A family of the user is a gauge with the labels it was given."""
-    family = custom("contactcenter_custom_x", ("queue", "kind"))
+    family = custom_family("contactcenter_custom_x", ("queue", "kind"))
 
     assert family.name == "contactcenter_custom_x"
     assert (family.kind, family.labels) == ("gauge", ("queue", "kind"))
-    assert family == custom("contactcenter_custom_x", ("queue", "kind"))
+    assert family == custom_family("contactcenter_custom_x", ("queue", "kind"))
 
 
 def test_custom_without_the_prefix() -> None:
     """A family of the user is named in full."""
     with pytest.raises(ValueError, match="is not a valid metric name"):
-        custom("custom_x", ("queue",))
+        custom_family("custom_x", ("queue",))
 
 
 def test_process_wide() -> None:

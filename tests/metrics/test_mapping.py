@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.errors import InvalidAnswer
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
-from exporter.metrics.labels import AccountLabels, Filter, escape, label_pairs
+from exporter.metrics.labels import AccountLabels, Filter, escape, render_labels
 from exporter.metrics.mapping import RAW_CAP, Mapped, map_reading
 from exporter.metrics.parsers import Cell, count, milliseconds, number
 from exporter.metrics.period import Period
@@ -158,7 +158,7 @@ def series(mapped: Mapped, family: Family) -> dict[bytes, float]:
 
 
 def label(**labels: str) -> bytes:
-    return b"{" + label_pairs({**BASE, **labels}) + b"} "
+    return b"{" + render_labels({**BASE, **labels}) + b"} "
 
 
 def grid(headers: Sequence[str], *cells: Sequence[Cell], spread: Sequence[str] = ()) -> Rows:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.objectives.hours import DAYS, Hours, week
+from exporter.objectives.hours import DAYS, Hours, parse_week
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE = 60
@@ -37,7 +37,7 @@ CHANGES = (
 
 
 def hours(*lines: str, zone: ZoneInfo = BERLIN, holidays: tuple[str, ...] = ()) -> Hours:
-    return Hours(zone, week(lines), frozenset(map(date.fromisoformat, holidays)))
+    return Hours(zone, parse_week(lines), frozenset(map(date.fromisoformat, holidays)))
 
 
 def at(text: str, zone: ZoneInfo = BERLIN, map_reading: int = 0) -> float:
@@ -84,7 +84,7 @@ def test_weeks(lines: list[str], expected: dict[str, list[tuple[int, int]]]) -> 
     """A week is written as days and hours, in any order; what touches or overlaps is one span."""
     spans = {day: tuple(found) for days, found in expected.items() for day in days.split()}
 
-    assert week(lines) == tuple(spans.get(day, ()) for day in DAYS)
+    assert parse_week(lines) == tuple(spans.get(day, ()) for day in DAYS)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_weeks(lines: list[str], expected: dict[str, list[tuple[int, int]]]) -> 
 def test_what_is_no_week(line: str, message: str) -> None:
     """An invalid line is refused with what is expected instead."""
     with pytest.raises(ValueError, match=message):
-        week([line])
+        parse_week([line])
 
 
 # When it is open ------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_hours_are_what_counting_minutes_finds(
     """Minute by minute over three days, open and the next change are what wall clocks show."""
     place = ZoneInfo(zone)
     closed = frozenset(around.date() + timedelta(days=day) for day in holidays)
-    found = Hours(place, week(lines), closed)
+    found = Hours(place, parse_week(lines), closed)
     start = int(around.timestamp()) + offset * MINUTE
     instants = range(start, start + 3 * 1440 * MINUTE, MINUTE)
     shown = [shown_open(lines, datetime.fromtimestamp(i, place), closed) for i in instants]
@@ -297,7 +297,7 @@ def test_hours_are_what_counting_minutes_finds(
 )
 def test_a_next_change_is_one(zone: str, lines: list[str], start: float) -> None:
     """At the next change it is not as it was, just before it still is, and it lies ahead."""
-    found = Hours(ZoneInfo(zone), week(lines))
+    found = Hours(ZoneInfo(zone), parse_week(lines))
     change = found.next_change(start)
     if change is None:
         assert found.week == (((0, 1440),),) * 7

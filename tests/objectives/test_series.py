@@ -17,7 +17,7 @@ from exporter.exposition.store import LONGEST_VALID, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
-from exporter.metrics.labels import label_pairs
+from exporter.metrics.labels import render_labels
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.snapshot import Snapshot, make_snapshot
 from exporter.objectives.model import Objectives
@@ -46,7 +46,7 @@ def limit(queue: str, warning: int, **match: str) -> dict[str, Any]:
 
 
 def labels(base: dict[str, str], **own: str) -> bytes:
-    return b"{" + label_pairs({**base, **own}) + b"} "
+    return b"{" + render_labels({**base, **own}) + b"} "
 
 
 def snapshot(
