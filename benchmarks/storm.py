@@ -22,11 +22,11 @@ from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, map_reading
-from exporter.metrics.snapshot import Snapshot, make_snapshot
-from exporter.providers.genesys.bayeux import is_event, messages_of
+from exporter.metrics.snapshot import Snapshot, take
 from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.collector import feed, statistics
+from exporter.providers.genesys.cometd import is_event, messages_of
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.feeds import feed, statistics
 from exporter.providers.genesys.push import CHANNELS
 from exporter.providers.genesys.store import Book
 from exporter.providers.genesys.subscriptions import Subscriptions

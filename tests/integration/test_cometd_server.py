@@ -14,8 +14,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import InvalidAnswer, ServerTrouble, TimedOut, Unreachable
 from exporter.logs import get_log
-from exporter.providers.genesys.bayeux import Message
-from exporter.providers.genesys.cometd import Session
+from exporter.providers.genesys.cometd import Message, Session
 from support.node import FOLDER, modules
 from support.programs import program
 

@@ -13,7 +13,6 @@ from exporter.collector.token import Token
 from exporter.errors import InvalidAnswer, ServerTrouble, Unauthorized
 from exporter.metrics.parsers import number
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.values import number_of
 
 _PATH = "/auth/v3"
 _UNKNOWN_LIFE = 600.0  # seconds, where the platform does not say
@@ -98,9 +97,8 @@ def _parse_token(body: Mapping[str, Any]) -> tuple[str, float]:
 
 def _life(told: object) -> float:
     """Read how long a token lives; a time that is none is one we do not know."""
-    cell = number_of(told)
     try:
-        life = float(number(cell)) if cell is not None else _UNKNOWN_LIFE
+        life = float(number(told if isinstance(told, str | int | float) else None))
     except ValueError:
         return _UNKNOWN_LIFE
     return min(life, _LONGEST_LIFE) if life > 0 else _UNKNOWN_LIFE

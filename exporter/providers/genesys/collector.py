@@ -1,25 +1,37 @@
 """Reading Genesys: one feed, whose figures are pushed over CometD or, where asked for, polled."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from exporter.clock import Clock
-from exporter.collector.base import Collector
+from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Survey
+from exporter.config.columns import ColumnConfig, column
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics.reading import Reading
+from exporter.metrics.tables import Column, Table
+from exporter.providers.genesys import tables as t
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.config import STATISTICS, GenesysConfig
-from exporter.providers.genesys.feeds import feed, statistics
+from exporter.providers.genesys.config import STATISTICS, GenesysConfig, StatisticConfig, table_of
 from exporter.providers.genesys.poll import Poll
 from exporter.providers.genesys.preflight import discover, look
 from exporter.providers.genesys.push import CHECK_EVERY, CLOSE_LIMIT, HEARD_EVERY, Live
+from exporter.providers.genesys.statistics import Profile, Statistic, Wanted
 from exporter.providers.genesys.store import Book
 from exporter.providers.genesys.subscriptions import Subscriptions
 from exporter.telemetry import AccountTelemetry
+
+_TABLES: Mapping[Profile, Table] = {
+    "queue": t.QUEUES,
+    "agent_group": t.AGENT_GROUPS,
+    "agent": t.EACH_AGENT,
+    "campaign": t.CAMPAIGNS,
+}
+_APART = {t.SERVICE_LEVEL: t.SERVICE_LEVELS}  # their period is not the day
 
 
 class GenesysCollector(Collector):
@@ -97,3 +109,77 @@ class GenesysCollector(Collector):
         seen = await super().discover(found)
         await discover(self._config, self._client, seen)
         return seen
+
+
+def feed(config: GenesysConfig) -> Feed:
+    """Return the account's feed, its tables bound to the account's day and own statistics."""
+    times = config.wanted_feeds()[STATISTICS]
+    own: dict[str, list[Column]] = {}
+    for name, _, found in _own(config):
+        own.setdefault(name, []).append(found)
+    bound = [
+        replace(table.extended(tuple(own.get(table.name, ()))), period=table.period)
+        if table.period
+        else table.extended(tuple(own.get(table.name, ()))).over(config.period())
+        for table in t.TABLES
+        if table is not t.EACH_AGENT or config.agents != "aggregate"
+    ]
+    return Feed(STATISTICS, bound, times)
+
+
+def statistics(config: GenesysConfig) -> Sequence[Statistic]:
+    """Return every statistic to open.
+
+    Where a user maps a statistic of an object to a figure, the built-in one for the same figure of
+    that object is not opened: the user's word counts.
+    """
+    own = list(_own_statistics(config))
+    taken = {
+        (wanted.object_type, identity, found.family.name, tuple(sorted(found.labels.items())))
+        for (_, wanted, found) in _own(config)
+        for identity in wanted.object_ids
+    }
+    built_in = [
+        statistic
+        for statistic in _built_in(config)
+        if not any(
+            (statistic.kind, statistic.identity, name, labels) in taken
+            for name, labels in _figures(statistic)
+        )
+    ]
+    return [*built_in, *own]
+
+
+def _figures(statistic: Statistic) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    table = next(each for each in t.TABLES if each.name == statistic.table)
+    for figure in table.figures:
+        if isinstance(figure, Column) and figure.header == statistic.wanted.header:
+            yield figure.family.name, tuple(sorted(figure.labels.items()))
+
+
+def _built_in(config: GenesysConfig) -> Iterator[Statistic]:
+    for objects in config.objects:
+        if objects.wanted is None:
+            continue
+        chosen = config.built_in(objects.wanted)
+        for identity in objects.ids:
+            label = config.label(objects.type, identity)
+            for wanted in chosen:
+                table = _APART.get(wanted.header, _TABLES[objects.wanted])
+                yield Statistic(table.name, wanted, objects.type, identity, label)
+
+
+def _own(config: GenesysConfig) -> Iterator[tuple[str, StatisticConfig, Column]]:
+    """Yield the user's own statistics with their table's name and their column."""
+    for at, wanted in enumerate(config.statistics):
+        table = table_of(wanted.object_type)
+        mapping = ColumnConfig(metric=wanted.metric, parse=wanted.parse, labels=wanted.labels)
+        yield table.name, wanted, column(f"statistics[{at}]", mapping, table)
+
+
+def _own_statistics(config: GenesysConfig) -> Iterator[Statistic]:
+    for table, own, found in _own(config):
+        wanted = Wanted(found.header, own.name, own.definition or {}, guess=True)
+        for identity in own.object_ids:
+            label = config.label(own.object_type, identity)
+            yield Statistic(table, wanted, own.object_type, identity, label)

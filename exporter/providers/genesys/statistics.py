@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from exporter.providers.genesys import headers as h
+from exporter.metrics.parsers import Cell
+from exporter.providers.genesys import tables as t
+from exporter.providers.genesys.tables import STATUSES
 
 Profile = Literal["agent", "agent_group", "queue", "campaign"]
 Definition = Mapping[str, Any]
@@ -28,6 +30,7 @@ PROFILES: Final[Mapping[str, Profile]] = {
     **dict.fromkeys(CAMPAIGN_TYPES, "campaign"),
 }
 
+_QUIET = {"notificationMode": "NoNotification"}
 _PERIODICAL: Definition = {
     "notificationMode": "Periodical",
     "notificationFrequency": 10,
@@ -43,25 +46,6 @@ _HOLD = (
     "CallOnHoldInbound,CallOnHoldOutbound,CallOnHoldInternal,CallOnHoldConsult,CallOnHoldUnknown"
 )
 _SHORT_ABANDON = 10  # seconds, as in the vendor's sample of ServiceFactor1
-# The statuses of an agent by the state that we call them; each agent has one status.
-STATUSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "ready": ("WaitForNextCall",),
-    "ringing": ("CallDialing", "CallRinging"),
-    "on_contact": (
-        "CallUnknown",
-        "CallConsult",
-        "CallInternal",
-        "CallOutbound",
-        "CallInbound",
-        "ASM_Engaged",
-        "ASM_Outbound",
-    ),
-    "on_hold": ("CallOnHold",),
-    "after_contact_work": ("AfterCallWork",),
-    "not_ready": ("NotReadyForNextCall",),
-    "logged_out": ("LoggedOut",),
-    "other": ("LoggedIn", "OnHook", "OffHook"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +90,20 @@ def queue(threshold: float) -> Sequence[Wanted]:
         **_PRECISE,
     }
     answered_within = _defined(
-        h.WITHIN, "TotalNumberInTimeRange", "CallAnswered", _TODAY, within, _IMMEDIATE
+        t.WITHIN, "TotalNumberInTimeRange", "CallAnswered", _TODAY, within, _IMMEDIATE
     )
     return (
-        _defined(h.WAITING, "CurrentNumber", "CallWait", _IMMEDIATE),
-        _defined(h.LONGEST_WAIT, "CurrentMaxTime", "CallWait", _PERIODICAL),
-        _today(h.OFFERED, "CallEntered"),
-        _today(h.ANSWERED, "CallAnswered"),
-        _today(h.ABANDONED, "CallAbandoned"),
-        Wanted(h.SERVICE_LEVEL, definition=service_level),
+        _defined(t.WAITING, "CurrentNumber", "CallWait", _IMMEDIATE),
+        _defined(t.LONGEST_WAIT, "CurrentMaxTime", "CallWait", _PERIODICAL),
+        _today(t.OFFERED, "CallEntered"),
+        _today(t.ANSWERED, "CallAnswered"),
+        _today(t.ABANDONED, "CallAbandoned"),
+        Wanted(t.SERVICE_LEVEL, definition=service_level),
         *_guessed(
-            _today(h.HANDLED, "CallReleased"),
+            _today(t.HANDLED, "CallReleased"),
             answered_within,
-            _defined(h.ANSWER_WAIT, "TotalTime", "CallAnswered", _TODAY, _PERIODICAL),
-            _defined(h.ESTIMATED_WAIT, "EstimWaitTime", "CallWait", _PRECISE),
+            _defined(t.ANSWER_WAIT, "TotalTime", "CallAnswered", _TODAY, _PERIODICAL),
+            _defined(t.ESTIMATED_WAIT, "EstimWaitTime", "CallWait", _PRECISE),
         ),
     )
 
@@ -130,7 +114,7 @@ def _guessed(*wanted: Wanted) -> Sequence[Wanted]:
 
 AGENT_GROUP: Final = tuple(
     _defined(
-        h.GROUP_STATES[state],
+        t.GROUP_STATES[state],
         "CurrentNumber",
         ",".join(statuses),
         _IMMEDIATE,
@@ -140,24 +124,24 @@ AGENT_GROUP: Final = tuple(
 )
 
 AGENT_STATE: Final = _defined(
-    h.AGENT_STATE, "CurrentState", "*", {"notificationMode": "Immediate"}, subject="AgentStatus"
+    t.AGENT_STATE, "CurrentState", "*", {"notificationMode": "Immediate"}, subject="AgentStatus"
 )
 # What is opened for an agent whose own figures are wanted; none of it in aggregate mode.
 AGENT_DAY: Final = (
-    _today(h.AGENT_HANDLED, "CallInbound,CallOutbound"),
+    _today(t.AGENT_HANDLED, "CallInbound,CallOutbound"),
     *(
         _today(header, f"Call{direction.capitalize()}")
-        for direction, header in h.AGENT_CALLS.items()
+        for direction, header in t.AGENT_CALLS.items()
     ),
     *(
         _defined(header, category, mask, _TODAY, _PERIODICAL, subject=subject)
         for header, category, subject, mask in (
-            (h.AGENT_TALK, "TotalAdjustedTime", "DNAction", _TALK),
-            (h.AGENT_HOLD, "TotalAdjustedTime", "DNAction", _HOLD),
-            (h.AGENT_WORK, "TotalAdjustedTime", "AgentStatus", "AfterCallWork"),
-            (h.AGENT_READY, "TotalAdjustedTime", "AgentStatus", "WaitForNextCall"),
-            (h.AGENT_NOT_READY, "TotalAdjustedTime", "AgentStatus", "NotReadyForNextCall"),
-            (h.AGENT_LOGIN, "TotalTime", "AgentStatus", "*,~LoggedOut,~NotMonitored"),
+            (t.AGENT_TALK, "TotalAdjustedTime", "DNAction", _TALK),
+            (t.AGENT_HOLD, "TotalAdjustedTime", "DNAction", _HOLD),
+            (t.AGENT_WORK, "TotalAdjustedTime", "AgentStatus", "AfterCallWork"),
+            (t.AGENT_READY, "TotalAdjustedTime", "AgentStatus", "WaitForNextCall"),
+            (t.AGENT_NOT_READY, "TotalAdjustedTime", "AgentStatus", "NotReadyForNextCall"),
+            (t.AGENT_LOGIN, "TotalTime", "AgentStatus", "*,~LoggedOut,~NotMonitored"),
         )
     ),
 )
@@ -166,10 +150,10 @@ AGENT_DAY: Final = (
 CAMPAIGN: Final = _guessed(
     *(
         _defined(header, "CurrentNumber", action, _IMMEDIATE, subject="CampaignAction")
-        for header, action in h.CAMPAIGN_STATUSES.items()
+        for header, action in t.CAMPAIGN_STATUSES.items()
     ),
     _defined(
-        h.PROCESSED, "TotalNumber", "LeadProcessed", _TODAY, _IMMEDIATE, subject="CampaignAction"
+        t.PROCESSED, "TotalNumber", "LeadProcessed", _TODAY, _IMMEDIATE, subject="CampaignAction"
     ),
 )
 
@@ -183,3 +167,41 @@ def of(profile: Profile, *, each_agent: bool, threshold: float) -> Sequence[Want
     if profile == "campaign":
         return CAMPAIGN
     return (AGENT_STATE, *AGENT_DAY) if each_agent else (AGENT_STATE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One statistic of one object; ``table`` is where its value goes, ``label`` names the row."""
+
+    table: str
+    wanted: Wanted
+    kind: str
+    identity: str
+    label: str
+
+    @property
+    def is_state(self) -> bool:
+        """Whether its value is a status instead of a number."""
+        return self.wanted.header == t.AGENT_STATE
+
+    @property
+    def names(self) -> dict[str, Cell]:
+        """The cells that name the row: persons have an id and a name, the rest has a label."""
+        if self.kind in AGENT_TYPES:
+            return {t.OBJECT: self.identity, t.NAME: self.label}
+        return {t.OBJECT: self.label}
+
+    def described(self, statistic_id: str, *, quiet: bool = False) -> dict[str, Any]:
+        """Return how the platform is asked to open it under an id of ours.
+
+        A ``quiet`` one brings no updates and is only read.
+        """
+        definition = {**self.wanted.definition, **(_QUIET if quiet else {})}
+        named = self.wanted.name is not None
+        what = {"name": self.wanted.name} if named else {"definition": definition}
+        return {
+            "statisticId": statistic_id,
+            "objectId": self.identity,
+            "objectType": self.kind,
+            **what,
+        }

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from exporter.metrics.reading import Reading
-from exporter.providers.genesys.rows import Cells, Statistic, grids
-from exporter.providers.genesys.values import milliseconds_of, number_of, state_of
+from exporter.providers.genesys.rows import Cells, grids, milliseconds_of, number_of, state_of
+from exporter.providers.genesys.statistics import Statistic
 
 
 class Book:

@@ -24,8 +24,8 @@ from exporter.errors import (
 )
 from exporter.logs import get_log
 from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.collector import statistics
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.feeds import statistics
 from exporter.providers.genesys.store import Book
 from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
 from exporter.telemetry import AccountTelemetry, Telemetry

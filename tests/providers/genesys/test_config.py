@@ -6,8 +6,8 @@ import pytest
 
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError
+from exporter.providers.genesys.collector import feed, statistics
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.feeds import feed, statistics
 
 ACCOUNT = """\
   - name: acme

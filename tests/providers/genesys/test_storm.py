@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.providers.genesys import headers as h
+from exporter.providers.genesys import tables as h
 from exporter.simulators.floor.floor import Floor
 from exporter.web.server import Server
 from exporter.web.sockets import Address

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.metrics.mapping import Mapped, map_reading
-from exporter.providers.genesys import headers as h
 from exporter.providers.genesys import tables
+from exporter.providers.genesys import tables as h
+from exporter.providers.genesys.collector import feed, statistics
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.feeds import feed, statistics
-from exporter.providers.genesys.rows import Statistic
+from exporter.providers.genesys.statistics import Statistic
 from exporter.providers.genesys.store import Book
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.metrics.parsers import Cell, number
-from exporter.providers.genesys.values import (
+from exporter.providers.genesys.rows import (
     UNREADABLE,
     State,
     milliseconds_of,
