@@ -24,11 +24,11 @@ from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.snapshot import Snapshot, take
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.collector import feed, statistics
+from exporter.providers.genesys.collector import feeds, statistics
 from exporter.providers.genesys.cometd import is_event, messages_of
 from exporter.providers.genesys.config import GenesysConfig
 from exporter.providers.genesys.push import CHANNELS
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions
 
 _PER_MESSAGE = 100  # updates
@@ -100,16 +100,18 @@ class _Ours:
     def __init__(self, queues: int) -> None:
         account = _account(queues)
         self.platform = _Platform()
-        self._tables = {table.name: table for table in feed(account).tables}
-        self._labels = account.account_labels()
-        self._book = Book(statistics(account), set(self._tables), account.service_level_threshold)
+        self._tables = {table.name: table for table in feeds(account)[0].tables}
+        self._scope = account.scope()
+        self._store = StatisticStore(
+            statistics(account), set(self._tables), account.service_level_threshold
+        )
         log = get_log("benchmarks").bind()
-        self._subscriptions = Subscriptions(self.platform, self._book, account.chunk, log)
-        asyncio.run(self._subscriptions.open_anew())
-        self._store = SnapshotStore()
-        self._store.add_account("acme", ["statistics"], sys.maxsize)
-        self._counters = Counters()
-        self._mapped: Mapped | None = None
+        self._subscriptions = Subscriptions(self.platform, self._store, account.chunk, log)
+        asyncio.run(self._subscriptions.reopen())
+        self._board = SnapshotStore()
+        self._board.add_account("acme", ["statistics"], sys.maxsize)
+        self._ledger = Counters()
+        self._folded: Mapped | None = None
         self._snapshot: Snapshot | None = None
         self._page: Page | None = None
         self.size = 0
@@ -118,13 +120,13 @@ class _Ours:
         """Process one response."""
         for message in messages_of(orjson.loads(body)):
             if is_event(message):
-                self._subscriptions.heard(message["channel"], message["data"])
+                self._subscriptions.on_event(message["channel"], message["data"])
 
     def publish(self) -> None:
         """Make the page."""
-        reading = self._book.reading()
-        self._mapped = map_reading(
-            reading, self._tables, self._labels, raw=False, before=self._mapped
+        reading = self._store.reading()
+        self._folded = map_reading(
+            reading, self._tables, self._scope, raw=False, before=self._folded
         )
         self._snapshot = make_snapshot(
             "acme",

@@ -14,7 +14,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import InvalidAnswer, ServerTrouble, TimedOut, Unreachable
 from exporter.logs import get_log
-from exporter.providers.genesys.cometd import Message, Session
+from exporter.providers.genesys.cometd import CometdSession, Message
 from support.node import FOLDER, modules
 from support.programs import program
 
@@ -61,7 +61,7 @@ class Lab:
         self.heard: list[tuple[str, Any, float]] = []
         self.handshakes = 0
         log = get_log("exporter.test")
-        self.session = Session(self.post, SystemClock(), self.hear, log)
+        self.session = CometdSession(self.post, SystemClock(), self.hear, log)
 
     def hear(self, channel: str, data: object) -> None:
         self.heard.append((channel, data, time.monotonic()))
@@ -86,9 +86,9 @@ class Lab:
     async def keep(self) -> None:
         """Do what the session's owner does."""
         while True:
-            await self.session.start([UPDATES, SERVICE])
+            await self.session.handshake([UPDATES, SERVICE])
             self.handshakes += 1
-            await self.session.stay()
+            await self.session.receive()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -170,10 +170,10 @@ async def test_a_burst(lab: Lab) -> None:
 
 async def test_expiry(lab: Lab) -> None:
     """A client that was held up is told that it is unknown, begins anew and hears again."""
-    await lab.session.start([UPDATES])
+    await lab.session.handshake([UPDATES])
     await asyncio.sleep(MAX_INTERVAL + 2.0)  # the server sweeps once a second
     async with asyncio.timeout(SOON):
-        await lab.session.stay()
+        await lab.session.receive()
     async with lab.kept():
         await lab.publish(1)
 
@@ -204,11 +204,11 @@ async def test_a_restart(lab: Lab) -> None:
 
 async def test_a_cancelled_connect(lab: Lab) -> None:
     """A connect that is given up on our side leaves a session that can be gone on with."""
-    await lab.session.start([UPDATES])
+    await lab.session.handshake([UPDATES])
     with suppress(TimeoutError):
         async with asyncio.timeout(1.0):
-            await lab.session.stay()
-    task = asyncio.create_task(lab.session.stay())
+            await lab.session.receive()
+    task = asyncio.create_task(lab.session.receive())
     await until(lambda: len(lab.connects()) >= 4)
     await lab.publish(1)
     task.cancel()
@@ -220,7 +220,7 @@ async def test_two_sessions_with_one_jar(lab: Lab, caplog: pytest.LogCaptureFixt
     """A second session under the same cookie is slowed down by the server, and warned of it."""
     other = Lab(lab.server, lab.client)
     async with lab.kept(), other.kept():
-        await until(lambda: "another session has the same browser cookie" in caplog.messages)
+        await until(lambda: "another session sends the same browser cookie" in caplog.messages)
         count = len(other.connects())
         await asyncio.sleep(2.5)
         assert len(other.connects()) - count <= 2
@@ -230,7 +230,7 @@ async def test_disconnect(lab: Lab) -> None:
     """After a stop the server knows the client no more."""
     async with lab.kept():
         await lab.publish(1)
-    await lab.session.stop(5.0)
+    await lab.session.disconnect(5.0)
     (reply,) = await lab.post([{**lab.connects()[-1], "id": "99"}], "connect", 5.0)
 
     assert reply["successful"] is False

@@ -256,7 +256,7 @@ async def test_genesys_may_not_read() -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"api_key": "wrong"}, "is not accepted"), ({"api_key": None}, "is not given")],
+    [({"api_key": "wrong"}, "is not accepted"), ({"api_key": None}, "is not configured")],
 )
 async def test_genesys_api_key(options: dict[str, Any], words: str) -> None:
     """A gateway that refuses before anybody signs in wants another key."""

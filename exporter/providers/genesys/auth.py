@@ -1,4 +1,4 @@
-"""Signing in to the Authentication API v3: a token by password or client credentials."""
+"""Authentication: a token of the Authentication API v3, by password or client credentials."""
 
 import re
 from base64 import b64encode
@@ -15,47 +15,51 @@ from exporter.metrics.parsers import number
 from exporter.providers.genesys.config import GenesysConfig
 
 _PATH = "/auth/v3"
-_UNKNOWN_LIFE = 600.0  # seconds, where the platform does not say
-_LONGEST_LIFE = 7 * 86_400.0
-_CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749; anything else is not repeated
-_BUSY = ("server_error", "temporarily_unavailable")  # RFC 6749, section 4.1.2.1
+_DEFAULT_LIFETIME = 600.0  # seconds, where the platform does not say
+_LONGEST_LIFETIME = 7 * 86_400.0
+_CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749; other text is not repeated
+_TEMPORARY_ERRORS = ("server_error", "temporarily_unavailable")  # RFC 6749, section 4.1.2.1
 _REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
-class Login:
-    """One user's token, with the headers that every request carries."""
+class TokenAuth(Token):
+    """The token of one user, and the headers of every request."""
 
     def __init__(self, config: GenesysConfig, http: Http, clock: Clock) -> None:
+        super().__init__(self._request_token, clock)
         self._config = config
         self._http = http
         self._base = (config.auth_url or config.base_url).rstrip("/") + _PATH
-        self._form: dict[str, str] = {"grant_type": config.grant}
-        if config.grant == "password":
-            self._form |= {"username": str(config.username), "client_id": config.client_id}
-        self._key = (
-            {"x-api-key": config.api_key.get_secret_value()} if config.api_key is not None else {}
-        )
-        self.token = Token(self._ask, clock)
+        key = config.api_key
+        self._key_header = {"x-api-key": key.get_secret_value()} if key is not None else {}
 
+    @property
     def headers(self) -> dict[str, str]:
-        """Return what every request carries: the token, and the key where there is one."""
-        return {**self._key, **self.token.headers}
+        """The token and, where configured, the API key."""
+        return {**self._key_header, **super().headers}
 
     async def sign_out(self, limit: float) -> None:
-        """End this token, not the user's others, in ``limit`` seconds. Raises ``ProviderError``."""
-        if not self.token.value:
+        """End this token, but no other of the user, in ``limit`` seconds.
+
+        Raises ``ProviderError``.
+        """
+        if not self.value:
             return
         request = self._http.client.build_request(
-            "POST", self._base + "/sign-out", headers=self.headers()
+            "POST", self._base + "/sign-out", headers=self.headers
         )
-        self.token.forget()
-        await self._http.send(request, "POST /sign-out", _whatever, limit)
+        self.forget()
+        await self._http.send(request, "POST /sign-out", _ignore_body, limit)
 
-    async def _ask(self) -> tuple[str, float]:
+    async def _request_token(self) -> tuple[str, float]:
         config = self._config
-        form = dict(self._form)
+        form: dict[str, str] = {"grant_type": config.grant}
         if config.grant == "password" and config.password is not None:
-            form["password"] = config.password.get_secret_value()
+            form |= {
+                "username": str(config.username),
+                "client_id": config.client_id,
+                "password": config.password.get_secret_value(),
+            }
         secret = config.client_secret.get_secret_value()
         pair = b64encode(f"{config.client_id}:{secret}".encode()).decode()
         request = self._http.client.build_request(
@@ -63,7 +67,7 @@ class Login:
             self._base + "/oauth/token",
             data=form,
             headers={
-                **self._key,
+                **self._key_header,
                 "Authorization": f"Basic {pair}",
                 "Accept": "application/json",
             },
@@ -73,32 +77,32 @@ class Login:
         )
 
 
-async def _whatever(_: httpx.Response) -> None:
-    """Take any answer: there is nothing that could be done about it."""
+async def _ignore_body(_: httpx.Response) -> None:
+    """Accept any response to a sign-out."""
 
 
 def _check_token(response: httpx.Response, body: object) -> None:
-    said = body.get("error") if isinstance(body, dict) else None
-    if response.status_code in _REFUSED and isinstance(said, str) and said not in _BUSY:
-        word = said if _CODE.fullmatch(said) else "refused"
-        raise Unauthorized(f"HTTP {response.status_code}: {word}: the login was not accepted")
-    if said in _BUSY:
-        raise ServerTrouble(f"HTTP {response.status_code}: {said}")
+    error = body.get("error") if isinstance(body, dict) else None
+    if error in _TEMPORARY_ERRORS:
+        raise ServerTrouble(f"HTTP {response.status_code}: {error}")
+    if response.status_code in _REFUSED and isinstance(error, str):
+        code = error if _CODE.fullmatch(error) else "refused"
+        raise Unauthorized(f"HTTP {response.status_code}: {code}: the login was not accepted")
     check_status(response)
 
 
-def _parse_token(body: Mapping[str, Any]) -> tuple[str, float]:
-    """Return a token and how many seconds it lives."""
-    token = body.get("access_token")
+def _parse_token(answer: Mapping[str, Any]) -> tuple[str, float]:
+    """Return a token and its lifetime in seconds."""
+    token = answer.get("access_token")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-        raise InvalidAnswer("the answer holds no token")
-    return token, _life(body.get("expires_in"))
+        raise InvalidAnswer("response holds no token")
+    return token, _lifetime(answer.get("expires_in"))
 
 
-def _life(told: object) -> float:
-    """Read how long a token lives; a time that is none is one we do not know."""
+def _lifetime(seconds: object) -> float:
+    """Return a token's lifetime; the default where it is not a positive number."""
     try:
-        life = float(number(told if isinstance(told, str | int | float) else None))
+        lifetime = float(number(seconds if isinstance(seconds, str | int | float) else None))
     except ValueError:
-        return _UNKNOWN_LIFE
-    return min(life, _LONGEST_LIFE) if life > 0 else _UNKNOWN_LIFE
+        return _DEFAULT_LIFETIME
+    return min(lifetime, _LONGEST_LIFETIME) if lifetime > 0 else _DEFAULT_LIFETIME

@@ -1,4 +1,4 @@
-"""Reading Genesys: one feed, whose figures are pushed over CometD or, where asked for, polled."""
+"""Collector: one feed, whose values are pushed over CometD or polled."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,25 +13,22 @@ from exporter.config.columns import ColumnConfig, column
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics.reading import Reading
-from exporter.metrics.tables import Column, Table
+from exporter.metrics.tables import Column
+from exporter.providers.genesys import preflight
 from exporter.providers.genesys import tables as t
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig, StatisticConfig, table_of
-from exporter.providers.genesys.poll import Poll
-from exporter.providers.genesys.preflight import discover, look
-from exporter.providers.genesys.push import CHECK_EVERY, CLOSE_LIMIT, HEARD_EVERY, Live
-from exporter.providers.genesys.statistics import Profile, Statistic, Wanted
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.poll import PollSession
+from exporter.providers.genesys.push import (
+    CLOSE_LIMIT,
+    EVENT_INTERVAL,
+    REOPEN_INTERVAL,
+    PushSession,
+)
+from exporter.providers.genesys.statistics import ObjectStatistic, StatType
+from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions
 from exporter.telemetry import AccountTelemetry
-
-_TABLES: Mapping[Profile, Table] = {
-    "queue": t.QUEUES,
-    "agent_group": t.AGENT_GROUPS,
-    "agent": t.EACH_AGENT,
-    "campaign": t.CAMPAIGNS,
-}
-_APART = {t.SERVICE_LEVEL: t.SERVICE_LEVELS}  # their period is not the day
 
 
 class GenesysCollector(Collector):
@@ -41,145 +38,151 @@ class GenesysCollector(Collector):
         self,
         config: GenesysConfig,
         http: Http,
-        telemetry: AccountTelemetry,  # noqa: ARG002 - what every collector is given
+        telemetry: AccountTelemetry,  # noqa: ARG002 - every collector gets it
         clock: Clock,
     ) -> None:
         self._config = config
         log = get_log(__name__).bind(provider=config.provider, account=config.name)
-        self.feeds = [feed(config)]
-        tables = {table.name for table in self.feeds[0].tables}
-        self._book = book = Book(statistics(config), tables, config.service_level_threshold)
-        polls = config.mode == "poll"
-        self._client = Client(config, http, clock)
-        subscriptions = Subscriptions(self._client, book, config.chunk, log, quiet=polls)
+        self.feeds = feeds(config)
+        tables = {table.name for feed in self.feeds for table in feed.tables}
+        threshold = config.service_level_threshold
+        self._store = store = StatisticStore(statistics(config), tables, threshold)
+        self._client = client = Client(config, http, clock)
+        updates = config.mode == "subscribe"
+        chunk_size = config.chunk
+        subscriptions = Subscriptions(client, store, chunk_size, log, updates=updates)
         self._subscriptions = subscriptions
-        self._way: Live | Poll
-        if polls:
-            self._way = Poll(self._client, book, subscriptions, config.chunk, clock, log)
+        self._session: PushSession | PollSession
+        if updates:
+            self._session = PushSession(client, store, subscriptions, clock, log)
         else:
-            self._way = Live(self._client, book, subscriptions, clock, log)
+            self._session = PollSession(client, store, subscriptions, chunk_size, clock, log)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Sign in and open the statistics; leaving it closes them and ends the token."""
+        """Sign in and open the statistics; leaving the context closes them and ends the token."""
         await self._client.sign_in()
-        alive = True
+        accepted = True
         try:
-            async with self._way.open():
+            async with self._session.open():
                 yield
         except Unauthorized:
-            alive = False  # what is not accepted is not sent again
+            accepted = False  # a rejected token is not sent again
             raise
         finally:
-            if alive:
+            if accepted:
                 with suppress(ProviderError):
                     await self._client.sign_out(CLOSE_LIMIT)
 
     async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
-        """Return the figures as they are now."""
-        if isinstance(self._way, Live):
-            return self._way.reading()
-        return await self._way.reading()
+        """Return the current values."""
+        if isinstance(self._session, PushSession):
+            return self._session.reading()
+        return await self._session.read()
 
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
-        """Count long polls, and openings anew, by a refresh that itself asks for nothing."""
-        if not isinstance(self._way, Live):
+        """Count the connects and reopenings of a push session; its refreshes send no request."""
+        if not isinstance(self._session, PushSession):
             return super().steady_requests(feed, requests)
         interval = self.feeds[0].times.interval
-        openings = len(self._subscriptions.ids) * interval / CHECK_EVERY
+        reopened = len(self._subscriptions.ids) * interval / REOPEN_INTERVAL
         return {
-            "/meta/connect": interval / HEARD_EVERY,
-            "POST /subscriptions": openings,
-            "DELETE /subscriptions/{id}": openings,
+            "/meta/connect": interval / EVENT_INTERVAL,
+            "POST /subscriptions": reopened,
+            "DELETE /subscriptions/{id}": reopened,
         }
 
-    async def listen(self, seconds: float) -> Mapping[str, Reading] | None:  # noqa: ARG002 - it waits elsewhere
-        """Return figures that are late because the platform was in trouble, once it is not."""
-        reading = self._way.recovered() if isinstance(self._way, Live) else None
+    async def listen(self, seconds: float) -> Mapping[str, Reading] | None:  # noqa: ARG002 - never waits
+        """Return values that were not available at the last refresh, once they are."""
+        push = self._session if isinstance(self._session, PushSession) else None
+        reading = push.overdue_reading() if push else None
         return {STATISTICS: reading} if reading is not None else None
 
-    async def survey(self, found: Collected) -> Survey:
-        """Add what refusals reveal, and which statistics are not open."""
-        result = await super().survey(found)
-        look(self._config, found, self._book, result)
+    async def survey(self, collected: Collected) -> Survey:
+        """Add the permissions that refusals reveal, and the statistics that are not open."""
+        result = await super().survey(collected)
+        preflight.survey(self._config, collected, self._store, result)
         return result
 
-    async def discover(self, found: Collected) -> Offers:
-        """Add the statistics that the contact centre has defined by names that are known."""
-        seen = await super().discover(found)
-        await discover(self._config, self._client, seen)
-        return seen
+    async def discover(self, collected: Collected) -> Offers:
+        """Add the statistics that the contact centre has defined under known names."""
+        result = await super().discover(collected)
+        await preflight.discover(self._config, self._client, result)
+        return result
 
 
-def feed(config: GenesysConfig) -> Feed:
-    """Return the account's feed, its tables bound to the account's day and own statistics."""
+def statistics(config: GenesysConfig) -> Sequence[ObjectStatistic]:
+    """Return every statistic to open: built-in and user-defined ones.
+
+    A user-defined statistic replaces the built-in one for the same series.
+    """
+    replaced = {
+        (statistic.object_type, object_id, own.family.name, tuple(sorted(own.labels.items())))
+        for _, statistic, own in _own_columns(config)
+        for object_id in statistic.object_ids
+    }
+    built_in = [
+        statistic
+        for statistic in _built_in_statistics(config)
+        if not any(
+            (statistic.object_type, statistic.object_id, *series) in replaced
+            for series in _series_of(statistic)
+        )
+    ]
+    return [*built_in, *_own_statistics(config)]
+
+
+def _built_in_statistics(config: GenesysConfig) -> Iterator[ObjectStatistic]:
+    for objects in config.objects:
+        profile = objects.built_in_profile
+        if profile is None:
+            continue
+        for object_id in objects.ids:
+            label = config.label(objects.type, object_id)
+            for stat_type in config.stat_types(profile):
+                table = t.PROFILE_TABLES[profile]
+                if stat_type.header == t.SERVICE_LEVEL:
+                    table = t.SERVICE_LEVELS  # its period is not the day
+                yield ObjectStatistic(table.name, stat_type, objects.type, object_id, label)
+
+
+def _own_statistics(config: GenesysConfig) -> Iterator[ObjectStatistic]:
+    for table, own, mapped in _own_columns(config):
+        stat_type = StatType(mapped.header, own.name, own.definition or {}, documented=False)
+        for object_id in own.object_ids:
+            label = config.label(own.object_type, object_id)
+            yield ObjectStatistic(table, stat_type, own.object_type, object_id, label)
+
+
+def _own_columns(config: GenesysConfig) -> Iterator[tuple[str, StatisticConfig, Column]]:
+    """Yield (table name, user-defined statistic, its column)."""
+    for index, statistic in enumerate(config.statistics):
+        table = table_of(statistic.object_type)
+        mapping = ColumnConfig(
+            metric=statistic.metric, parse=statistic.parse, labels=statistic.labels
+        )
+        yield table.name, statistic, column(f"statistics[{index}]", mapping, table)
+
+
+def _series_of(statistic: ObjectStatistic) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Yield (family name, sorted labels) of each column that a statistic fills."""
+    table = next(table for table in t.TABLES if table.name == statistic.table)
+    for figure in table.figures:
+        if isinstance(figure, Column) and figure.header == statistic.stat_type.header:
+            yield figure.family.name, tuple(sorted(figure.labels.items()))
+
+
+def feeds(config: GenesysConfig) -> list[Feed]:
+    """Return the account's feed, with the user's columns and the period of the daily figures."""
     times = config.wanted_feeds()[STATISTICS]
     own: dict[str, list[Column]] = {}
-    for name, _, found in _own(config):
-        own.setdefault(name, []).append(found)
-    bound = [
+    for name, _, mapped in _own_columns(config):
+        own.setdefault(name, []).append(mapped)
+    tables = [
         replace(table.extended(tuple(own.get(table.name, ()))), period=table.period)
         if table.period
         else table.extended(tuple(own.get(table.name, ()))).over(config.period())
         for table in t.TABLES
         if table is not t.EACH_AGENT or config.agents != "aggregate"
     ]
-    return Feed(STATISTICS, bound, times)
-
-
-def statistics(config: GenesysConfig) -> Sequence[Statistic]:
-    """Return every statistic to open.
-
-    Where a user maps a statistic of an object to a figure, the built-in one for the same figure of
-    that object is not opened: the user's word counts.
-    """
-    own = list(_own_statistics(config))
-    taken = {
-        (wanted.object_type, identity, found.family.name, tuple(sorted(found.labels.items())))
-        for (_, wanted, found) in _own(config)
-        for identity in wanted.object_ids
-    }
-    built_in = [
-        statistic
-        for statistic in _built_in(config)
-        if not any(
-            (statistic.kind, statistic.identity, name, labels) in taken
-            for name, labels in _figures(statistic)
-        )
-    ]
-    return [*built_in, *own]
-
-
-def _figures(statistic: Statistic) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    table = next(each for each in t.TABLES if each.name == statistic.table)
-    for figure in table.figures:
-        if isinstance(figure, Column) and figure.header == statistic.wanted.header:
-            yield figure.family.name, tuple(sorted(figure.labels.items()))
-
-
-def _built_in(config: GenesysConfig) -> Iterator[Statistic]:
-    for objects in config.objects:
-        if objects.wanted is None:
-            continue
-        chosen = config.built_in(objects.wanted)
-        for identity in objects.ids:
-            label = config.label(objects.type, identity)
-            for wanted in chosen:
-                table = _APART.get(wanted.header, _TABLES[objects.wanted])
-                yield Statistic(table.name, wanted, objects.type, identity, label)
-
-
-def _own(config: GenesysConfig) -> Iterator[tuple[str, StatisticConfig, Column]]:
-    """Yield the user's own statistics with their table's name and their column."""
-    for at, wanted in enumerate(config.statistics):
-        table = table_of(wanted.object_type)
-        mapping = ColumnConfig(metric=wanted.metric, parse=wanted.parse, labels=wanted.labels)
-        yield table.name, wanted, column(f"statistics[{at}]", mapping, table)
-
-
-def _own_statistics(config: GenesysConfig) -> Iterator[Statistic]:
-    for table, own, found in _own(config):
-        wanted = Wanted(found.header, own.name, own.definition or {}, guess=True)
-        for identity in own.object_ids:
-            label = config.label(own.object_type, identity)
-            yield Statistic(table, wanted, own.object_type, identity, label)
+    return [Feed(STATISTICS, tables, times)]

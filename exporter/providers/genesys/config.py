@@ -1,4 +1,4 @@
-"""What a user can say of a Genesys Multicloud CX account."""
+"""Configuration of a Genesys Multicloud CX account."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import time
@@ -9,13 +9,19 @@ from pydantic import Field, SecretStr
 
 from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig, url_fault
-from exporter.config.columns import ColumnConfig, make_column
+from exporter.config.columns import ColumnConfig, column
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
 from exporter.config.yaml import KeyPath, suggest
 from exporter.metrics.period import Period
 from exporter.metrics.tables import Table
 from exporter.providers.genesys import tables
-from exporter.providers.genesys.statistics import OBJECT_TYPES, PROFILES, Profile, Wanted, of
+from exporter.providers.genesys.statistics import (
+    OBJECT_TYPES,
+    PROFILES,
+    Profile,
+    StatType,
+    built_in,
+)
 
 STATISTICS = "statistics"
 _POLL_INTERVAL = 15.0  # seconds
@@ -25,7 +31,7 @@ ObjectId = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-
 
 
 class ObjectsConfig(Model):
-    """Objects of one type whose built-in statistics are opened, and how they are labelled."""
+    """Objects of one type with built-in statistics; ``names`` are labels by object id."""
 
     type: str
     ids: Annotated[list[ObjectId], Field(min_length=1)]
@@ -33,13 +39,13 @@ class ObjectsConfig(Model):
     names: dict[str, ObjectId] = {}
 
     @property
-    def wanted(self) -> Profile | None:
-        """The built-in set: the one that is named, else that of the type."""
+    def built_in_profile(self) -> Profile | None:
+        """The configured profile, else that of the type; ``None`` where it has none."""
         return self.profile or PROFILES.get(self.type)
 
 
 class StatisticConfig(ColumnConfig):
-    """A statistic of the user's own: a name that the contact centre defines, or a definition."""
+    """A user-defined statistic: a name that the contact centre has defined, or a definition."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     definition: dict[str, Any] | None = None
@@ -48,10 +54,11 @@ class StatisticConfig(ColumnConfig):
 
 
 class GenesysConfig(AccountConfig):
-    """A Genesys Multicloud CX contact centre, read by one user of it.
+    """A Genesys Multicloud CX contact centre, read as one of its users.
 
-    ``service_level_threshold`` is the T of "answered within T". The day of the figures begins at
-    ``reset_time`` in the Stat Server's ``time_zone``.
+    ``chunk`` is the number of statistics in a request. ``service_level_threshold`` is the T of
+    "answered within T" in seconds. The period of daily figures begins at ``reset_time`` in
+    ``time_zone``, that of the Stat Server.
     """
 
     INTERVALS: ClassVar[Mapping[str, float]] = {STATISTICS: 1.0}
@@ -80,22 +87,29 @@ class GenesysConfig(AccountConfig):
     time_zone: Zone = ZoneInfo("UTC")
 
     def wanted_feeds(self) -> dict[str, FeedTimes]:
-        """Return the feeds to read; polling is slower than publishing what was pushed."""
+        """Return the enabled feeds; the default interval is longer in poll mode."""
         if self.mode == "poll":
             return self.feed_times({STATISTICS: _POLL_INTERVAL})
         return super().wanted_feeds()
 
     def period(self) -> Period:
-        """Return what figures of the day cover."""
+        """Return the period of daily figures."""
         return Period("day", self.time_zone, (self.reset_time,))
 
-    def label(self, kind: str, identity: str) -> str:
-        """Return how an object is called on the page."""
-        names = (each.names.get(identity) for each in self.objects if each.type == kind)
-        return next((name for name in names if name is not None), identity)
+    def label(self, object_type: str, object_id: str) -> str:
+        """Return an object's label: its configured name, else its id."""
+        for objects in self.objects:
+            if objects.type == object_type and object_id in objects.names:
+                return objects.names[object_id]
+        return object_id
+
+    def stat_types(self, profile: Profile) -> Sequence[StatType]:
+        """Return the statistical types that are opened for each object of a profile."""
+        each_agent = self.agents != "aggregate"
+        return built_in(profile, each_agent=each_agent, threshold=self.service_level_threshold)
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape."""
+        """Yield the faults that the schema cannot express, by path."""
         yield from super().faults()
         if self.auth_url is not None:
             fault = url_fault(self.auth_url, insecure_http=self.insecure_http)
@@ -106,72 +120,65 @@ class GenesysConfig(AccountConfig):
                 if not getattr(self, name):
                     yield (name,), "is required with grant: password"
         if not self.objects and not self.statistics:
-            yield ("objects",), "expected objects or statistics: the platform lists neither"
+            yield ("objects",), "expected objects or statistics: the platform lists none"
         yield from self._object_faults()
-        for at, wanted in enumerate(self.statistics):
-            yield from self._statistic_faults(("statistics", at), wanted)
+        for index, statistic in enumerate(self.statistics):
+            yield from self._statistic_faults(("statistics", index), statistic)
         if self._size() > _MOST_STATISTICS:
             yield ("objects",), f"would open more than {_MOST_STATISTICS} statistics"
 
     def _size(self) -> int:
         """Return how many statistics would be opened."""
-        size = sum(len(each.object_ids) for each in self.statistics)
-        for each in self.objects:
-            if each.wanted is not None:
-                size += len(each.ids) * len(self.built_in(each.wanted))
+        size = sum(len(statistic.object_ids) for statistic in self.statistics)
+        for objects in self.objects:
+            if objects.built_in_profile is not None:
+                size += len(objects.ids) * len(self.stat_types(objects.built_in_profile))
         return size
 
-    def built_in(self, profile: Profile) -> Sequence[Wanted]:
-        """Return what is opened for each object of a profile."""
-        each_agent = self.agents != "aggregate"
-        return of(profile, each_agent=each_agent, threshold=self.service_level_threshold)
-
     def _object_faults(self) -> Iterator[Fault]:
-        seen: dict[tuple[str, str], KeyPath] = {}
-        for at, each in enumerate(self.objects):
-            path: KeyPath = ("objects", at)
-            yield from _type_faults((*path, "type"), each.type)
-            if each.wanted is None and each.type in OBJECT_TYPES:
-                yield (*path, "type"), "has no built-in statistics; use statistics: instead"
-            for name in each.names:
-                if name not in each.ids:
-                    yield (*path, "names", name), f"is not in ids{suggest(name, each.ids)}"
-            if each.wanted is None:
+        first_paths: dict[tuple[str, str], KeyPath] = {}
+        for index, objects in enumerate(self.objects):
+            path: KeyPath = ("objects", index)
+            profile = objects.built_in_profile
+            yield from _type_faults((*path, "type"), objects.type)
+            if profile is None and objects.type in OBJECT_TYPES:
+                yield (*path, "type"), "has no built-in statistics: use statistics: for it"
+            for object_id in objects.names:
+                if object_id not in objects.ids:
+                    hint = suggest(object_id, objects.ids)
+                    yield (*path, "names", object_id), f"is not in ids{hint}"
+            if profile is None:
                 continue
-            for index, identity in enumerate(each.ids):
-                here = (*path, "ids", index)
-                first = seen.setdefault((each.wanted, self.label(each.type, identity)), here)
-                if first != here:
-                    yield here, "same label as an earlier object; set another name"
+            for position, object_id in enumerate(objects.ids):
+                id_path = (*path, "ids", position)
+                key = (profile, self.label(objects.type, object_id))
+                if first_paths.setdefault(key, id_path) != id_path:
+                    yield id_path, "has the label of an earlier object; give it another name"
 
-    def _statistic_faults(self, path: KeyPath, wanted: StatisticConfig) -> Iterator[Fault]:
-        yield from _type_faults((*path, "object_type"), wanted.object_type)
-        if (wanted.name is None) == (wanted.definition is None):
+    def _statistic_faults(self, path: KeyPath, statistic: StatisticConfig) -> Iterator[Fault]:
+        yield from _type_faults((*path, "object_type"), statistic.object_type)
+        if (statistic.name is None) == (statistic.definition is None):
             yield path, "expected either name or definition"
-        if wanted.definition == {}:
+        if statistic.definition == {}:
             yield (*path, "definition"), "is empty"
-        if len(set(wanted.object_ids)) != len(wanted.object_ids):
-            yield (*path, "object_ids"), "contains an object twice"
-        table = table_of(wanted.object_type)
+        if len(set(statistic.object_ids)) != len(statistic.object_ids):
+            yield (*path, "object_ids"), "has a duplicate id"
+        table = table_of(statistic.object_type)
         if table is tables.EACH_AGENT and self.agents == "aggregate":
-            yield path, "rows are agents: requires agents: hashed, id or name"
+            yield path, "its objects are persons: needs agents: hashed, id or name"
             return
         try:
-            make_column(f"statistics[{path[-1]}]", wanted, table)
+            column(f"statistics[{path[-1]}]", statistic, table)
         except ValueError as error:
             yield path, str(error)
 
 
-def table_of(kind: str) -> Table:
-    """Return the table of a type's own statistics."""
-    return {
-        "queue": tables.QUEUES,
-        "agent_group": tables.AGENT_GROUPS,
-        "agent": tables.EACH_AGENT,
-        "campaign": tables.CAMPAIGNS,
-    }.get(PROFILES.get(kind, ""), tables.OBJECTS)
+def table_of(object_type: str) -> Table:
+    """Return the table of the statistics that a user configures for an object type."""
+    return tables.PROFILE_TABLES.get(PROFILES.get(object_type, ""), tables.OBJECTS)
 
 
-def _type_faults(path: Sequence[str | int], kind: str) -> Iterator[Fault]:
-    if kind not in OBJECT_TYPES:
-        yield tuple(path), f"is not an object type{suggest(kind, list(OBJECT_TYPES))}"
+def _type_faults(path: KeyPath, object_type: str) -> Iterator[Fault]:
+    if object_type not in OBJECT_TYPES:
+        hint = suggest(object_type, list(OBJECT_TYPES))
+        yield path, f"is not a type of object{hint}"

@@ -1,4 +1,4 @@
-"""A session without CometD: statistics are opened without updates, and read when they are due."""
+"""Poll session: opens statistics without notifications, and reads them at every refresh."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -9,114 +9,110 @@ from exporter.errors import InvalidAnswer, Refused, ServerTrouble, SessionLost
 from exporter.logs import Log
 from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.cometd import Session
-from exporter.providers.genesys.push import CHECK_EVERY, CLOSE_LIMIT
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.cometd import CometdSession
+from exporter.providers.genesys.push import CLOSE_LIMIT, REOPEN_INTERVAL
+from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions
 
-_Name = tuple[str, str, str]  # the statistic's name, its object's type and id
-_MOST_REFUSALS = 64  # requests spent on finding out which names of a refused lot are bad
+_NameKey = tuple[str, str, str]  # statistic's name, object's type and id
+_MOST_REFUSALS = 64  # requests spent on finding the bad names of a refused chunk
 
 
-class Poll:
-    """One account's polling sessions, one after the other.
+class PollSession:
+    """The poll sessions of one account, one after the other.
 
-    What the contact centre defines by name is read without a subscription, ``chunk`` at a time.
+    Statistics that have a name are read without a subscription, ``chunk_size`` at a time.
     """
 
     def __init__(
         self,
         client: Client,
-        book: Book,
+        store: StatisticStore,
         subscriptions: Subscriptions,
-        chunk: int,
+        chunk_size: int,
         clock: Clock,
         log: Log,
     ) -> None:
         self._client = client
-        self._book = book
+        self._store = store
         self._subscriptions = subscriptions
-        self._chunk = chunk
+        self._chunk_size = chunk_size
         self._clock = clock
-        self._session = Session(client.messages, clock, subscriptions.heard, log)
-        self._refused: set[int] = set()  # names that the platform does not take
-        self._names: dict[_Name, int] = {
-            (each.wanted.name, each.kind, each.identity): at
-            for at, each in enumerate(book.statistics)
-            if each.wanted.name
+        self._cometd = CometdSession(client.post_messages, clock, subscriptions.on_event, log)
+        self._refused: set[int] = set()  # named statistics that the platform refuses
+        self._named: dict[_NameKey, int] = {
+            (each.stat_type.name, each.object_type, each.object_id): index
+            for index, each in enumerate(store.statistics)
+            if each.stat_type.name
         }
-        self._outdated = False
+        self._lost = False
         self._retry_at = 0.0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Open the statistics that have a definition; leaving it closes them."""
-        self._book.drop()
+        """Open the statistics that have a definition; leaving the context closes them."""
+        self._store.clear()
         try:
             with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
-                # A handshake brings the cookie of the HTTP session that subscriptions belong to
-                # (the vendor's Java client waits for it); nobody listens, and gateways without
-                # CometD may do without the cookie too.
-                await self._session.start(())
-            await self._open_anew()
+                # The handshake sets the cookie of the HTTP session that subscriptions belong to
+                # (the vendor's Java client waits for it). Gateways without CometD may do without.
+                await self._cometd.handshake(())
+            await self._subscriptions.reopen()
+            self._lost = False
+            self._retry_at = self._clock.monotonic() + REOPEN_INTERVAL
             yield
         finally:
             await self._subscriptions.close(CLOSE_LIMIT)
-            await self._session.stop(CLOSE_LIMIT)
+            await self._cometd.disconnect(CLOSE_LIMIT)
 
-    async def _open_anew(self) -> None:
-        await self._subscriptions.open_anew()
-        self._outdated = False
-        self._retry_at = self._clock.monotonic() + CHECK_EVERY
-
-    async def reading(self) -> Reading:
+    async def read(self) -> Reading:
         """Read every statistic. Raises ``ProviderError``."""
-        if self._outdated:
-            raise SessionLost("a subscription is gone")  # opening takes longer than a refresh may
-        if self._clock.monotonic() >= self._retry_at and self._book.missing:
-            self._retry_at = self._clock.monotonic() + CHECK_EVERY
+        if self._lost:
+            raise SessionLost("a subscription is gone")  # reopening may outlast a refresh
+        if self._clock.monotonic() >= self._retry_at and self._store.unopened:
+            self._retry_at = self._clock.monotonic() + REOPEN_INTERVAL
             self._refused.clear()
-            await self._subscriptions.open_missing()
+            await self._subscriptions.retry_unopened()
         try:
-            await self._subscriptions.read()
+            await self._subscriptions.read_values()
         except (Refused, ServerTrouble, InvalidAnswer):
-            self._outdated = True
+            self._lost = True
             raise
-        await self._read_names()
-        return self._book.reading()
+        await self._read_named()
+        return self._store.reading()
 
-    async def _read_names(self) -> None:
-        wanted = [each for each in self._names if self._names[each] not in self._refused]
-        left = [_MOST_REFUSALS]
-        for start in range(0, len(wanted), self._chunk):
-            await self._read_lot(wanted[start : start + self._chunk], left)
+    async def _read_named(self) -> None:
+        keys = [key for key, index in self._named.items() if index not in self._refused]
+        refusals_left = [_MOST_REFUSALS]
+        for start in range(0, len(keys), self._chunk_size):
+            await self._read_chunk(keys[start : start + self._chunk_size], refusals_left)
 
-    async def _read_lot(self, lot: Sequence[_Name], left: list[int]) -> None:
-        """Read some names; where they are refused together, find out which are bad."""
-        asked = [
-            {"name": name, "objectId": identity, "objectType": kind} for name, kind, identity in lot
-        ]
-        numbers = {self._names[each] for each in lot}
+    async def _read_chunk(self, chunk: Sequence[_NameKey], refusals_left: list[int]) -> None:
+        """Read named statistics; where the chunk is refused, read its halves."""
+        indexes = {self._named[key] for key in chunk}
         try:
-            entries = await self._client.values(asked)
+            entries = await self._client.get_values(chunk)
         except Refused:
-            left[0] -= 1
-            if left[0] <= 0:
+            refusals_left[0] -= 1
+            if refusals_left[0] <= 0:
                 raise
-            if len(lot) == 1:
-                self._refused |= numbers
-                self._book.lost(numbers)
+            if len(chunk) == 1:
+                self._refused |= indexes
+                self._store.mark_closed(indexes)
                 return
-            middle = len(lot) // 2
-            await self._read_lot(lot[:middle], left)
-            await self._read_lot(lot[middle:], left)
+            middle = len(chunk) // 2
+            await self._read_chunk(chunk[:middle], refusals_left)
+            await self._read_chunk(chunk[middle:], refusals_left)
             return
-        came = set()
+        returned = set()
         for entry in entries:
-            name, kind = str(entry.get("name")), str(entry.get("objectType"))
-            number = self._names.get((name, kind, str(entry.get("objectId"))))
-            if number in numbers:
-                came.add(number)
-                self._book.opened(number)
-                self._book.put(number, entry)
-        self._book.lost(numbers - came)
+            key = (
+                str(entry.get("name")),
+                str(entry.get("objectType")),
+                str(entry.get("objectId")),
+            )
+            index = self._named.get(key)
+            if index in indexes:
+                returned.add(index)
+                self._store.update(index, entry)
+        self._store.mark_closed(indexes - returned)

@@ -1,11 +1,13 @@
-"""What a Genesys user may read, which statistics were opened, and which names the centre knows.
+"""Preflight: permissions and unopened statistics of an account, and statistics it may map.
 
-The Statistics API reference names no permission: it answers 403 to who may not read, or belongs to
-no contact centre. Names of statistics: the vendor's own pages, tutorials and Agent API simulator.
+The Statistics API reference names no permission: the platform answers 403 to a user who may not
+read, or who belongs to no contact centre. Names of statistics: the vendor's own pages, tutorials
+and Agent API simulator.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from exporter.collector.offers import Offer, Offers, mapping, taken_names
@@ -13,12 +15,12 @@ from exporter.collector.survey import Collected, Permission, Survey
 from exporter.errors import Refused, SessionLost, Unauthorized
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import GenesysConfig, table_of
-from exporter.providers.genesys.statistics import AGENT_TYPES
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.statistics import AGENT_TYPES, ObjectStatistic
+from exporter.providers.genesys.store import StatisticStore
 
 _STATISTICS = "permission to read statistics"
 _KEY = "api_key"
-_MOST_NAMED = 5
+_EXAMPLES = 5  # statistics named in a line
 _AGENT = (
     *("TimeInCurrentState", "TimeInCurrentStateVoice", "AverageHandlingTime", "InboundCalls"),
     *("OutboundCalls", "InternalCalls", "ConsultCalls", "InteractionTransferred", "RefusedCalls"),
@@ -48,109 +50,106 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
 _PERCENT = ("ServiceLevel", "Service_Level")
 
 
-def look(config: GenesysConfig, found: Collected, book: Book, result: Survey) -> None:
-    """Add what the answers reveal."""
-    refusal = found.refusal or next(iter(found.errors.values()), None)
+def survey(
+    config: GenesysConfig, collected: Collected, store: StatisticStore, result: Survey
+) -> None:
+    """Add permissions, the number of objects, and the statistics that are not open."""
+    refusal = collected.refusal or next(iter(collected.errors.values()), None)
     if isinstance(refusal, SessionLost) and "HTTP 403" in str(refusal):
         loss = (
             "The platform answers 403. Ask Genesys, or your administrator, to let this user read "
-            "statistics, and see that it belongs to the contact centre"
+            "statistics, and check that the user belongs to the contact centre"
         )
         result.permissions.append(Permission(_STATISTICS, granted=False, consequence=loss))
     elif isinstance(refusal, Unauthorized) and "login was not accepted" not in str(refusal):
-        is_given = "is not accepted" if config.api_key else "is not given, and may be required"
-        loss = (
-            f"The gateway refuses before anybody signs in: the key {is_given}. Ask Genesys for it"
-        )
+        state = "is not accepted" if config.api_key else "is not configured, and may be required"
+        loss = f"The gateway refuses requests before the sign-in: the key {state}. Ask Genesys"
         result.permissions.append(Permission(_KEY, granted=False, consequence=loss))
-    if found.refusal is not None:
+    if collected.refusal is not None:
         return
-    if found.readings:
+    if collected.readings:
         result.permissions.append(Permission(_STATISTICS, granted=True))
-    _opened(book, result)
-
-
-def _opened(book: Book, result: Survey) -> None:
-    """Count the objects of which something is open, and say what is not; persons are not named."""
-    missing = set(book.missing)
+    unopened = set(store.unopened)
     objects = {
-        (each.kind, each.identity) for at, each in enumerate(book.statistics) if at not in missing
+        (each.object_type, each.object_id)
+        for index, each in enumerate(store.statistics)
+        if index not in unopened
     }
-    for kind, count in sorted(Counter(kind for kind, _ in objects).items()):
-        result.objects[f"{kind} objects"] = count
-    total = len(book.statistics)
-    result.hints += _missing(book, missing, total, guess=True)
-    result.faults += _missing(book, missing, total, guess=False)
+    counts = Counter(object_type for object_type, _ in objects)
+    for object_type, count in sorted(counts.items()):
+        result.objects[f"{object_type} objects"] = count
+    failed = [store.statistics[index] for index in sorted(unopened)]
+    total = len(store.statistics)
+    undocumented = [each for each in failed if not each.stat_type.documented]
+    documented = [each for each in failed if each.stat_type.documented]
+    result.hints += _not_opened(undocumented, total, "this release may not have them")
+    result.faults += _not_opened(documented, total, "check the ids and types under objects:")
 
 
-def _missing(book: Book, missing: set[int], total: int, *, guess: bool) -> list[str]:
-    lost = [book.statistics[at] for at in sorted(missing)]
-    lost = [each for each in lost if each.wanted.guess is guess]
-    if not lost:
+def _not_opened(statistics: Sequence[ObjectStatistic], total: int, advice: str) -> list[str]:
+    if not statistics:
         return []
-    named = [
-        f"{each.wanted.header} of {each.kind}"
-        + ("" if each.kind in AGENT_TYPES else f" {each.identity}")
-        for each in lost
-    ]
-    shown = "; ".join(list(dict.fromkeys(named))[:_MOST_NAMED])
-    what = "this release may not have them" if guess else "check the ids and types under objects:"
-    return [f"statistics not opened: {len(lost)} of {total}, such as {shown}: {what}"]
+    examples = "; ".join(list(dict.fromkeys(map(str, statistics)))[:_EXAMPLES])
+    return [f"statistics not opened: {len(statistics)} of {total}, such as {examples}: {advice}"]
 
 
-async def discover(config: GenesysConfig, client: Client, seen: Offers) -> None:
-    """Ask for the known names, of one object of each type. Raises ``ProviderError``."""
-    taken = taken_names(seen.found)
-    own = [each.model_dump(exclude_defaults=True) for each in config.statistics]
-    mapped = {(each.object_type, each.name) for each in config.statistics}
+async def discover(config: GenesysConfig, client: Client, result: Offers) -> None:
+    """Request every known name, for one object of each type. Raises ``ProviderError``."""
+    taken = taken_names(result.found)
+    own = [statistic.model_dump(exclude_defaults=True) for statistic in config.statistics]
+    mapped = {(statistic.object_type, statistic.name) for statistic in config.statistics}
     added: list[dict[str, Any]] = []
-    for kind, ids in _ids(config).items():
-        if kind not in NAMES:
+    for object_type, ids in _ids_by_type(config).items():
+        if object_type not in NAMES:
             continue
-        if kind in AGENT_TYPES and config.agents == "aggregate":
-            seen.notes.append(f"{kind}: its objects are persons; needs agents: hashed, id or name")
+        if object_type in AGENT_TYPES and config.agents == "aggregate":
+            result.notes.append(
+                f"{object_type}: its objects are persons; needs agents: hashed, id or name"
+            )
             continue
-        wanted = [name for name in NAMES[kind] if (kind, name) not in mapped]
-        table = table_of(kind)
-        for name in await _known(client, kind, ids[0], wanted):
+        names = [name for name in NAMES[object_type] if (object_type, name) not in mapped]
+        table = table_of(object_type)
+        for name in await _defined_names(client, object_type, ids[0], names):
             parse = "percent" if name in _PERCENT else None
-            seen.found.append(Offer(table.name, name, "not mapped", parse=parse or "number"))
+            result.found.append(Offer(table.name, name, "not mapped", parse=parse or "number"))
             keys = mapping(name, parse, taken, table.subject or "object")
-            added.append({"name": name, "object_type": kind, "object_ids": ids, **keys})
+            added.append({"name": name, "object_type": object_type, "object_ids": ids, **keys})
     if added:
-        seen.keys["statistics"] = [*own, *added]
-    seen.notes.append(
-        "the platform lists neither objects nor names of statistics: only names that the vendor's "
-        "pages show were tried; what your centre has defined besides can be mapped too"
+        result.keys["statistics"] = [*own, *added]
+    result.notes.append(
+        "the platform lists neither objects nor names of statistics: only names from the vendor's "
+        "pages were tried; other names that your contact centre has defined can be mapped too"
     )
 
 
-def _ids(config: GenesysConfig) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for each in config.objects:
-        found.setdefault(each.type, []).extend(each.ids)
+def _ids_by_type(config: GenesysConfig) -> dict[str, list[str]]:
+    ids_by_type: dict[str, dict[str, None]] = {}
+    for objects in config.objects:
+        ids_by_type.setdefault(objects.type, {}).update(dict.fromkeys(objects.ids))
     for own in config.statistics:
-        found.setdefault(own.object_type, []).extend(own.object_ids)
-    return {kind: list(dict.fromkeys(ids)) for kind, ids in found.items()}
+        ids_by_type.setdefault(own.object_type, {}).update(dict.fromkeys(own.object_ids))
+    return {object_type: list(ids) for object_type, ids in ids_by_type.items()}
 
 
-async def _known(client: Client, kind: str, identity: str, names: Sequence[str]) -> list[str]:
-    """Return which names the contact centre has; asked together, one by one if that is refused."""
+async def _defined_names(
+    client: Client, object_type: str, object_id: str, names: Sequence[str]
+) -> list[str]:
+    """Return the names that the contact centre has defined.
 
-    async def ask(some: Sequence[str]) -> list[str]:
-        asked = [{"name": name, "objectId": identity, "objectType": kind} for name in some]
-        known = {each.get("name") for each in await client.values(asked)}
-        return [name for name in some if name in known]
+    All are requested together; one by one where that is refused.
+    """
+
+    async def request(chunk: Sequence[str]) -> list[str]:
+        entries = await client.get_values((name, object_type, object_id) for name in chunk)
+        defined = {entry.get("name") for entry in entries}
+        return [name for name in chunk if name in defined]
 
     if not names:
         return []
-    try:
-        return await ask(names)
-    except Refused:
-        found = []
-        for name in names:
-            try:
-                found += await ask([name])
-            except Refused:
-                continue  # not one of this centre's
-        return found
+    with suppress(Refused):
+        return await request(names)
+    defined = []
+    for name in names:
+        with suppress(Refused):
+            defined += await request([name])
+    return defined

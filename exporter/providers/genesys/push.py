@@ -1,7 +1,7 @@
-"""A live session: CometD brings every change, and what the platform loses is opened again.
+"""Push session: receives every change over CometD, and reopens what the platform loses.
 
-Two tasks run while it is open: one listens, the other keeps the statistics open. What ends either
-of them for good ends the session at the next refresh; the schedule then begins anew.
+Two tasks run while it is open: one receives events, the other keeps the statistics open. A failure
+that ends either of them ends the session at the next refresh.
 """
 
 import asyncio
@@ -15,25 +15,23 @@ from exporter.errors import ProviderError, SessionLost, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.cometd import Session
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.cometd import CometdSession
+from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
 
 CHANNELS = ("/statistics/v3/service", "/statistics/v3/updates")
-# Seconds until everything is opened anew: what could not be opened before may be there now, and
-# nothing tells that an object is no longer there.
-CHECK_EVERY = 600.0
-HEARD_EVERY = (
-    10.0  # seconds: how often a long poll is answered at least, as some statistics come so
-)
-_BETWEEN = 5.0  # seconds, at least, from one such opening to the next
-_MOST_FAILURES = 5  # to open anew, one after the other; then the session is begun anew
+# Seconds until everything is reopened: statistics that failed before may open now, and the platform
+# does not report that an object has been deleted.
+REOPEN_INTERVAL = 600.0
+EVENT_INTERVAL = 10.0  # seconds between two replies to connects, as some statistics are periodical
+CLOSE_LIMIT = 2.0  # seconds for each step; an orchestrator waits ten in all
+_REOPEN_PAUSE = 5.0  # seconds, at least, from one reopening to the next
+_MOST_FAILURES = 5  # to reopen, in a row; then the session ends
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
-CLOSE_LIMIT = 2.0  # seconds for each step of it: an orchestrator waits ten in all
 
 
 class Reopening(ProviderError):
-    """The statistics are being opened again after the platform lost the session."""
+    """The statistics are being reopened after the platform lost the session."""
 
     reason = "reopening"
     remedy = (
@@ -43,38 +41,45 @@ class Reopening(ProviderError):
     early = True
 
 
-class Live:
-    """One account's live sessions, one after the other."""
+class PushSession:
+    """The push sessions of one account, one after the other."""
 
     def __init__(
-        self, client: Client, book: Book, subscriptions: Subscriptions, clock: Clock, log: Log
+        self,
+        client: Client,
+        store: StatisticStore,
+        subscriptions: Subscriptions,
+        clock: Clock,
+        log: Log,
     ) -> None:
         self._client = client
-        self._book = book
+        self._store = store
         self._subscriptions = subscriptions
         self._clock = clock
         self._log = log
-        self._session = Session(client.messages, clock, self._heard, log, missed=self._missed)
+        self._cometd = CometdSession(
+            client.post_messages, clock, self._on_event, log, on_gap=self._on_gap
+        )
         self._wake = asyncio.Event()
-        self._losses = 0  # how often everything had to be opened anew
-        self._mended = 0  # how many of these have been made good
-        self._late = False  # the last reading could not be had
+        self._losses = 0  # how often everything had to be reopened
+        self._repaired = 0  # the number of losses after which it was
+        self._overdue = False  # the last reading was not available
         self._tasks: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Listen, open the statistics, and keep both going; leaving it closes everything.
+        """Open the statistics and keep them open; leaving the context closes everything.
 
         Raises ``ProviderError``.
         """
-        self._mended = self._losses
+        self._repaired = self._losses
         self._wake.clear()
-        self._book.drop()
-        await self._session.start(CHANNELS)
-        self._tasks = [asyncio.create_task(self._listen())]
+        self._store.clear()
+        await self._cometd.handshake(CHANNELS)
+        self._tasks = [asyncio.create_task(self._receive())]
         try:
-            await self._subscriptions.open_anew()
-            self._tasks.append(asyncio.create_task(self._keep()))
+            await self._subscriptions.reopen()
+            self._tasks.append(asyncio.create_task(self._keep_open()))
             yield
         finally:
             tasks, self._tasks = self._tasks, []
@@ -84,28 +89,31 @@ class Live:
             await self._subscriptions.close(CLOSE_LIMIT)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_LIMIT):
-                    await self._session.stop(CLOSE_LIMIT)
+                    await self._cometd.disconnect(CLOSE_LIMIT)
 
     def reading(self) -> Reading:
-        """Return what is known now. Raises ``ProviderError`` where that is not up to date."""
-        self._late = True
+        """Return the current values. Raises ``ProviderError`` where they are not up to date."""
+        self._overdue = True
         for task in self._tasks:
             if task.done():
-                self._ended(task.exception())
-        if self._clock.monotonic() > self._session.alive_until:
-            raise SessionLost("the long poll is not answered any more")
+                self._raise_end(task.exception())
+        if self._clock.monotonic() > self._cometd.alive_until:
+            raise SessionLost("the long poll is no longer answered")
         if not self._subscriptions.available:
             raise Unavailable("the statistics service is unavailable")
-        if self._mended != self._losses:
-            raise Reopening("the platform lost the session; the statistics are opened again")
-        if self._session.failing:
-            raise Reopening("the long poll fails; what is known gets old")
-        self._late = False
-        return self._book.reading()
+        if self._repaired != self._losses:
+            raise Reopening("the platform lost the session; the statistics are being reopened")
+        if self._cometd.failing:
+            raise Reopening("the long poll fails; the values are getting old")
+        self._overdue = False
+        return self._store.reading()
 
-    def recovered(self) -> Reading | None:
-        """Return a reading if one is late and can be had now. Raises ``ProviderError``."""
-        if not self._late:
+    def overdue_reading(self) -> Reading | None:
+        """Return a reading if the last one failed and one is available now.
+
+        Raises ``SessionLost`` or ``Unauthorized``.
+        """
+        if not self._overdue:
             return None
         try:
             return self.reading()
@@ -114,70 +122,70 @@ class Live:
         except ProviderError:
             return None
 
-    def _heard(self, channel: str, data: object) -> None:
-        was = self._subscriptions.available
-        self._subscriptions.heard(channel, data)
-        if self._subscriptions.available != was:
-            self._losses += was
+    def _on_event(self, channel: str, data: object) -> None:
+        was_available = self._subscriptions.available
+        self._subscriptions.on_event(channel, data)
+        if self._subscriptions.available != was_available:
+            self._losses += was_available
             self._wake.set()
 
-    def _missed(self) -> None:
-        """Have everything opened anew: updates were lost.
+    def _on_gap(self) -> None:
+        """Reopen everything after updates were lost.
 
-        To read the values would not do: the platform tells what changes against the value that it
-        told last, so that one which goes back to that would stay as it was read.
+        Reading the values is not enough: the platform compares a value with the one that it sent
+        last, so a value that returns to that one would not be sent again.
         """
         self._losses += 1
         self._wake.set()
 
-    def _ended(self, error: BaseException | None) -> NoReturn:
-        """Say why a task ended, in the way that makes the schedule begin a new session."""
+    def _raise_end(self, error: BaseException | None) -> NoReturn:
+        """Raise why a task ended, as an error after which a new session begins."""
         if isinstance(error, SessionLost | Unauthorized):
             raise error
         if isinstance(error, ProviderError):
             raise SessionLost(str(error), retry_after=error.retry_after) from error
-        self._log.error("live session broke", exc_info=error)
-        raise SessionLost("the live session broke") from error
+        self._log.error("push session broke", exc_info=error)
+        raise SessionLost("the push session broke") from error
 
-    async def _listen(self) -> None:
-        """Listen for ever; where the platform wants a new handshake, make one."""
+    async def _receive(self) -> None:
+        """Receive events; where the platform requires a new handshake, make one."""
         while True:
-            await self._session.stay()
+            await self._cometd.receive()
             self._log.info("platform lost the session")
             self._losses += 1
-            await self._session.start(CHANNELS)
+            await self._cometd.handshake(CHANNELS)
             self._wake.set()
 
-    async def _keep(self) -> None:
-        """Open what has to be opened, for ever."""
+    async def _keep_open(self) -> None:
+        """Reopen the statistics after each loss, and at every ``REOPEN_INTERVAL``."""
         failures = 0
         while True:
             await self._wait(failures)
-            if self._mended == self._losses:
+            if self._repaired == self._losses:
                 self._losses += 1
             losses = self._losses
             try:
-                await self._subscriptions.open_anew()
-                self._mended = losses
+                await self._subscriptions.reopen()
+                self._repaired = losses
                 failures = 0
-                await self._clock.sleep(_BETWEEN)
+                await self._clock.sleep(_REOPEN_PAUSE)
             except (SessionLost, Unauthorized):
                 raise
             except ProviderError as error:
                 failures += 1
                 if failures >= _MOST_FAILURES:
                     raise
-                self._log.debug("opening failed", reason=error.reason, error=str(error))
+                self._log.debug("reopening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
 
     async def _wait(self, failures: int) -> None:
-        """Wait until there is something to open, or for a time that grows with the failures.
+        """Wait until there is something to reopen, or for a time that grows with the failures.
 
-        While the service is unavailable nothing is opened; that its word of being back got lost
-        is possible, so it is tried all the same after a while.
+        While the service is unavailable nothing is opened, except after a longer pause, because
+        the event that it is available again may be lost.
         """
         while True:
-            pause = CHECK_EVERY
+            pause = REOPEN_INTERVAL
             if failures or not self._subscriptions.available:
                 first = _FIRST_PAUSE if self._subscriptions.available else _UNAVAILABLE_PAUSE
                 pause = min(first * 2.0 ** min(failures, 30), _LONGEST_PAUSE)

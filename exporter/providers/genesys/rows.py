@@ -1,119 +1,34 @@
-"""From single values to rows: one row for each object of which something is known."""
+"""Rows of the tables: reads the ``value`` of a statistic, and makes one row for each object.
+
+The Statistics API reference says only that a value "reflects the structure of the Stat Server
+message". The fields are those of that message (Platform SDK, EventInfo), as the vendor's Agent API
+simulator writes them: an integer that is truncated, a text that has the fraction, and for states a
+tree. A plain number, a text and an object with one entry are accepted as well.
+"""
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from exporter.metrics.parsers import Cell, number
 from exporter.metrics.reading import Rows
 from exporter.providers.genesys import tables as t
-from exporter.providers.genesys.statistics import Statistic
+from exporter.providers.genesys.statistics import ObjectStatistic
 
-Cells = tuple[Cell, Cell]  # a figure and nothing, or a status and since when
-Row = dict[str, Cell]
-UNREADABLE: Final = "unreadable"  # no parser takes it, so it is counted as a rejected cell
+Cells = tuple[Cell, Cell]  # a number and nothing, or a status and its start (epoch seconds)
+ObjectRow = dict[str, Cell]
+UNREADABLE: Final = "unreadable"  # no parser accepts it, so it is counted as a rejected cell
 _TREES: Final = ("stateValue", "objectValue")
-_DEPTH: Final = 4
+_DEPTH: Final = 4  # objects inside each other
 
 
-# Rows ---
-
-
-def grids(
-    statistics: Sequence[Statistic],
-    opened: Collection[int],
-    cells: Mapping[int, Cells],
-    threshold: float,
-) -> dict[str, Rows]:
-    """Return the rows of every table; a statistic is known by its place in ``statistics``.
-
-    ``threshold`` is the T of "answered within T" in seconds. A column is there if it is open for
-    any object, so that one that is open for none is missing.
-    """
-    rows: dict[str, dict[tuple[str, str], Row]] = {each.table: {} for each in statistics}
-    headers: dict[str, dict[str, None]] = {
-        each.table: dict.fromkeys(each.names) for each in statistics
-    }
-    for at, statistic in enumerate(statistics):
-        if at in opened:
-            headers[statistic.table][statistic.wanted.header] = None
-        if at not in cells:
-            continue
-        key = (statistic.kind, statistic.identity)
-        row = rows[statistic.table].setdefault(key, statistic.names)
-        row[statistic.wanted.header], since = cells[at]
-        if statistic.is_state:
-            row[t.STATE_SINCE] = since
-    found = {name: list(each.values()) for name, each in rows.items()}
-    _add_thresholds(found, headers, threshold)
-    _add_campaign_states(found, headers)
-    _add_agents(found, headers)
-    return {
-        name: Rows(list(headers[name]), [[row.get(x) for x in headers[name]] for row in each])
-        for name, each in found.items()
-    }
-
-
-def _add_thresholds(
-    rows: Mapping[str, Sequence[Row]], headers: Mapping[str, dict[str, None]], threshold: float
-) -> None:
-    """Say what "within the threshold" means beside the figure that is counted by it."""
-    name = t.QUEUES.name
-    for row in rows.get(name, ()):
-        if row.get(t.WITHIN) is not None:
-            headers[name][t.THRESHOLD] = None
-            row[t.THRESHOLD] = threshold
-
-
-def _add_campaign_states(
-    rows: Mapping[str, Sequence[Row]], headers: Mapping[str, dict[str, None]]
-) -> None:
-    """Make one state of a campaign's flags; what runs is loaded as well."""
-    name = t.CAMPAIGNS.name
-    if t.RUNNING not in headers.get(name, ()):
-        return
-    headers[name][t.CAMPAIGN_STATE] = None
-    for row in rows[name]:
-        running, activated = _flag(row.get(t.RUNNING)), _flag(row.get(t.ACTIVATED))
-        if running is not None:
-            stopped = "StatusActivated" if activated else "StatusDeactivated"
-            row[t.CAMPAIGN_STATE] = "StatusRunning" if running else stopped
-
-
-def _flag(cell: Cell) -> bool | None:
-    with contextlib.suppress(ValueError):
-        return number(cell) > 0 if cell is not None else None
-    return None
-
-
-def _add_agents(rows: dict[str, list[Row]], headers: dict[str, dict[str, None]]) -> None:
-    """Count those agents whose state is known; without any, nothing is said of their number."""
-    own = headers.get(t.EACH_AGENT.name, {})
-    if t.AGENT_STATE not in own:
-        return
-    own[t.STATE_SINCE] = None
-    found = [row for row in rows[t.EACH_AGENT.name] if row.get(t.AGENT_STATE) is not None]
-    if found:
-        headers[t.AGENTS.name] = dict.fromkeys((t.OBJECT, t.NAME, t.AGENT_STATE))
-        rows[t.AGENTS.name] = found
-
-
-# Values ---
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """An agent's status, as number or name, and since when (epoch seconds), where told."""
-
-    word: str
-    since: Cell = None
+# Values -----------------------------------------------------------------------------------------
 
 
 def number_of(value: Any, depth: int = _DEPTH) -> Cell:
-    """Return the figure in a value: a number or the text of one, or ``None`` where there is none.
+    """Return the number in a value, as a number or a text; ``None`` where there is none.
 
-    What has no figure that we know to look for is ``UNREADABLE``.
+    A value of unknown structure is ``UNREADABLE``.
     """
     if isinstance(value, dict):
         return _inner_number(value, depth)
@@ -134,51 +49,137 @@ def _inner_number(value: dict[str, Any], depth: int) -> Cell:
 
 
 def _event_number(value: dict[str, Any], depth: int) -> Cell:
-    """Take the text where it is a number, since the integer beside it has lost the fraction."""
+    """Return the text where it is a number, since the integer beside it has no fraction."""
     text = number_of(value.get("stringValue"), depth - 1)
     whole = number_of(value.get("intValue"), depth - 1)
     with contextlib.suppress(ValueError):
         if text is not None:
             number(text)
             return text
-    nothing = isinstance(value.get("stringValue"), str) and value["stringValue"].strip() != ""
-    return None if nothing and text is None else whole
+    is_nan = isinstance(value.get("stringValue"), str) and value["stringValue"].strip() != ""
+    return None if is_nan and text is None else whole
 
 
-def state_of(value: Any, depth: int = _DEPTH) -> State | None:
-    """Return the status in a value, ``None`` where there is none."""
+def state_of(value: Any, depth: int = _DEPTH) -> Cells | None:
+    """Return an agent's status (number or name) and its start, where given; ``None`` for none."""
     if isinstance(value, dict):
         return _inner_state(value, depth) if depth else None
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         return None
     word = str(value).strip()
-    return State(word) if word and word.casefold() != "nan" else None
+    return (word, None) if word and word.casefold() != "nan" else None
 
 
-def _inner_state(value: dict[str, Any], depth: int) -> State | None:
+def _inner_state(value: dict[str, Any], depth: int) -> Cells | None:
     for tree in _TREES:
         if value.get(tree) is not None:
             return state_of(value[tree], depth - 1)
     status = value.get("status")
     if isinstance(status, str | int) and not isinstance(status, bool):
-        return _with_time(status, value.get("time"))
+        word = str(status).strip()
+        return (word, _start_of(value.get("time"))) if word else None
     if "stringValue" in value or "intValue" in value:
         return state_of(value.get("stringValue"), 0) or state_of(value.get("intValue"), 0)
     return state_of(next(iter(value.values())), depth - 1) if len(value) == 1 else None
 
 
-def _with_time(status: str | int, time: Any) -> State | None:
-    word = str(status).strip()
-    since = number_of(time, 0)
+def _start_of(time: Any) -> Cell:
+    start = number_of(time, 0)
     with contextlib.suppress(ValueError):
-        if since is not None and number(since) > 0:
-            return State(word, since) if word else None
-    return State(word) if word else None
+        return start if start is not None and number(start) > 0 else None
+    return None
 
 
 def milliseconds_of(timestamp: Any) -> float | None:
-    """Return when a value was produced, in epoch milliseconds; ``None`` where it does not say."""
-    found = number_of(timestamp, 0)
+    """Return when a value was produced (epoch milliseconds); ``None`` where unknown."""
+    cell = number_of(timestamp, 0)
     with contextlib.suppress(ValueError):
-        return float(number(found)) if found is not None else None
+        return float(number(cell)) if cell is not None else None
     return None
+
+
+# Rows -------------------------------------------------------------------------------------------
+
+
+def rows_by_table(
+    statistics: Sequence[ObjectStatistic],
+    opened: Collection[int],
+    cells: Mapping[int, Cells],
+    threshold: float,
+) -> dict[str, Rows]:
+    """Return the rows of every table: one for each object with a value.
+
+    ``opened`` and ``cells`` refer to a statistic by its index; ``threshold`` is the T of "answered
+    within T" in seconds. A table has a column if the statistic is open for any object, so that one
+    that is open for none is reported as missing.
+    """
+    rows: dict[str, dict[tuple[str, str], ObjectRow]] = {}
+    headers: dict[str, dict[str, None]] = {}  # a dict as an ordered set
+    for index, statistic in enumerate(statistics):
+        table_headers = headers.setdefault(statistic.table, dict.fromkeys(statistic.key_cells))
+        table_rows = rows.setdefault(statistic.table, {})
+        if index in opened:
+            table_headers[statistic.stat_type.header] = None
+        if index not in cells:
+            continue
+        key = (statistic.object_type, statistic.object_id)
+        row = table_rows.setdefault(key, statistic.key_cells)
+        row[statistic.stat_type.header], since = cells[index]
+        if statistic.is_state:
+            row[t.STATE_SINCE] = since
+    tables = {name: list(by_object.values()) for name, by_object in rows.items()}
+    _add_thresholds(tables, headers, threshold)
+    _add_campaign_states(tables, headers)
+    _add_agents(tables, headers)
+    return {
+        name: Rows(
+            list(headers[name]),
+            [[row.get(header) for header in headers[name]] for row in table],
+        )
+        for name, table in tables.items()
+    }
+
+
+def _add_thresholds(
+    tables: Mapping[str, Sequence[ObjectRow]],
+    headers: Mapping[str, dict[str, None]],
+    threshold: float,
+) -> None:
+    """Add the threshold to every row that counts the calls answered within it."""
+    for row in tables.get(t.QUEUES.name, ()):
+        if row.get(t.WITHIN) is not None:
+            headers[t.QUEUES.name][t.THRESHOLD] = None
+            row[t.THRESHOLD] = threshold
+
+
+def _add_campaign_states(
+    tables: Mapping[str, Sequence[ObjectRow]], headers: Mapping[str, dict[str, None]]
+) -> None:
+    """Combine a campaign's flags into its state; a running campaign is activated as well."""
+    name = t.CAMPAIGNS.name
+    if t.RUNNING not in headers.get(name, ()):
+        return
+    headers[name][t.CAMPAIGN_STATE] = None
+    for row in tables[name]:
+        running, activated = _flag(row.get(t.RUNNING)), _flag(row.get(t.ACTIVATED))
+        if running is not None:
+            stopped = "StatusActivated" if activated else "StatusDeactivated"
+            row[t.CAMPAIGN_STATE] = "StatusRunning" if running else stopped
+
+
+def _flag(cell: Cell) -> bool | None:
+    with contextlib.suppress(ValueError):
+        return number(cell) > 0 if cell is not None else None
+    return None
+
+
+def _add_agents(tables: dict[str, list[ObjectRow]], headers: dict[str, dict[str, None]]) -> None:
+    """Add the table that counts agents by state; without any known state it is left out."""
+    own_headers = headers.get(t.EACH_AGENT.name, {})
+    if t.AGENT_STATE not in own_headers:
+        return
+    own_headers[t.STATE_SINCE] = None
+    known = [row for row in tables[t.EACH_AGENT.name] if row.get(t.AGENT_STATE) is not None]
+    if known:
+        headers[t.AGENTS.name] = dict.fromkeys((t.OBJECT_ID, t.NAME, t.AGENT_STATE))
+        tables[t.AGENTS.name] = known

@@ -1,4 +1,4 @@
-"""What of Genesys' answers may be shown to strangers: definitions, statuses and figures."""
+"""Sanitiser of Genesys recordings: keeps definitions, statuses and figures."""
 
 from typing import Any
 
@@ -11,38 +11,14 @@ _KEPT = (
     *("statisticId", "objectType", "object_type", "type", "profile", "definition", "category"),
     *("subject", "mainMask", "notificationMode", "intervalType", "dynamicTimeProfile", "channel"),
     *("subscription", "supportedConnectionTypes", "connectionType", "version", "minimumVersion"),
-    *(
-        "reconnect",
-        "serviceState",
-        "grant_type",
-        "token_type",
-        "timestamp",
-        "time",
-        "code",
-        "grant",
-    ),
-    *(
-        "grant",
-        "mode",
-        "verbose",
-        "time_zone",
-        "reset_time",
-        "insensitivity",
-        "notificationFrequency",
-    ),
+    *("reconnect", "serviceState", "grant_type", "token_type", "timestamp", "time", "code"),
+    *("grant", "mode", "verbose", "time_zone", "reset_time", "insensitivity"),
+    "notificationFrequency",
 )
 _IDS = (
     *("objectId", "agentId", "placeId", "loginId", "dnId", "switchId", "connectionId", "groupId"),
-    *(
-        "employeeId",
-        "subscriptionId",
-        "operationId",
-        "clientId",
-        "referenceId",
-        "ids",
-        "object_ids",
-    ),
-    *("names", "tenant"),
+    *("employeeId", "subscriptionId", "operationId", "clientId", "referenceId", "ids"),
+    *("object_ids", "names", "tenant"),
 )
 
 
@@ -52,7 +28,7 @@ class GenesysSanitiser(Sanitiser):
     segments = frozenset({"auth", "statistics", "oauth", "token", "sign-out", "notifications"})
 
     def __init__(self) -> None:
-        names = {name for some in NAMES.values() for name in some}
+        names = {name for names in NAMES.values() for name in names}
         super().__init__(
             TABLES,
             kept=_KEPT,
@@ -62,8 +38,8 @@ class GenesysSanitiser(Sanitiser):
         )
 
     def mapping(self, found: Any, key: str, *, hide: bool) -> Value:
-        """Return an object; the configuration's ``names`` are labels by object id."""
+        """Return an object; ``names`` of the configuration has object ids as keys."""
         if key == "names":
             text = self.pseudonyms.text
-            return {text(identity): text(label) for identity, label in found.items()}
+            return {text(object_id): text(label) for object_id, label in found.items()}
         return super().mapping(found, key, hide=hide)

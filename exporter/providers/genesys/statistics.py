@@ -1,9 +1,9 @@
-"""Which statistics are opened: the built-in sets for each kind of object, and their definitions.
+"""Statistics to open: the built-in set of each object type, and their Stat Server definitions.
 
-All are defined here rather than taken by name, because which names a contact centre has is its own
-configuration. Attributes and masks are those of the Statistics API reference and of the Stat Server
-User's Guide; the definitions follow those that the vendor publishes with its Agent API simulator,
-less their filters on media, whose spelling differs between two pages of the vendor.
+Every built-in statistic carries its definition, because the names that a contact centre has defined
+are its own configuration. Attributes and masks: Statistics API reference and Stat Server User's
+Guide. The definitions follow those of the vendor's Agent API simulator, without their media
+filters, whose spelling differs between two pages of the vendor.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 
 from exporter.metrics.parsers import Cell
 from exporter.providers.genesys import tables as t
-from exporter.providers.genesys.tables import STATUSES
 
 Profile = Literal["agent", "agent_group", "queue", "campaign"]
 Definition = Mapping[str, Any]
@@ -30,13 +29,13 @@ PROFILES: Final[Mapping[str, Profile]] = {
     **dict.fromkeys(CAMPAIGN_TYPES, "campaign"),
 }
 
-_QUIET = {"notificationMode": "NoNotification"}
+_NO_UPDATES: Definition = {"notificationMode": "NoNotification"}
 _PERIODICAL: Definition = {
     "notificationMode": "Periodical",
     "notificationFrequency": 10,
     "insensitivity": 1,
 }
-# Told every time: a change below the least insensitivity, which is 1, would matter here.
+# Sent every time: a change below the least insensitivity, which is 1, matters here.
 _PRECISE: Definition = {**_PERIODICAL, "insensitivity": 0}
 _IMMEDIATE: Definition = {"notificationMode": "Immediate", "insensitivity": 1}
 _TODAY: Definition = {"intervalType": "GrowingWindow", "dynamicTimeProfile": "0:00"}
@@ -49,36 +48,36 @@ _SHORT_ABANDON = 10  # seconds, as in the vendor's sample of ServiceFactor1
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A statistic to open for an object: its column here, and what it is to the platform.
+class StatType:
+    """A statistical type: the table column it fills, and its name or definition at the platform.
 
-    It has a ``name`` where the contact centre has it defined, else a ``definition``. A ``guess``
-    is one whose combination of attributes no document shows: it is opened apart, so that a refusal
-    costs nothing else.
+    ``name`` is set where the contact centre has defined the type, else ``definition``. A type that
+    is not ``documented`` combines attributes as no vendor document shows: it is opened in a request
+    of its own, so that a refusal affects nothing else.
     """
 
     header: str
     name: str | None = None
     definition: Definition = field(default_factory=dict)
-    guess: bool = False
+    documented: bool = True
 
 
 def _defined(
     header: str, category: str, mask: str, *more: Definition, subject: str = "DNAction"
-) -> Wanted:
+) -> StatType:
     definition = {"category": category, "subject": subject, "mainMask": mask}
-    for each in more:
-        definition |= each
-    return Wanted(header, definition=definition)
+    for attributes in more:
+        definition |= attributes
+    return StatType(header, definition=definition)
 
 
-def _today(header: str, action: str, category: str = "TotalNumber") -> Wanted:
-    """Count an action since midnight, telling every change."""
+def _today(header: str, action: str, category: str = "TotalNumber") -> StatType:
+    """Count an action since midnight; every change is sent."""
     return _defined(header, category, action, _TODAY, _IMMEDIATE)
 
 
-def queue(threshold: float) -> Sequence[Wanted]:
-    """Return what is opened for a queue; ``threshold`` is the T of "answered within", seconds."""
+def _queue(threshold: float) -> Sequence[StatType]:
+    """Return the types of a queue; ``threshold`` is the T of "answered within T" in seconds."""
     within = {"timeRangeLeft": 0, "timeRangeRight": round(threshold)}
     service_level = {
         "category": "ServiceFactor1",
@@ -98,8 +97,8 @@ def queue(threshold: float) -> Sequence[Wanted]:
         _today(t.OFFERED, "CallEntered"),
         _today(t.ANSWERED, "CallAnswered"),
         _today(t.ABANDONED, "CallAbandoned"),
-        Wanted(t.SERVICE_LEVEL, definition=service_level),
-        *_guessed(
+        StatType(t.SERVICE_LEVEL, definition=service_level),
+        *_undocumented(
             _today(t.HANDLED, "CallReleased"),
             answered_within,
             _defined(t.ANSWER_WAIT, "TotalTime", "CallAnswered", _TODAY, _PERIODICAL),
@@ -108,11 +107,11 @@ def queue(threshold: float) -> Sequence[Wanted]:
     )
 
 
-def _guessed(*wanted: Wanted) -> Sequence[Wanted]:
-    return tuple(replace(each, guess=True) for each in wanted)
+def _undocumented(*stat_types: StatType) -> Sequence[StatType]:
+    return tuple(replace(stat_type, documented=False) for stat_type in stat_types)
 
 
-AGENT_GROUP: Final = tuple(
+_AGENT_GROUP: Final = tuple(
     _defined(
         t.GROUP_STATES[state],
         "CurrentNumber",
@@ -120,14 +119,14 @@ AGENT_GROUP: Final = tuple(
         _IMMEDIATE,
         subject="AgentStatus",
     )
-    for state, statuses in STATUSES.items()
+    for state, statuses in t.STATUSES.items()
 )
 
-AGENT_STATE: Final = _defined(
+_AGENT_STATE: Final = _defined(
     t.AGENT_STATE, "CurrentState", "*", {"notificationMode": "Immediate"}, subject="AgentStatus"
 )
-# What is opened for an agent whose own figures are wanted; none of it in aggregate mode.
-AGENT_DAY: Final = (
+# Figures of single agents; not opened with agents: aggregate.
+_AGENT_DAY: Final = (
     _today(t.AGENT_HANDLED, "CallInbound,CallOutbound"),
     *(
         _today(header, f"Call{direction.capitalize()}")
@@ -146,8 +145,8 @@ AGENT_DAY: Final = (
     ),
 )
 
-# The vendor documents the actions; that these categories count them is our reading.
-CAMPAIGN: Final = _guessed(
+# The Stat Server User's Guide documents the actions, but not these categories with them.
+_CAMPAIGN: Final = _undocumented(
     *(
         _defined(header, "CurrentNumber", action, _IMMEDIATE, subject="CampaignAction")
         for header, action in t.CAMPAIGN_STATUSES.items()
@@ -158,50 +157,58 @@ CAMPAIGN: Final = _guessed(
 )
 
 
-def of(profile: Profile, *, each_agent: bool, threshold: float) -> Sequence[Wanted]:
-    """Return the built-in set of a profile."""
+def built_in(profile: Profile, *, each_agent: bool, threshold: float) -> Sequence[StatType]:
+    """Return the built-in types of a profile; ``threshold`` is in seconds."""
     if profile == "queue":
-        return queue(threshold)
+        return _queue(threshold)
     if profile == "agent_group":
-        return AGENT_GROUP
+        return _AGENT_GROUP
     if profile == "campaign":
-        return CAMPAIGN
-    return (AGENT_STATE, *AGENT_DAY) if each_agent else (AGENT_STATE,)
+        return _CAMPAIGN
+    return (_AGENT_STATE, *_AGENT_DAY) if each_agent else (_AGENT_STATE,)
 
 
 @dataclass(frozen=True, slots=True)
-class Statistic:
-    """One statistic of one object; ``table`` is where its value goes, ``label`` names the row."""
+class ObjectStatistic:
+    """A statistical type opened for one object; ``table`` and ``label`` name its row."""
 
     table: str
-    wanted: Wanted
-    kind: str
-    identity: str
+    stat_type: StatType
+    object_type: str
+    object_id: str
     label: str
 
     @property
     def is_state(self) -> bool:
         """Whether its value is a status instead of a number."""
-        return self.wanted.header == t.AGENT_STATE
+        return self.stat_type.header == t.AGENT_STATE
 
     @property
-    def names(self) -> dict[str, Cell]:
-        """The cells that name the row: persons have an id and a name, the rest has a label."""
-        if self.kind in AGENT_TYPES:
-            return {t.OBJECT: self.identity, t.NAME: self.label}
-        return {t.OBJECT: self.label}
+    def is_agent(self) -> bool:
+        """Whether its object is a person, who is not named in logs and reports."""
+        return self.object_type in AGENT_TYPES
 
-    def described(self, statistic_id: str, *, quiet: bool = False) -> dict[str, Any]:
-        """Return how the platform is asked to open it under an id of ours.
+    @property
+    def key_cells(self) -> dict[str, Cell]:
+        """The cells that name the row: an agent has an id and a name, other objects a label."""
+        if self.is_agent:
+            return {t.OBJECT_ID: self.object_id, t.NAME: self.label}
+        return {t.OBJECT_ID: self.label}
 
-        A ``quiet`` one brings no updates and is only read.
+    def __str__(self) -> str:
+        text = f"{self.stat_type.header} of {self.object_type}"
+        return text if self.is_agent else f"{text} {self.object_id}"
+
+    def description(self, statistic_id: str, *, updates: bool) -> dict[str, Any]:
+        """Return the statistic's entry in the body of ``POST /subscriptions``.
+
+        Without ``updates`` the platform sends no notifications, and values are read by request.
         """
-        definition = {**self.wanted.definition, **(_QUIET if quiet else {})}
-        named = self.wanted.name is not None
-        what = {"name": self.wanted.name} if named else {"definition": definition}
+        stat_type = self.stat_type
+        definition = {**stat_type.definition, **({} if updates else _NO_UPDATES)}
         return {
             "statisticId": statistic_id,
-            "objectId": self.identity,
-            "objectType": self.kind,
-            **what,
+            "objectId": self.object_id,
+            "objectType": self.object_type,
+            **({"name": stat_type.name} if stat_type.name else {"definition": definition}),
         }

@@ -1,100 +1,104 @@
-"""What is known of each statistic: is it open, and what was its last value?
+"""Latest value of every statistic, and the rows made of them.
 
-Values come in any order and more than once; one that was produced before the value we have is
-dropped. The rows of a table are made of those objects of which something is known.
+Values arrive in any order and more than once; a value produced before the stored one is dropped.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from exporter.metrics.reading import Reading
-from exporter.providers.genesys.rows import Cells, grids, milliseconds_of, number_of, state_of
-from exporter.providers.genesys.statistics import Statistic
+from exporter.providers.genesys.rows import (
+    Cells,
+    milliseconds_of,
+    number_of,
+    rows_by_table,
+    state_of,
+)
+from exporter.providers.genesys.statistics import ObjectStatistic
 
 
-class Book:
-    """The statistics of one account, each known by its number, which is its ``statisticId``.
+class StatisticStore:
+    """The statistics of one account. A statistic's index in ``statistics`` is its ``statisticId``.
 
-    Rows are made of the ``tables`` that are wanted; ``threshold`` is the T of "answered within T"
-    in seconds.
+    Only rows of ``tables`` are returned. ``threshold`` is the T of "answered within T" in seconds.
     """
 
     def __init__(
-        self, statistics: Sequence[Statistic], tables: Collection[str], threshold: float
+        self, statistics: Sequence[ObjectStatistic], tables: Collection[str], threshold: float
     ) -> None:
         self.statistics = statistics
         self._tables = tables
         self._threshold = threshold
         self._open: set[int] = set()
         self._cells: dict[int, Cells] = {}
-        self._produced: dict[int, float] = {}
+        self._produced: dict[int, float] = {}  # epoch milliseconds
         self._reading: Reading | None = None
 
     @property
-    def missing(self) -> list[int]:
+    def unopened(self) -> list[int]:
         """The statistics that are not open."""
-        return [number for number in range(len(self.statistics)) if number not in self._open]
+        return [index for index in range(len(self.statistics)) if index not in self._open]
 
-    def drop(self) -> None:
+    def clear(self) -> None:
         """Forget everything: the platform has dropped the statistics."""
-        self._open.clear()
+        self.mark_all_closed()
         self._cells.clear()
-        self._produced.clear()
         self._reading = None
 
-    def close(self) -> None:
-        """Remember that nothing is open any more; values stay until newer ones come."""
+    def mark_all_closed(self) -> None:
+        """Mark every statistic as not open; values stay until newer ones arrive."""
         self._open.clear()
         self._produced.clear()
 
-    def opened(self, number: int) -> None:
-        """Remember that the platform has opened a statistic."""
-        if number not in self._open:
-            self._open.add(number)
+    def mark_open(self, index: int) -> None:
+        """Mark a statistic as open."""
+        if index not in self._open:
+            self._open.add(index)
             self._reading = None
 
-    def lost(self, numbers: Iterable[int]) -> None:
-        """Remember that the platform has statistics no longer, and forget their values."""
-        gone = self._open.intersection(numbers)
-        if gone:
-            self._open -= gone
+    def mark_closed(self, indexes: Iterable[int]) -> None:
+        """Mark statistics as not open and drop their values."""
+        closed = self._open.intersection(indexes)
+        if closed:
+            self._open -= closed
             self._reading = None
-            self.settle()
+            self.drop_unopened()
 
-    def settle(self) -> None:
-        """Forget the values of what could not be opened again: nobody keeps them up to date."""
-        for number in self.missing:
-            if self._cells.pop(number, None) is not None:
+    def drop_unopened(self) -> None:
+        """Drop the values of statistics that are not open, because nothing updates them."""
+        for index in self.unopened:
+            if self._cells.pop(index, None) is not None:
                 self._reading = None
 
-    def put(self, number: int, entry: Mapping[str, Any]) -> None:
-        """Take a value, unless one that was produced later is here already."""
+    def update(self, index: int, entry: Mapping[str, Any]) -> None:
+        """Store an open statistic's value, unless a value produced later is stored already."""
+        self.mark_open(index)
         produced = milliseconds_of(entry.get("timestamp"))
         if produced is not None:
-            if produced < self._produced.get(number, produced):
+            if produced < self._produced.get(index, produced):
                 return
-            self._produced[number] = produced
-        cells = _read(self.statistics[number], entry.get("value"))
-        if cells == self._cells.get(number):
+            self._produced[index] = produced
+        cells = _cells_of(self.statistics[index], entry.get("value"))
+        if cells == self._cells.get(index):
             return
         if cells is None:
-            self._cells.pop(number, None)
+            self._cells.pop(index, None)
         else:
-            self._cells[number] = cells
+            self._cells[index] = cells
         self._reading = None
 
     def reading(self) -> Reading:
         """Return the rows of all tables; the same object as long as nothing has changed."""
         if self._reading is None:
-            found = grids(self.statistics, self._open, self._cells, self._threshold)
-            wanted = {name: rows for name, rows in found.items() if name in self._tables}
-            self._reading = Reading(wanted)
+            tables = rows_by_table(self.statistics, self._open, self._cells, self._threshold)
+            self._reading = Reading(
+                {name: rows for name, rows in tables.items() if name in self._tables}
+            )
         return self._reading
 
 
-def _read(statistic: Statistic, value: Any) -> Cells | None:
+def _cells_of(statistic: ObjectStatistic, value: Any) -> Cells | None:
     if statistic.is_state:
-        state = state_of(value)
-        return None if state is None else (state.word, state.since)
-    found = number_of(value)
-    return None if found is None else (found, None)
+        return state_of(value)
+    number = number_of(value)
+    return None if number is None else (number, None)

@@ -1,7 +1,7 @@
-"""What is open at the platform, and what came of it: subscriptions of some hundred statistics each.
+"""Subscriptions of the Statistics API: opens, reads and closes them a chunk at a time.
 
-The Statistics API reference names no limit for a subscription, and partial success without saying
-how a failed statistic is named, so what was asked is compared with what came back.
+The Statistics API reference names no limit for a subscription, and reports partial success without
+saying which statistic failed, so the statistics asked for are compared with those returned.
 """
 
 import asyncio
@@ -13,17 +13,16 @@ from typing import Any
 from exporter.errors import ProviderError, Refused, ServerTrouble
 from exporter.logs import Log
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.statistics import AGENT_TYPES
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.store import StatisticStore
 
-_MOST_REFUSALS = 64  # requests spent on finding out which statistics of a refused lot are bad
-_NAMED = 5  # statistics that a log line names
-_CLOSING = 4  # subscriptions closed side by side
-_UNWRAPPED = 4  # envelopes inside each other
+_MOST_REFUSALS = 64  # requests spent on finding the bad statistics of a refused chunk
+_EXAMPLES = 5  # statistics named in a log line
+_CLOSERS = 4  # subscriptions closed concurrently
+_ENVELOPES = 4  # inside each other
 
 
 class Unavailable(ServerTrouble):
-    """The statistics service has lost its servers, and with them every statistic."""
+    """The statistics service has lost its Stat Servers, and with them every statistic."""
 
     reason = "unavailable"
     remedy = (
@@ -36,191 +35,191 @@ class Unavailable(ServerTrouble):
 class Subscriptions:
     """The subscriptions of one session.
 
-    ``quiet`` ones bring no updates. ``available`` is what the service last said of itself.
+    Without ``updates`` the platform sends no notifications, and statistics that have a name are
+    not subscribed to. ``available`` is the state that the service last announced.
     """
 
     def __init__(
-        self, client: Client, book: Book, chunk: int, log: Log, *, quiet: bool = False
+        self,
+        client: Client,
+        store: StatisticStore,
+        chunk_size: int,
+        log: Log,
+        *,
+        updates: bool = True,
     ) -> None:
         self._client = client
-        self._book = book
-        self._chunk = chunk
+        self._store = store
+        self._chunk_size = chunk_size
         self._log = log
-        self._quiet = quiet
-        self._ids: dict[str, frozenset[int]] = {}
-        self._old: set[str] = set()  # to be deleted
-        self._dropped = 0  # how often the platform dropped everything
-        self._told: set[int] = set()
+        self._updates = updates
+        self._open: dict[str, frozenset[int]] = {}  # statistics by subscription id
+        self._to_delete: set[str] = set()
+        self._losses = 0  # how often the platform dropped everything
+        self._reported: set[int] = set()
         self.available = True
 
     @property
     def ids(self) -> Sequence[str]:
-        """The subscriptions that are open."""
-        return list(self._ids)
+        """The open subscriptions."""
+        return list(self._open)
 
     # Opening and closing -------------------------------------------------------------------
 
-    async def open_anew(self) -> None:
-        """Open every statistic, whatever was open before. Raises ``ProviderError``."""
-        self._old.update(self._ids)
-        self._ids = {}
-        self._book.close()
+    async def reopen(self) -> None:
+        """Open every statistic in new subscriptions. Raises ``ProviderError``."""
+        self._to_delete.update(self._open)
+        self._open = {}
+        self._store.mark_all_closed()
         try:
-            await self._open(self._mine())
+            await self._open_statistics(self._subscribed())
         except ProviderError:
             await self._delete_old()
             raise
-        self._book.settle()
+        self._store.drop_unopened()
         await self._delete_old()
 
-    async def open_missing(self) -> None:
-        """Try those again that could not be opened. Raises ``ProviderError``."""
-        missing = set(self._book.missing)
-        await self._open(number for number in self._mine() if number in missing)
+    async def retry_unopened(self) -> None:
+        """Open those statistics that could not be opened before. Raises ``ProviderError``."""
+        unopened = set(self._store.unopened)
+        await self._open_statistics(index for index in self._subscribed() if index in unopened)
         await self._delete_old()
 
-    def _mine(self) -> Iterable[int]:
-        """Return what is opened here; quiet names need no subscription to be read."""
-        statistics = enumerate(self._book.statistics)
-        return (at for at, each in statistics if not (self._quiet and each.wanted.name))
+    def _subscribed(self) -> Iterable[int]:
+        """Return the statistics that need a subscription: a named one can be read without."""
+        statistics = enumerate(self._store.statistics)
+        return (index for index, each in statistics if self._updates or not each.stat_type.name)
 
-    async def read(self) -> None:
-        """Read every open statistic, and forget those that are no longer there.
+    async def read_values(self) -> None:
+        """Read every open statistic, and mark those as closed that are gone.
 
         Raises ``ProviderError``: a subscription that cannot be read may be gone.
         """
-        for subscription, lot in list(self._ids.items()):
-            entries = await self._client.peek(subscription)
-            if subscription in self._ids:
-                came = self.take(entries, subscription)
-                self._book.lost(lot - came)
+        for subscription, indexes in list(self._open.items()):
+            entries = await self._client.peek_subscription(subscription)
+            if subscription in self._open:
+                stored = self.store_values(entries, subscription)
+                self._store.mark_closed(indexes - stored)
 
     async def close(self, limit: float) -> None:
-        """Close everything, best-effort and within ``limit`` seconds."""
-        self._old.update(self._ids)
-        self._ids = {}
+        """Delete every subscription, best-effort and within ``limit`` seconds."""
+        self._to_delete.update(self._open)
+        self._open = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 await self._delete_old()
-        self._old.clear()
+        self._to_delete.clear()
 
-    async def _open(self, numbers: Iterable[int]) -> None:
-        """Open statistics in lots; those of doubtful definition apart from the certain ones."""
-        left = [_MOST_REFUSALS]
-        for lot in _lots(list(numbers), self._book, self._chunk):
-            await self._create(lot, left)
+    async def _open_statistics(self, indexes: Iterable[int]) -> None:
+        refusals_left = [_MOST_REFUSALS]
+        for chunk in self._chunks(list(indexes)):
+            await self._create(chunk, refusals_left)
         self.available = True
-        self._tell()
+        self._report_unopened()
 
-    async def _create(self, lot: Sequence[int], left: list[int]) -> None:
-        """Open a lot; where it is refused as a whole, its halves, as long as ``left`` allows."""
+    def _chunks(self, indexes: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Yield chunks, in which documented and undocumented types are not mixed."""
+        statistics = self._store.statistics
+        for documented in (True, False):
+            chosen = [at for at in indexes if statistics[at].stat_type.documented is documented]
+            for start in range(0, len(chosen), self._chunk_size):
+                yield chosen[start : start + self._chunk_size]
+
+    async def _create(self, chunk: Sequence[int], refusals_left: list[int]) -> None:
+        """Open a chunk; where it is refused, open its halves, as long as refusals are left."""
         subscription = str(uuid.uuid4())
-        before = self._dropped
-        self._ids[subscription] = frozenset(lot)  # updates may come before the answer does
-        statistics = self._book.statistics
-        described = [statistics[number].described(str(number), quiet=self._quiet) for number in lot]
+        losses = self._losses
+        self._open[subscription] = frozenset(chunk)  # updates may arrive before the response
+        statistics = self._store.statistics
+        descriptions = [
+            statistics[index].description(str(index), updates=self._updates) for index in chunk
+        ]
         try:
-            entries = await self._client.create(subscription, described)
+            entries = await self._client.create_subscription(subscription, descriptions)
         except (Refused, ServerTrouble) as error:
-            self._ids.pop(subscription, None)
-            if isinstance(error, ServerTrouble) and not statistics[lot[0]].wanted.guess:
-                raise  # a doubtful definition may well break the platform: it costs only itself
-            left[0] -= 1
-            if len(lot) == 1 or left[0] <= 0:
-                self._log.debug("statistics refused", statistics=len(lot), error=str(error))
+            self._open.pop(subscription, None)
+            if isinstance(error, ServerTrouble) and statistics[chunk[0]].stat_type.documented:
+                raise  # an undocumented type may cause it, and must not affect the others
+            refusals_left[0] -= 1
+            if len(chunk) == 1 or refusals_left[0] <= 0:
+                self._log.debug("statistics refused", statistics=len(chunk), error=str(error))
                 return
-            middle = len(lot) // 2
-            await self._create(lot[:middle], left)
-            await self._create(lot[middle:], left)
+            middle = len(chunk) // 2
+            await self._create(chunk[:middle], refusals_left)
+            await self._create(chunk[middle:], refusals_left)
             return
         except ProviderError:
-            self._ids.pop(subscription, None)
+            self._open.pop(subscription, None)
             raise
-        if self._dropped != before:
+        if self._losses != losses:
             raise Unavailable("the service dropped the statistics while they were opened")
-        if not self.take(entries, subscription):
-            self._ids.pop(subscription, None)
-            self._old.add(subscription)
+        if not self.store_values(entries, subscription):
+            self._open.pop(subscription, None)
+            self._to_delete.add(subscription)
 
-    def _tell(self) -> None:
-        """Say once of each statistic that it could not be opened; persons are not named."""
-        new = [number for number in self._book.missing if number not in self._told]
+    def _report_unopened(self) -> None:
+        """Log, once for each statistic, that it could not be opened."""
+        new = [index for index in self._store.unopened if index not in self._reported]
         if new:
-            self._told |= set(new)
-            statistics = (self._book.statistics[number] for number in new[:_NAMED])
-            examples = "; ".join(
-                f"{x.wanted.header} of {x.kind}"
-                + ("" if x.kind in AGENT_TYPES else f" {x.identity}")
-                for x in statistics
-            )
+            self._reported |= set(new)
+            examples = "; ".join(str(self._store.statistics[index]) for index in new[:_EXAMPLES])
             self._log.warning("statistics not opened", statistics=len(new), examples=examples)
 
     async def _delete_old(self) -> None:
-        """Close what is not needed any more, best-effort and a few at a time."""
+        """Delete the subscriptions that are no longer used, best-effort."""
 
         async def work() -> None:
-            while self._old:
+            while self._to_delete:
                 with contextlib.suppress(ProviderError):
-                    await self._client.delete(self._old.pop())
+                    await self._client.delete_subscription(self._to_delete.pop())
 
-        await asyncio.gather(*(work() for _ in range(min(_CLOSING, len(self._old)))))
+        await asyncio.gather(*(work() for _ in range(min(_CLOSERS, len(self._to_delete)))))
 
-    # What comes in -------------------------------------------------------------------------
+    # Events and values ---------------------------------------------------------------------
 
-    def heard(self, _channel: str, data: Any) -> None:
-        """Take an event: values, or what the service says of itself."""
-        found = _unwrap(data)
-        if isinstance(found.get("statistics"), list):
-            self.take(each for each in found["statistics"] if isinstance(each, dict))
-        state = found.get("serviceState")
+    def on_event(self, _channel: str, data: Any) -> None:
+        """Process an event: values, or the state of the service."""
+        payload = _unwrap(data)
+        if isinstance(payload.get("statistics"), list):
+            self.store_values(entry for entry in payload["statistics"] if isinstance(entry, dict))
+        state = payload.get("serviceState")
         if isinstance(state, str):
-            self._service(state.strip().upper())
+            self._set_service_state(state.strip().upper())
 
-    def _service(self, state: str) -> None:
+    def _set_service_state(self, state: str) -> None:
         if state == "UNAVAILABLE":
             self._log.warning("statistics service became unavailable")
             self.available = False
-            self._dropped += 1
-            self._ids.clear()
-            self._book.drop()
+            self._losses += 1
+            self._open.clear()
+            self._store.clear()
         elif state == "AVAILABLE":
             self._log.info("statistics service became available")
             self.available = True
 
-    def take(
+    def store_values(
         self, entries: Iterable[Mapping[str, Any]], subscription: str | None = None
     ) -> set[int]:
-        """Take values and return of which statistics.
-
-        Of subscriptions that are not ours, or no longer, nothing is taken.
-        """
-        taken = set()
+        """Store values and return their statistics; those of other subscriptions are ignored."""
+        stored = set()
         for entry in entries:
-            number = _number(entry.get("statisticId"))
+            index = _index_of(entry.get("statisticId"))
             owner = subscription or entry.get("subscriptionId")
-            ours = self._ids.get(owner) if isinstance(owner, str) else self._every()
-            if number is None or not ours or number not in ours:
+            indexes = self._open.get(owner) if isinstance(owner, str) else self._any_open()
+            if index is None or not indexes or index not in indexes:
                 continue
-            taken.add(number)
-            self._book.opened(number)
-            self._book.put(number, entry)
-        return taken
+            stored.add(index)
+            self._store.update(index, entry)
+        return stored
 
-    def _every(self) -> frozenset[int] | range:
-        """Return what an update may be about that does not say whose it is (older servers)."""
-        return range(len(self._book.statistics)) if self._ids else range(0)
-
-
-def _lots(numbers: Sequence[int], book: Book, chunk: int) -> Iterator[Sequence[int]]:
-    for guess in (False, True):
-        chosen = [each for each in numbers if book.statistics[each].wanted.guess is guess]
-        for start in range(0, len(chosen), chunk):
-            yield chosen[start : start + chunk]
+    def _any_open(self) -> frozenset[int] | range:
+        """Return the statistics of an update without a subscription id (older servers)."""
+        return range(len(self._store.statistics)) if self._open else range(0)
 
 
 def _unwrap(data: Any) -> Mapping[str, Any]:
-    """Return the inmost of the envelopes that events come in; not all servers use as many."""
-    for _ in range(_UNWRAPPED):
+    """Return the innermost envelope of an event; servers differ in how many they nest."""
+    for _ in range(_ENVELOPES):
         if not isinstance(data, dict):
             return {}
         if "statistics" in data or "serviceState" in data:
@@ -229,8 +228,8 @@ def _unwrap(data: Any) -> Mapping[str, Any]:
     return {}
 
 
-def _number(told: Any) -> int | None:
-    """Return the number that a statisticId stands for."""
-    if isinstance(told, str) and told.isascii() and told.isdigit() and len(told) < 10:  # noqa: PLR2004
-        return int(told)
-    return told if isinstance(told, int) and not isinstance(told, bool) else None
+def _index_of(statistic_id: Any) -> int | None:
+    """Return the index that a ``statisticId`` of ours stands for."""
+    if isinstance(statistic_id, str) and statistic_id.isascii() and statistic_id.isdigit():
+        return int(statistic_id) if len(statistic_id) < 10 else None  # noqa: PLR2004
+    return statistic_id if type(statistic_id) is int else None

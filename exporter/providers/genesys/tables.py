@@ -1,7 +1,7 @@
-"""Genesys' tables: which statistic is which figure.
+"""Tables of the Genesys figures: header constants, state words, and columns with their families.
 
-Sources: the Statistics API reference; the Stat Server User's Guide for what categories, masks and
-campaign actions mean; the status numbers are those that public clients of Stat Server agree on.
+Sources: Statistics API reference; Stat Server User's Guide for categories, masks and campaign
+actions. The status numbers are those on which public clients of Stat Server agree.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from exporter.metrics.parsers import Cell, Number, count, percent, seconds
 from exporter.metrics.period import Period
 from exporter.metrics.tables import Column, CurrentState, Key, States, StateSet, Table, Tally
 
-# Headers: category, then mask --------------------------------------------------------------------
+# Headers: the statistic's category, then its mask -------------------------------------------------
 
-OBJECT: Final = "objectId"
+OBJECT_ID: Final = "objectId"
 
 WAITING: Final = "CurrentNumber CallWait"
 LONGEST_WAIT: Final = "CurrentMaxTime CallWait"
@@ -89,7 +89,7 @@ _CODES = {
     "22": "on_contact",  # CallInbound
     "23": "logged_out",  # LoggedOut
 }
-# The statuses of an agent by the state that we call them; each agent has one status.
+# Stat Server statuses of an agent by canonical state; an agent has one status at a time.
 STATUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "ready": ("WaitForNextCall",),
     "ringing": ("CallDialing", "CallRinging"),
@@ -108,17 +108,17 @@ STATUSES: Final[Mapping[str, tuple[str, ...]]] = {
     "logged_out": ("LoggedOut",),
     "other": ("LoggedIn", "OnHook", "OffHook"),
 }
-AGENT = States(
+AGENT_STATES = States(
     f.AGENT_STATES,
     {
         **_CODES,
         **{status: state for state, statuses in STATUSES.items() for status in statuses},
-        # What Stat Server knows of an agent whose telephone it only watches, or does not.
+        # An agent whose telephone Stat Server only monitors, or does not.
         "Monitored": "other",
         "NotMonitored": "other",
     },
 )
-CAMPAIGN = States(
+CAMPAIGN_STATES = States(
     f.CAMPAIGN_STATES,
     {
         "StatusRunning": "running",
@@ -129,21 +129,24 @@ CAMPAIGN = States(
 
 
 def percentage(cell: Cell) -> Number:
-    """Read a share given as 0..100; Stat Server's may exceed the whole, a share here may not."""
+    """Parse a share given as 0..100 into 0..1.
+
+    Raises ``ValueError`` above 100, which Stat Server may send.
+    """
     value = percent(cell)
     if value > 1:
-        raise ValueError("a share above the whole")
+        raise ValueError("share above 100 %")
     return value
 
 
 # Tables -----------------------------------------------------------------------------------------
 
-# Definitions carry no filter on media: whose calls these are is the platform's queue.
+# The definitions have no media filter.
 _ALL = {"media": "all"}
 
 QUEUES = Table(
     name="statistics.queues",
-    key=(Key("queue", OBJECT),),
+    key=(Key("queue", OBJECT_ID),),
     subject="queue",
     figures=(
         Column(WAITING, f.QUEUE_CONTACTS_WAITING, count, _ALL),
@@ -158,31 +161,30 @@ QUEUES = Table(
         Column(ESTIMATED_WAIT, f.QUEUE_ESTIMATED_WAIT, seconds, _ALL),
     ),
 )
-LAST_HOUR = Period("1h")
 SERVICE_LEVELS = Table(
     name="statistics.service_levels",
     key=QUEUES.key,
     subject="queue",
     figures=(Column(SERVICE_LEVEL, f.QUEUE_SERVICE_LEVEL, percentage, _ALL),),
-    period=LAST_HOUR,
+    period=Period("1h"),
 )
 AGENT_GROUPS = Table(
     name="statistics.agent_groups",
-    key=(Key("queue", OBJECT),),
+    key=(Key("queue", OBJECT_ID),),
     subject="queue",
     figures=tuple(
         Column(header, f.QUEUE_AGENTS, count, {"state": state})
         for state, header in GROUP_STATES.items()
     ),
 )
-_AGENT_KEY = (Key("agent", OBJECT),)
+_AGENT_KEY = (Key("agent", OBJECT_ID),)
 NAME = "name"
 AGENTS = Table(
     name="statistics.agents",
     key=_AGENT_KEY,
     subject="agent",
     display=NAME,
-    figures=(Tally(AGENT_STATE, f.AGENTS, AGENT),),
+    figures=(Tally(AGENT_STATE, f.AGENTS, AGENT_STATES),),
     ignored=(STATE_SINCE,),
 )
 EACH_AGENT = Table(
@@ -191,7 +193,7 @@ EACH_AGENT = Table(
     subject="agent",
     display=NAME,
     figures=(
-        CurrentState(AGENT_STATE, f.AGENT_STATE, AGENT),
+        CurrentState(AGENT_STATE, f.AGENT_STATE, AGENT_STATES),
         Column(STATE_SINCE, f.AGENT_STATE_SINCE, seconds, certain=False),
         Column(AGENT_HANDLED, f.AGENT_CONTACTS_HANDLED, count, _ALL),
         *(
@@ -208,19 +210,25 @@ EACH_AGENT = Table(
 )
 CAMPAIGNS = Table(
     name="statistics.campaigns",
-    key=(Key("campaign", OBJECT),),
+    key=(Key("campaign", OBJECT_ID),),
     subject="campaign",
     figures=(
-        StateSet(CAMPAIGN_STATE, f.CAMPAIGN_STATE, CAMPAIGN),
+        StateSet(CAMPAIGN_STATE, f.CAMPAIGN_STATE, CAMPAIGN_STATES),
         *(
             Column(header, f.CAMPAIGN_STALLED, count, {"reason": reason})
             for reason, header in STALLS.items()
         ),
         Column(PROCESSED, f.CAMPAIGN_RECORDS_PROCESSED, count),
     ),
-    ignored=(RUNNING, ACTIVATED),  # together they are the state
+    ignored=(RUNNING, ACTIVATED),  # combined in CAMPAIGN_STATE
 )
-# Objects that are neither queues, agents nor campaigns have the user's own statistics only.
-OBJECTS = Table(name="statistics.objects", key=(Key("object", OBJECT),), figures=())
+# Other object types have only the statistics that the user configures.
+OBJECTS = Table(name="statistics.objects", key=(Key("object", OBJECT_ID),), figures=())
 
 TABLES = (QUEUES, SERVICE_LEVELS, AGENT_GROUPS, AGENTS, EACH_AGENT, CAMPAIGNS, OBJECTS)
+PROFILE_TABLES: Final[Mapping[str, Table]] = {
+    "queue": QUEUES,
+    "agent_group": AGENT_GROUPS,
+    "agent": EACH_AGENT,
+    "campaign": CAMPAIGNS,
+}

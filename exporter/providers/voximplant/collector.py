@@ -115,9 +115,9 @@ class VoximplantCollector(Collector):
 
     # Looking around ------------------------------------------------------------------------
 
-    async def survey(self, found: Collected) -> Survey:
+    async def survey(self, collected: Collected) -> Survey:
         """Add the roles that refused methods reveal, and what the account says of itself."""
-        result = await super().survey(found)
+        result = await super().survey(collected)
         client = self._client
         result.permissions = permissions(self._config, client.answered, client.forbidden)
         account = self._account.value or {}
@@ -141,9 +141,9 @@ class VoximplantCollector(Collector):
             }
         return cost
 
-    async def discover(self, found: Collected) -> Offers:
+    async def discover(self, collected: Collected) -> Offers:
         """Add the reports of SmartQueue that are not read."""
-        seen = await super().discover(found)
+        seen = await super().discover(collected)
         suggest(self._config, seen)
         return seen
 

@@ -26,7 +26,7 @@ from exporter.logs import get_log
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.collector import statistics
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
 from exporter.telemetry import AccountTelemetry, Telemetry
 
@@ -102,7 +102,7 @@ async def test_a_token_by_password(clock: Any) -> None:
     }
     assert base64.b64decode(request.headers["authorization"].split()[1]) == b"exporter:s3cret"
     assert request.headers["x-api-key"] == "key-1"
-    await client.peek("a b")
+    await client.peek_subscription("a b")
     asked = app.requests[-1]
     assert asked.url.raw_path == b"/statistics/v3/subscriptions/a%20b/statistic-values?verbose=INFO"
     assert asked.headers["authorization"] == "Bearer token-1"
@@ -171,10 +171,10 @@ async def test_a_token_is_renewed_ahead_of_its_end(
     client = client_of(app, clock)
     await client.sign_in()
     clock.elapsed = renewed_after - 1
-    await client.peek("x")
+    await client.peek_subscription("x")
     assert app.tokens == 1
     clock.elapsed = renewed_after + 1
-    await client.peek("x")
+    await client.peek_subscription("x")
     assert app.tokens == 2
 
 
@@ -191,7 +191,7 @@ async def test_a_denied_request_is_made_again_with_a_new_token(clock: Any) -> No
         app.tokens = 0
         client = client_of(app, clock)
         await client.sign_in()
-        assert await client.peek("x") == [{"statisticId": "1"}]
+        assert await client.peek_subscription("x") == [{"statisticId": "1"}]
         assert app.tokens == 2
 
 
@@ -202,7 +202,7 @@ async def test_a_request_denied_twice_loses_the_session(clock: Any) -> None:
     client = client_of(app, clock)
     await client.sign_in()
     with pytest.raises(SessionLost, match="with a new token too"):
-        await client.create("x", [])
+        await client.create_subscription("x", [])
     assert app.tokens == 2
     await client.sign_in()
     assert app.tokens == 3
@@ -216,7 +216,7 @@ async def test_rejected_credentials_at_a_renewal_are_told(clock: Any) -> None:
     app.answers["/statistics/v3/subscriptions"] = httpx.Response(401)
     app.token = httpx.Response(400, json={"error": "invalid_grant"})
     with pytest.raises(Unauthorized):
-        await client.create("x", [])
+        await client.create_subscription("x", [])
 
 
 async def test_signing_out_ends_this_token_only(clock: Any) -> None:
@@ -243,11 +243,11 @@ async def test_secure_cookies_go_out_over_plain_http(clock: Any) -> None:
     for base in ("http://127.0.0.1:9", "https://gapi.example.com"):
         client = client_of(app, clock, config(base_url=base))
         await client.sign_in()
-        await client.messages([], "handshake", 5.0)
-        await client.messages([], "connect", 5.0)
+        await client.post_messages([], "handshake", 5.0)
+        await client.post_messages([], "connect", 5.0)
         assert app.requests[-1].headers["cookie"] == "BAYEUX_BROWSER=b"
         await client.sign_in()
-        await client.messages([], "handshake", 5.0)
+        await client.post_messages([], "handshake", 5.0)
         assert "cookie" not in app.requests[-1].headers
 
 
@@ -267,7 +267,7 @@ async def test_an_envelope_is_taken_for_what_it_holds(clock: Any, answer: Any, f
     app = App()
     app.answers["/statistics/v3/operations/get-statistic-ex"] = httpx.Response(200, json=answer)
     client = client_of(app, clock)
-    assert len(await client.values([])) == found
+    assert len(await client.get_values([])) == found
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ async def test_a_failure_names_the_operation_or_the_trace(
     app = App()
     app.answers["/statistics/v3/subscriptions"] = response
     with pytest.raises(error) as caught:
-        await client_of(app, clock).create("x", [])
+        await client_of(app, clock).create_subscription("x", [])
     assert "POST /subscriptions" in str(caught.value) or "(trace " in str(caught.value)
 
 
@@ -331,23 +331,23 @@ class Service:
 
 def subscriptions_of(
     service: Service, clock: Any, ids: int = 2, chunk: int = 200
-) -> tuple[Subscriptions, Book, App]:
+) -> tuple[Subscriptions, StatisticStore, App]:
     app = App()
     app.answers["/statistics/v3/subscriptions"] = service
     queues = [f"q{number}" for number in range(ids)]
     account = config(objects=[{"type": "Queue", "ids": queues}])
-    book = Book(statistics(account), {"statistics.queues"}, 20.0)
+    store = StatisticStore(statistics(account), {"statistics.queues"}, 20.0)
     client = client_of(app, clock, account)
-    return Subscriptions(client, book, chunk, get_log("test")), book, app
+    return Subscriptions(client, store, chunk, get_log("test")), store, app
 
 
 async def test_statistics_are_opened_in_lots(clock: Any) -> None:
     """No subscription holds more than a lot, and doubtful definitions have lots of their own."""
     service = Service()
-    subscriptions, book, _ = subscriptions_of(service, clock, ids=10, chunk=25)
-    await subscriptions.open_anew()
+    subscriptions, store, _ = subscriptions_of(service, clock, ids=10, chunk=25)
+    await subscriptions.reopen()
     assert service.sizes == [25, 25, 10, 25, 15]
-    assert book.missing == []
+    assert store.unopened == []
     assert len(set(service.ids)) == 5
 
 
@@ -357,14 +357,14 @@ async def test_one_bad_statistic_costs_only_itself(
     """A lot that is refused as a whole is halved until the bad statistic is found; it is named."""
     service = Service()
     service.refuses = lambda each: each["statisticId"] == "5"
-    subscriptions, book, _ = subscriptions_of(service, clock)
-    await subscriptions.open_anew()
-    assert book.missing == [5]
+    subscriptions, store, _ = subscriptions_of(service, clock)
+    await subscriptions.reopen()
+    assert store.unopened == [5]
     assert "statistics not opened" in caplog.text
     first = len(service.sizes)
     assert first <= 10
     caplog.clear()
-    await subscriptions.open_missing()
+    await subscriptions.retry_unopened()
     assert len(service.sizes) == first + 1
     assert "statistics not opened" not in caplog.text
 
@@ -373,9 +373,9 @@ async def test_a_platform_that_refuses_everything_is_not_asked_for_ever(clock: A
     """Looking for bad statistics ends after a bounded number of requests."""
     service = Service()
     service.refuses = lambda _: True
-    subscriptions, book, _ = subscriptions_of(service, clock, ids=200)
-    await subscriptions.open_anew()
-    assert len(book.missing) == 2000
+    subscriptions, store, _ = subscriptions_of(service, clock, ids=200)
+    await subscriptions.reopen()
+    assert len(store.unopened) == 2000
     assert len(service.sizes) < 100
 
 
@@ -383,11 +383,11 @@ async def test_partial_success_is_found_by_comparing(clock: Any) -> None:
     """What was asked and did not come back is not open, whatever the errors say."""
     service = Service()
     service.opens = lambda each: each["objectId"] == "q1"
-    subscriptions, book, app = subscriptions_of(service, clock)
-    await subscriptions.open_anew()
-    assert {book.statistics[number].identity for number in book.missing} == {"q0"}
+    subscriptions, store, app = subscriptions_of(service, clock)
+    await subscriptions.reopen()
+    assert {store.statistics[number].object_id for number in store.unopened} == {"q0"}
     service.opens = lambda _: False
-    await subscriptions.open_missing()
+    await subscriptions.retry_unopened()
     assert app.requests[-1].method == "DELETE", "a subscription with nothing in it is left open"
 
 
@@ -395,9 +395,9 @@ async def test_opening_anew_closes_what_was_open(clock: Any) -> None:
     """Every opening has ids of its own, and those before are deleted."""
     service = Service()
     subscriptions, _, app = subscriptions_of(service, clock)
-    await subscriptions.open_anew()
+    await subscriptions.reopen()
     old = subscriptions.ids
-    await subscriptions.open_anew()
+    await subscriptions.reopen()
     closed = {request.url.path for request in app.requests if request.method == "DELETE"}
     assert closed == {f"/statistics/v3/subscriptions/{subscription}" for subscription in old}
     assert not set(old) & set(subscriptions.ids)
@@ -411,13 +411,13 @@ def update(**entry: Any) -> dict[str, Any]:
 
 async def test_updates_of_other_subscriptions_are_not_ours(clock: Any) -> None:
     """An update counts for our open subscriptions only; older servers do not say whose it is."""
-    subscriptions, book, _ = subscriptions_of(Service(), clock)
-    await subscriptions.open_anew()
+    subscriptions, store, _ = subscriptions_of(Service(), clock)
+    await subscriptions.reopen()
     mine, waiting = subscriptions.ids[0], 0
 
     def heard(**entry: Any) -> Any:
-        subscriptions.heard("/statistics/v3/updates", update(**entry))
-        return book._cells.get(waiting, (None, None))[0]
+        subscriptions.on_event("/statistics/v3/updates", update(**entry))
+        return store._cells.get(waiting, (None, None))[0]
 
     assert heard(subscriptionId="other", statisticId=str(waiting), value=7, timestamp=2) == 1
     assert heard(subscriptionId=mine, statisticId=str(waiting), value=8, timestamp=2) == 8
@@ -430,34 +430,34 @@ async def test_updates_of_other_subscriptions_are_not_ours(clock: Any) -> None:
 @pytest.mark.parametrize("depth", [0, 1, 2])
 async def test_events_are_unwrapped(clock: Any, depth: int) -> None:
     """Values and the state of the service are found in any number of envelopes."""
-    subscriptions, book, _ = subscriptions_of(Service(), clock)
-    await subscriptions.open_anew()
+    subscriptions, store, _ = subscriptions_of(Service(), clock)
+    await subscriptions.reopen()
     wrapped: Any = update(statisticId="0", value=42, timestamp=5)
     state: Any = {"serviceState": "unavailable"}
     for _ in range(depth):
         wrapped, state = {"name": "X", "data": wrapped}, {"messageType": "Y", "data": state}
-    subscriptions.heard("/statistics/v3/updates", wrapped)
-    assert book._cells[0] == (42, None)
-    subscriptions.heard("/statistics/v3/service", state)
+    subscriptions.on_event("/statistics/v3/updates", wrapped)
+    assert store._cells[0] == (42, None)
+    subscriptions.on_event("/statistics/v3/service", state)
     assert not subscriptions.available
-    assert book._cells == {}
-    subscriptions.heard("/statistics/v3/service", {"serviceState": "AVAILABLE"})
+    assert store._cells == {}
+    subscriptions.on_event("/statistics/v3/service", {"serviceState": "AVAILABLE"})
     assert subscriptions.available
 
 
 async def test_statistics_dropped_while_they_are_opened_are_not_believed(clock: Any) -> None:
     """Where the service loses its servers during an opening, what was opened is opened again."""
     service = Service()
-    subscriptions, book, app = subscriptions_of(service, clock)
+    subscriptions, store, app = subscriptions_of(service, clock)
 
     def dropped(request: httpx.Request) -> httpx.Response:
-        subscriptions.heard("/statistics/v3/service", {"serviceState": "UNAVAILABLE"})
+        subscriptions.on_event("/statistics/v3/service", {"serviceState": "UNAVAILABLE"})
         return service(request)
 
     app.answers["/statistics/v3/subscriptions"] = dropped
     with pytest.raises(Unavailable):
-        await subscriptions.open_anew()
-    assert book._cells == {}
+        await subscriptions.reopen()
+    assert store._cells == {}
 
 
 JSON = st.recursive(
@@ -478,10 +478,10 @@ JSON = st.recursive(
 def test_no_event_breaks_the_subscriptions(data: Any) -> None:
     """Whatever an event holds, it is taken or passed over."""
     account = config()
-    book = Book(statistics(account), {"statistics.queues"}, 20.0)
+    store = StatisticStore(statistics(account), {"statistics.queues"}, 20.0)
     view = AccountTelemetry(Telemetry(), "genesys", "acme")
     nowhere = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(404)))
     client = Client(account, Http(nowhere, view, None), None)  # type: ignore[arg-type]
-    subscriptions = Subscriptions(client, book, 200, get_log("test"))
-    subscriptions.heard("/statistics/v3/updates", data)
-    assert book.reading().tables is not None
+    subscriptions = Subscriptions(client, store, 200, get_log("test"))
+    subscriptions.on_event("/statistics/v3/updates", data)
+    assert store.reading().tables is not None

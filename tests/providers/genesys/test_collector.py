@@ -361,7 +361,7 @@ def test_a_bug_in_the_live_session_ends_it(caplog: pytest.LogCaptureFixture) -> 
         assert exporter.page()
 
     alone(exporter, work())
-    assert "live session broke" in caplog.text
+    assert "push session broke" in caplog.text
     assert exporter.metric("session_signins_total", outcome="ok") == 2
 
 

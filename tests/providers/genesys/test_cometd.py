@@ -21,7 +21,7 @@ from exporter.errors import (
     Unreachable,
 )
 from exporter.logs import get_log
-from exporter.providers.genesys.cometd import Session
+from exporter.providers.genesys.cometd import CometdSession
 from support.bayeux import SECRET, After, Message, Server, no, unknown, yes
 from support.clock import LoopClock, run
 
@@ -70,7 +70,7 @@ class Lab:
         self.events: list[tuple[str, Any]] = []
         self.rolled = 0.0
         log = get_log("exporter.test")
-        self.session = Session(
+        self.session = CometdSession(
             self.server.post, self.clock, self.hear, log, roll=lambda: self.rolled
         )
 
@@ -89,7 +89,7 @@ class Lab:
         ]
 
     async def start(self) -> None:
-        await self.session.start(CHANNELS)
+        await self.session.handshake(CHANNELS)
 
     async def stay_on(self, times: int) -> None:
         """Start and stay a minute, so many times over."""
@@ -99,7 +99,7 @@ class Lab:
 
     async def stay(self, seconds: float) -> bool:
         """Stay for so long at most; return whether a new handshake is wanted."""
-        task = asyncio.create_task(self.session.stay())
+        task = asyncio.create_task(self.session.receive())
         await asyncio.wait({task}, timeout=seconds)
         if task.done():
             task.result()
@@ -147,7 +147,7 @@ async def test_start(lab: Lab) -> None:
 @virtual
 async def test_no_channels(lab: Lab) -> None:
     """Where nothing is to be subscribed, no empty list is posted, which servers refuse."""
-    await lab.session.start([])
+    await lab.session.handshake([])
 
     assert lab.server.operations() == ["handshake"]
 
@@ -181,7 +181,7 @@ async def test_an_object_for_an_array(lab: Lab) -> None:
     """A reply that comes without an array around it is a reply."""
     lab.script("subscribe", lambda sent: yes(sent[0]))
     lab.script("connect", lambda sent: yes(sent[0]))
-    await lab.session.start([UPDATES])
+    await lab.session.handshake([UPDATES])
 
     assert not await lab.stay(25)
     assert lab.server.times("connect") == pytest.approx([0, 0, 20])
@@ -347,7 +347,7 @@ async def test_events_on_any_reply(lab: Lab) -> None:
     lab.script("disconnect", riding(6))
     await lab.start()
     await lab.stay(0.01)
-    await lab.session.stop(5)
+    await lab.session.disconnect(5)
 
     assert [data for _, data in lab.events] == list(range(8))
 
@@ -458,7 +458,7 @@ async def test_a_silly_interval(lab: Lab, caplog: pytest.LogCaptureFixture) -> N
 
     assert lab.server.times("connect") == pytest.approx([0, 60, 120])
     assert lab.session.alive_until == pytest.approx(120 + 60 + 20 + 10)
-    assert caplog.messages.count("advised interval cut short") == 1
+    assert caplog.messages.count("advised interval capped") == 1
 
 
 @virtual
@@ -549,7 +549,7 @@ async def test_multiple_clients(lab: Lab, caplog: pytest.LogCaptureFixture) -> N
     await lab.stay(5)
 
     assert lab.server.times("connect") == pytest.approx([0, 2, 4])
-    assert caplog.messages == ["another session has the same browser cookie"]
+    assert caplog.messages == ["another session sends the same browser cookie"]
 
 
 # The end of a session ---------------------------------------------------------------------------
@@ -621,7 +621,7 @@ async def test_a_declined_connect_keeps_the_advice(lab: Lab) -> None:
 async def test_sessions_that_end_at_once(lab: Lab) -> None:
     """Where each session is unknown at once (a lost cookie), handshakes slow down and stop."""
     lab.script("connect", *[lambda sent: [unknown(sent[0])]] * 9)
-    with pytest.raises(SessionLost, match="as soon as it has begun"):
+    with pytest.raises(SessionLost, match="right after its handshake"):
         await lab.stay_on(9)
 
     assert lab.server.times("handshake") == pytest.approx([0, 0, 1, 3, 7])
@@ -653,7 +653,7 @@ async def test_an_expired_session(lab: Lab) -> None:
 async def test_without_a_session(lab: Lab) -> None:
     """Where no session has begun there is nowhere to stay."""
     with pytest.raises(SessionLost):
-        await lab.session.stay()
+        await lab.session.receive()
 
 
 # Failures ---------------------------------------------------------------------------------------
@@ -684,7 +684,7 @@ async def test_recovery(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
 
     assert lab.server.times("connect") == pytest.approx([0, 0, 1, 3, 4, 24])
     assert ["advice" in each for each in lab.posted("connect")] == [True] * 4 + [False] * 2
-    assert caplog.messages == ["connect failed", "connected again"]
+    assert caplog.messages == ["connect failed", "connect recovered"]
 
 
 @virtual
@@ -826,18 +826,18 @@ async def test_alive_until(lab: Lab) -> None:
     lab.script("connect", lambda sent: [yes(sent[0])], *[Unreachable("x")] * 3)
     await lab.stay(3)
     assert lab.session.alive_until == pytest.approx(49)
-    await lab.session.stop(5)
+    await lab.session.disconnect(5)
     assert lab.session.alive_until == -math.inf
 
 
 @virtual
 async def test_stop(lab: Lab) -> None:
     """A stop disconnects within its time, once; without a session it says nothing."""
-    await lab.session.stop(5)
+    await lab.session.disconnect(5)
     await lab.start()
     client = lab.server.client
-    await lab.session.stop(5)
-    await lab.session.stop(5)
+    await lab.session.disconnect(5)
+    await lab.session.disconnect(5)
 
     (posted,) = (each for each in lab.server.posted if each.operation == "disconnect")
     assert posted.limit == 5
@@ -863,10 +863,10 @@ def test_stop_never_fails(answer: object) -> None:
         lab = Lab()
         await lab.start()
         lab.script("disconnect", answer)
-        await lab.session.stop(5)
+        await lab.session.disconnect(5)
         assert lab.clock.monotonic() <= 5
         with pytest.raises(SessionLost):
-            await lab.session.stay()
+            await lab.session.receive()
 
     run(main())
 
@@ -879,7 +879,7 @@ async def test_cancellation(lab: Lab) -> None:
         assert not await lab.stay(5)
     lab.server.publish(UPDATES, 1)
     assert not await lab.stay(5)
-    await lab.session.stop(1)
+    await lab.session.disconnect(1)
 
     assert lab.events == [(UPDATES, 1)]
     assert lab.server.operations()[-1] == "disconnect"
@@ -910,9 +910,11 @@ async def test_nothing_secret_is_logged(lab: Lab, caplog: pytest.LogCaptureFixtu
     await lab.stay(30)
     lab.script("disconnect", SECRET)
     await lab.start()
-    await lab.session.stop(1)
+    await lab.session.disconnect(1)
 
-    assert {"connect failed", "new handshake wanted", "session left open"} <= set(caplog.messages)
+    assert {"connect failed", "new handshake required", "cometd session left open"} <= set(
+        caplog.messages
+    )
     assert not [each for each in caplog.records if SECRET in str(vars(each))]
 
 
@@ -992,14 +994,14 @@ def test_any_answers(starts: list[Any], connects: list[Any]) -> None:
             return addressed(bodies[len(at) % len(bodies)], messages)
 
         log = get_log("exporter.test")
-        session = Session(post, clock, lambda *_: None, log, roll=lambda: 0.0)
+        session = CometdSession(post, clock, lambda *_: None, log, roll=lambda: 0.0)
         try:
             async with asyncio.timeout(15):
                 while True:
-                    await session.start(CHANNELS)
-                    await session.stay()
+                    await session.handshake(CHANNELS)
+                    await session.receive()
         except (ProviderError, TimeoutError):
-            await session.stop(5)
+            await session.disconnect(5)
 
     run(main())
     for each in at:

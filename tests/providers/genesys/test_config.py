@@ -6,7 +6,7 @@ import pytest
 
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError
-from exporter.providers.genesys.collector import feed, statistics
+from exporter.providers.genesys.collector import feeds, statistics
 from exporter.providers.genesys.config import GenesysConfig
 
 ACCOUNT = """\
@@ -78,7 +78,7 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
     ("addition", "said"),
     [
         ("", "accounts[0].objects: expected objects or statistics"),
-        ("    objects: [{type: Quene, ids: [a]}]\n", "objects[0].type: is not an object type"),
+        ("    objects: [{type: Quene, ids: [a]}]\n", "objects[0].type: is not a type of object"),
         ("    objects: [{type: Workbin, ids: [a]}]\n", "has no built-in statistics"),
         ("    objects: [{type: Queue, ids: []}]\n", "objects[0].ids"),
         (
@@ -87,7 +87,7 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
         ),
         (
             "    objects: [{type: Queue, ids: [a, b], names: {b: a}}]\n",
-            "objects[0].ids[1]: same label as an earlier object",
+            "objects[0].ids[1]: has the label of an earlier object",
         ),
         ("    objects: [{type: Queue, ids: [a], profile: agents}]\n", "objects[0].profile"),
         (
@@ -121,7 +121,7 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
                 "    statistics: [{name: X, object_type: Queue, object_ids: [a, a],"
                 " metric: custom_x}]\n"
             ),
-            "statistics[0].object_ids: contains an object twice",
+            "statistics[0].object_ids: has a duplicate id",
         ),
         (
             "    statistics: [{name: X, object_type: Agent, object_ids: [a], metric: custom_x}]\n",
@@ -152,8 +152,8 @@ def test_what_is_opened_for_an_agent_depends_on_privacy(tmp_path: Path) -> None:
     """In aggregate mode only agents' states are opened; their day's figures are theirs."""
     text = ACCOUNT + "    objects: [{type: Agent, ids: [jd]}]\n"
     (only,) = statistics(account(tmp_path, text))
-    assert only.wanted.definition["category"] == "CurrentState"
-    assert {table.name for table in feed(account(tmp_path, text)).tables} & {
+    assert only.stat_type.definition["category"] == "CurrentState"
+    assert {table.name for table in feeds(account(tmp_path, text))[0].tables} & {
         "statistics.each_agent"
     } == set()
     assert len(statistics(account(tmp_path, text + "    agents: id\n"))) > 5
@@ -169,10 +169,10 @@ def test_own_statistics_win_over_built_in_ones(tmp_path: Path) -> None:
 """
     found = statistics(account(tmp_path, ACCOUNT + OBJECTS + own))
     waiting = {
-        each.identity: each.wanted.name
+        each.object_id: each.stat_type.name
         for each in found
-        if each.wanted.name or each.wanted.header == "CurrentNumber CallWait"
+        if each.stat_type.name or each.stat_type.header == "CurrentNumber CallWait"
     }
     assert waiting == {"sales@switch": "Current_In_Queue", "help@switch": None, "box": "Size"}
-    own_labels = {each.label for each in found if each.wanted.name == "Current_In_Queue"}
+    own_labels = {each.label for each in found if each.stat_type.name == "Current_In_Queue"}
     assert own_labels == {"Sales"}

@@ -37,7 +37,7 @@ class Storm:
         self.statistics = way._book.statistics
         self.owner = {n: key for key, lot in way._subscriptions._ids.items() for n in lot}
         calls = h.AGENT_CALLS.values()
-        numbers = [n for n, each in enumerate(self.statistics) if each.wanted.header in calls]
+        numbers = [n for n, each in enumerate(self.statistics) if each.stat_type.header in calls]
         self.targets = cycle(numbers)
         self.last: dict[int, int] = {}
         self.sent = self.taken = 0
@@ -68,9 +68,9 @@ class Storm:
         """Return the last figure of inbound calls by agent."""
         inbound = h.AGENT_CALLS["inbound"]
         return {
-            each.identity: float(self.last[number])
+            each.object_id: float(self.last[number])
             for number, each in enumerate(self.statistics)
-            if each.wanted.header == inbound
+            if each.stat_type.header == inbound
         }
 
 

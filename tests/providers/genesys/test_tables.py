@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.providers.genesys import tables
 from exporter.providers.genesys import tables as h
-from exporter.providers.genesys.collector import feed, statistics
+from exporter.providers.genesys.collector import feeds, statistics
 from exporter.providers.genesys.config import GenesysConfig
-from exporter.providers.genesys.statistics import Statistic
-from exporter.providers.genesys.store import Book
+from exporter.providers.genesys.statistics import ObjectStatistic
+from exporter.providers.genesys.store import StatisticStore
 
 
 def config(objects: Sequence[Mapping[str, Any]], **more: Any) -> GenesysConfig:
@@ -33,30 +33,30 @@ def config(objects: Sequence[Mapping[str, Any]], **more: Any) -> GenesysConfig:
 
 
 class Reader:
-    """A book, and the series that its readings become."""
+    """A store, and the series that its readings become."""
 
     def __init__(self, account: GenesysConfig) -> None:
         self.account = account
         self.statistics = statistics(account)
-        self.tables = {table.name: table for table in feed(account).tables}
-        self.book = Book(self.statistics, set(self.tables), account.service_level_threshold)
+        self.tables = {table.name: table for table in feeds(account)[0].tables}
+        self.store = StatisticStore(
+            self.statistics, set(self.tables), account.service_level_threshold
+        )
 
     def number(self, header: str, identity: str) -> int:
         return next(
             at
             for at, each in enumerate(self.statistics)
-            if (each.wanted.header, each.identity) == (header, identity)
+            if (each.stat_type.header, each.object_id) == (header, identity)
         )
 
     def put(self, header: str, identity: str, value: Any, timestamp: Any = None) -> None:
         number = self.number(header, identity)
-        self.book.opened(number)
-        self.book.put(number, {"value": value, "timestamp": timestamp})
+        self.store.mark_open(number)
+        self.store.update(number, {"value": value, "timestamp": timestamp})
 
     def mapped(self) -> Mapped:
-        return map_reading(
-            self.book.reading(), self.tables, self.account.account_labels(), raw=False
-        )
+        return map_reading(self.store.reading(), self.tables, self.account.scope(), raw=False)
 
     def series(self) -> dict[str, float]:
         found = {}
@@ -193,11 +193,11 @@ def test_an_unchanged_book_gives_the_same_reading() -> None:
     """As long as nothing has changed the reading is the same object, so that nothing is folded."""
     reader = Reader(config([QUEUE]))
     reader.put(h.WAITING, "q1", 5, 1)
-    before = reader.book.reading()
+    before = reader.store.reading()
     reader.put(h.WAITING, "q1", 5, 2)
-    assert reader.book.reading() is before
+    assert reader.store.reading() is before
     reader.put(h.WAITING, "q1", 6, 3)
-    assert reader.book.reading() is not before
+    assert reader.store.reading() is not before
 
 
 def test_what_cannot_be_opened_again_is_forgotten() -> None:
@@ -205,12 +205,12 @@ def test_what_cannot_be_opened_again_is_forgotten() -> None:
     reader = Reader(config([QUEUE]))
     reader.put(h.WAITING, "q1", 5)
     reader.put(h.WAITING, "q2", 6)
-    reader.book.close()
+    reader.store.mark_all_closed()
     assert reader.series() == {}
-    reader.book.opened(reader.number(h.WAITING, "q2"))
-    reader.book.settle()
+    reader.store.mark_open(reader.number(h.WAITING, "q2"))
+    reader.store.drop_unopened()
     assert list(reader.series()) == ['queue_contacts_waiting{queue="q2",media="all"}']
-    reader.book.drop()
+    reader.store.clear()
     assert reader.series() == {}
 
 
@@ -247,9 +247,9 @@ def test_every_statistic_has_a_figure() -> None:
     ]
     by_name = {table.name: table for table in tables.TABLES}
 
-    def claimed(statistic: Statistic) -> bool:
+    def claimed(statistic: ObjectStatistic) -> bool:
         table = by_name[statistic.table]
         names = {getattr(figure, "header", "") for figure in table.figures} | set(table.ignored)
-        return statistic.wanted.header in names
+        return statistic.stat_type.header in names
 
     assert all(claimed(each) for each in statistics(config(objects, agents="id")))
