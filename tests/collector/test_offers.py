@@ -17,8 +17,8 @@ from exporter.providers import MODELS
 from exporter.providers.brightpattern.client import Declined
 from exporter.providers.brightpattern.preflight import totals
 from exporter.providers.genesys import preflight as survey
-from exporter.providers.voximplant.preflight import suggest
-from exporter.simulators.genesys import definitions
+from exporter.providers.voximplant.preflight import discover
+from exporter.simulators.genesys import names
 from support.platforms import NAMES, Platform, platform
 
 pytestmark = pytest.mark.anyio
@@ -242,18 +242,16 @@ async def test_voximplant_without_smartqueue() -> None:
     """Reports are offered with the key without which none is read."""
     lines, _ = await platform("voximplant").enquiries.discover("acme")
 
-    assert "  ? smartqueue: without that key nothing of SmartQueue is read" in lines
+    assert "  ? smartqueue: without this key SmartQueue is not read" in lines
     assert "smartqueue:" in pasted(lines)
 
 
 async def test_voximplant_unknown_fields() -> None:
     """Fields that cannot be mapped are asked to be reported."""
     seen = Offers([Offer("operators", "new_field", "not mapped", parse="number")])
-    suggest(platform("voximplant").account, seen)  # type: ignore[arg-type]
+    discover(platform("voximplant").account, seen)  # type: ignore[arg-type]
 
-    assert "fields that the exporter does not know; please report them: operators: new_field" in (
-        seen.notes
-    )
+    assert "unknown fields; please report them: operators: new_field" in seen.notes
 
 
 async def test_genesys_mapped_names() -> None:

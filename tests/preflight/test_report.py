@@ -596,8 +596,8 @@ async def test_voximplant_account() -> None:
     lines, well = await enquiries.check()
 
     assert not well
-    assert "  ! the account is frozen: settle that with Voximplant" in lines
-    assert "  ! the account is not active: settle that with Voximplant" in lines
+    assert "  ! the account is frozen: contact Voximplant" in lines
+    assert "  ! the account is not active: contact Voximplant" in lines
 
 
 async def test_looking_around_may_fail() -> None:

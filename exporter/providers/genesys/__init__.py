@@ -6,9 +6,4 @@ from exporter.providers.genesys.config import GenesysConfig
 from exporter.providers.genesys.sanitise import GenesysSanitiser
 from exporter.providers.genesys.tables import TABLES
 
-PROVIDER = Provider(
-    GenesysConfig,
-    GenesysCollector,
-    TABLES,
-    GenesysSanitiser,
-)
+PROVIDER = Provider(GenesysConfig, GenesysCollector, TABLES, GenesysSanitiser)

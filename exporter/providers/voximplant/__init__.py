@@ -6,9 +6,4 @@ from exporter.providers.voximplant.config import VoximplantConfig
 from exporter.providers.voximplant.sanitise import VoximplantSanitiser
 from exporter.providers.voximplant.tables import TABLES
 
-PROVIDER = Provider(
-    VoximplantConfig,
-    VoximplantCollector,
-    tuple(table for tables in TABLES.values() for table in tables),
-    VoximplantSanitiser,
-)
+PROVIDER = Provider(VoximplantConfig, VoximplantCollector, TABLES, VoximplantSanitiser)

@@ -1,8 +1,8 @@
-"""From Voximplant's odd answers to plain values: what is in there, whatever it looks like?
+"""Values in Voximplant's answers: accepts every layout that the vendor documents.
 
-The documented sample of GetACDOperatorStatusStatistics has ``acd_status`` as an object and ids as
-numbers; every type of the vendor's clients has an array and texts. Rows come nested by user or by
-bucket. Everything here takes all of these.
+The sample of GetACDOperatorStatusStatistics in the Management API reference has ``acd_status`` as
+an object and ids as numbers; the types of the vendor's clients have an array and texts. Rows come
+nested by user or by bucket. The functions here accept all of these; they raise ``InvalidAnswer``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +12,9 @@ from typing import Any
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, Number, number
 
-Row = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
-# The keys of the statistics on operators and queues; which are sent depends on ``abbreviation``.
+# Long and short keys of the statistics; ``abbreviation`` decides which are sent.
 _SHORT = {
     "SpeedOfAnswer": "SA",
     "TalkTime": "TT",
@@ -38,101 +38,101 @@ _SHORT = {
 }
 
 
-def identity(value: object) -> str:
-    """Return an id as a text, whether it came as one or as a number; nothing for anything else."""
+def to_id(value: object) -> str:
+    """Return an id as a text, whether it is a text or an integer; empty for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value.strip() if isinstance(value, str) else ""
 
 
-def figure(value: object) -> Number:
-    """Return a number that is to be added up: a sum without it would be wrong."""
+def to_number(value: object) -> Number:
+    """Return a number that goes into a sum, which would be wrong without it."""
     try:
         return number(value if isinstance(value, str | int | float) else None)
     except ValueError:
-        raise InvalidAnswer("a figure that cannot be read") from None
+        raise InvalidAnswer("a value is not a number") from None
 
 
-def scalars(row: Row) -> dict[str, Cell]:
-    """Return a row's plain values as a table takes them; what is nested is an empty cell."""
-    return {name: _scalar(value) for name, value in row.items()}
+def to_cells(row: JsonObject) -> dict[str, Cell]:
+    """Return a row's plain values as cells; a nested value becomes an empty cell."""
+    return {name: _to_cell(value) for name, value in row.items()}
 
 
-def _scalar(value: object) -> Cell:
+def _to_cell(value: object) -> Cell:
     if isinstance(value, bool):
         return int(value)
     return value if isinstance(value, str | int | float) else None
 
 
-def items(row: Row, name: str) -> list[Row] | None:
-    """Return a list of objects inside a row, ``None`` where it is not there."""
-    found = row.get(name)
-    if found is None:
+def objects_in(row: JsonObject, name: str) -> list[JsonObject] | None:
+    """Return a list of objects in a row, ``None`` where the row lacks it."""
+    objects = row.get(name)
+    if objects is None:
         return None
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise InvalidAnswer(f"{name} is no list of objects")
-    return found
+    if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
+        raise InvalidAnswer(f"{name} is not a list of objects")
+    return objects
 
 
-def flatten(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Yield the records of a statistic, each with the user, date and hour it is of.
+def records_of(rows: Iterable[JsonObject]) -> Iterator[dict[str, Any]]:
+    """Yield the records of a statistic with their user, date and hour, under short keys.
 
-    This takes every ``aggregation`` and ``group``: users may hold buckets, buckets may hold users,
-    and what has neither is a record itself. Keys are the short ones.
+    Every ``aggregation`` and ``group`` is accepted: users may hold buckets, buckets may hold users,
+    and a row without either is a record itself.
     """
     for row in rows:
-        inner = items(row, "statistics")
+        records = objects_in(row, "statistics")
         outer = {name: value for name, value in row.items() if name != "statistics"}
-        for record in [{}] if inner is None else inner:
+        for record in [{}] if records is None else records:
             yield {_SHORT.get(name, name): value for name, value in {**outer, **record}.items()}
 
 
-def merged(value: object) -> dict[str, Any]:
+def merge_objects(value: object) -> dict[str, Any]:
     """Return an object that may come as a list of objects with one key each."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for part in value if isinstance(value, list) else [] if value is None else [value]:
         if not isinstance(part, dict):
-            raise InvalidAnswer("neither an object nor a list of objects")
-        found |= part
-    return found
+            raise InvalidAnswer("expected an object or a list of objects")
+        merged |= part
+    return merged
 
 
-def counted(value: object) -> Number | None:
-    """Return a number of calls: plain, or in ``{count, percent}``, or in a list of such."""
+def calls_of(value: object) -> Number | None:
+    """Return a number of calls: plain, in ``{count, percent}``, or in a list of such objects."""
     if isinstance(value, list):
-        return number(sum(figure(merged(each).get("count")) for each in value))
-    return figure(value.get("count")) if isinstance(value, dict) else _maybe(value)
+        return number(sum(to_number(merge_objects(part).get("count")) for part in value))
+    return to_number(value.get("count")) if isinstance(value, dict) else _optional_number(value)
 
 
-def summed(record: Row, name: str) -> Number | None:
-    """Return the seconds of a statistic: its own sum, else the total of that name with a T."""
-    stat = record.get(name)
-    if isinstance(stat, dict):
-        return _maybe(stat.get("sum"))
-    return _maybe(record.get({"SA": "TST"}.get(name, f"T{name}")))
+def seconds_of(record: JsonObject, name: str) -> Number | None:
+    """Return the seconds of a statistic: its own sum, else the total (the same key with a T)."""
+    statistic = record.get(name)
+    if isinstance(statistic, dict):
+        return _optional_number(statistic.get("sum"))
+    return _optional_number(record.get({"SA": "TST"}.get(name, f"T{name}")))
 
 
-def sampled(record: Row, name: str) -> Number | None:
+def samples_of(record: JsonObject, name: str) -> Number | None:
     """Return how many times a statistic was measured."""
-    stat = record.get(name)
-    return _maybe(stat.get("count")) if isinstance(stat, dict) else None
+    statistic = record.get(name)
+    return _optional_number(statistic.get("count")) if isinstance(statistic, dict) else None
 
 
-def added(values: Iterable[Number | None]) -> Number | None:
-    """Return the sum of what is there, ``None`` where nothing is."""
-    found = [value for value in values if value is not None]
-    return number(sum(found)) if found else None
+def sum_known(values: Iterable[Number | None]) -> Number | None:
+    """Return the sum of the values that are known, ``None`` where none is."""
+    known = [value for value in values if value is not None]
+    return number(sum(known)) if known else None
 
 
 def utc_time(cell: Cell) -> Number:
-    """Read ``YYYY-MM-DD HH:MM:SS`` in UTC as epoch seconds."""
+    """Parse ``YYYY-MM-DD HH:MM:SS`` in UTC as epoch seconds."""
     if not isinstance(cell, str):
         raise ValueError("not a date and time")
-    found = datetime.fromisoformat(cell.strip())
-    if found.tzinfo is not None:
-        raise ValueError("a time zone where there should be none")
-    return number(found.replace(tzinfo=UTC).timestamp())
+    time = datetime.fromisoformat(cell.strip())
+    if time.tzinfo is not None:
+        raise ValueError("unexpected time zone")
+    return number(time.replace(tzinfo=UTC).timestamp())
 
 
-def _maybe(value: object) -> Number | None:
-    return None if value is None else figure(value)
+def _optional_number(value: object) -> Number | None:
+    return None if value is None else to_number(value)

@@ -1,4 +1,4 @@
-"""Who we are to Voximplant: a short-lived token signed with a service account's key."""
+"""Authentication: a short-lived token signed with a service account's key."""
 
 from collections.abc import Generator
 
@@ -15,14 +15,14 @@ _RENEW_AFTER = 0.8  # of the lifetime
 
 
 def read_private_key(pem: str) -> RSAPrivateKey:
-    """Return the RSA key in a PEM text, whose line breaks may be written as two characters.
+    r"""Return the RSA key in a PEM text, whose line breaks may be written as ``\n``.
 
-    Raises ``ValueError``, which does not show the text.
+    Raises ``ValueError``, whose message does not hold the text.
     """
     try:
         key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
     except (ValueError, TypeError, UnicodeEncodeError):
-        raise ValueError("expected an RSA private key in PEM without a passphrase") from None
+        raise ValueError("expected an RSA private key in PEM, without a passphrase") from None
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("expected an RSA private key: tokens are signed with RS256")
     return key
@@ -41,12 +41,12 @@ class KeyAuth(httpx.Auth):
         self._signed_at = float("-inf")
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the token."""
+        """Add the token to a request."""
         request.headers["Authorization"] = f"Bearer {self._valid_token()}"
         yield request
 
     def renew(self, offset: float) -> None:
-        """Sign anew with the next request; the platform's clock is ``offset`` seconds ahead."""
+        """Sign a new token for the next request; the platform's clock is ``offset`` s ahead."""
         self._offset = offset
         self._token = ""
 

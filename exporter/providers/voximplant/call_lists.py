@@ -1,35 +1,37 @@
-"""Call lists: which there are, and how far they have come.
+"""Call lists and their progress.
 
-GetCallLists has no figures of progress: the tasks of a list must be counted. A finished list does
-not change any more and is counted once.
+GetCallLists returns no progress, so the tasks of a list are counted from GetCallListDetails. A
+finished list does not change any more and is counted once.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.logs import Log
-from exporter.providers.voximplant.answers import figure, identity, scalars
-from exporter.providers.voximplant.client import PAGE, Client, Row
+from exporter.providers.voximplant.answers import JsonObject, to_cells, to_id, to_number
+from exporter.providers.voximplant.client import PAGE_SIZE, Client
 from exporter.providers.voximplant.errors import Forbidden, UnknownObject
+from exporter.providers.voximplant.inventory import unique_labels
 from exporter.providers.voximplant.rows import Cells
 from exporter.providers.voximplant.tables import FINISHED, TASK_STATUS
 
-_MOST_PAGES = 60  # of tasks in one refresh: more would hold up other feeds
+_MOST_PAGES = 60  # of tasks in one refresh: more would delay other feeds
 _MOST_REMEMBERED = 10_000  # lists
 
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """The tasks of a list by status, when they were counted, and whether that is final."""
+    """The number of a list's tasks by status, when they were counted, and whether for good."""
 
-    tasks: dict[str, int]
+    tasks: Mapping[str, int]
     read_at: float
     final: bool
 
 
 class CallLists:
-    """The lists of an account. Progress older than ``stale_after`` seconds is not shown."""
+    """The call lists of an account. Progress older than ``stale_after`` seconds is left out."""
 
     def __init__(self, client: Client, clock: Clock, log: Log, stale_after: float) -> None:
         self._client = client
@@ -40,70 +42,61 @@ class CallLists:
         self._no_details_before = float("-inf")
 
     async def read(self, *, details: bool) -> list[Cells]:
-        """Return a row for each list. Raises ``ProviderError``."""
-        found = await self._client.pages("GetCallLists")
-        lists = {identity(row.get("list_id")): row for row in found}
+        """Return a row for each list; with ``details`` also its progress.
+
+        Raises ``ProviderError``.
+        """
+        rows = await self._client.read_pages("GetCallLists")
+        lists = {to_id(row.get("list_id")): row for row in rows}
         lists.pop("", None)
-        self._forget(lists)
+        remembered = [list_id for list_id in self._progress if list_id in lists]
+        self._progress = {key: self._progress[key] for key in remembered[-_MOST_REMEMBERED:]}
         if details and self._clock.monotonic() >= self._no_details_before:
-            await self._count(lists)
-        often = Counter(str(row.get("list_name") or "") for row in lists.values())
+            await self._count_tasks(lists)
+        labels = unique_labels(
+            {list_id: str(row.get("list_name") or list_id) for list_id, row in lists.items()}
+        )
         return [
-            {
-                **scalars(row),
-                "campaign": _label(each, str(row.get("list_name") or ""), often),
-                **self._tasks(each),
-            }
-            for each, row in lists.items()
+            {**to_cells(row), "campaign": labels[list_id], **self._task_cells(list_id)}
+            for list_id, row in lists.items()
         ]
 
-    def _forget(self, lists: dict[str, Row]) -> None:
-        known = [each for each in self._progress if each in lists]
-        self._progress = {each: self._progress[each] for each in known[-_MOST_REMEMBERED:]}
-
-    def _tasks(self, each: str) -> Cells:
-        progress = self._progress.get(each)
+    def _task_cells(self, list_id: str) -> Cells:
+        progress = self._progress.get(list_id)
         oldest = self._clock.monotonic() - self._stale_after
         if progress is None or (not progress.final and progress.read_at <= oldest):
             return {}
         return {f"tasks {status}": count for status, count in progress.tasks.items()}
 
-    async def _count(self, lists: dict[str, Row]) -> None:
-        """Count the tasks of the lists that were counted longest ago, as far as that goes."""
-        left = _MOST_PAGES
-        for each in sorted(lists, key=self._counted_at):
-            if left <= 0:
+    async def _count_tasks(self, lists: Mapping[str, JsonObject]) -> None:
+        """Count the tasks of the lists, those counted longest ago first, up to a limit of pages."""
+        pages_left = _MOST_PAGES
+        for list_id in sorted(lists, key=self._counted_at):
+            if pages_left <= 0:
                 return
-            progress = self._progress.get(each)
+            progress = self._progress.get(list_id)
             if progress is not None and progress.final:
                 continue
             try:
-                tasks = await self._count_one(each)
+                tasks = await self._read_tasks(list_id)
             except Forbidden as error:
                 self._no_details_before = self._clock.monotonic() + error.retry_after
                 self._log.warning("call list details are not allowed", error=str(error))
                 return
             except UnknownObject:
                 continue
-            left -= 1 + tasks["total"] // PAGE
-            final = str(lists[each].get("status")) in FINISHED
-            self._progress[each] = _Progress(tasks, self._clock.monotonic(), final)
+            pages_left -= 1 + tasks["total"] // PAGE_SIZE
+            final = str(lists[list_id].get("status")) in FINISHED
+            self._progress[list_id] = _Progress(tasks, self._clock.monotonic(), final)
 
-    def _counted_at(self, each: str) -> float:
-        progress = self._progress.get(each)
+    def _counted_at(self, list_id: str) -> float:
+        progress = self._progress.get(list_id)
         return progress.read_at if progress else float("-inf")
 
-    async def _count_one(self, each: str) -> dict[str, int]:
-        rows = await self._client.pages("GetCallListDetails", list_id=each, output="json")
-        tasks = dict.fromkeys(("total", *TASK_STATUS.values()), 0)
+    async def _read_tasks(self, list_id: str) -> Counter[str]:
+        rows = await self._client.read_pages("GetCallListDetails", list_id=list_id, output="json")
+        tasks = Counter(dict.fromkeys(("total", *TASK_STATUS.values()), 0))
         tasks["total"] = len(rows)
         for row in rows:
-            status = TASK_STATUS.get(int(figure(row.get("status_id"))), "other")
-            tasks[status] = tasks.get(status, 0) + 1
+            tasks[TASK_STATUS.get(int(to_number(row.get("status_id"))), "other")] += 1
         return tasks
-
-
-def _label(each: str, name: str, often: Counter[str]) -> str:
-    if not name:
-        return each
-    return name if often[name] == 1 else f"{name} ({each})"

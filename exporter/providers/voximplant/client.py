@@ -1,7 +1,8 @@
-"""Voximplant's wire: form-encoded posts of one method each, answers in JSON, errors in the body.
+"""HTTP client of one account: calls methods of the Management API, classifies failures.
 
-The Management API reference on docs.voximplant.ai, and the vendor's clients for Python, Node.js,
-PHP, Java and Go. The caller sees to it that there is one request at a time.
+A call is a form-encoded POST; answers are JSON, with errors in the body. Sources: Management API
+reference on docs.voximplant.ai; the vendor's clients for Python, Node.js, PHP, Java and Go. Only
+one request may run at a time, which the caller ensures.
 """
 
 from collections import Counter
@@ -16,37 +17,31 @@ from exporter.collector.http import Http, check_status, json_object, retry_after
 from exporter.errors import InvalidAnswer, Throttled, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.parsers import Cell
-from exporter.providers.voximplant.answers import scalars
+from exporter.providers.voximplant.answers import JsonObject, to_cells
 from exporter.providers.voximplant.auth import KeyAuth
 from exporter.providers.voximplant.errors import Forbidden, StaleToken, error_of
 
-Row = dict[str, Any]
 Value = str | int | bool | datetime | Sequence[str] | None
-PAGE: Final = 1000  # rows; more are refused (Voximplant, GetCallListDetails and GetCallHistory)
+# Rows; more are refused (Management API reference, GetCallListDetails and GetCallHistory).
+PAGE_SIZE: Final = 1000
 _MAX_PAGES = 200
 _ACCOUNT_INFO = "GetAccountInfo"
-# The answer may hold the account's api_key and callback_salt: nothing else is looked at.
+# The answer may hold the account's api_key and callback_salt: all other fields are dropped.
 _ACCOUNT_FIELDS = (
-    "currency",
-    "balance",
-    "min_balance_to_notify",
-    "credit_limit",
-    "active",
-    "frozen",
+    *("currency", "balance", "min_balance_to_notify", "credit_limit", "active", "frozen"),
 )
-_TRUSTED_FOR = 60.0  # seconds for which an answer proves that the key is good
-_FIRST_PAUSE = 10.0
-_LONGEST_PAUSE = 300.0
-_FIRST_ROLE_PAUSE = 60.0
-_LONGEST_ROLE_PAUSE = 3600.0
+# Seconds.
+_TRUSTED_FOR = 60.0  # after an answer the key is known to be valid
+_FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
+_FIRST_ROLE_PAUSE, _LONGEST_ROLE_PAUSE = 60.0, 3600.0
 _NOTABLE_SKEW = 30.0
 
 
 class Client:
-    """One account's requests. Every method raises ``ProviderError``.
+    """The requests of one account. Every method raises ``ProviderError``.
 
-    ``answered`` and ``forbidden`` are the methods that this key may and may not call, as far as
-    they have been tried.
+    ``allowed`` and ``forbidden`` are the methods that the key may and may not call, as far as
+    they have been called.
     """
 
     def __init__(
@@ -61,14 +56,14 @@ class Client:
         self._log = log
         self._answered_at = float("-inf")
         self._throttles = 0
-        self._quiet_until = float("-inf")
+        self._paused_until = float("-inf")
         self._refusals: Counter[str] = Counter()
-        self._skew_told = False
-        self.answered: set[str] = set()
+        self._skew_logged = False
+        self.allowed: set[str] = set()
 
     @property
     def skew(self) -> float | None:
-        """The seconds by which the platform's clock is ahead of ours, once it told."""
+        """The seconds by which the platform's clock is ahead of ours; ``None`` if unknown."""
         return self._http.skew
 
     @property
@@ -77,116 +72,116 @@ class Client:
         return frozenset(self._refusals)
 
     @property
-    def quiet(self) -> float:
-        """The seconds for which the platform wants to hear nothing of this account; 0 is none."""
-        return max(0.0, self._quiet_until - self._clock.monotonic())
+    def pause(self) -> float:
+        """The seconds until the platform accepts requests of this account again, or 0."""
+        return max(0.0, self._paused_until - self._clock.monotonic())
 
     def now(self) -> float:
-        """Return the platform's time in epoch seconds; ours where they agree well enough."""
+        """Return the platform's time (epoch seconds); our own where the skew is small."""
         skew = self.skew or 0.0
         return self._clock.time() + (skew if abs(skew) > _NOTABLE_SKEW else 0.0)
 
-    async def account_info(self) -> dict[str, Cell]:
-        """Read what may be shown of the account; every key may ask this."""
+    async def read_account(self) -> dict[str, Cell]:
+        """Read the account's money and state; every key may do so."""
         answer = await self.call(_ACCOUNT_INFO)
-        found = answer.get("result")
-        if not isinstance(found, dict):
-            raise InvalidAnswer(f"{_ACCOUNT_INFO}: no account")
-        return scalars({name: found.get(name) for name in _ACCOUNT_FIELDS})
+        account = answer.get("result")
+        if not isinstance(account, dict):
+            raise InvalidAnswer(f"{_ACCOUNT_INFO}: answer lacks the account")
+        return to_cells({name: account.get(name) for name in _ACCOUNT_FIELDS})
 
-    async def rows(self, method: str, **parameters: Value) -> list[Row]:
+    async def read_list(self, method: str, **parameters: Value) -> list[JsonObject]:
         """Read a list that comes in one answer."""
-        return objects(method, await self.call(method, **parameters))
+        return _result_list(method, await self.call(method, **parameters))
 
-    async def pages(self, method: str, **parameters: Value) -> list[Row]:
-        """Read a list that comes in pages, to its end: until ``total_count`` or a short page."""
-        rows: list[Row] = []
+    async def read_pages(self, method: str, **parameters: Value) -> list[JsonObject]:
+        """Read a list that comes in pages, until ``total_count`` or a short page."""
+        rows: list[JsonObject] = []
         for _ in range(_MAX_PAGES):
-            answer = await self.call(method, **parameters, count=PAGE, offset=len(rows))
-            page = objects(method, answer)
+            answer = await self.call(method, **parameters, count=PAGE_SIZE, offset=len(rows))
+            page = _result_list(method, answer)
             rows += page
             total = answer.get("total_count")
             if isinstance(total, int):
                 if len(rows) >= total:
                     return rows
                 if not page:
-                    raise InvalidAnswer(f"{method}: {len(rows)} rows of {total}, and no more")
-            elif len(page) < PAGE:
+                    raise InvalidAnswer(f"{method}: the pages end after {len(rows)} of {total}")
+            elif len(page) < PAGE_SIZE:
                 return rows
         raise InvalidAnswer(f"{method}: more than {_MAX_PAGES} pages")
 
-    async def call(self, method: str, **parameters: Value) -> Row:
-        """Call a method and return the whole answer.
+    async def call(self, method: str, **parameters: Value) -> JsonObject:
+        """Call a method and return its whole answer.
 
-        A token that does not suit the platform's clock is signed anew once. An authorization
-        error of a key that is known to be good is a missing role, which the platform does not
-        always call by its own code.
+        A token whose times do not suit the platform's clock is signed again, once. An
+        authorization error of a key that is known to be valid means a missing role, for which the
+        platform does not always send its own code.
         """
         try:
             answer = await self._call(method, parameters)
         except Throttled as error:
-            raise self._slowed(error) from error
+            raise self._throttled(error) from error
         except StaleToken:
             raise
         except Unauthorized as error:
             if method == _ACCOUNT_INFO:
                 raise
-            await self._prove_key()
+            await self._check_key()
             raise self._forbidden(method, f"{error}: a role is missing") from error
         except Forbidden as error:
             raise self._forbidden(method, str(error)) from error
         self._throttles = 0
         self._refusals.pop(method, None)
-        self.answered.add(method)
+        self.allowed.add(method)
         self._answered_at = self._clock.monotonic()
         return answer
 
-    async def _prove_key(self) -> None:
-        """Find out whether the key itself is good; an answer of late proves it."""
+    async def _check_key(self) -> None:
+        """Raise ``Unauthorized`` where the key itself is refused; a recent answer proves it."""
         if self._clock.monotonic() - self._answered_at > _TRUSTED_FOR:
-            await self.account_info()
+            await self.read_account()
 
-    async def _call(self, method: str, parameters: Mapping[str, Value]) -> Row:
+    async def _call(self, method: str, parameters: Mapping[str, Value]) -> JsonObject:
         try:
             return await self._send(method, parameters)
         except StaleToken:
             self._auth.renew(self.skew or 0.0)
         return await self._send(method, parameters)
 
-    async def _send(self, method: str, parameters: Mapping[str, Value]) -> Row:
+    async def _send(self, method: str, parameters: Mapping[str, Value]) -> JsonObject:
         request = self._http.client.build_request(
             "POST", f"{self._url}/{method}", data=encode(parameters)
         )
 
-        def check(response: httpx.Response, body: object) -> None:
-            self._tell_skew()
-            check_answer(method, response, body)
+        def check(response: httpx.Response, answer: Any) -> None:
+            self._log_skew()
+            _check_answer(method, response, answer)
 
         return await self._http.json(request, method, json_object, self._timeout, check)
 
-    def _slowed(self, error: Throttled) -> Throttled:
-        """Be quiet for a while, longer each time; it is the account that is limited."""
-        grown = min(_FIRST_PAUSE * 2.0 ** min(self._throttles, 30), _LONGEST_PAUSE)
+    def _throttled(self, error: Throttled) -> Throttled:
+        """Pause all methods, longer each time, because the limit is the account's."""
+        backoff = min(_FIRST_PAUSE * 2.0 ** min(self._throttles, 30), _LONGEST_PAUSE)
         self._throttles += 1
-        pause = max(error.retry_after, grown)
-        self._quiet_until = self._clock.monotonic() + pause
+        pause = max(error.retry_after, backoff)
+        self._paused_until = self._clock.monotonic() + pause
         return Throttled(str(error), retry_after=pause)
 
-    def _forbidden(self, method: str, said: str) -> Forbidden:
-        """Leave the method alone, longer each time: a role is seldom granted soon."""
+    def _forbidden(self, method: str, text: str) -> Forbidden:
+        """Pause the method, longer each time, because a role is seldom granted soon."""
         self._refusals[method] += 1
         pause = _FIRST_ROLE_PAUSE * 4.0 ** min(self._refusals[method] - 1, 10)
-        return Forbidden(said, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
+        return Forbidden(text, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
 
-    def _tell_skew(self) -> None:
+    def _log_skew(self) -> None:
         skew = self.skew
-        if skew is not None and abs(skew) > _NOTABLE_SKEW and not self._skew_told:
-            self._skew_told = True
+        if skew is not None and abs(skew) > _NOTABLE_SKEW and not self._skew_logged:
+            self._skew_logged = True
             self._log.warning("clock differs from the platform's", seconds=round(skew))
 
 
 def encode(parameters: Mapping[str, Value]) -> dict[str, str]:
-    """Write parameters as the platform reads them; what is ``None`` is left out."""
+    """Return parameters as the platform reads them; those that are ``None`` are left out."""
     return {name: _text(value) for name, value in parameters.items() if value is not None}
 
 
@@ -200,10 +195,10 @@ def _text(value: Value) -> str:
     return ";".join(value or ())
 
 
-def check_answer(method: str, response: httpx.Response, answer: object) -> None:
-    """Raise what an answer's body, or else its status, stands for.
+def _check_answer(method: str, response: httpx.Response, answer: Any) -> None:
+    """Raise the error of an answer's body, or of the HTTP status.
 
-    A partial failure (``errors`` beside a result) counts as one: figures would be too small.
+    A partial failure (``errors`` beside a result) is an error: the figures would be too small.
     """
     if isinstance(answer, dict):
         faults = answer.get("errors")
@@ -215,11 +210,11 @@ def check_answer(method: str, response: httpx.Response, answer: object) -> None:
     check_status(response)
 
 
-def objects(method: str, answer: Row) -> list[Row]:
+def _result_list(method: str, answer: JsonObject) -> list[JsonObject]:
     """Return an answer's list of objects; a single object is a list of one."""
-    found = answer.get("result")
-    if isinstance(found, dict):
-        found = [found] if found else []
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise InvalidAnswer(f"{method}: the result is no list of objects")
-    return found
+    result = answer.get("result")
+    if isinstance(result, dict):
+        result = [result] if result else []
+    if not isinstance(result, list) or not all(isinstance(row, dict) for row in result):
+        raise InvalidAnswer(f"{method}: result is not a list of objects")
+    return result

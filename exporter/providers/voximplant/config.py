@@ -1,4 +1,4 @@
-"""What a user can say of a Voximplant account."""
+"""Configuration of a Voximplant account."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ from pydantic import (
 
 from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig
-from exporter.config.columns import ColumnConfig, make_column
+from exporter.config.columns import ColumnConfig, column
 from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.logs import get_log
 from exporter.metrics.period import Period
@@ -37,7 +37,7 @@ _log = get_log(__name__)
 
 
 def _identifier(value: object) -> object:
-    """Take a number for the text that it is."""
+    """Convert an integer id to text."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -56,7 +56,7 @@ Report = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 
 
 class Credentials(Model):
-    """What we need of a service account's ``credentials.json``."""
+    """The fields of a service account's ``credentials.json`` that are used."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -66,7 +66,7 @@ class Credentials(Model):
 
 
 def _credentials(value: object, info: ValidationInfo) -> object:
-    """Read the credentials from the file of that name; nobody else should be able to."""
+    """Read the credentials from a file; warn if other users can read it."""
     if not isinstance(value, str):
         return value
     path = Path((info.context or {}).get("directory", "")) / value
@@ -76,28 +76,28 @@ def _credentials(value: object, info: ValidationInfo) -> object:
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
     if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
-        _log.warning("credentials file can be read by others", file=str(path))
+        _log.warning("credentials file is readable by other users", file=str(path))
     try:
-        found = orjson.loads(text)
+        content = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise ValueError("is not valid JSON") from None
-    if isinstance(found, dict) and isinstance(found.get("result"), dict):
-        found = found["result"]  # the whole answer that made the key
+    if isinstance(content, dict) and isinstance(content.get("result"), dict):
+        content = content["result"]  # the whole answer of the method that created the key
     try:
-        return Credentials.model_validate(found)
+        return Credentials.model_validate(content)
     except ValidationError as error:
-        wrong = sorted({str(part) for each in error.errors() for part in each["loc"][:1]})
-        raise ValueError(f"not a service account key file; invalid: {', '.join(wrong)}") from None
+        fields = sorted({str(part) for fault in error.errors() for part in fault["loc"][:1]})
+        raise ValueError(f"is not the JSON of a service account: {', '.join(fields)}") from None
 
 
 CredentialsFile = Annotated[Credentials, BeforeValidator(_credentials)]
 
 
 class SmartQueueConfig(Model):
-    """What to read of SmartQueue.
+    """SmartQueue settings.
 
-    The vendor does not say in which unit reports give times: ``report_seconds_scale`` makes them
-    seconds. ``service_level_threshold`` is the T of the reports on service levels, in seconds.
+    The vendor does not document the unit of times in reports; ``report_seconds_scale`` converts
+    them to seconds. ``service_level_threshold`` is the T of service-level reports in seconds.
     """
 
     applications: list[Reference] = []
@@ -124,7 +124,7 @@ class VoximplantConfig(AccountConfig):
     AGENT_FEEDS: ClassVar[frozenset[str]] = frozenset(
         {"operators", "operator_status", "operator_statistics"}
     )
-    SHARED_LOGIN: ClassVar[str] = "Voximplant may treat equal requests with one key as resends"
+    SHARED_LOGIN: ClassVar[str] = "Voximplant may reject equal requests of one key as resends"
 
     provider: Literal["voximplant"]
     credentials_file: CredentialsFile | None = None
@@ -141,17 +141,17 @@ class VoximplantConfig(AccountConfig):
 
     @property
     def url(self) -> str:
-        """The address under which the methods are."""
+        """The base URL of the methods."""
         return f"{(self.base_url or _HOST).rstrip('/')}/platform_api"
 
     @property
     def credentials(self) -> Credentials:
-        """The key, wherever it was given."""
+        """The key, from the file or the account's own keys."""
         if self.credentials_file is not None:
             return self.credentials_file
-        assert self.account_id is not None, "faults() has seen to it"
-        assert self.key_id is not None, "likewise"
-        assert self.private_key is not None, "likewise"
+        assert self.account_id is not None, "faults() checks it"
+        assert self.key_id is not None, "faults() checks it"
+        assert self.private_key is not None, "faults() checks it"
         return Credentials(
             account_id=self.account_id, key_id=self.key_id, private_key=self.private_key
         )
@@ -163,48 +163,48 @@ class VoximplantConfig(AccountConfig):
 
     @property
     def period(self) -> Period:
-        """What the statistics cover: from the start of the local day until now."""
+        """The period of the statistics: from the start of the local day until now."""
         return Period(self.window, self.time_zone)
 
     @property
     def reports(self) -> list[str]:
-        """The SmartQueue reports to read: those listed and those mapped, once each."""
+        """The SmartQueue reports to read: those listed and those mapped."""
         listed = self.smartqueue.reports if self.smartqueue else []
         return list(dict.fromkeys((*listed, *self.statistics)))
 
     @property
     def login(self) -> object:
-        """The host, the account that is read, and the key."""
+        """The host, the account whose figures are read, and the key."""
         if self._key_faults():
             return None
         parts = urlsplit(self.url)
         return parts.hostname, parts.port, self.issuer, self.credentials.key_id
 
     def wanted_feeds(self) -> dict[str, FeedTimes]:
-        """Return the feeds to read; those of SmartQueue only where that is configured."""
-        wanted = super().wanted_feeds()
+        """Return the enabled feeds; those of SmartQueue only where that is configured."""
+        feeds = super().wanted_feeds()
         if self.smartqueue is None:
-            wanted.pop("smartqueue_state", None)
+            feeds.pop("smartqueue_state", None)
         if self.smartqueue is None or not self.reports:
-            wanted.pop("smartqueue_reports", None)
-        return wanted
+            feeds.pop("smartqueue_reports", None)
+        return feeds
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape."""
+        """Yield the faults that the schema cannot express, by path."""
         yield from super().faults()
         yield from self._key_faults()
         if self.smartqueue is None:
             for feed in _SMARTQUEUE_FEEDS:
                 if self.feeds.get(feed) is not None:
-                    yield ("feeds", feed), "requires smartqueue:"
+                    yield ("feeds", feed), "needs smartqueue:"
             if self.statistics:
-                yield ("statistics",), "maps SmartQueue reports: requires smartqueue:"
+                yield ("statistics",), "maps reports of SmartQueue: needs smartqueue:"
         yield from self._statistics_faults()
 
     def _key_faults(self) -> list[Fault]:
         given = [name for name in _KEY_FIELDS if getattr(self, name) is not None]
         if self.credentials_file is not None:
-            return [((name,), "is set in credentials_file too; set only one") for name in given]
+            return [((name,), "duplicates credentials_file: remove one of them") for name in given]
         if not given:
             text = "expected credentials_file, or account_id, key_id and private_key"
             return [(("credentials_file",), text)]
@@ -212,14 +212,14 @@ class VoximplantConfig(AccountConfig):
         return [((name,), "is required without credentials_file") for name in missing]
 
     def _statistics_faults(self) -> Iterator[Fault]:
-        for report, wanted in self.statistics.items():
+        for report, mapping in self.statistics.items():
             try:
-                family = make_column(report, wanted, SMARTQUEUE_REPORTS).family
+                family = column(report, mapping, SMARTQUEUE_REPORTS).family
             except ValueError as error:
                 yield ("statistics", report), str(error)
                 continue
             if family.kind == "counter" and family.sliding is None:
                 yield (
                     ("statistics", report),
-                    f"{wanted.metric} is a daily total; reports cover the last {REPORTS_WINDOW}",
+                    f"{mapping.metric} is a period total; reports cover the last {REPORTS_WINDOW}",
                 )

@@ -1,8 +1,8 @@
-"""Voximplant's error codes: which of our errors is this one?
+"""Voximplant's error codes and the exceptions that they raise.
 
-Errors come as ``{"error": {"code": …, "msg": …}}``, mostly with the HTTP status 200. Only the code
-decides, and of the text only the name of a parameter and a number of seconds are ever shown: it
-may repeat what was sent. Codes and names are those of the vendor's PHP and Node.js clients.
+Errors come as ``{"error": {"code": …, "msg": …}}``, mostly with HTTP status 200. Only the code
+decides. The text may repeat what was sent, so only a parameter's name and a number of seconds are
+taken from it. Codes and names: the vendor's PHP and Node.js clients.
 """
 
 import re
@@ -19,11 +19,11 @@ from exporter.errors import (
 )
 
 _AUTH_PAUSE = 10.0  # seconds before a key that worked until now is tried again
-_LONGEST_ASKED = 3600.0
+_LONGEST_RETRY_AFTER = 3600.0
 
 
 class Forbidden(Refused):
-    """The key works, and has no role that allows this method."""
+    """The key is valid, but none of its roles allows this method."""
 
     reason = "forbidden"
     remedy = (
@@ -33,14 +33,14 @@ class Forbidden(Refused):
 
 
 class UnknownObject(Refused):
-    """The platform does not know an id that we sent."""
+    """The platform does not know an id in the request."""
 
 
 class StaleToken(Unauthorized):
-    """The token's times do not suit the platform's clock: sign a new one."""
+    """The token's times do not suit the platform's clock; a new token is needed."""
 
 
-_Known = tuple[str, type[ProviderError], float]  # name, error, seconds to wait at least
+_Code = tuple[str, type[ProviderError], float]  # name, error, least pause in seconds
 _SERVER: Mapping[int, str] = {
     1: "FATAL_ERROR",
     2: "INTERNAL_ERROR",
@@ -118,25 +118,25 @@ _CLASSES: tuple[tuple[Mapping[int, str], type[ProviderError], float], ...] = (
     (_IDS, UnknownObject, 0.0),
     (_OTHER, Refused, 0.0),
 )
-KNOWN: Mapping[int, _Known] = {
-    code: (name, kind, pause) for names, kind, pause in _CLASSES for code, name in names.items()
+CODES: Mapping[int, _Code] = {
+    code: (name, error, pause) for names, error, pause in _CLASSES for code, name in names.items()
 }
 _PARAMETER = re.compile(r"'([a-z][a-z_]{1,40})'", re.ASCII)
 _SECONDS = re.compile(r"\b(\d{1,6}) seconds?\b", re.ASCII)
 
 
 def error_of(method: str, error: object) -> ProviderError:
-    """Return our error for the ``error`` object of an answer."""
+    """Return the exception for the ``error`` object of an answer."""
     body: Mapping[str, Any] = error if isinstance(error, dict) else {}
     try:
         code = int(body["code"])
     except (KeyError, TypeError, ValueError):
-        return InvalidAnswer(f"{method}: an error without a code")
-    name, kind, pause = KNOWN.get(code, ("", Refused, 0.0))
+        return InvalidAnswer(f"{method}: error lacks its code")
+    name, error_class, pause = CODES.get(code, ("", Refused, 0.0))
     text = str(body.get("msg", ""))
     parameter = _PARAMETER.search(text)
-    asked = _SECONDS.search(text) if kind is Throttled else None
-    if asked:
-        pause = max(pause, min(float(asked[1]), _LONGEST_ASKED))
-    said = " ".join(filter(None, (f"{method}: error {code}", name, parameter and parameter[1])))
-    return kind(said, retry_after=pause)
+    seconds = _SECONDS.search(text) if error_class is Throttled else None
+    if seconds:
+        pause = max(pause, min(float(seconds[1]), _LONGEST_RETRY_AFTER))
+    words = (f"{method}: error {code}", name, parameter and parameter[1])
+    return error_class(" ".join(filter(None, words)), retry_after=pause)

@@ -1,15 +1,17 @@
-"""Which role may call which method, and which method makes which feed.
+"""Preflight: roles of a key by method, the state of the account, and unmapped SmartQueue reports.
 
-Roles: the method pages of the Management API reference. Those of SmartQueue are not published.
+Roles: method pages of the Management API reference. Those of SmartQueue are not published.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from exporter.collector.offers import Offer, Offers, mapping, taken_names
-from exporter.collector.survey import Permission
+from exporter.collector.survey import Collected, Permission, Survey
+from exporter.metrics.parsers import Cell
+from exporter.providers.voximplant.client import Client
 from exporter.providers.voximplant.config import VoximplantConfig
-from exporter.providers.voximplant.tables import SMARTQUEUE_REPORTS, TABLES
+from exporter.providers.voximplant.tables import FEED_TABLES, SMARTQUEUE_REPORTS
 
 _FULL: Final = "Developer, Admin or Owner"
 _SUPERVISOR: Final = "Supervisor, Developer, Admin or Owner"
@@ -25,8 +27,8 @@ ROLES: Final[Mapping[str, str]] = {
     "GetCallLists": "Supervisor, Support, Call list manager, Developer, Admin or Owner",
     "GetCallListDetails": "Call list manager, Developer, Admin or Owner",
 }
-# The methods that each feed calls at every refresh; the rest is an inventory that is kept.
-OWN: Final[Mapping[str, Collection[str]]] = {
+# The methods that a feed calls at every refresh; those of the inventory are called less often.
+FEED_METHODS: Final[Mapping[str, Collection[str]]] = {
     "state": ("GetACDState",),
     "operators": ("GetUsers",),
     "operator_status": ("GetACDOperatorStatusStatistics",),
@@ -38,8 +40,8 @@ OWN: Final[Mapping[str, Collection[str]]] = {
     "call_lists": ("GetCallLists", "GetCallListDetails"),
     "account": ("GetAccountInfo",),
 }
-assert OWN.keys() == TABLES.keys()
-# What is called for names and lists of objects.
+assert FEED_METHODS.keys() == FEED_TABLES.keys()
+# The feeds that need an inventory, by the method that reads it.
 _INVENTORY: Final[Mapping[str, Collection[str]]] = {
     "GetApplications": ("operators", "smartqueue_state", "smartqueue_reports"),
     "GetQueues": ("state", "queue_statistics"),
@@ -48,27 +50,41 @@ _INVENTORY: Final[Mapping[str, Collection[str]]] = {
 }
 
 
-def permissions(
-    config: VoximplantConfig, answered: Collection[str], forbidden: Collection[str]
+def survey(
+    config: VoximplantConfig,
+    collected: Collected,  # noqa: ARG001 - every platform's survey gets it
+    client: Client,
+    account: Mapping[str, Cell],
+    result: Survey,
+) -> None:
+    """Add the roles that refused methods reveal, and the state of the account."""
+    result.permissions = _permissions(config, client.allowed, client.forbidden)
+    if account.get("frozen"):
+        result.faults.append("the account is frozen: contact Voximplant")
+    if account.get("active") == 0:
+        result.faults.append("the account is not active: contact Voximplant")
+
+
+def _permissions(
+    config: VoximplantConfig, allowed: Collection[str], forbidden: Collection[str]
 ) -> list[Permission]:
-    """Return which methods the key may call, by the role that each of them needs."""
-    found = []
-    for method in (*dict.fromkeys((*ROLES, *sorted({*answered, *forbidden} - {*ROLES}))),):
-        feeds = [each for each in config.wanted_feeds() if _uses(each, method)]
-        role = ROLES.get(method, _UNPUBLISHED)
+    permissions = []
+    for method in dict.fromkeys((*ROLES, *sorted({*allowed, *forbidden}))):
+        feeds = [feed for feed in config.wanted_feeds() if _uses(feed, method)]
+        name = f"role for {method} ({ROLES.get(method, _UNPUBLISHED)})"
         if method in forbidden:
             loss = (
                 f"{', '.join(feeds) or 'Some names'} cannot be read. Give the service account the "
                 "role in the Voximplant control panel, or switch those feeds off under feeds:"
             )
-            found.append(Permission(f"role for {method} ({role})", granted=False, consequence=loss))
-        elif method in answered and method in ROLES:
-            found.append(Permission(f"role for {method} ({role})", granted=True))
-    return found
+            permissions.append(Permission(name, granted=False, consequence=loss))
+        elif method in allowed and method in ROLES:
+            permissions.append(Permission(name, granted=True))
+    return permissions
 
 
 def _uses(feed: str, method: str) -> bool:
-    return method in OWN[feed] or feed in _INVENTORY.get(method, ())
+    return method in FEED_METHODS[feed] or feed in _INVENTORY.get(method, ())
 
 
 _OF = ("min", "max", "average")
@@ -103,43 +119,34 @@ REPORTS: Final = (
 )
 
 
-def suggest(config: VoximplantConfig, seen: Offers) -> None:
-    """Add the reports that are not read, and the keys that read them."""
+def discover(config: VoximplantConfig, result: Offers) -> None:
+    """Add the reports that are not read, and the configuration that reads them."""
     new = [name for name in REPORTS if name not in config.reports]
-    seen.found += [
+    result.found += [
         Offer(SMARTQUEUE_REPORTS.name, name, "not mapped", parse="number") for name in new
     ]
-    seen.notes += _notes(seen)
-    if config.smartqueue is None:
-        seen.notes.append("smartqueue: without that key nothing of SmartQueue is read")
-    taken = taken_names(seen.found)
-    wanted = [each for each in (*config.reports, *new) if each not in config.statistics]
-    own: dict[str, Any] = {
-        name: each.model_dump(exclude_defaults=True) for name, each in config.statistics.items()
-    }
-    added = {name: mapping(name, None, taken, "smartqueue") for name in wanted}
-    smartqueue = config.smartqueue
-    seen.keys["smartqueue"] = {
-        "reports": [*config.reports, *new],
-        **({"applications": list(smartqueue.applications)} if smartqueue else {}),
-        **(
-            {
-                "report_seconds_scale": smartqueue.report_seconds_scale,
-                "service_level_threshold": f"{smartqueue.service_level_threshold:g}s",
-            }
-            if smartqueue
-            else {}
-        ),
-    }
-    seen.keys["statistics"] = {**own, **added}
-
-
-def _notes(seen: Offers) -> Iterator[str]:
-    """Say of unknown fields that they cannot be mapped: only reports can."""
-    strange = [
-        f"{each.table}: {each.name}"
-        for each in seen.found
-        if each.use == "not mapped" and each.table != SMARTQUEUE_REPORTS.name
+    unknown = [
+        f"{offer.table}: {offer.name}"
+        for offer in result.found
+        if offer.use == "not mapped" and offer.table != SMARTQUEUE_REPORTS.name
     ]
-    if strange:
-        yield f"fields that the exporter does not know; please report them: {', '.join(strange)}"
+    if unknown:
+        result.notes.append(f"unknown fields; please report them: {', '.join(unknown)}")
+    smartqueue = config.smartqueue
+    if smartqueue is None:
+        result.notes.append("smartqueue: without this key SmartQueue is not read")
+    taken = taken_names(result.found)
+    reports = [*config.reports, *new]
+    own: dict[str, Any] = {
+        name: column.model_dump(exclude_defaults=True) for name, column in config.statistics.items()
+    }
+    result.keys["smartqueue"] = {"reports": reports}
+    if smartqueue is not None:
+        result.keys["smartqueue"] |= {
+            "applications": list(smartqueue.applications),
+            "report_seconds_scale": smartqueue.report_seconds_scale,
+            "service_level_threshold": f"{smartqueue.service_level_threshold:g}s",
+        }
+    result.keys["statistics"] = own | {
+        name: mapping(name, None, taken, "smartqueue") for name in reports if name not in own
+    }

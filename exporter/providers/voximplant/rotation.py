@@ -1,7 +1,7 @@
-"""The statistics of queues, one request for each queue: whose turn is it?
+"""Statistics of ACD queues: GetACDQueueStatistics, one request for each queue in rounds.
 
-GetACDQueueStatistics does not say which queue a row belongs to. A round asks every queue once; it
-is spread over idle time, so that hundreds of queues hold up no other feed.
+The answer does not name the queue of a row, so each queue has a request of its own. A round reads
+every queue once; it is spread over idle time, so that hundreds of queues delay no other feed.
 """
 
 import math
@@ -12,16 +12,14 @@ from exporter.clock import Clock
 from exporter.errors import InvalidAnswer, ProviderError, ServerTrouble
 from exporter.providers.voximplant.client import Client
 from exporter.providers.voximplant.errors import UnknownObject
-from exporter.providers.voximplant.rows import Cells, queue_statistics
-
-_METHOD = "GetACDQueueStatistics"
+from exporter.providers.voximplant.rows import Cells, queue_row
 
 
-class Rotation:
-    """What is known of each queue, and the round that is going on.
+class QueueRotation:
+    """The latest row of each queue, and the queues of the current round that are still to read.
 
-    Figures older than ``stale_after`` seconds are not shown. ``interval`` is the time between the
-    starts of two rounds.
+    Seconds: ``interval`` is the time between the starts of two rounds; rows older than
+    ``stale_after`` are not returned.
     """
 
     def __init__(self, client: Client, clock: Clock, interval: float, stale_after: float) -> None:
@@ -35,67 +33,64 @@ class Rotation:
         self._paused_until = float("-inf")
 
     @property
-    def waiting(self) -> int:
-        """How many queues of the round have not been asked yet."""
+    def pending(self) -> int:
+        """The number of queues of the round that are still to read."""
         return len(self._pending)
 
-    @property
-    def finished(self) -> bool:
-        """Whether every queue of the round has been asked."""
-        return not self._pending
-
-    def idle(self) -> bool:
-        """Tell whether there is nothing to do between two fetches: no round is on, or all fails."""
+    def is_idle(self) -> bool:
+        """Return whether nothing is to be read now: no round is due, or requests failed."""
         now = self._clock.monotonic()
         return now < self._paused_until or (
-            self.finished and now < self._started_at + self._interval
+            not self._pending and now < self._started_at + self._interval
         )
 
     def begin(self, queues: Collection[str]) -> None:
-        """Start a round where none is going on; queues that have gone are forgotten."""
-        wanted = set(queues)
-        self._rows = {queue: row for queue, row in self._rows.items() if queue in wanted}
-        self._pending = [queue for queue in self._pending if queue in wanted]
+        """Start a round where none is going on; queues that are gone are dropped."""
+        known = set(queues)
+        self._rows = {queue: row for queue, row in self._rows.items() if queue in known}
+        self._pending = [queue for queue in self._pending if queue in known]
         if not self._pending:
             self._pending = list(queues)
             self._started_at = self._clock.monotonic()
 
-    def share(self) -> int:
-        """Return how many queues to ask in a second, so that a round fits its interval."""
+    def per_second(self) -> int:
+        """Return how many queues to read in a second, so that a round fits its interval."""
         return math.ceil(max(len(self._pending), len(self._rows)) / self._interval)
 
-    async def advance(self, most: int, seconds: float, window: tuple[datetime, datetime]) -> None:
-        """Ask up to ``most`` queues, for about ``seconds``. Raises ``ProviderError``."""
+    async def read(self, most: int, seconds: float, window: tuple[datetime, datetime]) -> None:
+        """Read up to ``most`` queues, for about ``seconds``. Raises ``ProviderError``."""
         until = self._clock.monotonic() + seconds
-        failed: ProviderError | None = None
-        asked = answered = 0
-        while self._pending and asked < most and (not asked or self._clock.monotonic() < until):
-            asked += 1
+        failure: ProviderError | None = None
+        requests = answers = 0
+        while self._pending and requests < most:
+            if requests and self._clock.monotonic() >= until:
+                break
+            requests += 1
             queue = self._pending.pop(0)
             try:
-                self._rows[queue] = (self._clock.monotonic(), await self._ask(queue, window))
-                answered += 1
+                self._rows[queue] = (self._clock.monotonic(), await self._read_row(queue, window))
+                answers += 1
             except UnknownObject as error:
                 self._rows.pop(queue, None)
-                failed = error
+                failure = error
             except (ServerTrouble, InvalidAnswer) as error:
-                failed = error  # of this queue alone, as long as others answer
+                failure = error  # concerns this queue alone, as long as others are answered
             except ProviderError as error:
                 self._pending.append(queue)
                 self._pause(error)
                 raise
-        if failed is not None and not answered:
-            self._pause(failed)
-            raise failed
+        if failure is not None and not answers:
+            self._pause(failure)
+            raise failure
 
     def _pause(self, error: ProviderError) -> None:
         pause = max(error.retry_after, self._interval)
         self._paused_until = self._clock.monotonic() + pause
 
-    async def _ask(self, queue: str, window: tuple[datetime, datetime]) -> Cells:
+    async def _read_row(self, queue: str, window: tuple[datetime, datetime]) -> Cells:
         start, end = window
-        rows = await self._client.rows(
-            _METHOD,
+        rows = await self._client.read_list(
+            "GetACDQueueStatistics",
             acd_queue_id=queue,
             from_date=start,
             to_date=end,
@@ -103,10 +98,10 @@ class Rotation:
             abbreviation=True,
             report="all",
         )
-        return queue_statistics(rows)
+        return queue_row(rows)
 
     def rows(self, labels: Mapping[str, str]) -> list[Cells]:
-        """Return what is known and fresh."""
+        """Return the rows that are not stale; ``labels`` are by queue id."""
         oldest = self._clock.monotonic() - self._stale_after
         return [
             {"queue": labels.get(queue, queue), **row}

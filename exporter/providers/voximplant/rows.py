@@ -1,24 +1,24 @@
-"""From Voximplant's plain values to the rows that the tables take: one function for each grid."""
+"""Rows of the tables: one function for each kind of answer. They raise ``InvalidAnswer``."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, Number, number
-from exporter.metrics.tables import States, normalise
+from exporter.metrics.tables import normalise
 from exporter.providers.voximplant.answers import (
-    Row,
-    added,
-    counted,
-    figure,
-    flatten,
-    identity,
-    items,
-    merged,
-    sampled,
-    scalars,
-    summed,
+    JsonObject,
+    calls_of,
+    merge_objects,
+    objects_in,
+    records_of,
+    samples_of,
+    seconds_of,
+    sum_known,
+    to_cells,
+    to_id,
+    to_number,
 )
 from exporter.providers.voximplant.tables import (
     ACD_STATES,
@@ -32,235 +32,239 @@ from exporter.providers.voximplant.tables import (
 )
 
 Cells = dict[str, Cell]
-People = Mapping[str, str]  # names by user id
-Label = Callable[[str], str]
+Names = Mapping[str, str]  # of operators, by user id
 
 
 # ACD v1 -----------------------------------------------------------------------------------------
 
 
-def acd_state(queue: Row) -> Cells:
-    """Return what a queue is like now; a list that is not there says nothing."""
-    waiting = items(queue, "waiting_calls")
-    servicing = items(queue, "servicing_calls")
-    predicted = [call.get("minutes_to_submit") for call in waiting or ()]
-    minutes = _longest(predicted) if predicted else None
+def acd_state_row(queue: JsonObject) -> Cells:
+    """Return the row of a queue in GetACDState; a list that is absent leaves its cells empty."""
+    waiting = objects_in(queue, "waiting_calls")
+    servicing = objects_in(queue, "servicing_calls")
+    minutes = [call.get("minutes_to_submit") for call in waiting or ()]
+    longest_minutes = _longest(minutes) if minutes else None
     return {
         "waiting_calls": None if waiting is None else len(waiting),
         "servicing_calls": None if servicing is None else len(servicing),
-        "longest waiting_time": _longest_wait(waiting),
-        "longest minutes_to_submit": None if minutes is None else minutes * 60,
+        "longest waiting_time": (
+            None if waiting is None else _longest(call.get("waiting_time") for call in waiting)
+        ),
+        "longest minutes_to_submit": None if longest_minutes is None else longest_minutes * 60,
         **{
-            name: value
-            for name, value in scalars(queue).items()
-            if name.endswith("_count") and value is not None
+            name: cell
+            for name, cell in to_cells(queue).items()
+            if name.endswith("_count") and cell is not None
         },
     }
 
 
-def _longest_wait(calls: Iterable[Row] | None) -> Number | None:
-    """Return the longest wait in seconds; zero where nobody waits."""
-    return None if calls is None else _longest(call.get("waiting_time") for call in calls)
-
-
 def _longest(values: Iterable[object]) -> Number | None:
-    """Return the largest value, zero of none; nothing where one is not there."""
-    found = list(values)
-    return None if None in found else max(map(figure, found), default=0)
+    """Return the largest value, zero where there are none; ``None`` where one is absent."""
+    values = list(values)
+    return None if None in values else max(map(to_number, values), default=0)
 
 
 class StatusTimes:
-    """How long and how often operators were in each state, from the operator-status statistics."""
+    """Seconds and entries of each operator by state, from GetACDOperatorStatusStatistics.
 
-    def __init__(self, rows: Iterable[Row], people: People | None) -> None:
-        self._people = people or {}
+    Operators in ``names`` without a record have zeros. A predicate ``included`` gets a user id.
+    """
+
+    def __init__(self, rows: Iterable[JsonObject], names: Names | None) -> None:
+        self._names = names or {}
         self._cells: dict[str, dict[str, Number]] = {
-            user: _zeros(ACD_STATES) for user in self._people
+            user: _zeros(ACD_STATES) for user in self._names
         }
-        for record in flatten(rows):
-            user = identity(record.get("user_id"))
+        for record in records_of(rows):
+            user = to_id(record.get("user_id"))
             if not user:
-                raise InvalidAnswer("statistics that belong to no operator")
-            mine = self._cells.setdefault(user, _zeros(ACD_STATES))
-            for status, stat in merged(record.get("acd_status")).items():
-                self._add(mine, status, merged(stat))
+                raise InvalidAnswer("a record lacks its operator")
+            cells = self._cells.setdefault(user, _zeros(ACD_STATES))
+            for status, times in merge_objects(record.get("acd_status")).items():
+                _add_times(cells, status, merge_objects(times))
 
-    def _add(self, mine: dict[str, Number], status: str, stat: Row) -> None:
-        state = ACD_STATUS.words.get(normalise(status))
-        # A status that we do not know is shown as a column of its own: the table reports it.
-        for name in (state,) if state else ("other", status):
-            for unit, value in (("seconds", stat.get("sum")), ("entries", stat.get("count"))):
-                header = f"{name} {unit}"
-                mine[header] = number(mine.get(header, 0) + figure(value))
-
-    def operators(self, wanted: Callable[[str], bool]) -> list[Cells]:
-        """Return a row for each operator that is wanted."""
+    def operators(self, included: Callable[[str], bool]) -> list[Cells]:
+        """Return a row for each operator that is included."""
         return [
-            {"user_id": user, "user_display_name": self._people.get(user), **mine}
-            for user, mine in self._cells.items()
-            if wanted(user)
+            {"user_id": user, "user_display_name": self._names.get(user), **cells}
+            for user, cells in self._cells.items()
+            if included(user)
         ]
 
-    def totals(self, wanted: Callable[[str], bool]) -> list[Cells]:
-        """Return a row for each state: the sums of all operators that are wanted."""
-        shown = [mine for user, mine in self._cells.items() if wanted(user)]
-        if not shown:
+    def totals(self, included: Callable[[str], bool]) -> list[Cells]:
+        """Return a row for each state with the sums of the operators that are included."""
+        operators = [cells for user, cells in self._cells.items() if included(user)]
+        if not operators:
             return []
-        states = [
-            state
-            for state in (*ACD_STATES, "other")
-            if any(f"{state} seconds" in mine for mine in shown)
-        ]
+        other = any("other seconds" in cells for cells in operators)
         return [
             {
                 "state": state,
                 **{
-                    unit: number(sum(mine.get(f"{state} {unit}", 0) for mine in shown))
+                    unit: number(sum(cells.get(f"{state} {unit}", 0) for cells in operators))
                     for unit in ("seconds", "entries")
                 },
             }
-            for state in states
+            for state in (*ACD_STATES, *(("other",) if other else ()))
         ]
+
+
+def _add_times(cells: dict[str, Number], status: str, times: JsonObject) -> None:
+    state = ACD_STATUS.words.get(normalise(status))
+    # An unknown status gets a column of its own as well, which the table reports as unmapped.
+    for name in (state,) if state else ("other", status):
+        for unit, value in (("seconds", times.get("sum")), ("entries", times.get("count"))):
+            header = f"{name} {unit}"
+            cells[header] = number(cells.get(header, 0) + to_number(value))
 
 
 def _zeros(states: Iterable[str]) -> dict[str, Number]:
     return {f"{state} {unit}": 0 for state in states for unit in ("seconds", "entries")}
 
 
-def operator_statistics(rows: Iterable[Row], people: People | None) -> list[Cells]:
-    """Return a row for each operator; those known who had no calls have zeros."""
-    known = people or {}
-    records: dict[str, list[Row]] = {user: [] for user in known}
-    for record in flatten(rows):
-        records.setdefault(identity(record.get("user_id")), []).append(record)
+def operator_rows(rows: Iterable[JsonObject], names: Names | None) -> list[Cells]:
+    """Return a row for each operator; those in ``names`` without a record have zeros."""
+    names = names or {}
+    records: dict[str, list[JsonObject]] = {user: [] for user in names}
+    for record in records_of(rows):
+        records.setdefault(to_id(record.get("user_id")), []).append(record)
     if "" in records:
-        raise InvalidAnswer("statistics that belong to no operator")
+        raise InvalidAnswer("a record lacks its operator")
     return [
-        {"user_id": user, "user_display_name": known.get(user), **_operator(mine)}
-        for user, mine in records.items()
+        {"user_id": user, "user_display_name": names.get(user), **_operator_cells(own)}
+        for user, own in records.items()
     ]
 
 
-def _operator(records: Sequence[Row]) -> Cells:
+def _operator_cells(records: Sequence[JsonObject]) -> Cells:
     if not records:
         return dict.fromkeys(("AC", "UAC", "TDT", "TTT", "THT", "TACW"), 0)
-    ring = added(figure(each["TDT"]) if "TDT" in each else summed(each, "SA") for each in records)
-    # After-call work is only there for those who used the status.
-    work = added(summed(each, "ACW") for each in records)
+    ring_times = (
+        to_number(record["TDT"]) if "TDT" in record else seconds_of(record, "SA")
+        for record in records
+    )
+    # The platform leaves out after-call work where an operator never had that status.
+    work_time = sum_known(seconds_of(record, "ACW") for record in records)
     return {
-        "AC": added(counted(each.get("AC")) for each in records),
-        "UAC": added(counted(each.get("UAC")) for each in records),
-        "TDT": ring,
-        "TTT": added(summed(each, "TT") for each in records),
-        "THT": added(summed(each, "HT") for each in records),
-        "TACW": 0 if work is None else work,
+        "AC": sum_known(calls_of(record.get("AC")) for record in records),
+        "UAC": sum_known(calls_of(record.get("UAC")) for record in records),
+        "TDT": sum_known(ring_times),
+        "TTT": sum_known(seconds_of(record, "TT") for record in records),
+        "THT": sum_known(seconds_of(record, "HT") for record in records),
+        "TACW": 0 if work_time is None else work_time,
     }
 
 
-def queue_statistics(rows: Iterable[Row]) -> Cells:
-    """Return one queue's figures; no record, or no call in it, is zero of everything."""
-    records = list(flatten(rows))
-    calls = added(counted(each.get("TC")) for each in records)
-    names = ("AC", "UAC", "RC", "HT count", "WT sum", "AT sum", "HT sum", "TT sum")
+def queue_row(rows: Iterable[JsonObject]) -> Cells:
+    """Return the row of one queue; without a record, or a call in it, its cells are zero."""
+    records = list(records_of(rows))
+    calls = sum_known(calls_of(record.get("TC")) for record in records)
     if not records or calls == 0:
-        level = _service_level(records)
-        return {"TC": 0, **dict.fromkeys((*names, "WT sum less AT sum"), 0), **level}
-    sums = {f"{name} sum": added(summed(r, name) for r in records) for name in ("HT", "TT")}
-    waits = {name: added(summed(r, name) for r in records) for name in ("WT", "AT")}
-    counts = {name: added(counted(r.get(name)) for r in records) for name in ("AC", "UAC", "RC")}
+        zeros = ("TC", "AC", "UAC", "RC", "HT count", "WT sum", "AT sum", "HT sum", "TT sum")
+        return {**dict.fromkeys((*zeros, "WT sum less AT sum"), 0), **_service_level(records)}
+    counts = {
+        name: sum_known(calls_of(record.get(name)) for record in records)
+        for name in ("AC", "UAC", "RC")
+    }
+    sums = {
+        name: sum_known(seconds_of(record, name) for record in records)
+        for name in ("HT", "TT", "WT", "AT")
+    }
     return {
         "TC": calls,
         **counts,
-        "HT count": added(sampled(r, "HT") for r in records),
-        **sums,
-        "WT sum": waits["WT"],
-        "AT sum": waits["AT"],
-        "WT sum less AT sum": _answer_wait(records, counts["AC"], waits["WT"], waits["AT"]),
+        "HT count": sum_known(samples_of(record, "HT") for record in records),
+        **{f"{name} sum": total for name, total in sums.items()},
+        "WT sum less AT sum": _answer_wait(records, counts["AC"], sums["WT"], sums["AT"]),
         **_service_level(records),
     }
 
 
 def _answer_wait(
-    records: Sequence[Row], answered: Number | None, waited: Number | None, lost: Number | None
+    records: Sequence[JsonObject],
+    answered: Number | None,
+    wait_time: Number | None,
+    abandonment_time: Number | None,
 ) -> Number | None:
-    """Return how long the answered calls waited: all waits less those of the lost calls.
+    """Return the seconds that answered calls waited: all waits less those of abandoned calls.
 
-    That is so only if the calls behind the three figures are the same, which the counts tell.
+    This requires that the sums cover the same calls, which the counts show; else ``None``.
     """
-    every = added(sampled(each, "WT") for each in records)
-    left = added(sampled(each, "AT") for each in records)
-    if None in (answered, waited, lost, every, left):
+    waits = sum_known(samples_of(record, "WT") for record in records)
+    abandoned = sum_known(samples_of(record, "AT") for record in records)
+    if answered is None or wait_time is None or abandonment_time is None or abandoned is None:
         return None
-    assert answered is not None
-    assert waited is not None
-    assert lost is not None
-    assert left is not None
-    return waited - lost if every == answered + left and waited >= lost else None
+    if waits != answered + abandoned or wait_time < abandonment_time:
+        return None
+    return wait_time - abandonment_time
 
 
-def _service_level(records: Sequence[Row]) -> Cells:
+def _service_level(records: Sequence[JsonObject]) -> Cells:
     """Return the shortest of a queue's thresholds and the calls answered within it."""
-    within: dict[Number, Number] = defaultdict(int)
+    calls: dict[Number, Number] = defaultdict(int)
     for record in records:
-        for level in items(record, "SL") or ():
-            within[figure(level.get("acceptable_waiting_time"))] += figure(level.get("call_count"))
-    if not within:
+        for level in objects_in(record, "SL") or ():
+            threshold = to_number(level.get("acceptable_waiting_time"))
+            calls[threshold] += to_number(level.get("call_count"))
+    if not calls:
         return {}
-    threshold = min(within)
-    return {"SL acceptable_waiting_time": threshold, "SL call_count": within[threshold]}
+    threshold = min(calls)
+    return {"SL acceptable_waiting_time": threshold, "SL call_count": calls[threshold]}
 
 
 # SmartQueue -------------------------------------------------------------------------------------
 
 
-def smartqueue_state(queue: Row) -> Cells:
-    """Return what a SmartQueue queue is like now, by channel; nothing of the customers."""
-    found: Counter[str] = Counter()
+def smartqueue_row(queue: JsonObject) -> Cells:
+    """Return the row of a queue in GetSQState, by channel and without any customer data."""
+    counts: Counter[str] = Counter()
     for channel in CHANNELS:
-        found.update({f"{channel} waiting": 0, f"{channel} active": 0})
-        found.update({f"{channel} agents {state}": 0 for state in SMARTQUEUE_STATES})
-    found.update({f"agents {state}": 0 for state in SMARTQUEUE_STATES})
-    for agent in items(queue, "sq_agents") or ():
-        found.update(_agent_columns(agent))
+        counts.update({f"{channel} waiting": 0, f"{channel} active": 0})
+        counts.update({f"{channel} agents {state}": 0 for state in SMARTQUEUE_STATES})
+    counts.update({f"agents {state}": 0 for state in SMARTQUEUE_STATES})
+    for agent in objects_in(queue, "sq_agents") or ():
+        counts.update(_agent_columns(agent))
     longest: dict[str, Number] = dict.fromkeys(CHANNELS, 0)
-    for task in items(queue, "tasks") or ():
+    for task in objects_in(queue, "tasks") or ():
         channel, status = str(task.get("task_type")), str(task.get("status"))
-        word = "waiting" if status in WAITING else "active" if status in ACTIVE else status
-        found[f"{channel} {word}"] += 1
-        if word == "waiting":
-            waited = figure(task.get("waiting_time")) / 1000
-            longest[channel] = max(longest.get(channel, 0), waited)
-    return {**found, **{f"{name} longest waiting_time": each for name, each in longest.items()}}
+        state = "waiting" if status in WAITING else "active" if status in ACTIVE else status
+        counts[f"{channel} {state}"] += 1
+        if state == "waiting":
+            seconds = to_number(task.get("waiting_time")) / 1000
+            longest[channel] = max(longest.get(channel, 0), seconds)
+    waits = {f"{channel} longest waiting_time": wait for channel, wait in longest.items()}
+    return {**counts, **waits}
 
 
-def _agent_columns(agent: Row) -> Iterable[str]:
-    """Yield the columns in which an agent counts: of each channel, and once of both."""
+def _agent_columns(agent: JsonObject) -> Iterator[str]:
+    """Yield the columns that count an agent: one for each channel, and one for all channels."""
     states = set()
-    for channel, status in merged(agent.get("sq_statuses")).items():
-        word = str(merged(status).get("sq_status_name"))
-        state = _word(SMARTQUEUE_STATUS, word)
+    for channel, status in merge_objects(agent.get("sq_statuses")).items():
+        word = str(merge_objects(status).get("sq_status_name"))
+        state = SMARTQUEUE_STATUS.words.get(normalise(word), "other")
         states.add(state)
         yield f"{channel} agents {state}"
         if state == "other":
-            yield f"{channel} agents {word}"  # the table reports it
-    busiest = next((each for each in (*SMARTQUEUE_STATES, *RARE_STATES) if each in states), None)
-    if busiest is not None:
-        yield f"agents {busiest}"
+            yield f"{channel} agents {word}"  # the table reports it as unmapped
+    for state in (*SMARTQUEUE_STATES, *RARE_STATES):
+        if state in states:
+            yield f"agents {state}"
+            return
 
 
-def _word(states: States, word: str) -> str:
-    return states.words.get(normalise(word), "other")
+def report_values(reports: Iterable[JsonObject], scale: float) -> Iterator[tuple[str, str, Number]]:
+    """Yield (queue id, report, value) for the latest interval of every SmartQueue report.
 
-
-def smartqueue_reports(answers: Iterable[Row], scale: float) -> Iterable[tuple[str, str, Number]]:
-    """Yield (queue id, report, value) of the latest interval of every report."""
-    for report in answers:
+    Times are multiplied by ``scale``.
+    """
+    for report in reports:
         name = str(report.get("report_type"))
         factor = scale if name.endswith(("_time", "_time_in_queue", "_speed", "_worktime")) else 1
-        for group in items(report, "groups") or ():
-            values = items(group, "values") or []
-            latest = max(values, key=lambda each: str(each.get("to_date")), default={})
+        for group in objects_in(report, "groups") or ():
+            intervals = objects_in(group, "values") or []
+            latest = max(intervals, key=lambda item: str(item.get("to_date")), default={})
             value: Any = latest.get("value")
-            queue = identity(group.get("sq_queue_id"))
+            queue = to_id(group.get("sq_queue_id"))
             if value is not None and queue:
-                yield queue, name, number(figure(value) * factor)
+                yield queue, name, number(to_number(value) * factor)

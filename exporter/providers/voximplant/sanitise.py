@@ -1,8 +1,8 @@
-"""What of Voximplant's answers may be shown to strangers: statuses, reports and figures."""
+"""Sanitiser of Voximplant recordings: keeps statuses, reports and figures."""
 
 from exporter.collector.sanitise import Sanitiser
 from exporter.providers.voximplant.preflight import REPORTS
-from exporter.providers.voximplant.tables import TABLES
+from exporter.providers.voximplant.tables import FEED_TABLES, TABLES
 
 _KEPT = (
     *("acd_status", "sq_status_name", "task_type", "status", "report_type", "aggregation", "group"),
@@ -22,10 +22,9 @@ class VoximplantSanitiser(Sanitiser):
     segments = frozenset({"platform_api"})
 
     def __init__(self) -> None:
-        tables = [table for tables in TABLES.values() for table in tables]
         super().__init__(
-            tables,
+            TABLES,
             kept=_KEPT,
             hidden=("user_id", "campaign", "queue", "applications", "text", "title"),
-            words=(*TABLES, *REPORTS, *_FIGURES, "user_id", "CALL", "IM", "UTC", "day"),
+            words=(*FEED_TABLES, *REPORTS, *_FIGURES, "user_id", "CALL", "IM", "UTC", "day"),
         )

@@ -1,11 +1,11 @@
-"""Voximplant's tables: which figure of an answer is which family.
+"""Tables of the Voximplant figures: state words, and columns with their families.
 
-Answers are nested; the columns here are the vendor's own field names where there is one, and what
-``shapes.py`` computes where there is none ("ready seconds", "CALL waiting").
+Headers are the vendor's field names; where there is none, ``rows.py`` computes the column ("ready
+seconds", "CALL waiting").
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import Final
 
 from exporter.metrics import families as f
 from exporter.metrics.parsers import count, number, seconds
@@ -44,9 +44,9 @@ SMARTQUEUE_STATUS = States(
         **{f"CUSTOM_{number}": "not_ready" for number in range(1, 11)},
     },
 )
-# An agent has a status in each channel and is counted once: in the first of these that it is in.
+# An agent has a status in each channel, and is counted in the first of these states.
 SMARTQUEUE_STATES = ("on_contact", "ringing", "after_contact_work", "ready", "not_ready")
-RARE_STATES = ("other", "logged_out")  # shown only where there is one
+RARE_STATES = ("other", "logged_out")  # no series where no agent is in them
 CALL_LIST = States(
     f.CAMPAIGN_STATES,
     {
@@ -58,7 +58,7 @@ CALL_LIST = States(
 )
 FINISHED = ("Completed", "Canceled")
 CHANNELS = {"CALL": "voice", "IM": "chat"}
-WAITING = ("IN_QUEUE", "DISTRIBUTED")  # of a task; a distributed one still rings
+WAITING = ("IN_QUEUE", "DISTRIBUTED")  # statuses of a task; a distributed one still rings
 ACTIVE = ("IN_PROCESSING",)
 TASK_STATUS = {
     0: "available",
@@ -67,7 +67,7 @@ TASK_STATUS = {
     3: "failed",
     4: "canceled",
 }
-REPORTS_WINDOW = "30m"  # what GetSmartQueueRealtimeMetrics covers unless told otherwise
+REPORTS_WINDOW = "30m"  # default of GetSmartQueueRealtimeMetrics
 
 # ACD v1 -----------------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ STATE = Table(
             {"state": "after_contact_work"},
             ("after_service_operators_count",),
         ),
-        # In a call, being called, or banned for a while: the platform does not say which.
+        # In a call, being called, or banned for a while; the platform does not distinguish them.
         Column("locked_operators_count", f.QUEUE_AGENTS, count, {"state": "other"}),
     ),
 )
@@ -131,23 +131,11 @@ OPERATOR_STATUS = Table(
     subject="agent",
     display=_NAME,
     figures=tuple(
-        column
+        Column(f"{state} {unit}", family, parse, {"state": state}, certain=state != "other")
         for state in (*ACD_STATES, "other")
-        for column in (
-            Column(
-                f"{state} seconds",
-                f.AGENT_STATE_TIME,
-                seconds,
-                {"state": state},
-                certain=state != "other",
-            ),
-            Column(
-                f"{state} entries",
-                f.AGENT_STATE_ENTRIES,
-                count,
-                {"state": state},
-                certain=state != "other",
-            ),
+        for unit, family, parse in (
+            ("seconds", f.AGENT_STATE_TIME, seconds),
+            ("entries", f.AGENT_STATE_ENTRIES, count),
         )
     ),
 )
@@ -256,12 +244,6 @@ SMARTQUEUE_STATE = Table(
 )
 SMARTQUEUE_REPORTS = Table(name="smartqueue_reports", key=_QUEUE, subject="queue", figures=())
 
-
-def with_ignored(table: Table, headers: Iterable[str]) -> Table:
-    """Return a table that knows of headers which are exported raw or not at all."""
-    return replace(table, ignored=tuple(headers))
-
-
 # Call lists and the account ---------------------------------------------------------------------
 
 CALL_LISTS = Table(
@@ -303,7 +285,7 @@ ACCOUNT = Table(
 
 # Feeds ------------------------------------------------------------------------------------------
 
-TABLES = {
+FEED_TABLES: Final[Mapping[str, tuple[Table, ...]]] = {
     "state": (STATE,),
     "operators": (OPERATORS,),
     "operator_status": (STATUS_TOTALS, OPERATOR_STATUS),
@@ -315,4 +297,5 @@ TABLES = {
     "call_lists": (CALL_LISTS,),
     "account": (BALANCE, ACCOUNT),
 }
+TABLES = tuple(table for tables in FEED_TABLES.values() for table in tables)
 PERIOD_FEEDS = ("operator_status", "operator_statistics", "queue_statistics")

@@ -297,7 +297,7 @@ async def test_closing_takes_any_answer(clock: Any) -> None:
     """Deleting a subscription needs no body in the answer."""
     app = App()
     app.answers["/statistics/v3/subscriptions/x"] = httpx.Response(200)
-    await client_of(app, clock).delete("x")
+    await client_of(app, clock).delete_subscription("x")
     assert app.requests[-1].method == "DELETE"
 
 

@@ -32,21 +32,23 @@ class Storm:
     """Updates at a steady rate for the calls of every agent, each with a value of its own."""
 
     def __init__(self, exporter: Exporter) -> None:
-        way = exporter.collector._way
+        session = exporter.collector._session
         self.simulator = exporter.platform.simulator
-        self.statistics = way._book.statistics
-        self.owner = {n: key for key, lot in way._subscriptions._ids.items() for n in lot}
+        self.statistics = session._store.statistics
+        self.owner = {
+            n: key for key, indexes in session._subscriptions._open.items() for n in indexes
+        }
         calls = h.AGENT_CALLS.values()
         numbers = [n for n, each in enumerate(self.statistics) if each.stat_type.header in calls]
         self.targets = cycle(numbers)
         self.last: dict[int, int] = {}
         self.sent = self.taken = 0
-        self._put = way._book.put
-        way._book.put = self._count
+        self._update = session._store.update
+        session._store.update = self._count
 
     def _count(self, number: int, entry: dict[str, object]) -> None:
         self.taken += 1
-        self._put(number, entry)
+        self._update(number, entry)
 
     def send(self, due: int) -> None:
         """Send what is due in all by now."""
@@ -97,7 +99,7 @@ async def test_an_update_storm_loses_nothing_and_memory_stays_flat() -> None:
         "objects": objects_of(platform.simulator, "Agent"),
     }
     exporter = Exporter(platform, httpx.AsyncHTTPTransport(), **where)
-    size = len(exporter.collector._way._book.statistics)
+    size = len(exporter.collector._session._store.statistics)
     began = time.monotonic()
     try:
         async with exporter.running(1.0):

@@ -189,7 +189,7 @@ def test_the_newest_value_counts() -> None:
     assert reader.series()[key] == 7
 
 
-def test_an_unchanged_book_gives_the_same_reading() -> None:
+def test_an_unchanged_store_returns_the_same_reading() -> None:
     """As long as nothing has changed the reading is the same object, so that nothing is folded."""
     reader = Reader(config([QUEUE]))
     reader.put(h.WAITING, "q1", 5, 1)

@@ -22,7 +22,7 @@ from exporter.errors import (
 from exporter.logs import get_log
 from exporter.providers.voximplant.auth import KeyAuth
 from exporter.providers.voximplant.client import Client, encode
-from exporter.providers.voximplant.errors import KNOWN, Forbidden, StaleToken, UnknownObject
+from exporter.providers.voximplant.errors import CODES, Forbidden, StaleToken, UnknownObject
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.clock import NOON, VirtualClock
 
@@ -109,7 +109,7 @@ def test_parameters_are_written_as_the_platform_reads_them() -> None:
 async def test_a_call_is_a_form_posted_to_the_methods_path(talk: Talk) -> None:
     """The method is in the path, the parameters in the body, the token in the header."""
     client, app = talk({"result": []})
-    await client.rows("GetACDState", acd_queue_id="all", ids=["1", "2"])
+    await client.read_list("GetACDState", acd_queue_id="all", ids=["1", "2"])
 
     assert app.asked == [("/platform_api/GetACDState", {"acd_queue_id": "all", "ids": "1;2"})]
     assert app.tokens[0].startswith("Bearer ")
@@ -148,19 +148,19 @@ async def test_auth_codes_reject_the_key(talk: Talk, code: int) -> None:
     """GetAccountInfo, which every key may ask, fails by the key alone: one request, no more."""
     client, app = talk(error(code))
     with pytest.raises(Unauthorized):
-        await client.account_info()
+        await client.read_account()
 
     assert len(app.asked) == 1
 
 
 def test_every_known_code_has_a_name() -> None:
     """Names are constants of the vendor's, so that a log line can be looked up."""
-    assert all(name.isupper() and name.isascii() for name, _, _ in KNOWN.values())
-    assert len(KNOWN) > 50
+    assert all(name.isupper() and name.isascii() for name, _, _ in CODES.values())
+    assert len(CODES) > 50
 
 
 async def test_an_error_names_the_method_the_code_and_the_parameter(talk: Talk) -> None:
-    """Of the platform's text only the parameter's name is kept."""
+    """Of the platform's text only the parameter's name is cached."""
     client, _ = talk(error(485, "Specify the 'acd_queue_id' parameter. secret@example.com"))
     with pytest.raises(Refused) as caught:
         await client.call("GetACDQueueStatistics")
@@ -202,8 +202,8 @@ async def test_throttling_grows_and_concerns_the_account(talk: Talk, clock: Virt
         with pytest.raises(Throttled) as caught:
             await client.call("GetUsers")
         pauses.append(caught.value.retry_after)
-        assert client.quiet == caught.value.retry_after
-        clock.elapsed += client.quiet
+        assert client.pause == caught.value.retry_after
+        clock.elapsed += client.pause
     await client.call("GetUsers")
     with pytest.raises(Throttled) as caught:
         await client.call("GetUsers")
@@ -287,7 +287,7 @@ async def test_answers_that_are_none(talk: Talk, answer: Answer, kind: type[Prov
     """Pages of proxies, broken and partial answers are each their own kind of error."""
     client, _ = talk(answer)
     with pytest.raises(kind):
-        await client.rows("GetUsers")
+        await client.read_list("GetUsers")
 
 
 async def test_lists_are_paged_to_their_total(talk: Talk) -> None:
@@ -297,7 +297,7 @@ async def test_lists_are_paged_to_their_total(talk: Talk) -> None:
         for start, size in ((0, 3), (3, 3), (6, 1))
     ]
     client, app = talk(*pages)
-    rows = await client.pages("GetUsers", application_id="5")
+    rows = await client.read_pages("GetUsers", application_id="5")
 
     assert [row["user_id"] for row in rows] == list(range(7))
     assert [form["offset"] for _, form in app.asked] == ["0", "3", "6"]
@@ -307,7 +307,7 @@ async def test_lists_are_paged_to_their_total(talk: Talk) -> None:
 async def test_lists_without_a_total_end_with_a_short_page(talk: Talk) -> None:
     """SmartQueue never tells how many there are; one object may stand for a list of one."""
     client, app = talk({"result": [{"sq_queue_id": 1}] * 1000}, {"result": {"sq_queue_id": 2}})
-    rows = await client.pages("SQ_GetQueues")
+    rows = await client.read_pages("SQ_GetQueues")
 
     assert len(rows) == 1001
     assert len(app.asked) == 2
@@ -317,14 +317,14 @@ async def test_a_list_that_breaks_off_is_no_list(talk: Talk) -> None:
     """Fewer rows than the platform says there are would make figures too small."""
     client, _ = talk({"result": [{}] * 2, "total_count": 5}, {"result": [], "total_count": 5})
     with pytest.raises(InvalidAnswer, match="2 rows of 5"):
-        await client.pages("GetUsers")
+        await client.read_pages("GetUsers")
 
 
 async def test_a_list_without_end_is_left(talk: Talk) -> None:
     """A server that repeats itself for ever does not fill the memory."""
     client, app = talk({"result": [{}], "total_count": 10**9})
     with pytest.raises(InvalidAnswer, match="more than"):
-        await client.pages("GetUsers")
+        await client.read_pages("GetUsers")
 
     assert len(app.asked) == 200
 
@@ -336,7 +336,7 @@ async def test_of_the_account_only_what_may_be_shown_is_kept(talk: Talk) -> None
         {"result": {"balance": 1.5, "currency": "EUR", "active": True, "frozen": False, **secret}}
     )
 
-    assert await client.account_info() == {
+    assert await client.read_account() == {
         "currency": "EUR",
         "balance": 1.5,
         "min_balance_to_notify": None,

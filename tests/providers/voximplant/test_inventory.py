@@ -11,8 +11,8 @@ from exporter.logs import get_log
 from exporter.providers.voximplant.call_lists import CallLists
 from exporter.providers.voximplant.config import VoximplantConfig
 from exporter.providers.voximplant.errors import Forbidden, UnknownObject
-from exporter.providers.voximplant.inventory import Inventory, Kept, portions
-from exporter.providers.voximplant.rotation import Rotation
+from exporter.providers.voximplant.inventory import Cached, Inventory, report_batches
+from exporter.providers.voximplant.rotation import QueueRotation
 from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -29,10 +29,10 @@ class Platform:
         self.failures: dict[tuple[str, str | None], ProviderError] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    async def pages(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
-        return await self.rows(method, **parameters)
+    async def read_pages(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
+        return await self.read_list(method, **parameters)
 
-    async def rows(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
+    async def read_list(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
         self.asked.append((method, parameters))
         self.clock.elapsed += self.latency
         subject = parameters.get("acd_queue_id") or parameters.get("list_id")
@@ -67,7 +67,7 @@ async def test_queues_of_one_name_are_told_apart(platform: Platform) -> None:
     found = inventory(platform)
 
     assert found.queue_labels() == {}
-    await found.queues.peek(900)
+    await found.queues.get_or_stale(900)
     assert found.queue_labels() == {
         "1": "Sales (1)",
         "2": "Support",
@@ -90,7 +90,7 @@ async def test_smartqueue_gives_way_where_both_have_a_name(platform: Platform) -
         {"sq_queue_id": 9, "sq_queue_name": "Chat"},
     ]
     found = inventory(platform)
-    await found.meet_smartqueues(rows)
+    await found.add_smartqueues(rows)
 
     assert found.smartqueue_labels() == {
         "2": "Sales (SmartQueue 2)",
@@ -107,7 +107,7 @@ async def test_an_unknown_queue_is_looked_up_once(platform: Platform) -> None:
     known = []
     for ids in (["1"], ["1"], ["1", "2"], ["1", "2"], ["1", "2"]):
         platform.clock.elapsed += 10
-        known.append(set(await found.meet_queues(ids)))
+        known.append(set(await found.queues_with(ids)))
 
     assert known == [{"1"}] * 5
     assert platform.counts()["GetQueues"] == 2
@@ -130,11 +130,11 @@ async def test_users_are_asked_for_by_application(
     platform.answers["GetApplications"] = [{"application_id": 7}, {"application_id": "8"}]
     platform.answers["GetUsers"] = [{"user_id": 1, "user_display_name": "Ada"}]
     found = inventory(platform, applications=applications)
-    assert found.people() is None
-    users = await found.operators.within(0)
+    assert found.operator_names() is None
+    users = await found.operators.get(0)
 
     assert list(users) == ["1"]
-    assert found.people() == {"1": "Ada"}
+    assert found.operator_names() == {"1": "Ada"}
     assert [
         {name: value for name, value in parameters.items() if name.startswith("application")}
         for method, parameters in platform.asked
@@ -148,14 +148,14 @@ def test_reports_are_asked_for_five_queues_at_a_time() -> None:
     first, second = {"application_id": "1"}, {"application_id": "2"}
     queues = [(first, str(each)) for each in range(6)] + [(second, "9")]
 
-    assert list(portions(queues)) == [
+    assert list(report_batches(queues)) == [
         (first, ["0", "1", "2", "3", "4"]),
         (first, ["5"]),
         (second, ["9"]),
     ]
 
 
-# What is kept -----------------------------------------------------------------------------------
+# What is cached -----------------------------------------------------------------------------------
 
 
 async def test_what_is_kept_is_read_again_when_it_is_too_old(clock: VirtualClock) -> None:
@@ -166,13 +166,13 @@ async def test_what_is_kept_is_read_again_when_it_is_too_old(clock: VirtualClock
         reads.append(clock.elapsed)
         return reads
 
-    kept = Kept(read, clock)
-    await kept.peek(900)
-    await kept.take(30)
+    cached = Cached(read, clock)
+    await cached.get_or_stale(900)
+    await cached.refresh(30)
     clock.elapsed = 20
-    await kept.within(900)
-    await kept.take(30)
-    await kept.peek(900)
+    await cached.get(900)
+    await cached.refresh(30)
+    await cached.get_or_stale(900)
 
     assert reads == [0, 20]
 
@@ -189,9 +189,9 @@ async def test_what_cannot_be_read_stays_as_it_was(clock: VirtualClock) -> None:
             raise error
         return "known"
 
-    kept = Kept(read, clock)
+    cached = Cached(read, clock)
     for _ in range(100):
-        assert await kept.peek(5) == "known"
+        assert await cached.get_or_stale(5) == "known"
         clock.elapsed += 10
 
     assert tried[:4] == [0, 10, 70, 670]
@@ -204,7 +204,7 @@ async def test_a_platform_that_wants_quiet_is_not_overheard(clock: VirtualClock)
         raise Throttled("later")
 
     with pytest.raises(Throttled):
-        await Kept(read, clock).peek(5)
+        await Cached(read, clock).get_or_stale(5)
 
 
 async def test_nothing_after_something_must_come_twice(clock: VirtualClock) -> None:
@@ -214,22 +214,22 @@ async def test_nothing_after_something_must_come_twice(clock: VirtualClock) -> N
     async def read() -> list[int]:
         return answers.pop(0)
 
-    kept = Kept(read, clock)
-    assert await kept.within(-1) == [1]
-    with pytest.raises(InvalidAnswer, match="empty all of a sudden"):
-        await kept.within(-1)
-    assert await kept.within(-1) == [2]
+    cached = Cached(read, clock)
+    assert await cached.get(-1) == [1]
+    with pytest.raises(InvalidAnswer, match="empty after one that was not"):
+        await cached.get(-1)
+    assert await cached.get(-1) == [2]
     with pytest.raises(InvalidAnswer):
-        await kept.within(-1)
-    assert await kept.within(-1) == []
-    assert await kept.within(-1) == []
+        await cached.get(-1)
+    assert await cached.get(-1) == []
+    assert await cached.get(-1) == []
 
 
 # Rounds of queues -------------------------------------------------------------------------------
 
 
-def rotation(platform: Platform) -> Rotation:
-    return Rotation(platform, platform.clock, 60.0, 180.0)  # type: ignore[arg-type]
+def rotation(platform: Platform) -> QueueRotation:
+    return QueueRotation(platform, platform.clock, 60.0, 180.0)  # type: ignore[arg-type]
 
 
 async def test_a_round_asks_every_queue_once(platform: Platform) -> None:
@@ -237,13 +237,13 @@ async def test_a_round_asks_every_queue_once(platform: Platform) -> None:
     turns = rotation(platform)
     queues = [str(each) for each in range(130)]
     turns.begin(queues)
-    while not turns.finished:
-        await turns.advance(turns.share(), 1.0, WINDOW)
+    while turns.pending:
+        await turns.read(turns.per_second(), 1.0, WINDOW)
         platform.clock.elapsed += 1
 
     asked = [parameters["acd_queue_id"] for _, parameters in platform.asked]
     assert asked[:130] == queues
-    assert turns.share() == 3
+    assert turns.per_second() == 3
     assert platform.asked[0] == (
         "GetACDQueueStatistics",
         {
@@ -264,22 +264,22 @@ async def test_a_slow_platform_is_not_asked_for_long_at_a_stretch(platform: Plat
     platform.latency = 2.0
     turns = rotation(platform)
     turns.begin([str(each) for each in range(9)])
-    await turns.advance(9, 5.0, WINDOW)
-    assert turns.waiting == 6
-    await turns.advance(9, 0.1, WINDOW)
-    assert turns.waiting == 5
+    await turns.read(9, 5.0, WINDOW)
+    assert turns.pending == 6
+    await turns.read(9, 0.1, WINDOW)
+    assert turns.pending == 5
 
 
 async def test_a_queue_that_fails_is_its_own_affair(platform: Platform) -> None:
     """A queue that is unknown loses its figures, one in trouble keeps them while they are fresh."""
     turns = rotation(platform)
     turns.begin(["1", "2", "3"])
-    await turns.advance(3, 1.0, WINDOW)
+    await turns.read(3, 1.0, WINDOW)
     platform.failures["GetACDQueueStatistics", "1"] = UnknownObject("218")
     platform.failures["GetACDQueueStatistics", "2"] = ServerTrouble("19")
     platform.clock.elapsed = 100
     turns.begin(["1", "2", "3"])
-    await turns.advance(3, 1.0, WINDOW)
+    await turns.read(3, 1.0, WINDOW)
     assert [row["queue"] for row in turns.rows({})] == ["2", "3"]
 
     platform.clock.elapsed = 200
@@ -292,26 +292,26 @@ async def test_a_round_that_fails_altogether_pauses(platform: Platform) -> None:
     turns = rotation(platform)
     turns.begin(["1", "2"])
     with pytest.raises(Forbidden):
-        await turns.advance(2, 1.0, WINDOW)
-    assert turns.waiting == 2
-    assert turns.idle()
+        await turns.read(2, 1.0, WINDOW)
+    assert turns.pending == 2
+    assert turns.is_idle()
     platform.clock.elapsed = 601
-    assert not turns.idle()
+    assert not turns.is_idle()
 
     platform.failures["GetACDQueueStatistics", None] = ServerTrouble("1")
     with pytest.raises(ServerTrouble):
-        await turns.advance(2, 1.0, WINDOW)
+        await turns.read(2, 1.0, WINDOW)
 
 
 async def test_a_queue_that_has_gone_is_forgotten(platform: Platform) -> None:
     """What is no longer in the inventory is neither asked nor shown."""
     turns = rotation(platform)
     turns.begin(["1", "2"])
-    await turns.advance(1, 1.0, WINDOW)
+    await turns.read(1, 1.0, WINDOW)
     turns.begin(["2"])
 
     assert turns.rows({}) == []
-    assert turns.waiting == 1
+    assert turns.pending == 1
 
 
 # Call lists -------------------------------------------------------------------------------------

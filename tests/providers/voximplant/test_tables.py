@@ -12,9 +12,15 @@ from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import map_reading
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Table
-from exporter.providers.voximplant import rows as shapes
+from exporter.providers.voximplant import rows as r
 from exporter.providers.voximplant import tables as t
-from exporter.providers.voximplant.answers import counted, flatten, identity, merged, utc_time
+from exporter.providers.voximplant.answers import (
+    calls_of,
+    merge_objects,
+    records_of,
+    to_id,
+    utc_time,
+)
 from exporter.providers.voximplant.collector import feeds, reports_table
 from exporter.providers.voximplant.config import VoximplantConfig
 
@@ -80,7 +86,7 @@ LAYOUTS: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("rows", LAYOUTS.values(), ids=LAYOUTS.keys())
 def test_every_layout_of_status_statistics_says_the_same(rows: list[dict[str, Any]]) -> None:
     """By user or by bucket, as object or as array, ids as numbers or as texts."""
-    times = shapes.StatusTimes(rows, None)
+    times = r.StatusTimes(rows, None)
     (mine,) = times.operators(lambda _: True)
     totals = {row["state"]: (row["seconds"], row["entries"]) for row in times.totals(bool)}
 
@@ -94,23 +100,23 @@ def test_every_layout_of_status_statistics_says_the_same(rows: list[dict[str, An
 
 def test_operators_without_a_status_have_zeros() -> None:
     """The platform leaves out what is zero; who is known was in no state for no time."""
-    times = shapes.StatusTimes([], {"1": "Ada", "2": "Ben"})
+    times = r.StatusTimes([], {"1": "Ada", "2": "Ben"})
 
     assert [row["user_display_name"] for row in times.operators(bool)] == ["Ada", "Ben"]
     assert {row["seconds"] for row in times.totals(bool)} == {0}
-    assert shapes.StatusTimes([], None).totals(bool) == []
-    assert shapes.StatusTimes([], {"1": "Ada"}).totals(lambda _: False) == []
+    assert r.StatusTimes([], None).totals(bool) == []
+    assert r.StatusTimes([], {"1": "Ada"}).totals(lambda _: False) == []
 
 
 def test_a_status_nobody_knows_is_other_and_is_told() -> None:
     """A new status word counts under other, and is a column that the table does not map."""
     rows = [{"user_id": 1, "acd_status": {"SIESTA": stat(60), "READY": stat(30)}}]
-    times = shapes.StatusTimes(rows, None)
+    times = r.StatusTimes(rows, None)
     grids = {
         t.STATUS_TOTALS.name: Rows.of(times.totals(bool)),
         t.OPERATOR_STATUS.name: Rows.of(times.operators(bool)),
     }
-    tables = {table.name: table for table in t.TABLES["operator_status"]}
+    tables = {table.name: table for table in t.FEED_TABLES["operator_status"]}
     base = {"provider": "voximplant", "account": "acme"}
     mapped = map_reading(Reading(grids), tables, AccountLabels(base), raw=False)
 
@@ -139,7 +145,7 @@ def test_a_status_nobody_knows_is_other_and_is_told() -> None:
 def test_statistics_that_would_make_sums_wrong_are_refused(rows: list[dict[str, Any]]) -> None:
     """No user, no sum, no number: the whole answer is invalid rather than a sum too small."""
     with pytest.raises(InvalidAnswer):
-        shapes.StatusTimes(rows, None)
+        r.StatusTimes(rows, None)
 
 
 json_values = st.recursive(
@@ -172,12 +178,12 @@ objects = st.lists(
 def test_odd_answers_are_invalid_and_nothing_worse(rows: list[dict[str, Any]]) -> None:
     """Whatever comes, it is rows of cells or an invalid answer."""
     makers = (
-        lambda: shapes.StatusTimes(rows, {"1": "x"}).operators(bool),
-        lambda: shapes.operator_statistics(rows, None),
-        lambda: [shapes.queue_statistics(rows)],
-        lambda: [shapes.acd_state(row) for row in rows],
-        lambda: [shapes.smartqueue_state(row) for row in rows],
-        lambda: [{"value": each[2]} for each in shapes.smartqueue_reports(rows, 1.0)],
+        lambda: r.StatusTimes(rows, {"1": "x"}).operators(bool),
+        lambda: r.operator_rows(rows, None),
+        lambda: [r.queue_row(rows)],
+        lambda: [r.acd_state_row(row) for row in rows],
+        lambda: [r.smartqueue_row(row) for row in rows],
+        lambda: [{"value": each[2]} for each in r.report_values(rows, 1.0)],
     )
     for make in makers:
         try:
@@ -201,7 +207,7 @@ def test_operator_statistics_of_the_vendors_sample() -> None:
             ],
         }
     ]
-    mine, idle = shapes.operator_statistics(rows, {"1768": "Ada", "9": "Ben"})
+    mine, idle = r.operator_rows(rows, {"1768": "Ada", "9": "Ben"})
 
     assert mine["AC"] == 47
     assert mine["TTT"] == 31 + 740 + 34 + 1089
@@ -233,7 +239,7 @@ QUEUE_DAY = {
 
 def test_queue_statistics_are_counts_and_sums() -> None:
     """Means, shares and scales that nobody documents are not used."""
-    assert shapes.queue_statistics([QUEUE_DAY]) == {
+    assert r.queue_row([QUEUE_DAY]) == {
         "TC": 4,
         "AC": 2,
         "UAC": 1,
@@ -251,7 +257,7 @@ def test_queue_statistics_are_counts_and_sums() -> None:
 
 def test_the_wait_of_answered_calls_is_told_only_if_it_is_certain() -> None:
     """If the platform counts other calls in one sum than in the other, there is no difference."""
-    found = shapes.queue_statistics([{**QUEUE_DAY, "AT": stat(60, 0)}])
+    found = r.queue_row([{**QUEUE_DAY, "AT": stat(60, 0)}])
 
     assert found["WT sum less AT sum"] is None
     assert found["WT sum"] == 700
@@ -260,14 +266,14 @@ def test_the_wait_of_answered_calls_is_told_only_if_it_is_certain() -> None:
 @pytest.mark.parametrize("rows", [[], [{"TC": 0}], [{"TotalCalls": 0, "HT": stat(0)}]])
 def test_a_queue_without_calls_has_zeros(rows: list[dict[str, Any]]) -> None:
     """No record means no call: the totals of the day are zero, not unknown."""
-    found = shapes.queue_statistics(rows)
+    found = r.queue_row(rows)
 
     assert {found[name] for name in ("TC", "AC", "UAC", "RC", "WT sum", "HT sum")} == {0}
 
 
 def test_totals_stand_in_for_sums() -> None:
     """Where a statistic is not sent, its total of the same meaning is taken."""
-    found = shapes.queue_statistics([{"TC": 1, "AC": 1, "TWT": 9, "TotalHandlingTime": "30"}])
+    found = r.queue_row([{"TC": 1, "AC": 1, "TWT": 9, "TotalHandlingTime": "30"}])
 
     assert (found["WT sum"], found["HT sum"], found["TT sum"]) == (9, 30, None)
 
@@ -278,7 +284,7 @@ def test_totals_stand_in_for_sums() -> None:
 )
 def test_counts_come_in_four_shapes(value: object, wanted: int | None) -> None:
     """A number, an object with its share, a list of such, nothing."""
-    assert counted(value) == wanted
+    assert calls_of(value) == wanted
 
 
 def test_the_state_of_a_queue_counts_and_never_names() -> None:
@@ -296,7 +302,7 @@ def test_the_state_of_a_queue_counts_and_never_names() -> None:
         ],
     }
 
-    assert shapes.acd_state(queue) == {
+    assert r.acd_state_row(queue) == {
         "waiting_calls": 2,
         "servicing_calls": 1,
         "longest waiting_time": 41,
@@ -309,8 +315,8 @@ def test_the_state_of_a_queue_counts_and_never_names() -> None:
 
 def test_what_the_state_does_not_tell_is_not_shown() -> None:
     """A missing list is no count of zero, a missing wait leaves the longest one open."""
-    nothing = shapes.acd_state({"acd_queue_id": 7})
-    partly = shapes.acd_state({"waiting_calls": [{}], "servicing_calls": []})
+    nothing = r.acd_state_row({"acd_queue_id": 7})
+    partly = r.acd_state_row({"waiting_calls": [{}], "servicing_calls": []})
 
     assert set(nothing.values()) == {None}
     assert partly["waiting_calls"] == 1
@@ -331,7 +337,7 @@ def test_a_smartqueue_agent_counts_once_and_in_each_channel(*, in_list: bool) ->
         {"user_id": 3, "sq_statuses": {"CALL": {"sq_status_name": "SIESTA"}}},
         {"user_id": 4},
     ]
-    found = shapes.smartqueue_state({"sq_agents": agents, "tasks": []})
+    found = r.smartqueue_row({"sq_agents": agents, "tasks": []})
     counts = {name: value for name, value in found.items() if value}
 
     assert counts == {
@@ -354,7 +360,7 @@ def test_smartqueue_tasks_are_counted_by_channel_and_state() -> None:
         {"task_type": "IM", "status": "IN_PROCESSING", "waiting_time": 99_000},
         {"task_type": "FAX", "status": "IN_QUEUE", "waiting_time": 1},
     ]
-    found = shapes.smartqueue_state({"sq_agents": [], "tasks": tasks})
+    found = r.smartqueue_row({"sq_agents": [], "tasks": tasks})
 
     assert (found["CALL waiting"], found["CALL longest waiting_time"]) == (2, 2.5)
     assert (found["IM active"], found["IM longest waiting_time"]) == (1, 0)
@@ -385,7 +391,7 @@ def test_reports_give_their_latest_value_and_times_are_scaled() -> None:
         report("average_answer_speed"),
     ]
 
-    assert list(shapes.smartqueue_reports(rows, 0.001)) == [
+    assert list(r.report_values(rows, 0.001)) == [
         ("5", "max_time_in_queue", 2),
         ("5", "count_handled_calls", 7),
     ]
@@ -438,7 +444,7 @@ def test_totals_restart_with_the_day_of_the_accounts_zone() -> None:
 
 
 def every_table() -> list[Table]:
-    return [table for tables in t.TABLES.values() for table in tables]
+    return [table for tables in t.FEED_TABLES.values() for table in tables]
 
 
 def test_states_are_mapped_as_the_vocabulary_says() -> None:
@@ -471,10 +477,10 @@ def test_states_are_mapped_as_the_vocabulary_says() -> None:
 
 def test_every_feed_has_tables_named_after_it() -> None:
     """A table is called as its feed, or as its feed and a part of it."""
-    assert set(t.TABLES) == set(VoximplantConfig.INTERVALS)
+    assert set(t.FEED_TABLES) == set(VoximplantConfig.INTERVALS)
     assert all(
         table.name.partition(".")[0] == feed
-        for feed, tables in t.TABLES.items()
+        for feed, tables in t.FEED_TABLES.items()
         for table in tables
     )
     assert len({table.name for table in every_table()}) == len(every_table())
@@ -483,7 +489,7 @@ def test_every_feed_has_tables_named_after_it() -> None:
 @given(st.integers() | st.text() | st.none() | st.booleans() | st.floats())
 def test_an_id_is_a_text(value: object) -> None:
     """Numbers and texts are ids, nothing else is."""
-    found = identity(value)
+    found = to_id(value)
 
     assert isinstance(found, str)
     assert found == found.strip()
@@ -493,15 +499,17 @@ def test_an_id_is_a_text(value: object) -> None:
 
 def test_objects_may_come_in_parts() -> None:
     """A list of objects with one key each is one object."""
-    assert merged([{"a": 1}, {"b": 2}]) == merged({"a": 1, "b": 2}) == {"a": 1, "b": 2}
-    assert merged(None) == {}
+    assert (
+        merge_objects([{"a": 1}, {"b": 2}]) == merge_objects({"a": 1, "b": 2}) == {"a": 1, "b": 2}
+    )
+    assert merge_objects(None) == {}
 
 
 def test_records_take_user_and_bucket_from_either_level() -> None:
     """The inner level wins where both say something."""
     rows = [{"date": "d", "user_id": 1, "statistics": [{"hour": 2, "TalkTime": 3}]}]
 
-    assert list(flatten(rows)) == [{"date": "d", "user_id": 1, "hour": 2, "TT": 3}]
+    assert list(records_of(rows)) == [{"date": "d", "user_id": 1, "hour": 2, "TT": 3}]
 
 
 def test_dates_are_utc() -> None:
