@@ -29,6 +29,15 @@ class TokenDenied(Unauthorized):
     """The platform rejects the token, or the user lacks a permission (HTTP 401 or 403)."""
 
 
+class AccessDenied(SessionLost):
+    """The platform denies a request with a new token too."""
+
+    remedy = (
+        "The platform accepts the login, but not the request. Check that the user may read "
+        "statistics and belongs to the contact centre; ask Genesys where it does."
+    )
+
+
 class Client:
     """The requests of one user."""
 
@@ -134,7 +143,7 @@ class Client:
             return await self._send(method, path, operation, body, limit)
         except TokenDenied as error:
             # The credentials have just been accepted: the session or a permission is missing.
-            raise SessionLost(f"{operation}: {error}, with a new token too") from error
+            raise AccessDenied(f"{operation}: {error}, with a new token too") from error
 
     async def _send(
         self, method: str, path: str, operation: str, body: Json | None, limit: float

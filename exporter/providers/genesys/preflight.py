@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from exporter.collector.offers import Offer, Offers, mapping, taken_names
 from exporter.collector.survey import Collected, Permission, Survey
-from exporter.errors import Refused, SessionLost, Unauthorized
-from exporter.providers.genesys.client import Client
+from exporter.errors import Refused, Unauthorized
+from exporter.providers.genesys.client import AccessDenied, Client
 from exporter.providers.genesys.config import GenesysConfig, table_of
 from exporter.providers.genesys.statistics import AGENT_TYPES, ObjectStatistic
 from exporter.providers.genesys.store import StatisticStore
@@ -55,7 +55,7 @@ def survey(
 ) -> None:
     """Add permissions, the number of objects, and the statistics that are not open."""
     refusal = collected.refusal or next(iter(collected.errors.values()), None)
-    if isinstance(refusal, SessionLost) and "HTTP 403" in str(refusal):
+    if isinstance(refusal, AccessDenied) and "HTTP 403" in str(refusal):
         loss = (
             "The platform answers 403. Ask Genesys, or your administrator, to let this user read "
             "statistics, and check that the user belongs to the contact centre"

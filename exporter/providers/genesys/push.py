@@ -35,8 +35,8 @@ class Reopening(ProviderError):
 
     reason = "reopening"
     remedy = (
-        "The platform lost the session. The statistics are being opened again, which takes a "
-        "moment."
+        "The platform lost the session, and the statistics are being reopened. If this repeats, "
+        "check whether a proxy or balancer cuts long polls or drops cookies."
     )
     early = True
 

@@ -26,8 +26,8 @@ class Unavailable(ServerTrouble):
 
     reason = "unavailable"
     remedy = (
-        "The platform's statistics service has lost its servers. Check the platform's status page; "
-        "figures return with the servers."
+        "The statistics service has lost its Stat Servers. Check Genesys' status page; the "
+        "exporter continues when the service is available again."
     )
     voids = True
 

@@ -12,7 +12,7 @@ from exporter.clock import Clock
 from exporter.logs import Log
 from exporter.providers.voximplant.answers import JsonObject, to_cells, to_id, to_number
 from exporter.providers.voximplant.client import PAGE_SIZE, Client
-from exporter.providers.voximplant.errors import Forbidden, UnknownObject
+from exporter.providers.voximplant.errors import MissingRole, UnknownId
 from exporter.providers.voximplant.inventory import unique_labels
 from exporter.providers.voximplant.rows import Cells
 from exporter.providers.voximplant.tables import FINISHED, TASK_STATUS
@@ -79,11 +79,11 @@ class CallLists:
                 continue
             try:
                 tasks = await self._read_tasks(list_id)
-            except Forbidden as error:
+            except MissingRole as error:
                 self._no_details_before = self._clock.monotonic() + error.retry_after
                 self._log.warning("call list details are not allowed", error=str(error))
                 return
-            except UnknownObject:
+            except UnknownId:
                 continue
             pages_left -= 1 + tasks["total"] // PAGE_SIZE
             final = str(lists[list_id].get("status")) in FINISHED

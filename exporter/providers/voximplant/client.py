@@ -19,7 +19,7 @@ from exporter.logs import Log
 from exporter.metrics.parsers import Cell
 from exporter.providers.voximplant.answers import JsonObject, to_cells
 from exporter.providers.voximplant.auth import KeyAuth
-from exporter.providers.voximplant.errors import Forbidden, StaleToken, error_of
+from exporter.providers.voximplant.errors import MissingRole, TokenTimeInvalid, error_of
 
 Value = str | int | bool | datetime | Sequence[str] | None
 # Rows; more are refused (Management API reference, GetCallListDetails and GetCallHistory).
@@ -121,14 +121,14 @@ class Client:
             answer = await self._call(method, parameters)
         except Throttled as error:
             raise self._throttled(error) from error
-        except StaleToken:
+        except TokenTimeInvalid:
             raise
         except Unauthorized as error:
             if method == _ACCOUNT_INFO:
                 raise
             await self._check_key()
             raise self._forbidden(method, f"{error}: a role is missing") from error
-        except Forbidden as error:
+        except MissingRole as error:
             raise self._forbidden(method, str(error)) from error
         self._throttles = 0
         self._refusals.pop(method, None)
@@ -144,7 +144,7 @@ class Client:
     async def _call(self, method: str, parameters: Mapping[str, Value]) -> JsonObject:
         try:
             return await self._send(method, parameters)
-        except StaleToken:
+        except TokenTimeInvalid:
             self._auth.renew(self.skew or 0.0)
         return await self._send(method, parameters)
 
@@ -167,11 +167,11 @@ class Client:
         self._paused_until = self._clock.monotonic() + pause
         return Throttled(str(error), retry_after=pause)
 
-    def _forbidden(self, method: str, text: str) -> Forbidden:
+    def _forbidden(self, method: str, text: str) -> MissingRole:
         """Pause the method, longer each time, because a role is seldom granted soon."""
         self._refusals[method] += 1
         pause = _FIRST_ROLE_PAUSE * 4.0 ** min(self._refusals[method] - 1, 10)
-        return Forbidden(text, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
+        return MissingRole(text, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
 
     def _log_skew(self) -> None:
         skew = self.skew

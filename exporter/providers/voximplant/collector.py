@@ -25,7 +25,7 @@ from exporter.providers.voximplant.auth import KeyAuth, read_private_key
 from exporter.providers.voximplant.call_lists import CallLists
 from exporter.providers.voximplant.client import Client
 from exporter.providers.voximplant.config import VoximplantConfig
-from exporter.providers.voximplant.errors import Forbidden
+from exporter.providers.voximplant.errors import MissingRole
 from exporter.providers.voximplant.inventory import (
     EMPTIED,
     JUST_READ,
@@ -91,7 +91,7 @@ class VoximplantCollector(Collector):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Check the key with a request that needs no role."""
-        with suppress(Forbidden):
+        with suppress(MissingRole):
             await self._account.get(JUST_READ)
         yield
 

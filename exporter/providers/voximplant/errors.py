@@ -22,22 +22,32 @@ _AUTH_PAUSE = 10.0  # seconds before a key that worked until now is tried again
 _LONGEST_RETRY_AFTER = 3600.0
 
 
-class Forbidden(Refused):
+class MissingRole(Refused):
     """The key is valid, but none of its roles allows this method."""
 
     reason = "forbidden"
     remedy = (
-        "The key lacks a role that allows the request. Grant the role on the platform, or switch "
-        "the feed off."
+        "The service account lacks a role. Give it the role in the Voximplant control panel, or "
+        "switch the feed off under feeds:."
     )
 
 
-class UnknownObject(Refused):
+class UnknownId(Refused):
     """The platform does not know an id in the request."""
 
+    remedy = (
+        "An application, queue or list is unknown to the platform. Check applications: in the "
+        "configuration."
+    )
 
-class StaleToken(Unauthorized):
+
+class TokenTimeInvalid(Unauthorized):
     """The token's times do not suit the platform's clock; a new token is needed."""
+
+    remedy = (
+        "The clocks of this host and of the platform differ too much. Synchronise this host's "
+        "clock (NTP)."
+    )
 
 
 _Code = tuple[str, type[ProviderError], float]  # name, error, least pause in seconds
@@ -111,11 +121,11 @@ _OTHER: Mapping[int, str] = {
 _CLASSES: tuple[tuple[Mapping[int, str], type[ProviderError], float], ...] = (
     (_SERVER, ServerTrouble, 0.0),
     (_AUTH, Unauthorized, _AUTH_PAUSE),
-    (_STALE, StaleToken, _AUTH_PAUSE),
-    (_ROLE, Forbidden, 0.0),
+    (_STALE, TokenTimeInvalid, _AUTH_PAUSE),
+    (_ROLE, MissingRole, 0.0),
     (_THROTTLE, Throttled, 0.0),
     (_RESENT, Throttled, 30.0),
-    (_IDS, UnknownObject, 0.0),
+    (_IDS, UnknownId, 0.0),
     (_OTHER, Refused, 0.0),
 )
 CODES: Mapping[int, _Code] = {

@@ -11,7 +11,7 @@ from datetime import datetime
 from exporter.clock import Clock
 from exporter.errors import InvalidAnswer, ProviderError, ServerTrouble
 from exporter.providers.voximplant.client import Client
-from exporter.providers.voximplant.errors import UnknownObject
+from exporter.providers.voximplant.errors import UnknownId
 from exporter.providers.voximplant.rows import Cells, queue_row
 
 
@@ -70,7 +70,7 @@ class QueueRotation:
             try:
                 self._rows[queue] = (self._clock.monotonic(), await self._read_row(queue, window))
                 answers += 1
-            except UnknownObject as error:
+            except UnknownId as error:
                 self._rows.pop(queue, None)
                 failure = error
             except (ServerTrouble, InvalidAnswer) as error:

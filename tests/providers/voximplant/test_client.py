@@ -22,7 +22,7 @@ from exporter.errors import (
 from exporter.logs import get_log
 from exporter.providers.voximplant.auth import KeyAuth
 from exporter.providers.voximplant.client import Client, encode
-from exporter.providers.voximplant.errors import CODES, Forbidden, StaleToken, UnknownObject
+from exporter.providers.voximplant.errors import CODES, MissingRole, TokenTimeInvalid, UnknownId
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.clock import NOON, VirtualClock
 
@@ -119,9 +119,9 @@ async def test_a_call_is_a_form_posted_to_the_methods_path(talk: Talk) -> None:
     ("code", "kind", "reason"),
     [
         *((code, ServerTrouble, "server") for code in (1, 2, 4, 5, 15, 16, 19, 21, 251, 252)),
-        *((code, Forbidden, "forbidden") for code in (104, 527)),
+        *((code, MissingRole, "forbidden") for code in (104, 527)),
         *((code, Throttled, "throttled") for code in (162, 314, 340, 416, 484, 515)),
-        *((code, UnknownObject, "fault") for code in (116, 117, 218, 222, 255, 546, 558)),
+        *((code, UnknownId, "fault") for code in (116, 117, 218, 222, 255, 546, 558)),
         *((code, Refused, "fault") for code in (101, 111, 123, 127, 131, 194, 459, 569, 9999)),
         ("340", Throttled, "throttled"),
         (None, InvalidAnswer, "invalid"),
@@ -187,7 +187,7 @@ async def test_a_token_from_the_future_is_signed_anew_once(talk: Talk) -> None:
 async def test_a_token_is_not_signed_anew_twice(talk: Talk, code: int) -> None:
     """If the new token does no better, the clocks or the key are wrong: stop."""
     client, app = talk(error(code))
-    with pytest.raises(StaleToken):
+    with pytest.raises(TokenTimeInvalid):
         await client.call("GetUsers")
 
     assert len(app.asked) == 2
@@ -240,7 +240,7 @@ async def test_a_role_is_missing_if_the_key_is_good(talk: Talk, clock: VirtualCl
     await client.call("GetUsers")
     pauses = []
     for _ in range(5):
-        with pytest.raises(Forbidden) as caught:
+        with pytest.raises(MissingRole) as caught:
             await client.call("GetACDState")
         pauses.append(caught.value.retry_after)
 
@@ -251,13 +251,13 @@ async def test_a_role_is_missing_if_the_key_is_good(talk: Talk, clock: VirtualCl
 async def test_a_key_that_did_not_answer_lately_is_proved(talk: Talk, clock: VirtualClock) -> None:
     """Code 100 after a silence is looked into by GetAccountInfo."""
     client, app = talk(error(100), {"result": {}}, error(100))
-    with pytest.raises(Forbidden):
+    with pytest.raises(MissingRole):
         await client.call("GetACDState")
     clock.elapsed += 61
     with pytest.raises(Unauthorized) as caught:
         await client.call("GetACDState")
 
-    assert not isinstance(caught.value, Forbidden)
+    assert not isinstance(caught.value, MissingRole)
     assert [path.rpartition("/")[2] for path, _ in app.asked] == [
         *("GetACDState", "GetAccountInfo", "GetACDState", "GetAccountInfo"),
     ]
@@ -279,7 +279,7 @@ async def test_a_key_that_did_not_answer_lately_is_proved(talk: Talk, clock: Vir
         ({"error": None}, InvalidAnswer),
         ({"error": {}}, InvalidAnswer),
         ({"error": "text"}, InvalidAnswer),
-        ({"result": [], "errors": [{"code": 117, "msg": ""}]}, UnknownObject),
+        ({"result": [], "errors": [{"code": 117, "msg": ""}]}, UnknownId),
         (httpx.ConnectError("refused"), Unreachable),
     ],
 )

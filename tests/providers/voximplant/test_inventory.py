@@ -10,7 +10,7 @@ from exporter.errors import InvalidAnswer, ProviderError, Refused, ServerTrouble
 from exporter.logs import get_log
 from exporter.providers.voximplant.call_lists import CallLists
 from exporter.providers.voximplant.config import VoximplantConfig
-from exporter.providers.voximplant.errors import Forbidden, UnknownObject
+from exporter.providers.voximplant.errors import MissingRole, UnknownId
 from exporter.providers.voximplant.inventory import Cached, Inventory, report_batches
 from exporter.providers.voximplant.rotation import QueueRotation
 from support.clock import VirtualClock
@@ -179,7 +179,7 @@ async def test_what_is_kept_is_read_again_when_it_is_too_old(clock: VirtualClock
 
 async def test_what_cannot_be_read_stays_as_it_was(clock: VirtualClock) -> None:
     """Who only peeks is not stopped by an error, and tries again after a while."""
-    errors: list[ProviderError | None] = [None, Refused("no"), Forbidden("no", retry_after=600)]
+    errors: list[ProviderError | None] = [None, Refused("no"), MissingRole("no", retry_after=600)]
     tried: list[float] = []
 
     async def read() -> str:
@@ -275,7 +275,7 @@ async def test_a_queue_that_fails_is_its_own_affair(platform: Platform) -> None:
     turns = rotation(platform)
     turns.begin(["1", "2", "3"])
     await turns.read(3, 1.0, WINDOW)
-    platform.failures["GetACDQueueStatistics", "1"] = UnknownObject("218")
+    platform.failures["GetACDQueueStatistics", "1"] = UnknownId("218")
     platform.failures["GetACDQueueStatistics", "2"] = ServerTrouble("19")
     platform.clock.elapsed = 100
     turns.begin(["1", "2", "3"])
@@ -288,10 +288,10 @@ async def test_a_queue_that_fails_is_its_own_affair(platform: Platform) -> None:
 
 async def test_a_round_that_fails_altogether_pauses(platform: Platform) -> None:
     """If nothing answers the feed fails, and idle time is not used to try on."""
-    platform.failures["GetACDQueueStatistics", None] = Forbidden("104", retry_after=600)
+    platform.failures["GetACDQueueStatistics", None] = MissingRole("104", retry_after=600)
     turns = rotation(platform)
     turns.begin(["1", "2"])
-    with pytest.raises(Forbidden):
+    with pytest.raises(MissingRole):
         await turns.read(2, 1.0, WINDOW)
     assert turns.pending == 2
     assert turns.is_idle()
@@ -382,7 +382,7 @@ async def test_a_key_that_may_not_see_tasks_still_sees_lists(
 ) -> None:
     """The details' missing role is told and waited out; the lists' states stay."""
     platform.answers["GetCallLists"] = [{"list_id": 1, "list_name": "A", "status": "Completed"}]
-    platform.failures["GetCallListDetails", None] = Forbidden("104", retry_after=600)
+    platform.failures["GetCallListDetails", None] = MissingRole("104", retry_after=600)
     found = lists(platform)
     for _ in range(3):
         (row,) = await found.read(details=True)
@@ -396,7 +396,7 @@ async def test_a_key_that_may_not_see_tasks_still_sees_lists(
 async def test_a_list_that_went_meanwhile_is_left_out(platform: Platform) -> None:
     """A list deleted between two requests has a state still, and no progress."""
     platform.answers["GetCallLists"] = [{"list_id": 1, "list_name": "A", "status": "Completed"}]
-    platform.failures["GetCallListDetails", None] = UnknownObject("255")
+    platform.failures["GetCallListDetails", None] = UnknownId("255")
     (row,) = await lists(platform).read(details=True)
 
     assert "tasks total" not in row
