@@ -71,9 +71,9 @@ def _defined(
     return StatType(header, definition=definition)
 
 
-def _today(header: str, action: str, category: str = "TotalNumber") -> StatType:
+def _today(header: str, action: str) -> StatType:
     """Count an action since midnight; every change is sent."""
-    return _defined(header, category, action, _TODAY, _IMMEDIATE)
+    return _defined(header, "TotalNumber", action, _TODAY, _IMMEDIATE)
 
 
 def _queue(threshold: float) -> Sequence[StatType]:
