@@ -1,4 +1,4 @@
-"""Genesys' client and login against a small app that plays the platform."""
+"""Tests of the Genesys client, authentication and subscriptions against a stub application."""
 
 import base64
 import json
@@ -179,7 +179,7 @@ async def test_a_token_is_renewed_ahead_of_its_end(
 
 
 async def test_a_denied_request_is_made_again_with_a_new_token(clock: Any) -> None:
-    """401 and 403 lead to one new token and one more try."""
+    """A request answered 401 or 403 is repeated once with a new token."""
     app = App()
     path = "/statistics/v3/subscriptions/x/statistic-values"
     for status in (401, 403):
@@ -196,7 +196,7 @@ async def test_a_denied_request_is_made_again_with_a_new_token(clock: Any) -> No
 
 
 async def test_a_request_denied_twice_loses_the_session(clock: Any) -> None:
-    """Where a new token does not help either, the whole session is made anew."""
+    """A request denied with a new token too ends the session."""
     app = App()
     app.answers["/statistics/v3/subscriptions"] = httpx.Response(403)
     client = client_of(app, clock)
@@ -209,7 +209,7 @@ async def test_a_request_denied_twice_loses_the_session(clock: Any) -> None:
 
 
 async def test_rejected_credentials_at_a_renewal_are_told(clock: Any) -> None:
-    """Where the new token is refused, the credentials are no longer good."""
+    """A refused token request means rejected credentials."""
     app = App()
     client = client_of(app, clock)
     await client.sign_in()
@@ -220,7 +220,7 @@ async def test_rejected_credentials_at_a_renewal_are_told(clock: Any) -> None:
 
 
 async def test_signing_out_ends_this_token_only(clock: Any) -> None:
-    """Signing out names no other token, and is done once."""
+    """Signing out ends only this token, once."""
     app = App()
     client = client_of(app, clock)
     await client.sign_in()
@@ -263,7 +263,7 @@ async def test_secure_cookies_go_out_over_plain_http(clock: Any) -> None:
     ],
 )
 async def test_an_envelope_is_taken_for_what_it_holds(clock: Any, answer: Any, found: int) -> None:
-    """Data count whatever the code beside them; done and accepted are both well without any."""
+    """Data is accepted with any code; without data only the codes 0 and 1 are success."""
     app = App()
     app.answers["/statistics/v3/operations/get-statistic-ex"] = httpx.Response(200, json=answer)
     client = client_of(app, clock)
@@ -294,7 +294,7 @@ async def test_a_failure_names_the_operation_or_the_trace(
 
 
 async def test_closing_takes_any_answer(clock: Any) -> None:
-    """Deleting a subscription needs no body in the answer."""
+    """Deleting a subscription accepts an empty body."""
     app = App()
     app.answers["/statistics/v3/subscriptions/x"] = httpx.Response(200)
     await client_of(app, clock).delete_subscription("x")
@@ -342,7 +342,7 @@ def subscriptions_of(
 
 
 async def test_statistics_are_opened_in_lots(clock: Any) -> None:
-    """No subscription holds more than a lot, and doubtful definitions have lots of their own."""
+    """A subscription holds at most one chunk; undocumented types have chunks of their own."""
     service = Service()
     subscriptions, store, _ = subscriptions_of(service, clock, ids=10, chunk=25)
     await subscriptions.reopen()
@@ -370,7 +370,7 @@ async def test_one_bad_statistic_costs_only_itself(
 
 
 async def test_a_platform_that_refuses_everything_is_not_asked_for_ever(clock: Any) -> None:
-    """Looking for bad statistics ends after a bounded number of requests."""
+    """The search for bad statistics is bounded."""
     service = Service()
     service.refuses = lambda _: True
     subscriptions, store, _ = subscriptions_of(service, clock, ids=200)
@@ -380,7 +380,7 @@ async def test_a_platform_that_refuses_everything_is_not_asked_for_ever(clock: A
 
 
 async def test_partial_success_is_found_by_comparing(clock: Any) -> None:
-    """What was asked and did not come back is not open, whatever the errors say."""
+    """A statistic that was not returned is not open, whatever the errors say."""
     service = Service()
     service.opens = lambda each: each["objectId"] == "q1"
     subscriptions, store, app = subscriptions_of(service, clock)
@@ -392,7 +392,7 @@ async def test_partial_success_is_found_by_comparing(clock: Any) -> None:
 
 
 async def test_opening_anew_closes_what_was_open(clock: Any) -> None:
-    """Every opening has ids of its own, and those before are deleted."""
+    """Each reopening uses new subscription ids and deletes the earlier ones."""
     service = Service()
     subscriptions, _, app = subscriptions_of(service, clock)
     await subscriptions.reopen()
@@ -410,7 +410,7 @@ def update(**entry: Any) -> dict[str, Any]:
 
 
 async def test_updates_of_other_subscriptions_are_not_ours(clock: Any) -> None:
-    """An update counts for our open subscriptions only; older servers do not say whose it is."""
+    """Updates of other subscriptions are ignored; older servers send no subscription id."""
     subscriptions, store, _ = subscriptions_of(Service(), clock)
     await subscriptions.reopen()
     mine, waiting = subscriptions.ids[0], 0
@@ -446,7 +446,7 @@ async def test_events_are_unwrapped(clock: Any, depth: int) -> None:
 
 
 async def test_statistics_dropped_while_they_are_opened_are_not_believed(clock: Any) -> None:
-    """Where the service loses its servers during an opening, what was opened is opened again."""
+    """Statistics dropped by the service while they are opened are reopened."""
     service = Service()
     subscriptions, store, app = subscriptions_of(service, clock)
 
@@ -476,7 +476,7 @@ JSON = st.recursive(
 @pytest.mark.fuzz
 @given(JSON)
 def test_no_event_breaks_the_subscriptions(data: Any) -> None:
-    """Whatever an event holds, it is taken or passed over."""
+    """Any event is processed or ignored."""
     account = config()
     store = StatisticStore(statistics(account), {"statistics.queues"}, 20.0)
     view = AccountTelemetry(Telemetry(), "genesys", "acme")

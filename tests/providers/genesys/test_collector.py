@@ -1,4 +1,4 @@
-"""Genesys from floor to page: figures equal the floor's or are absent, whatever goes wrong."""
+"""Genesys end to end: each figure on the page equals the simulated floor's or is absent."""
 
 import dataclasses
 import logging

@@ -1,4 +1,4 @@
-"""What can be said of a Genesys account, and what is refused."""
+"""Tests of the Genesys account configuration and its faults."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_polling_is_slower(tmp_path: Path) -> None:
 
 
 def test_client_credentials_need_no_user(tmp_path: Path) -> None:
-    """A user and password are wanted with the password grant only."""
+    """A user and password are required with the password grant only."""
     text = ACCOUNT.replace("    username: acme\\wallboard\n    password: swordfish\n", "")
     said = faults(tmp_path, text + OBJECTS)
     assert "accounts[0].username: is required with grant: password" in said
@@ -142,14 +142,14 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, addition: str, sai
 
 
 def test_too_many_statistics_are_refused(tmp_path: Path) -> None:
-    """No account can ask for more statistics than anybody could want."""
+    """The number of statistics of an account is limited."""
     ids = ", ".join(f"q{number}" for number in range(10_001))
     said = faults(tmp_path, f"{ACCOUNT}    objects: [{{type: Queue, ids: [{ids}]}}]\n")
     assert "accounts[0].objects: would open more than 100000 statistics" in said
 
 
 def test_what_is_opened_for_an_agent_depends_on_privacy(tmp_path: Path) -> None:
-    """In aggregate mode only agents' states are opened; their day's figures are theirs."""
+    """In aggregate mode only the states of agents are opened."""
     text = ACCOUNT + "    objects: [{type: Agent, ids: [jd]}]\n"
     (only,) = statistics(account(tmp_path, text))
     assert only.stat_type.definition["category"] == "CurrentState"

@@ -1,4 +1,4 @@
-"""Ten thousand statistics, and more updates than any centre has: nothing is lost, nothing grows."""
+"""Ten thousand statistics under a storm of updates: none is lost, and memory does not grow."""
 
 import os
 import time

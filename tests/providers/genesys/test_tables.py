@@ -1,4 +1,4 @@
-"""What becomes of values: rows of what is known, and figures that are true or absent."""
+"""Tests from values of statistics to series: each figure is correct or absent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -117,7 +117,7 @@ def test_agents_are_counted_by_state_and_nobody_is_named() -> None:
 
 
 def test_without_any_state_nothing_is_said_of_agents() -> None:
-    """As long as no agent's state is known there are no counts, not even zeros."""
+    """Without any known agent state there are no counts, not even zeros."""
     reader = Reader(config([AGENTS]))
     reader.put(h.AGENT_STATE, "jd", None)
     assert reader.series() == {}
@@ -190,7 +190,7 @@ def test_the_newest_value_counts() -> None:
 
 
 def test_an_unchanged_store_returns_the_same_reading() -> None:
-    """As long as nothing has changed the reading is the same object, so that nothing is folded."""
+    """An unchanged store returns the same reading, which is not mapped again."""
     reader = Reader(config([QUEUE]))
     reader.put(h.WAITING, "q1", 5, 1)
     before = reader.store.reading()
@@ -201,7 +201,7 @@ def test_an_unchanged_store_returns_the_same_reading() -> None:
 
 
 def test_what_cannot_be_opened_again_is_forgotten() -> None:
-    """After everything was opened anew, values of what was not opened are gone."""
+    """Reopening drops the values of statistics that were not opened."""
     reader = Reader(config([QUEUE]))
     reader.put(h.WAITING, "q1", 5)
     reader.put(h.WAITING, "q2", 6)
@@ -221,7 +221,7 @@ def test_what_cannot_be_opened_again_is_forgotten() -> None:
     )
 )
 def test_in_any_order_the_newest_value_is_shown(updates: list[tuple[str, int, int | None]]) -> None:
-    """Whatever order values come in, each object shows the last of those produced latest."""
+    """In any order of arrival, the value produced last is stored."""
     reader = Reader(config([QUEUE]))
     newest: dict[str, int] = {}
     wanted: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What is read out of a value, in every layout that it may have."""
+"""Tests of the readers of a statistic's value, in every layout."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ JSON = st.recursive(
     ],
 )
 def test_a_figure_is_found(value: Any, figure: float) -> None:
-    """A figure is found in every layout, with its fraction where one is told."""
+    """A number is found in every layout, with its fraction."""
     cell = number_of(value)
     assert cell is not None
     assert number(cell) == figure
@@ -61,7 +61,7 @@ def test_a_figure_is_found(value: Any, figure: float) -> None:
     ],
 )
 def test_nothing_is_not_zero(value: Any) -> None:
-    """A value that says nothing makes no figure."""
+    """A value without a number makes no figure."""
     assert number_of(value) is None
 
 
@@ -70,7 +70,7 @@ def test_nothing_is_not_zero(value: Any) -> None:
     [True, [1], {"a": 1, "b": 2}, {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}, {"intValue": True}],
 )
 def test_a_layout_that_nobody_has_shown_is_counted(value: Any) -> None:
-    """What cannot be understood becomes a cell that every parser refuses."""
+    """An unknown structure becomes a cell that every parser refuses."""
     assert number_of(value) == UNREADABLE
     with pytest.raises(ValueError, match="not a number"):
         number(UNREADABLE)
@@ -109,7 +109,7 @@ def test_a_status_is_found(value: Any, state: tuple[Cell, Cell]) -> None:
     "value", [None, "", True, [], {}, {"status": None}, {"status": ""}, {"status": True, "x": 1}]
 )
 def test_no_status_is_none(value: Any) -> None:
-    """A value without a status says nothing of the agent."""
+    """A value without a status returns None."""
     assert state_of(value) is None
 
 
@@ -132,7 +132,7 @@ def test_an_instant_is_read_or_left_out(told: Any, found: float | None) -> None:
 @pytest.mark.fuzz
 @given(JSON)
 def test_no_value_breaks_the_reader(value: Any) -> None:
-    """Whatever JSON comes, the reader gives a cell, a state or nothing."""
+    """For any JSON the readers return a cell, a state or None."""
     cell: Cell = number_of(value)
     assert cell is None or isinstance(cell, str | int | float)
     state = state_of(value)

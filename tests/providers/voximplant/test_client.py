@@ -1,4 +1,4 @@
-"""Voximplant's wire, against small apps that answer what a test wants."""
+"""Tests of the Voximplant client against stub applications."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -160,7 +160,7 @@ def test_every_known_code_has_a_name() -> None:
 
 
 async def test_an_error_names_the_method_the_code_and_the_parameter(talk: Talk) -> None:
-    """Of the platform's text only the parameter's name is cached."""
+    """Of the platform's text only the parameter's name is kept."""
     client, _ = talk(error(485, "Specify the 'acd_queue_id' parameter. secret@example.com"))
     with pytest.raises(Refused) as caught:
         await client.call("GetACDQueueStatistics")
@@ -185,7 +185,7 @@ async def test_a_token_from_the_future_is_signed_anew_once(talk: Talk) -> None:
 
 @pytest.mark.parametrize("code", [455, 456])
 async def test_a_token_is_not_signed_anew_twice(talk: Talk, code: int) -> None:
-    """If the new token does no better, the clocks or the key are wrong: stop."""
+    """A second token that is refused too is an authorization error."""
     client, app = talk(error(code))
     with pytest.raises(TokenTimeInvalid):
         await client.call("GetUsers")
@@ -249,7 +249,7 @@ async def test_a_role_is_missing_if_the_key_is_good(talk: Talk, clock: VirtualCl
 
 
 async def test_a_key_that_did_not_answer_lately_is_proved(talk: Talk, clock: VirtualClock) -> None:
-    """Code 100 after a silence is looked into by GetAccountInfo."""
+    """After a silence, code 100 is checked by GetAccountInfo."""
     client, app = talk(error(100), {"result": {}}, error(100))
     with pytest.raises(MissingRole):
         await client.call("GetACDState")
@@ -305,7 +305,7 @@ async def test_lists_are_paged_to_their_total(talk: Talk) -> None:
 
 
 async def test_lists_without_a_total_end_with_a_short_page(talk: Talk) -> None:
-    """SmartQueue never tells how many there are; one object may stand for a list of one."""
+    """SmartQueue sends no total; one object is a list of one."""
     client, app = talk({"result": [{"sq_queue_id": 1}] * 1000}, {"result": {"sq_queue_id": 2}})
     rows = await client.read_pages("SQ_GetQueues")
 
@@ -321,7 +321,7 @@ async def test_a_list_that_breaks_off_is_no_list(talk: Talk) -> None:
 
 
 async def test_a_list_without_end_is_left(talk: Talk) -> None:
-    """A server that repeats itself for ever does not fill the memory."""
+    """A server that repeats its pages does not fill the memory."""
     client, app = talk({"result": [{}], "total_count": 10**9})
     with pytest.raises(InvalidAnswer, match="more than"):
         await client.read_pages("GetUsers")

@@ -1,4 +1,4 @@
-"""Voximplant from end to end: floor → wire → client → tables → page, under faults."""
+"""Voximplant end to end, under faults: floor → wire → client → tables → page."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""What a user can say of a Voximplant account, and what is wrong with it."""
+"""Tests of the Voximplant account configuration and its faults."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a Voximplant account holds: names, rounds of queues, call lists."""
+"""Tests of the Voximplant inventory, queue rotation and call lists."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -101,7 +101,7 @@ async def test_smartqueue_gives_way_where_both_have_a_name(platform: Platform) -
 
 
 async def test_an_unknown_queue_is_looked_up_once(platform: Platform) -> None:
-    """A new id is worth one look at the list, at once; one that stays unknown is not."""
+    """A new id causes one read of the list; one that stays unknown causes no more."""
     platform.answers["GetQueues"] = [{"acd_queue_id": 1, "acd_queue_name": "Sales"}]
     found = inventory(platform)
     known = []
@@ -159,7 +159,7 @@ def test_reports_are_asked_for_five_queues_at_a_time() -> None:
 
 
 async def test_what_is_kept_is_read_again_when_it_is_too_old(clock: VirtualClock) -> None:
-    """Everybody says how fresh it must be; its own feed never shows one reading twice."""
+    """Each caller gives a maximum age; the value's own feed never shows one reading twice."""
     reads: list[float] = []
 
     async def read() -> list[float]:
@@ -178,7 +178,7 @@ async def test_what_is_kept_is_read_again_when_it_is_too_old(clock: VirtualClock
 
 
 async def test_what_cannot_be_read_stays_as_it_was(clock: VirtualClock) -> None:
-    """Who only peeks is not stopped by an error, and tries again after a while."""
+    """get_or_stale survives an error, and reads again after a pause."""
     errors: list[ProviderError | None] = [None, Refused("no"), MissingRole("no", retry_after=600)]
     tried: list[float] = []
 
@@ -198,7 +198,7 @@ async def test_what_cannot_be_read_stays_as_it_was(clock: VirtualClock) -> None:
 
 
 async def test_a_platform_that_wants_quiet_is_not_overheard(clock: VirtualClock) -> None:
-    """A throttle reaches even those who only peek."""
+    """get_or_stale passes a throttle on."""
 
     async def read() -> str:
         raise Throttled("later")
@@ -208,7 +208,7 @@ async def test_a_platform_that_wants_quiet_is_not_overheard(clock: VirtualClock)
 
 
 async def test_nothing_after_something_must_come_twice(clock: VirtualClock) -> None:
-    """An empty list right after a full one is doubted once."""
+    """An empty list right after a full one is read again once."""
     answers: list[list[int]] = [[1], [], [2], [], [], []]
 
     async def read() -> list[int]:
@@ -233,7 +233,7 @@ def rotation(platform: Platform) -> QueueRotation:
 
 
 async def test_a_round_asks_every_queue_once(platform: Platform) -> None:
-    """One queue for each request, all keys, no means of buckets; a slice at a time."""
+    """Each request reads one queue, unaggregated, a slice of the round at a time."""
     turns = rotation(platform)
     queues = [str(each) for each in range(130)]
     turns.begin(queues)
@@ -260,7 +260,7 @@ async def test_a_round_asks_every_queue_once(platform: Platform) -> None:
 
 
 async def test_a_slow_platform_is_not_asked_for_long_at_a_stretch(platform: Platform) -> None:
-    """A turn ends when its time is over, with at least one queue asked."""
+    """A read ends when its time is over, after at least one queue."""
     platform.latency = 2.0
     turns = rotation(platform)
     turns.begin([str(each) for each in range(9)])
@@ -287,7 +287,7 @@ async def test_a_queue_that_fails_is_its_own_affair(platform: Platform) -> None:
 
 
 async def test_a_round_that_fails_altogether_pauses(platform: Platform) -> None:
-    """If nothing answers the feed fails, and idle time is not used to try on."""
+    """Where no queue is answered the feed fails, and idle time is not used for retries."""
     platform.failures["GetACDQueueStatistics", None] = MissingRole("104", retry_after=600)
     turns = rotation(platform)
     turns.begin(["1", "2"])
@@ -304,7 +304,7 @@ async def test_a_round_that_fails_altogether_pauses(platform: Platform) -> None:
 
 
 async def test_a_queue_that_has_gone_is_forgotten(platform: Platform) -> None:
-    """What is no longer in the inventory is neither asked nor shown."""
+    """A queue that left the inventory is neither read nor shown."""
     turns = rotation(platform)
     turns.begin(["1", "2"])
     await turns.read(1, 1.0, WINDOW)
@@ -325,7 +325,7 @@ TASKS = [{"status_id": each, "custom_data": "15551234567"} for each in (0, 0, 1,
 
 
 async def test_finished_lists_are_counted_once(platform: Platform) -> None:
-    """A list that is over does not change: only the others are counted again."""
+    """A finished list is not counted again."""
     platform.answers["GetCallLists"] = [
         {"list_id": 1, "list_name": "Spring", "status": "Completed"},
         {"list_id": 2, "list_name": "Summer", "status": "In progress"},
@@ -362,7 +362,7 @@ async def test_tasks_are_counted_only_if_that_is_wanted(platform: Platform) -> N
 
 
 async def test_many_lists_are_counted_in_turns(platform: Platform) -> None:
-    """One refresh counts so much and no more; the lists counted longest ago come next."""
+    """A refresh counts a limited number of pages; lists counted longest ago come first."""
     platform.answers["GetCallLists"] = [
         {"list_id": each, "list_name": str(each), "status": "In progress"} for each in range(100)
     ]

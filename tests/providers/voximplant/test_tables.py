@@ -1,4 +1,4 @@
-"""From Voximplant's answers to rows: every layout, odd cells, and what the tables make of them."""
+"""Tests from Voximplant's answers to rows and series: every layout, and odd cells."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ def test_every_layout_of_status_statistics_says_the_same(rows: list[dict[str, An
 
 
 def test_operators_without_a_status_have_zeros() -> None:
-    """The platform leaves out what is zero; who is known was in no state for no time."""
+    """The platform leaves out zeros; a known operator without a record has zeros."""
     times = r.StatusTimes([], {"1": "Ada", "2": "Ben"})
 
     assert [row["user_display_name"] for row in times.operators(bool)] == ["Ada", "Ben"]
@@ -143,7 +143,7 @@ def test_a_status_nobody_knows_is_other_and_is_told() -> None:
     ],
 )
 def test_statistics_that_would_make_sums_wrong_are_refused(rows: list[dict[str, Any]]) -> None:
-    """No user, no sum, no number: the whole answer is invalid rather than a sum too small."""
+    """A record without user, sum or number makes the whole answer invalid."""
     with pytest.raises(InvalidAnswer):
         r.StatusTimes(rows, None)
 
@@ -176,7 +176,7 @@ objects = st.lists(
 @pytest.mark.fuzz
 @given(objects)
 def test_odd_answers_are_invalid_and_nothing_worse(rows: list[dict[str, Any]]) -> None:
-    """Whatever comes, it is rows of cells or an invalid answer."""
+    """Any answer becomes rows of cells or InvalidAnswer."""
     makers = (
         lambda: r.StatusTimes(rows, {"1": "x"}).operators(bool),
         lambda: r.operator_rows(rows, None),
@@ -288,7 +288,7 @@ def test_counts_come_in_four_shapes(value: object, wanted: int | None) -> None:
 
 
 def test_the_state_of_a_queue_counts_and_never_names() -> None:
-    """Waits in seconds, the prediction in minutes, callers nowhere."""
+    """Waits are in seconds, the prediction is in minutes, and callers are left out."""
     call = {"callerid": "15551234567", "begin_time": "2026-11-20 10:00:00"}
     queue = {
         "acd_queue_id": 7,
@@ -326,7 +326,7 @@ def test_what_the_state_does_not_tell_is_not_shown() -> None:
 
 @pytest.mark.parametrize("in_list", [True, False])
 def test_a_smartqueue_agent_counts_once_and_in_each_channel(*, in_list: bool) -> None:
-    """Statuses as an object or a list; the agent is where it is busiest."""
+    """Statuses may be an object or a list; an agent is counted in its busiest state."""
     statuses = {
         "CALL": {"sq_status_name": "READY"},
         "IM": {"sq_status_name": "IN_SERVICE"},
