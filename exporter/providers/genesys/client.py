@@ -13,8 +13,8 @@ import httpx
 import orjson
 
 from exporter.clock import Clock
-from exporter.collector.http import Http, check_status, json_object
-from exporter.errors import ProviderError, Refused, SessionLost, Unauthorized
+from exporter.collector.http import Http, check_status
+from exporter.errors import InvalidAnswer, ProviderError, Refused, SessionLost, Unauthorized
 from exporter.providers.genesys.auth import TokenAuth
 from exporter.providers.genesys.config import GenesysConfig
 
@@ -117,7 +117,9 @@ class Client:
         The Statistics API reference names no code for a partial success, so an envelope with data
         is accepted whatever its code.
         """
-        answer = json_object(await self._authorized(method, path, operation, body, self._timeout))
+        answer = await self._authorized(method, path, operation, body, self._timeout)
+        if not isinstance(answer, dict):
+            raise InvalidAnswer(f"{operation}: response is not a JSON object")
         data = answer.get("data")
         if isinstance(data, dict) and data:
             return data
