@@ -330,7 +330,7 @@ def _check_reply(request: Message, reply: Message | None) -> Message:
     if successful is True:
         return reply
     if successful is not False:
-        raise InvalidAnswer(f"reply to {channel} lacks 'successful'")
+        raise InvalidAnswer(f"reply to {channel} lacks a valid 'successful'")
     code = _code_of(reply)
     text = f"{channel} was declined with {code or 'no code'}"
     if code == _UNKNOWN_SESSION:

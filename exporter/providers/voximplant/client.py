@@ -105,7 +105,7 @@ class Client:
                 if len(rows) >= total:
                     return rows
                 if not page:
-                    raise InvalidAnswer(f"{method}: the pages end after {len(rows)} of {total}")
+                    raise InvalidAnswer(f"{method}: pages end after {len(rows)} of {total} rows")
             elif len(page) < PAGE_SIZE:
                 return rows
         raise InvalidAnswer(f"{method}: more than {_MAX_PAGES} pages")

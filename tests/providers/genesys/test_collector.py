@@ -352,11 +352,11 @@ def test_a_bug_in_the_live_session_ends_it(caplog: pytest.LogCaptureFixture) -> 
     exporter = Exporter(platform)
 
     async def work() -> None:
-        book = exporter.collector._way._book
-        broken, book.put = book.put, None
+        store = exporter.collector._session._store
+        update, store.update = store.update, None
         platform.simulator.repeat_updates()
         await exporter.go_on(3)
-        book.put = broken
+        store.update = update
         await exporter.go_on(30)
         assert exporter.page()
 

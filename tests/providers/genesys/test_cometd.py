@@ -222,7 +222,7 @@ def test_neither_yes_nor_no(operation: str, successful: object) -> None:
     async def main() -> None:
         lab = Lab()
         lab.script(operation, lambda sent: [yes(each, successful=successful) for each in sent])
-        with pytest.raises(InvalidAnswer, match="neither yes nor no"):
+        with pytest.raises(InvalidAnswer, match="lacks a valid 'successful'"):
             await lab.start()
 
     run(main())

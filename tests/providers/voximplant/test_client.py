@@ -316,7 +316,7 @@ async def test_lists_without_a_total_end_with_a_short_page(talk: Talk) -> None:
 async def test_a_list_that_breaks_off_is_no_list(talk: Talk) -> None:
     """Fewer rows than the platform says there are would make figures too small."""
     client, _ = talk({"result": [{}] * 2, "total_count": 5}, {"result": [], "total_count": 5})
-    with pytest.raises(InvalidAnswer, match="2 rows of 5"):
+    with pytest.raises(InvalidAnswer, match="end after 2 of 5 rows"):
         await client.read_pages("GetUsers")
 
 
