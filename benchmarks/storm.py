@@ -22,7 +22,7 @@ from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, map_reading
-from exporter.metrics.snapshot import Snapshot, take
+from exporter.metrics.snapshot import Snapshot, make_snapshot
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.collector import feeds, statistics
 from exporter.providers.genesys.cometd import is_event, messages_of
@@ -101,17 +101,17 @@ class _Ours:
         account = _account(queues)
         self.platform = _Platform()
         self._tables = {table.name: table for table in feeds(account)[0].tables}
-        self._scope = account.scope()
-        self._store = StatisticStore(
+        self._labels = account.account_labels()
+        self._statistics = StatisticStore(
             statistics(account), set(self._tables), account.service_level_threshold
         )
         log = get_log("benchmarks").bind()
-        self._subscriptions = Subscriptions(self.platform, self._store, account.chunk, log)
+        self._subscriptions = Subscriptions(self.platform, self._statistics, account.chunk, log)
         asyncio.run(self._subscriptions.reopen())
-        self._board = SnapshotStore()
-        self._board.add_account("acme", ["statistics"], sys.maxsize)
-        self._ledger = Counters()
-        self._folded: Mapped | None = None
+        self._store = SnapshotStore()
+        self._store.add_account("acme", ["statistics"], sys.maxsize)
+        self._counters = Counters()
+        self._mapped: Mapped | None = None
         self._snapshot: Snapshot | None = None
         self._page: Page | None = None
         self.size = 0
@@ -124,9 +124,9 @@ class _Ours:
 
     def publish(self) -> None:
         """Make the page."""
-        reading = self._store.reading()
-        self._folded = map_reading(
-            reading, self._tables, self._scope, raw=False, before=self._folded
+        reading = self._statistics.reading()
+        self._mapped = map_reading(
+            reading, self._tables, self._labels, raw=False, before=self._mapped
         )
         self._snapshot = make_snapshot(
             "acme",

@@ -18,7 +18,7 @@ from exporter.providers.brightpattern.client import Declined
 from exporter.providers.brightpattern.preflight import totals
 from exporter.providers.genesys import preflight as survey
 from exporter.providers.voximplant.preflight import discover
-from exporter.simulators.genesys import names
+from exporter.simulators.genesys import definitions
 from support.platforms import NAMES, Platform, platform
 
 pytestmark = pytest.mark.anyio
@@ -192,7 +192,7 @@ async def test_genesys_names(mixed: bool) -> None:
     }
     assert tried - set(offered)
     assert "parse: percent" in text
-    assert "Agent: its objects are persons; needs agents: hashed, id or name" in "\n".join(lines)
+    assert "Agent: rows are agents; requires agents: hashed, id or name" in "\n".join(lines)
 
 
 async def test_a_refused_sign_in_is_reported() -> None:

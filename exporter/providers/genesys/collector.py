@@ -9,7 +9,7 @@ from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Survey
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics.reading import Reading
@@ -161,7 +161,7 @@ def _own_columns(config: GenesysConfig) -> Iterator[tuple[str, StatisticConfig, 
         mapping = ColumnConfig(
             metric=statistic.metric, parse=statistic.parse, labels=statistic.labels
         )
-        yield table.name, statistic, column(f"statistics[{index}]", mapping, table)
+        yield table.name, statistic, make_column(f"statistics[{index}]", mapping, table)
 
 
 def _series_of(statistic: ObjectStatistic) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig, url_fault
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
 from exporter.config.yaml import KeyPath, suggest
 from exporter.metrics.period import Period
@@ -120,7 +120,7 @@ class GenesysConfig(AccountConfig):
                 if not getattr(self, name):
                     yield (name,), "is required with grant: password"
         if not self.objects and not self.statistics:
-            yield ("objects",), "expected objects or statistics: the platform lists none"
+            yield ("objects",), "expected objects or statistics: the platform lists neither"
         yield from self._object_faults()
         for index, statistic in enumerate(self.statistics):
             yield from self._statistic_faults(("statistics", index), statistic)
@@ -142,7 +142,7 @@ class GenesysConfig(AccountConfig):
             profile = objects.built_in_profile
             yield from _type_faults((*path, "type"), objects.type)
             if profile is None and objects.type in OBJECT_TYPES:
-                yield (*path, "type"), "has no built-in statistics: use statistics: for it"
+                yield (*path, "type"), "has no built-in statistics; use statistics: instead"
             for object_id in objects.names:
                 if object_id not in objects.ids:
                     hint = suggest(object_id, objects.ids)
@@ -153,7 +153,7 @@ class GenesysConfig(AccountConfig):
                 id_path = (*path, "ids", position)
                 key = (profile, self.label(objects.type, object_id))
                 if first_paths.setdefault(key, id_path) != id_path:
-                    yield id_path, "has the label of an earlier object; give it another name"
+                    yield id_path, "same label as an earlier object; set another name"
 
     def _statistic_faults(self, path: KeyPath, statistic: StatisticConfig) -> Iterator[Fault]:
         yield from _type_faults((*path, "object_type"), statistic.object_type)
@@ -162,13 +162,13 @@ class GenesysConfig(AccountConfig):
         if statistic.definition == {}:
             yield (*path, "definition"), "is empty"
         if len(set(statistic.object_ids)) != len(statistic.object_ids):
-            yield (*path, "object_ids"), "has a duplicate id"
+            yield (*path, "object_ids"), "contains an object twice"
         table = table_of(statistic.object_type)
         if table is tables.EACH_AGENT and self.agents == "aggregate":
-            yield path, "its objects are persons: needs agents: hashed, id or name"
+            yield path, "rows are agents: requires agents: hashed, id or name"
             return
         try:
-            column(f"statistics[{path[-1]}]", statistic, table)
+            make_column(f"statistics[{path[-1]}]", statistic, table)
         except ValueError as error:
             yield path, str(error)
 
@@ -181,4 +181,4 @@ def table_of(object_type: str) -> Table:
 def _type_faults(path: KeyPath, object_type: str) -> Iterator[Fault]:
     if object_type not in OBJECT_TYPES:
         hint = suggest(object_type, list(OBJECT_TYPES))
-        yield path, f"is not a type of object{hint}"
+        yield path, f"is not an object type{hint}"

@@ -104,7 +104,7 @@ async def discover(config: GenesysConfig, client: Client, result: Offers) -> Non
             continue
         if object_type in AGENT_TYPES and config.agents == "aggregate":
             result.notes.append(
-                f"{object_type}: its objects are persons; needs agents: hashed, id or name"
+                f"{object_type}: rows are agents; requires agents: hashed, id or name"
             )
             continue
         names = [name for name in NAMES[object_type] if (object_type, name) not in mapped]

@@ -10,7 +10,7 @@ from typing import Final
 from exporter.metrics import families as f
 from exporter.metrics.parsers import Cell, Number, count, percent, seconds
 from exporter.metrics.period import Period
-from exporter.metrics.tables import Column, CurrentState, Key, States, StateSet, Table, Tally
+from exporter.metrics.tables import Column, Key, State, States, Table
 
 # Headers: the statistic's category, then its mask -------------------------------------------------
 
@@ -184,7 +184,7 @@ AGENTS = Table(
     key=_AGENT_KEY,
     subject="agent",
     display=NAME,
-    figures=(Tally(AGENT_STATE, f.AGENTS, AGENT_STATES),),
+    figures=(State(AGENT_STATE, f.AGENTS, AGENT_STATES, "count"),),
     ignored=(STATE_SINCE,),
 )
 EACH_AGENT = Table(
@@ -193,7 +193,7 @@ EACH_AGENT = Table(
     subject="agent",
     display=NAME,
     figures=(
-        CurrentState(AGENT_STATE, f.AGENT_STATE, AGENT_STATES),
+        State(AGENT_STATE, f.AGENT_STATE, AGENT_STATES),
         Column(STATE_SINCE, f.AGENT_STATE_SINCE, seconds, certain=False),
         Column(AGENT_HANDLED, f.AGENT_CONTACTS_HANDLED, count, _ALL),
         *(
@@ -213,7 +213,7 @@ CAMPAIGNS = Table(
     key=(Key("campaign", OBJECT_ID),),
     subject="campaign",
     figures=(
-        StateSet(CAMPAIGN_STATE, f.CAMPAIGN_STATE, CAMPAIGN_STATES),
+        State(CAMPAIGN_STATE, f.CAMPAIGN_STATE, CAMPAIGN_STATES, "each"),
         *(
             Column(header, f.CAMPAIGN_STALLED, count, {"reason": reason})
             for reason, header in STALLS.items()

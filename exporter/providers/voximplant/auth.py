@@ -22,7 +22,7 @@ def read_private_key(pem: str) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
     except (ValueError, TypeError, UnicodeEncodeError):
-        raise ValueError("expected an RSA private key in PEM, without a passphrase") from None
+        raise ValueError("expected an RSA private key in PEM without a passphrase") from None
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("expected an RSA private key: tokens are signed with RS256")
     return key

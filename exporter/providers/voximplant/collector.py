@@ -10,7 +10,7 @@ from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Survey
-from exporter.config.columns import extend
+from exporter.config.columns import add_columns
 from exporter.errors import InvalidAnswer
 from exporter.logs import get_log
 from exporter.metrics.parsers import Cell
@@ -64,7 +64,7 @@ class VoximplantCollector(Collector):
         self._client = Client(http, config.url, auth, config.timeout, clock, log)
         self._inventory = Inventory(self._client, config, clock)
         self._account = Cached(self._client.read_account, clock)
-        self._scope = config.scope()
+        self._labels = config.account_labels()
         self.feeds = feeds(config)
         by_name = {feed.name: feed.times for feed in self.feeds}
         times = by_name.get(_QUEUE_STATISTICS)
@@ -281,7 +281,7 @@ class VoximplantCollector(Collector):
 
     def _included_queues(self, queues: Mapping[str, JsonObject]) -> list[str]:
         labels = self._inventory.queue_labels()
-        return [queue for queue in queues if self._scope.wants("queue", [labels[queue]])]
+        return [queue for queue in queues if self._labels.filter.accepts("queue", [labels[queue]])]
 
     def _rotation_reading(self, rotation: QueueRotation) -> Reading:
         rows = rotation.rows(self._inventory.queue_labels())
@@ -296,7 +296,7 @@ class VoximplantCollector(Collector):
         """Return whether an operator is in the totals: read, and not excluded."""
         name = (self._inventory.operator_names() or {}).get(user)
         names = [text for text in (user, name) if text]
-        return self._reads_operator(user) and self._scope.wants("agent", names)
+        return self._reads_operator(user) and self._labels.filter.accepts("agent", names)
 
     def _confirmed(self, table: Table, rows: TableRows) -> Reading:
         """Return a reading; an empty one right after a full one must be read twice."""
@@ -314,7 +314,7 @@ def _reading(*tables: tuple[Table, TableRows]) -> Reading:
 
 def reports_table(config: VoximplantConfig) -> Table:
     """Return the table of SmartQueue reports; those that are not mapped are exported raw."""
-    table = extend(t.SMARTQUEUE_REPORTS, config.statistics).over(Period(t.REPORTS_WINDOW))
+    table = add_columns(t.SMARTQUEUE_REPORTS, config.statistics).over(Period(t.REPORTS_WINDOW))
     unmapped = tuple(report for report in config.reports if report not in config.statistics)
     return replace(table, ignored=unmapped)
 

@@ -22,7 +22,7 @@ from pydantic import (
 
 from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig
-from exporter.config.columns import ColumnConfig, column
+from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.logs import get_log
 from exporter.metrics.period import Period
@@ -87,7 +87,7 @@ def _credentials(value: object, info: ValidationInfo) -> object:
         return Credentials.model_validate(content)
     except ValidationError as error:
         fields = sorted({str(part) for fault in error.errors() for part in fault["loc"][:1]})
-        raise ValueError(f"is not the JSON of a service account: {', '.join(fields)}") from None
+        raise ValueError(f"not a service account key file; invalid: {', '.join(fields)}") from None
 
 
 CredentialsFile = Annotated[Credentials, BeforeValidator(_credentials)]
@@ -124,7 +124,7 @@ class VoximplantConfig(AccountConfig):
     AGENT_FEEDS: ClassVar[frozenset[str]] = frozenset(
         {"operators", "operator_status", "operator_statistics"}
     )
-    SHARED_LOGIN: ClassVar[str] = "Voximplant may reject equal requests of one key as resends"
+    SHARED_LOGIN: ClassVar[str] = "Voximplant may treat equal requests with one key as resends"
 
     provider: Literal["voximplant"]
     credentials_file: CredentialsFile | None = None
@@ -196,15 +196,15 @@ class VoximplantConfig(AccountConfig):
         if self.smartqueue is None:
             for feed in _SMARTQUEUE_FEEDS:
                 if self.feeds.get(feed) is not None:
-                    yield ("feeds", feed), "needs smartqueue:"
+                    yield ("feeds", feed), "requires smartqueue:"
             if self.statistics:
-                yield ("statistics",), "maps reports of SmartQueue: needs smartqueue:"
+                yield ("statistics",), "maps SmartQueue reports: requires smartqueue:"
         yield from self._statistics_faults()
 
     def _key_faults(self) -> list[Fault]:
         given = [name for name in _KEY_FIELDS if getattr(self, name) is not None]
         if self.credentials_file is not None:
-            return [((name,), "duplicates credentials_file: remove one of them") for name in given]
+            return [((name,), "is set in credentials_file too; set only one") for name in given]
         if not given:
             text = "expected credentials_file, or account_id, key_id and private_key"
             return [(("credentials_file",), text)]
@@ -214,12 +214,12 @@ class VoximplantConfig(AccountConfig):
     def _statistics_faults(self) -> Iterator[Fault]:
         for report, mapping in self.statistics.items():
             try:
-                family = column(report, mapping, SMARTQUEUE_REPORTS).family
+                family = make_column(report, mapping, SMARTQUEUE_REPORTS).family
             except ValueError as error:
                 yield ("statistics", report), str(error)
                 continue
             if family.kind == "counter" and family.sliding is None:
                 yield (
                     ("statistics", report),
-                    f"{mapping.metric} is a period total; reports cover the last {REPORTS_WINDOW}",
+                    f"{mapping.metric} is a daily total; reports cover the last {REPORTS_WINDOW}",
                 )

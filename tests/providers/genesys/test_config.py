@@ -78,7 +78,7 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
     ("addition", "said"),
     [
         ("", "accounts[0].objects: expected objects or statistics"),
-        ("    objects: [{type: Quene, ids: [a]}]\n", "objects[0].type: is not a type of object"),
+        ("    objects: [{type: Quene, ids: [a]}]\n", "objects[0].type: is not an object type"),
         ("    objects: [{type: Workbin, ids: [a]}]\n", "has no built-in statistics"),
         ("    objects: [{type: Queue, ids: []}]\n", "objects[0].ids"),
         (
@@ -87,7 +87,7 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
         ),
         (
             "    objects: [{type: Queue, ids: [a, b], names: {b: a}}]\n",
-            "objects[0].ids[1]: has the label of an earlier object",
+            "objects[0].ids[1]: same label as an earlier object",
         ),
         ("    objects: [{type: Queue, ids: [a], profile: agents}]\n", "objects[0].profile"),
         (
@@ -121,7 +121,7 @@ def test_client_credentials_need_no_user(tmp_path: Path) -> None:
                 "    statistics: [{name: X, object_type: Queue, object_ids: [a, a],"
                 " metric: custom_x}]\n"
             ),
-            "statistics[0].object_ids: has a duplicate id",
+            "statistics[0].object_ids: contains an object twice",
         ),
         (
             "    statistics: [{name: X, object_type: Agent, object_ids: [a], metric: custom_x}]\n",

@@ -56,7 +56,9 @@ class Reader:
         self.store.update(number, {"value": value, "timestamp": timestamp})
 
     def mapped(self) -> Mapped:
-        return map_reading(self.store.reading(), self.tables, self.account.scope(), raw=False)
+        return map_reading(
+            self.store.reading(), self.tables, self.account.account_labels(), raw=False
+        )
 
     def series(self) -> dict[str, float]:
         found = {}

@@ -86,9 +86,9 @@ def test_a_file_that_others_can_read_is_told(
     ("content", "message"),
     [
         ("secret", "is not valid JSON"),
-        ("[]", "is not the JSON of a service account"),
-        ({**KEY, "private_key": "secret"}, "service account: private_key"),
-        ({"account_id": 1, "secret": 1}, "service account: key_id, private_key"),
+        ("[]", "not a service account key file"),
+        ({**KEY, "private_key": "secret"}, "service account key file; invalid: private_key"),
+        ({"account_id": 1, "secret": 1}, "service account key file; invalid: key_id, private_key"),
     ],
 )
 def test_a_file_that_is_none_is_a_fault_that_shows_nothing(
@@ -158,7 +158,7 @@ def test_a_key_is_given_once(directory: Path) -> None:
     file = write_credentials(directory, KEY)
     said = faults(directory, credentials_file=file, account_id=1)
 
-    assert "account_id: duplicates credentials_file" in said
+    assert "account_id: is set in credentials_file too; set only one" in said
 
 
 def test_two_accounts_with_one_key_are_refused(directory: Path) -> None:
