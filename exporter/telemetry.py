@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import prometheus_client as prom
 from prometheus_client.core import GaugeMetricFamily
@@ -16,6 +18,7 @@ from exporter.metrics.families import BASE_LABELS, PROCESS_WIDE, Family
 from exporter.metrics.snapshot import Snapshot
 from exporter.status import Quota
 
+M = TypeVar("M", prom.Gauge, prom.Counter, prom.Histogram)
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -28,7 +31,8 @@ class Telemetry:
         for collector in (prom.ProcessCollector, prom.PlatformCollector, prom.GCCollector):
             collector(registry=self.registry)
         self._of_accounts: list[prom.Gauge | prom.Counter | prom.Histogram] = []
-        gauge, counter = self._gauge, self._counter
+        gauge = partial(self._metric, prom.Gauge)
+        counter = partial(self._metric, prom.Counter)
         self.up = gauge(families.UP)
         self.feed_up = gauge(families.FEED_UP)
         self.feed_interval = gauge(families.FEED_INTERVAL)
@@ -52,27 +56,16 @@ class Telemetry:
         self.reload_time = gauge(families.RELOAD_TIME)
         self.web_reload_successful = gauge(families.WEB_RELOAD_SUCCESSFUL)
         self.web_reload_successful.set(1)
-        self.api_request_duration = prom.Histogram(
-            families.API_REQUEST_DURATION.name,
-            families.API_REQUEST_DURATION.help,
-            _labels(families.API_REQUEST_DURATION),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self._of_accounts.append(self.api_request_duration)
+        duration = families.API_REQUEST_DURATION
+        self.api_request_duration = self._metric(prom.Histogram, duration, buckets=_BUCKETS)
         gauge(families.BUILD_INFO).labels(__version__).set(1)
 
-    def _gauge(self, family: Family) -> prom.Gauge:
-        made = prom.Gauge(family.name, family.help, _labels(family), registry=self.registry)
+    def _metric(self, kind: type[M], family: Family, **options: Any) -> M:
+        labels = family.labels if family in PROCESS_WIDE else (*BASE_LABELS, *family.labels)
+        metric = kind(family.name, family.help, labels, registry=self.registry, **options)
         if family not in PROCESS_WIDE:
-            self._of_accounts.append(made)
-        return made
-
-    def _counter(self, family: Family) -> prom.Counter:
-        made = prom.Counter(family.name, family.help, _labels(family), registry=self.registry)
-        if family not in PROCESS_WIDE:
-            self._of_accounts.append(made)
-        return made
+            self._of_accounts.append(metric)
+        return metric
 
     def remove_account(self, provider: str, account: str) -> None:
         """Remove every series of an account."""
@@ -207,7 +200,3 @@ class AccountTelemetry:
     @property
     def _own(self) -> tuple[str, str]:
         return self.provider, self.account
-
-
-def _labels(family: Family) -> tuple[str, ...]:
-    return family.labels if family in PROCESS_WIDE else (*BASE_LABELS, *family.labels)

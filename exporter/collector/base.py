@@ -1,5 +1,6 @@
 """Base class of the providers' collectors, and the feeds that a collector reads."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from exporter.collector.offers import Offers, offers
 from exporter.collector.survey import Collected, Survey, objects
+from exporter.errors import TimedOut
 from exporter.metrics.reading import Reading
 from exporter.metrics.tables import Table
 
@@ -56,6 +58,14 @@ class Collector(ABC):
 
         Raises ``SessionLost`` where a new sign-in is needed, else ``ProviderError``.
         """
+
+    async def fetch_in_time(self, feed: Feed) -> Reading:
+        """Read one feed within its timeout. Raises as ``fetch`` does, and ``TimedOut``."""
+        try:
+            async with asyncio.timeout(feed.times.timeout):
+                return await self.fetch(feed.name)
+        except TimeoutError:
+            raise TimedOut(f"took longer than {feed.times.timeout:g} s") from None
 
     def delay(self, feed: str) -> float:  # noqa: ARG002 - for platforms with request limits
         """Return the seconds until a request limit allows to fetch ``feed``; 0 is now."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from exporter.metrics.parsers import Cell
 
+_MANY_CELLS = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -35,3 +37,9 @@ class Reading:
 
     tables: Mapping[str, Rows]
     source_at: float | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether mapping the reading would hold up an event loop."""
+        cells = sum(len(rows.cells) * len(rows.headers) for rows in self.tables.values())
+        return cells > _MANY_CELLS

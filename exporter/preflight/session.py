@@ -4,7 +4,6 @@ For the commands that answer a person; what serves the page is the schedule. One
 as there; a platform's budget is waited for, within a limit for the whole visit.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +15,7 @@ from exporter.collector.http import Http
 from exporter.collector.survey import Collected, Survey
 from exporter.collector.threads import run_in_worker_if
 from exporter.config.account import AccountConfig
-from exporter.errors import ProviderError, SessionLost, Throttled, TimedOut, Unauthorized
+from exporter.errors import ProviderError, SessionLost, Throttled, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics import families as f
 from exporter.metrics.mapping import Mapped, map_reading
@@ -26,7 +25,6 @@ from exporter.telemetry import AccountTelemetry
 _LONGEST = 900.0  # seconds for reading all feeds: quotas of some platforms take minutes
 _EARLY_ANSWERS = 4  # "nothing yet" in a row, after which it is the answer
 _EARLY_PAUSE = 1.0
-_MANY_CELLS = 20_000
 
 _log = get_log(__name__)
 
@@ -130,10 +128,9 @@ class _Round:
 
     async def _read(self, each: FeedVisit) -> None:
         reading = await self._fetch(each.feed)
-        cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
         tables = {table.name: table for table in each.feed.tables}
         each.mapped = await run_in_worker_if(
-            cells > _MANY_CELLS, map_reading, reading, tables, self._labels, raw=each.feed.times.raw
+            reading.is_large, map_reading, reading, tables, self._labels, raw=each.feed.times.raw
         )
         each.reading = reading
 
@@ -141,10 +138,7 @@ class _Round:
         """Read a feed; where the platform has nothing yet, ask a few times."""
         for turn in range(1, _EARLY_ANSWERS + 1):
             try:
-                async with asyncio.timeout(feed.times.timeout):
-                    return await self._visit.collector.fetch(feed.name)
-            except TimeoutError:
-                raise TimedOut(f"took longer than {feed.times.timeout:g} s") from None
+                return await self._visit.collector.fetch_in_time(feed)
             except ProviderError as error:
                 if not error.early or turn == _EARLY_ANSWERS:
                     raise

@@ -8,7 +8,7 @@ has to be kept alive between refreshes.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from weakref import ref
@@ -21,7 +21,6 @@ from exporter.errors import (
     ProviderError,
     Rejected,
     SessionLost,
-    TimedOut,
     Unauthorized,
 )
 from exporter.exposition.store import SnapshotStore
@@ -40,7 +39,6 @@ _FIRST_SESSION_BACKOFF = 2.0
 _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are spread
 _EARLY_ANSWERS = 4  # answers without data in a row that count as the feed's first answer
 _SHORTEST_LISTEN = 1.0
-_MANY_CELLS = 20_000  # from here on, mapping would hold up the event loop
 _MOST_LOGGED_NAMES = 10_000  # unmapped names remembered as logged
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
 
@@ -185,30 +183,25 @@ class Refresher:
                 self._telemetry.count_sign_in("ok")
                 await self._refresh_feeds()
         except ProviderError as error:
-            if not signed_in:
-                self._telemetry.count_sign_in(error.reason)
             return self._session_ended(error, signed_in=signed_in)
         except Exception as error:  # noqa: BLE001 - no bug ends the schedule
-            self._log.exception("session crashed", reason=InternalError.reason)
-            if not signed_in:
-                self._telemetry.count_sign_in(InternalError.reason)
-            self._failures += 1
-            pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
-            self._show_waiting("waiting", pause, InternalError(type(error).__name__))
-            return pause
+            self._log.exception("session crashed")
+            return self._session_ended(InternalError(type(error).__name__), signed_in=signed_in)
         finally:
             self._set_all_down()
         raise AssertionError("a session ends with an error only")
 
     def _session_ended(self, error: ProviderError, *, signed_in: bool) -> float:
-        """Log the end of a session; return the seconds to wait."""
+        """Record why a session ended, or did not begin; return the seconds to wait."""
+        if not signed_in:
+            self._telemetry.count_sign_in(error.reason)
         self._check_stop()
         self._failures += 1
         refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
             self._store.clear_account(self._account)
             pause = max(self._auth_retry, error.retry_after)
-        elif signed_in and self._failures == 1:
+        elif signed_in and self._failures == 1 and not isinstance(error, InternalError):
             pause = error.retry_after  # the session worked: sign in again at once
         else:
             pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
@@ -222,13 +215,10 @@ class Refresher:
             remedy=error.remedy,
             retry_in=round(pause, 1),
         )
-        self._show_waiting("stopped" if refused else "waiting", pause, error)
-        return pause
-
-    def _show_waiting(self, session: Session, pause: float, error: ProviderError) -> None:
-        """Set the status to an account without a session for ``pause`` seconds."""
+        retry_at = self._clock.monotonic() + pause
         failure = Failure.of(error, self._failures)
-        self._session = (session, self._clock.monotonic() + pause, failure)
+        self._session = ("stopped" if refused else "waiting", retry_at, failure)
+        return pause
 
     def _set_all_down(self) -> None:
         self._telemetry.set_up(answering=False)
@@ -250,13 +240,9 @@ class Refresher:
                 await self._idle(wait)
             else:
                 await self._refresh(scheduled)
-                self._mark_tried()
-
-    def _mark_tried(self) -> None:
-        """Set the events for "a feed" and "every feed" having been read or failed."""
-        self.ready.set()
-        if not any(scheduled.untried for scheduled in self._feeds.values()):
-            self.all_tried.set()
+                self.ready.set()
+                if not any(scheduled.untried for scheduled in self._feeds.values()):
+                    self.all_tried.set()
 
     def _next(self) -> tuple[_ScheduledFeed, float]:
         """Return the feed to read next and the seconds until then.
@@ -284,53 +270,48 @@ class Refresher:
                 self._log.debug("listening failed", reason=error.reason, error=str(error))
                 return
             if readings is not None:
-                await self._publish_pushed(readings, started)
+                for name, reading in readings.items():
+                    scheduled = self._feeds[name]
+                    await self._publish(scheduled, reading, started)
+                    scheduled.due = self._clock.monotonic() + scheduled.feed.times.interval
                 return
             wait = min(wait, _SHORTEST_LISTEN)
         await self._sleep(wait)
 
-    async def _publish_pushed(self, readings: Mapping[str, Reading], started: float) -> None:
-        """Publish pushed readings; their feeds are due an interval later."""
-        for name, reading in readings.items():
-            scheduled = self._feeds[name]
-            await self._publish(scheduled, reading, started)
-            scheduled.due = self._clock.monotonic() + scheduled.feed.times.interval
-
     async def _refresh(self, scheduled: _ScheduledFeed) -> None:
         """Refresh one feed. Raises only where the session has ended."""
-        feed = scheduled.feed
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(feed.times.timeout):
-                reading = await self._collector.fetch(feed.name)
+            reading = await self._collector.fetch_in_time(scheduled.feed)
             await self._publish(scheduled, reading, started)
         except (SessionLost, Unauthorized) as error:
             self._record_failure(scheduled, error, started, log=self._log.debug)
             raise
         except ProviderError as error:
-            self._check_stop()
-            if error.early and self._has_live_figures(scheduled):
-                self._telemetry.count_no_data(feed.name, error.reason)
-                self._schedule_next(scheduled)
-                return  # the figures age, and are true as long as they are exported
-            self._record_failure(scheduled, error, started)
-            self._back_off(scheduled, error.retry_after)
-            if error.voids:
-                self._store.remove_feed(self._account, feed.name)
-            if error.early and scheduled.failures < _EARLY_ANSWERS:
-                return  # it stays untried: read again before the page counts as complete
-        except TimeoutError:
-            self._record_failure(
-                scheduled, TimedOut(f"took longer than {feed.times.timeout:g} s"), started
-            )
-            self._back_off(scheduled, 0.0)
+            self._refresh_failed(scheduled, error, started)
         except Exception as error:  # noqa: BLE001 - no bug ends the session
-            self._log.exception("refresh crashed", feed=feed.name, reason=InternalError.reason)
-            self._record_failure(scheduled, InternalError(type(error).__name__), started)
-            self._back_off(scheduled, 0.0)
+            self._log.exception("refresh crashed", feed=scheduled.feed.name)
+            self._refresh_failed(scheduled, InternalError(type(error).__name__), started)
         else:
             self._schedule_next(scheduled)
-        scheduled.untried = False
+            scheduled.untried = False
+
+    def _refresh_failed(
+        self, scheduled: _ScheduledFeed, error: ProviderError, started: float
+    ) -> None:
+        self._check_stop()
+        if error.early and self._has_live_figures(scheduled):
+            self._telemetry.count_no_data(scheduled.feed.name, error.reason)
+            self._schedule_next(scheduled)
+            return  # the figures age, and are true as long as they are exported
+        self._record_failure(scheduled, error, started)
+        interval = scheduled.feed.times.interval
+        pause = backoff(scheduled.failures, interval, max(FEED_BACKOFF_CAP, interval), self._roll)
+        scheduled.due = self._clock.monotonic() + max(pause, error.retry_after)
+        if error.voids:
+            self._store.remove_feed(self._account, scheduled.feed.name)
+        # After a few answers without data the feed counts as tried, and the page as complete.
+        scheduled.untried &= error.early and scheduled.failures < _EARLY_ANSWERS
 
     def _has_live_figures(self, scheduled: _ScheduledFeed) -> bool:
         """Return whether the feed works and its figures are exported."""
@@ -351,20 +332,13 @@ class Refresher:
             self._telemetry.count_skipped(scheduled.feed.name, missed)
             scheduled.due += missed * interval
 
-    def _back_off(self, scheduled: _ScheduledFeed, retry_after: float) -> None:
-        interval = scheduled.feed.times.interval
-        cap = max(FEED_BACKOFF_CAP, interval)
-        pause = max(backoff(scheduled.failures, interval, cap, self._roll), retry_after)
-        scheduled.due = self._clock.monotonic() + pause
-
     async def _publish(self, scheduled: _ScheduledFeed, reading: Reading, started: float) -> None:
         """Make a snapshot of a reading and store it."""
         self._check_stop()
         name = scheduled.feed.name
         before = self._store.latest(self._account, name)
-        cells = sum(len(rows.cells) * len(rows.headers) for rows in reading.tables.values())
         mapped, snapshot = await run_in_worker_if(
-            cells > _MANY_CELLS, self._make_snapshot, scheduled, reading, before
+            reading.is_large, self._make_snapshot, scheduled, reading, before
         )
         self._check_stop()
         scheduled.read_at = self._clock.monotonic()
@@ -385,7 +359,7 @@ class Refresher:
     def _make_snapshot(
         self, scheduled: _ScheduledFeed, reading: Reading, before: Snapshot | None
     ) -> tuple[Mapped, Snapshot]:
-        """Make the snapshot of a reading; may scheduled in a worker thread."""
+        """Make the snapshot of a reading; may run in a worker thread."""
         feed = scheduled.feed
         expires_at = self._clock.monotonic() + feed.times.stale_after
         if before is not None and reading is scheduled.reading():
