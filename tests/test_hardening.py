@@ -64,8 +64,8 @@ async def test_what_counts_is_the_size_unpacked(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip,deflate", "identity, gzip"])
 async def test_packed_more_than_once(encoding: str) -> None:
-    """An answer that is packed more than once is refused before it is unpacked."""
-    with pytest.raises(InvalidAnswer, match="packed more than once"):
+    """An answer that is compressed more than once is refused before it is decompressed."""
+    with pytest.raises(InvalidAnswer, match="compressed more than once"):
         await taken({"content-encoding": encoding}, gzip.compress(gzip.compress(b"x")))
 
 

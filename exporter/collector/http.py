@@ -51,7 +51,7 @@ class Tls:
 
 
 def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
-    """Return a client that follows no redirects and reads nothing from the environment.
+    """Return a client that follows no redirects and ignores the environment.
 
     Raises ``OSError`` or ``ssl.SSLError`` where a certificate file cannot be used.
     """
@@ -145,9 +145,14 @@ class Http:
         ``operation`` with its outcome. Raises ``ProviderError``.
         """
         started = self._clock.monotonic()
-        outcome = "timeout"  # what it is if the caller gives up on us
+        outcome = "timeout"  # where the caller cancels
+        answer = None
         try:
-            answer = await self._recorded(request, operation, timeout)
+            try:
+                answer = await self._exchange(request, timeout)
+            finally:
+                if self._on_exchange is not None:
+                    self._on_exchange(operation, request, answer)
             result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
@@ -158,18 +163,6 @@ class Http:
             elapsed = self._clock.monotonic() - started
             self._telemetry.count_request(operation, outcome, max(elapsed, 0.0))
         return result
-
-    async def _recorded(
-        self, request: httpx.Request, operation: str, limit: float
-    ) -> httpx.Response:
-        answer: httpx.Response | None = None
-        try:
-            answer = await self._exchange(request, limit)
-        finally:
-            if self._on_exchange is not None:
-                self._on_exchange(operation, request, answer)
-        self._measure_skew(answer)
-        return answer
 
     def _measure_skew(self, response: httpx.Response) -> None:
         """Compare the clocks; an answer from a cache carries an old time."""
@@ -202,9 +195,10 @@ class Http:
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TimedOut(f"no answer within {limit:g} s") from error
         except httpx.DecodingError as error:
-            raise InvalidAnswer("the answer's content encoding is broken") from error
+            raise InvalidAnswer("the answer's content encoding is not valid") from error
         except (httpx.TransportError, OSError) as error:
             raise Unreachable(f"{type(error).__name__}: {_message(error)}") from error
+        self._measure_skew(response)
         return response
 
 
@@ -229,10 +223,10 @@ def _message(error: Exception) -> str:
 
 
 async def _read_capped(response: httpx.Response) -> None:
-    """Read the body into the response, up to MAX_BODY as it is unpacked."""
+    """Read the body into the response, up to ``MAX_BODY`` decompressed bytes."""
     if "," in response.headers.get("content-encoding", ""):
-        # Each packing makes a thousand bytes of one: of two, one read could fill the memory.
-        raise InvalidAnswer("the answer is packed more than once")
+        # Each encoding expands a byte to a thousand: with two, one read could fill the memory.
+        raise InvalidAnswer("the answer is compressed more than once")
     chunks = []
     size = 0
     async for chunk in response.aiter_bytes():
@@ -244,12 +238,11 @@ async def _read_capped(response: httpx.Response) -> None:
 
 
 def json_reader(parse: Callable[[Any], T], check: Check | None = None) -> Read[T]:
-    """Return a reader for ``Http.send`` that passes the JSON of a body to ``parse``.
+    """Return a reader for ``Http.send`` that returns what ``parse`` makes of a JSON body.
 
-    An empty body is passed as ``None``. ``check`` sees the answer first, with the JSON of its body
-    if that is any; without it ``check_status`` does. A body that is not JSON, or whose shape
-    makes either of them raise what odd data raises (``TypeError`` and the like), is an
-    ``InvalidAnswer``.
+    ``check`` is called first, ``check_status`` by default. An empty body is parsed as ``None``.
+    Raises ``InvalidAnswer`` for a body that is not JSON, and where ``check`` or ``parse`` raises
+    ``TypeError``, ``ValueError``, ``LookupError`` or ``AttributeError``.
     """
 
     async def read(response: httpx.Response) -> T:
@@ -294,20 +287,20 @@ def check_status(response: httpx.Response) -> None:
     status = response.status_code
     if response.is_success:
         return
-    said = f"HTTP {status}"
+    message = f"HTTP {status}"
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise Unauthorized(said)
+        raise Unauthorized(message)
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        raise Throttled(said, retry_after=retry_after(response))
+        raise Throttled(message, retry_after=retry_after(response))
     if response.is_server_error:
-        raise ServerTrouble(said, retry_after=retry_after(response))
+        raise ServerTrouble(message, retry_after=retry_after(response))
     if response.is_redirect:
-        raise InvalidAnswer(f"{said}: redirects are not followed")
-    raise Refused(said)
+        raise InvalidAnswer(f"{message}: redirects are not followed")
+    raise Refused(message)
 
 
 def retry_after(response: httpx.Response) -> float:
-    """Return the seconds that a ``Retry-After`` header asks for; 0 where there is none."""
+    """Return the seconds in a ``Retry-After`` header; 0 where there is none."""
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), _MAX_RETRY_AFTER)

@@ -1,4 +1,4 @@
-"""What does a platform offer, which of it is mapped to which metric, and how is the rest mapped?"""
+"""Columns that a platform offers: which are mapped to which metrics, and how to map the rest."""
 
 import contextlib
 import re
@@ -13,15 +13,15 @@ from exporter.metrics.reading import Rows
 from exporter.metrics.tables import Figure, Spread, Table, normalise
 
 Use = Literal["mapped", "names the row", "left out on purpose", "never exported", "not mapped"]
-_GUESSES = ("number", "percent", "clock", "pair")  # in this order; units are for the user to say
+_GUESSES = ("number", "clock", "pair")  # in this order; the user sets the unit
 _ENDINGS = {"percent": "_ratio", "clock": "_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One column, statistic or report: what becomes of it, and the metrics it feeds.
+    """One column, statistic or report: how it is used, and the metrics made from it.
 
-    ``parse`` is a parser that reads all its values, ``None`` where there is none, or no value.
+    ``parse`` names a parser that reads all its values; ``None`` where none does, or all are empty.
     """
 
     table: str
@@ -33,9 +33,9 @@ class Offer:
 
 @dataclass(slots=True)
 class Offers:
-    """Everything that was seen, and ``keys`` to add to the account so that more is exported.
+    """Everything that is offered, and ``keys`` to add to the account to export more of it.
 
-    ``notes`` say what is not in ``keys``, and why. Nothing here is a value of the platform's.
+    ``notes`` say what is not in ``keys``, and why. No value of the platform is included.
     """
 
     found: list[Offer] = field(default_factory=list)
@@ -43,43 +43,43 @@ class Offers:
     notes: list[str] = field(default_factory=list)
 
     def unmapped(self, table: str) -> list[Offer]:
-        """Return what of a table is numbers, and not mapped."""
+        """Return the columns of a table that hold numbers and are not mapped."""
         return [
-            each
-            for each in self.found
-            if each.table == table and each.use == "not mapped" and each.parse
+            offer
+            for offer in self.found
+            if offer.table == table and offer.use == "not mapped" and offer.parse
         ]
 
 
-def offers(tables: Iterable[Table], found: Collected) -> Offers:
-    """Return what becomes of every column in the readings."""
-    seen = Offers()
+def offers(tables: Iterable[Table], collected: Collected) -> Offers:
+    """Return how each column of the readings is used."""
+    result = Offers()
     for table in tables:
-        for reading in found.readings.values():
+        for reading in collected.readings.values():
             rows = reading.tables.get(table.name)
             if rows is not None:
-                seen.found += _columns(table, rows)
-    return seen
+                result.found += _columns(table, rows)
+    return result
 
 
 def _columns(table: Table, rows: Rows) -> Iterable[Offer]:
-    for at, header in enumerate(rows.headers):
+    for position, header in enumerate(rows.headers):
         use, metrics = _use(table, rows, header)
-        parse = guess([row[at] for row in rows.cells]) if use == "not mapped" else None
+        parse = guess([row[position] for row in rows.cells]) if use == "not mapped" else None
         yield Offer(table.name, header, use, metrics, parse)
 
 
 def _use(table: Table, rows: Rows, header: str) -> tuple[Use, tuple[str, ...]]:
     name = normalise(header)
-    metrics = [each.family.name for each in table.figures if _reads(each, rows, header)]
+    metrics = [figure.family.name for figure in table.figures if _reads(figure, rows, header)]
     if metrics:
         return "mapped", tuple(dict.fromkeys(metrics))
-    keys = [each for key in table.key for each in (key.header, *key.aliases)]
-    if name in {normalise(each) for each in (*keys, table.display or "")}:
+    keys = [header for key in table.key for header in (key.header, *key.aliases)]
+    if name in set(map(normalise, (*keys, table.display or ""))):
         return "names the row", ()
-    if name in {normalise(each) for each in table.private}:
+    if name in set(map(normalise, table.private)):
         return "never exported", ()
-    if name in {normalise(each) for each in table.ignored}:
+    if name in set(map(normalise, table.ignored)):
         return "left out on purpose", ()
     return "not mapped", ()
 
@@ -87,29 +87,28 @@ def _use(table: Table, rows: Rows, header: str) -> tuple[Use, tuple[str, ...]]:
 def _reads(figure: Figure, rows: Rows, header: str) -> bool:
     if isinstance(figure, Spread):
         return header in rows.names.get(figure.names, frozenset())
-    return normalise(header) in {normalise(each) for each in (figure.header, *figure.aliases)}
+    return normalise(header) in set(map(normalise, (figure.header, *figure.aliases)))
 
 
 def guess(cells: Collection[Cell]) -> str | None:
-    """Return the first plain parser that reads every cell that says something."""
-    told = [cell for cell in cells if cell is not None and cell != ""]
-    if not told:
+    """Return the first of the plain parsers that reads every cell that is not empty."""
+    values = [cell for cell in cells if cell is not None and cell != ""]
+    if not values:
         return None
-    signed = all(isinstance(cell, str) and cell.strip().endswith("%") for cell in told)
+    signed = all(isinstance(cell, str) and cell.strip().endswith("%") for cell in values)
     for name in ("percent",) if signed else _GUESSES:
-        if name == "percent" and not signed:
-            continue
         with contextlib.suppress(ValueError):
-            for cell in told:
+            for cell in values:
                 NAMED[name](cell)
             return name
     return None
 
 
 def mapping(name: str, parse: str | None, taken: set[str], *words: str) -> dict[str, Any]:
-    """Return the keys that map something to a metric of its own: no two share a name.
+    """Return the keys that map a column to a metric with a name of its own.
 
-    ``words`` come before ``name`` in the metric's name; ``taken`` are names in use.
+    ``words`` come before ``name`` in the metric's name; ``taken`` are names in use, and gets the
+    new one.
     """
     stem = "_".join(filter(None, map(_slug, ("custom", *words, name)))).removesuffix("_total")
     stem += _ENDINGS.get(parse or "", "")
@@ -121,9 +120,9 @@ def mapping(name: str, parse: str | None, taken: set[str], *words: str) -> dict[
     return {"metric": metric} if parse in (None, "number") else {"metric": metric, "parse": parse}
 
 
-def taken_names(found: Sequence[Offer]) -> set[str]:
-    """Return the metrics that are in use, as they are written in the configuration."""
-    return {metric.removeprefix(PREFIX) for each in found for metric in each.metrics}
+def taken_names(offers: Sequence[Offer]) -> set[str]:
+    """Return the names of metrics in use, as the configuration spells them."""
+    return {metric.removeprefix(PREFIX) for offer in offers for metric in offer.metrics}
 
 
 def _slug(text: str) -> str:

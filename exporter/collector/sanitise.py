@@ -1,8 +1,8 @@
-"""What may stay in a recording for strangers? Nothing, unless it is known to be harmless.
+"""Sanitiser for recordings: replaces everything that is not known to be harmless.
 
-The vendor's own words (headers, states, keys) and figures stay; every other text, and every number
-that may name somebody or something, gets a replacement, the same one for the same text. Texts are
-judged by the key, header or parameter that they stand under.
+The vendor's own words (headers, states, keys) and figures are kept. Every other text, and every
+number that may identify a person or an object, is replaced, the same text by the same replacement.
+Texts are judged by the key, header or parameter that they stand under.
 """
 
 import re
@@ -22,10 +22,9 @@ _SECRET = re.compile(
 _IDENTITY = re.compile(r"(_names?|_ids?|Ids?|mail|phone|caller_?id)$")
 _NAMING = re.compile(
     r"mail|phone|caller|callback|\bani\b|dnis|number$|url|host|address|login|extension|contact"
-    r"|custom_?data|result_?data|headers|content|names?$|ids?$|Ids?$|^user$|agent$|message|msg$"
+    r"|headers|content|names?$|ids?$|Ids?$|^user$|agent$|message|msg$"
     r"|description|comment|note|reason",
 )
-_SUBTREE = re.compile(r"custom_?data|result_?data|headers|attributes", re.IGNORECASE)
 _FIGURE = re.compile(
     r"[-+]?\d{1,6}(\.\d{1,6})?\s?%?"  # a small number, or a share
     r"|\d{1,6}\s*\(\s*\d{1,6}(\.\d+)?\s*%?\s*\)"  # a pair
@@ -40,40 +39,44 @@ _KEY = re.compile(r"[A-Za-z_][\w.\-/: ]{0,60}", re.ASCII)
 _VERSION = re.compile(r"v\d{1,3}(_\d{1,3})?", re.ASCII)
 _SETTINGS = ("time_zone", "interval", "timeout", "stale_after", "metric", "parse")
 _HARMLESS = frozenset({"", "all", "none", "true", "false", "yes", "no"})
-_MODES = ("aggregate", "hashed", "id", "name")  # of showing agents
+_MODES = ("aggregate", "hashed", "id", "name")  # values of the key agents
 
 
 class Pseudonyms:
-    """Replacements, numbered as texts come: nothing of a text can be told from its own."""
+    """Replacements, numbered in order of appearance, so that they reveal nothing of the text."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
 
     def text(self, original: str) -> str:
-        """Return the replacement of a text, of the same sort: digits, an id, or words."""
+        """Return the replacement of a text: digits for digits, an id for an id, else a word."""
         if original.isascii() and original.isdigit():
             return str(self.number(int(original)))
-        place = self._texts.get(original)
-        if place is None:
+        replacement = self._texts.get(original)
+        if replacement is None:
             count = len(self._texts) + 1
             guid = f"00000000-0000-4000-8000-{count:012d}"
-            place = guid if _GUID.fullmatch(original) else f"text-{count}"
-            self._texts[original] = place
-        return place
+            replacement = guid if _GUID.fullmatch(original) else f"text-{count}"
+            self._texts[original] = replacement
+        return replacement
 
     def number(self, original: int) -> int:
-        """Return the replacement of a number; a text of the same digits has the same."""
+        """Return the replacement of a number, the same as of a text with its digits."""
         return self._numbers.setdefault(original, 700_001 + len(self._numbers))
 
 
 class Sanitiser:
     """The rules of one platform; an instance serves one recording.
 
-    ``kept`` keys hold the vendor's words or figures whatever they say; ``plain`` ones look as if
-    they named somebody and do not; ``hidden`` ones are replaced, whatever they say; ``words`` are
-    the vendor's own, besides those of ``tables``.
+    Values of ``kept`` keys are kept; those of ``plain`` keys, whose names look like personal data,
+    are judged like any other; those of ``hidden`` keys are always replaced. ``words`` are the
+    vendor's own, besides those of ``tables``.
     """
+
+    segments: frozenset[str] = frozenset()  # of paths, besides those in the operation's name
+    # Keys of customers' own data, of which not even the keys are kept.
+    customer_data = re.compile(r"headers|attributes", re.IGNORECASE)
 
     def __init__(
         self,
@@ -112,90 +115,81 @@ class Sanitiser:
     # Exchanges -----------------------------------------------------------------------------
 
     def prepare(self, bodies: Iterable[tuple[str, bytes]]) -> None:
-        """Look at all answers (operation, body) once before any is sanitised."""
+        """Read all answers (operation, body) once before the first is sanitised."""
 
     def exchange(
-        self, operation: str, asked: tuple[str, bytes], answered: tuple[str, bytes]
+        self, operation: str, request: tuple[str, bytes], answer: tuple[str, bytes]
     ) -> tuple[Value, Value]:
         """Return the bodies of a request and its answer, given as (content type, bytes)."""
-        return self.body(operation, *asked), self.body(operation, *answered)
+        return self.body(operation, *request), self.body(operation, *answer)
 
     def body(self, operation: str, kind: str, content: bytes) -> Value:
-        """Return a body as plain values: JSON, a form, or only the size of what is neither."""
+        """Return a body as plain values: JSON, a form, or the size of anything else."""
         if not content:
             return None
         if "form-urlencoded" in kind:
             pairs = parse_qsl(content.decode(errors="replace"), keep_blank_values=True)
             return {"form": {self.key(name): self.value(text, name) for name, text in pairs}}
         try:
-            found = orjson.loads(content)
+            body = orjson.loads(content)
         except orjson.JSONDecodeError:
             return {"omitted": len(content)}
-        return {"json": self.value(found, self.root(operation))}
+        return {"json": self.value(body, self.root(operation))}
 
     def root(self, operation: str) -> str:  # noqa: ARG002
-        """Return the key that a whole answer stands under, where it is a bare list."""
+        """Return the key by which an answer is judged that is a bare list."""
         return ""
 
     def path(self, path: str, query: str, operation: str) -> str:
-        """Return a path whose segments are the operation's, or nobody's."""
-        ours = set(re.split(r"[/\s]", operation))
+        """Return a path in which only segments of the operation and the API are kept."""
+        known = {"", *re.split(r"[/\s]", operation), *self.segments}
         parts = [
-            part if part in ours or not part or self._is_ours(part) else self.pseudonyms.text(part)
+            part if part in known or _VERSION.fullmatch(part) else self.pseudonyms.text(part)
             for part in path.split("/")
         ]
         pairs = parse_qsl(query, keep_blank_values=True)
-        shown = urlencode([(name, str(self.value(text, name))) for name, text in pairs])
-        return "/".join(parts) + (f"?{shown}" if shown else "")
-
-    def _is_ours(self, part: str) -> bool:
-        return bool(_VERSION.fullmatch(part)) or part in self.segments
-
-    segments: frozenset[str] = frozenset()  # of paths, besides those in the operation's name
+        sanitised = urlencode([(name, str(self.value(text, name))) for name, text in pairs])
+        return "/".join(parts) + (f"?{sanitised}" if sanitised else "")
 
     # Values --------------------------------------------------------------------------------
 
     def key(self, name: str) -> str:
-        """Return a key: those of the vendor are plain words."""
+        """Return a key, replaced unless it is a plain word, as the vendor's are."""
         return name if _KEY.fullmatch(name) else self.pseudonyms.text(name)
 
-    def value(self, found: Value, key: str, *, hide: bool = False) -> Value:
-        """Return a value that stands under ``key``, and what is in it; ``hide`` hides it all."""
-        if isinstance(found, dict):
-            return self.mapping(found, key, hide=hide)
-        if isinstance(found, list):
-            return [self.value(each, key, hide=hide) for each in found]
-        if isinstance(found, str):
-            return self.pseudonyms.text(found) if hide and found else self.text(found, key)
-        if found is None or isinstance(found, bool):
-            return found
-        if isinstance(found, int | float):
-            return self._number(found, key, hide=hide)
-        return self.text(str(found), key)  # of settings: a zone, a time of day
+    def value(self, value: Value, key: str, *, hide: bool = False) -> Value:
+        """Return the value of ``key``, with all that it contains; ``hide`` replaces everything."""
+        if isinstance(value, dict):
+            return self.mapping(value, key, hide=hide)
+        if isinstance(value, list):
+            return [self.value(item, key, hide=hide) for item in value]
+        if isinstance(value, str):
+            return self.pseudonyms.text(value) if hide and value else self.text(value, key)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            return self._number(value, key, hide=hide)
+        return self.text(str(value), key)  # of settings: a zone, a time of day
 
     def mapping(self, found: Mapping[str, Value], key: str, *, hide: bool) -> Value:
-        """Return an object that stands under ``key``."""
-        hide = hide or bool(_SUBTREE.search(key))
-        return {
-            self.pseudonyms.text(name) if hide else self.key(name): self.value(
-                each, name, hide=hide
-            )
-            for name, each in found.items()
-        }
+        """Return the object of ``key``."""
+        hide = hide or bool(self.customer_data.search(key))
+        rename = self.pseudonyms.text if hide else self.key
+        return {rename(name): self.value(item, name, hide=hide) for name, item in found.items()}
 
     def text(self, text: str, key: str) -> str:
-        """Return a text that stands under ``key``."""
+        """Return the text of ``key``."""
         if not text.strip() or self._keeps(key):
             return text
         if not self._hides(key):
-            return self._told(text, key)
+            return self._words_or_figure(text, key)
         parts = text.split(";")  # a list of ids
         return ";".join(
             part if part.casefold() in _HARMLESS else self.pseudonyms.text(part) for part in parts
         )
 
-    def _told(self, text: str, key: str) -> str:
-        """Keep figures and the vendor's words, alone or in a list."""
+    def _words_or_figure(self, text: str, key: str) -> str:
+        """Return a figure, or the vendor's words alone or in a list; else a replacement."""
         if _FIGURE.fullmatch(text.strip()) or (key == "agents" and text in _MODES):
             return text
         if self._knows(key) and _LONG_FIGURE.fullmatch(text.strip()):
@@ -205,15 +199,13 @@ class Sanitiser:
             return text
         return self.pseudonyms.text(text)
 
-    def _number(self, found: float, key: str, *, hide: bool) -> Value:
-        whole = isinstance(found, int)
+    def _number(self, number: float, key: str, *, hide: bool) -> Value:
         if self._keeps(key) and not hide:
-            return found
-        if hide or self._hides(key):
-            return self.pseudonyms.number(int(found))
-        if abs(found) < _SMALL or self._knows(key) or not whole:
-            return found
-        return self.pseudonyms.number(int(found))
+            return number
+        may_identify = abs(number) >= _SMALL and isinstance(number, int) and not self._knows(key)
+        if hide or self._hides(key) or may_identify:
+            return self.pseudonyms.number(int(number))
+        return number
 
     def _is_word(self, text: str) -> bool:
         return text.casefold() in _HARMLESS or normalise(text) in self._words
@@ -225,12 +217,12 @@ class Sanitiser:
         return normalise(key) in self._kept
 
     def _hides(self, key: str) -> bool:
-        if _SECRET.search(key):
+        if _SECRET.search(key) or self.customer_data.search(key):
             return True
         name = normalise(key)
         if name in self._hidden:
             return True
         if name in self._plain:
             return False
-        looks = _IDENTITY if self._knows(key) else _NAMING
-        return bool(looks.search(key))
+        pattern = _IDENTITY if self._knows(key) else _NAMING
+        return bool(pattern.search(key))

@@ -96,7 +96,7 @@ async def survey(visit: Visit) -> None:
     try:
         visit.survey = await visit.collector.survey(visit.found)
     except ProviderError as error:
-        visit.survey = Survey(faults=[f"looking around failed: {error}"])
+        visit.survey = Survey(faults=[f"survey failed: {error}"])
 
 
 class _Round:

@@ -605,7 +605,7 @@ async def test_looking_around_may_fail() -> None:
     visit = Visit(platform("five9").account, Broken(), Http.__new__(Http), {})
     await survey(visit)
 
-    assert visit.survey.faults == ["looking around failed: not now"]
+    assert visit.survey.faults == ["survey failed: not now"]
 
 
 class Broken(Collector):

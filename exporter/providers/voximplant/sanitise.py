@@ -1,5 +1,7 @@
 """Sanitiser of Voximplant recordings: keeps statuses, reports and figures."""
 
+import re
+
 from exporter.collector.sanitise import Sanitiser
 from exporter.providers.voximplant.preflight import REPORTS
 from exporter.providers.voximplant.tables import FEED_TABLES, TABLES
@@ -20,6 +22,7 @@ class VoximplantSanitiser(Sanitiser):
     """See ``Sanitiser``."""
 
     segments = frozenset({"platform_api"})
+    customer_data = re.compile(r"custom_?data|result_?data|headers|attributes", re.IGNORECASE)
 
     def __init__(self) -> None:
         super().__init__(
