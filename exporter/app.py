@@ -179,17 +179,12 @@ class App:
 
     async def once(self) -> bytes:
         """Return one page, made when every feed of every account has been tried."""
-        async with self._first_refreshes():
-            page = self.store.page(self._clock.monotonic(), self.telemetry.exposed_families())
-        return b"".join(page.body(Format.TEXT, gzip=False)[0])
-
-    @asynccontextmanager
-    async def _first_refreshes(self) -> AsyncIterator[None]:
         async with self._refreshing():
             tried = (account.refresher.all_tried.wait() for account in self.accounts)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*tried), _ONCE_TIMEOUT)
-            yield
+            page = self.store.page(self._clock.monotonic(), self.telemetry.exposed_families())
+        return b"".join(page.body(Format.TEXT, gzip=False)[0])
 
     @asynccontextmanager
     async def _refreshing(self) -> AsyncIterator[None]:
