@@ -1,4 +1,4 @@
-"""Reading the configuration again: what is answered, what is shown, and what is left alone."""
+"""Reloading the configuration: answers, effects, and what stays undisturbed."""
 
 import asyncio
 import logging
@@ -95,7 +95,7 @@ class World:
 
 
 async def test_a_reload_over_http(tmp_path: Path) -> None:
-    """What was added is read, what was there goes on, what was removed leaves; each at once."""
+    """Added accounts start, unchanged ones go on, removed ones stop, all at once."""
     world = World(tmp_path)
     first, second = world.simulator.username, "second@example.com"
     async with world.serving():
@@ -168,7 +168,7 @@ async def test_a_reload_has_to_be_allowed(tmp_path: Path) -> None:
 
 
 async def test_reloads_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reload waits for the one at work; one that would wait for too long is refused."""
+    """A reload waits for a running one, and is refused where that takes too long."""
     world = World(tmp_path)
     async with world.serving():
         world.hold = threading.Event()
@@ -190,7 +190,7 @@ async def test_reloads_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_file_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that cannot be read in time is like a broken one, and holds up nothing."""
+    """A file that cannot be read in time is an invalid one, and blocks nothing."""
     monkeypatch.setattr("exporter.app._READ_TIMEOUT", 0.2)
     world = World(tmp_path)
     async with world.serving():
@@ -203,7 +203,7 @@ async def test_a_file_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_bug_while_reading(tmp_path: Path) -> None:
-    """A reading that breaks shows as a failed reload, and the next one works again."""
+    """A bug while reading is a failed reload, and the next reload works."""
     world = World(tmp_path)
     reread = world.read
     reasons = [KeyError("bug")]
@@ -227,7 +227,7 @@ async def test_a_bug_while_reading(tmp_path: Path) -> None:
 
 
 async def test_no_reload_during_the_end(tmp_path: Path) -> None:
-    """A reload that comes during the end, or was reading when it came, is refused; all ends."""
+    """A reload during shutdown, or one that shutdown interrupts, is refused."""
     world = World(tmp_path)
     async with world.serving():
         world.hold = threading.Event()
@@ -242,7 +242,7 @@ async def test_no_reload_during_the_end(tmp_path: Path) -> None:
 
 
 async def test_the_end_during_a_reload(tmp_path: Path) -> None:
-    """The end waits for a reload's sign-outs, ten seconds at most; what was to come does not."""
+    """Shutdown waits for a reload's sign-outs, ten seconds at most; added accounts do not start."""
     world = World(tmp_path)
     async with world.serving():
         world.simulator.fail_next("hang", target="closeSession")

@@ -1,4 +1,4 @@
-"""Which accounts a changed configuration disturbs, and which it does not; on virtual time."""
+"""Changes of the running accounts on a reload, on virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -32,7 +32,7 @@ TABLE = Table(
 
 
 class LoginConfig(AccountConfig):
-    """An account with a user, of whom there may be one session."""
+    """An account whose user may have one session."""
 
     user: str
 
@@ -42,7 +42,7 @@ class LoginConfig(AccountConfig):
 
 
 class Platform(Collector):
-    """A platform that notes who signs in and out, when, and how many sessions a user has."""
+    """A platform that records sign-ins and sign-outs, and the sessions of a user."""
 
     def __init__(self, world: "World", config: LoginConfig, client: httpx.AsyncClient) -> None:
         self.world = world
@@ -162,7 +162,7 @@ Scene = Callable[[World], Coroutine[Any, Any, None]]
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[[Scene], None]:
-    """Play a scene with accounts a and b running for a minute already, and sign out at its end."""
+    """Run a scene with accounts a and b that have been running for a minute; then sign out."""
 
     def perform(scene: Scene) -> None:
         async def whole() -> None:
@@ -199,7 +199,7 @@ def test_what_is_the_same_goes_on(play: Callable[[Scene], None]) -> None:
 
 
 def test_a_changed_account_signs_out_before_it_signs_in(play: Callable[[Scene], None]) -> None:
-    """Its successor waits for the old session to end, and nobody else waits with it."""
+    """A changed account waits for its old session to end; no other account waits."""
 
     async def scene(world: World) -> None:
         world.sign_out_takes["a"] = 4.0
@@ -218,7 +218,7 @@ def test_a_changed_account_signs_out_before_it_signs_in(play: Callable[[Scene], 
 
 
 def test_a_login_that_moves_waits_too(play: Callable[[Scene], None]) -> None:
-    """An account under another name, but with a leaving one's login, waits for its end."""
+    """An account with another name, but the login of a removed one, waits for its sign-out."""
 
     async def scene(world: World) -> None:
         world.sign_out_takes["a"] = 2.0
@@ -232,7 +232,7 @@ def test_a_login_that_moves_waits_too(play: Callable[[Scene], None]) -> None:
 
 
 def test_logins_that_change_places(play: Callable[[Scene], None]) -> None:
-    """Two accounts that take each other's login wait for both old sessions to end."""
+    """Two accounts that swap logins wait for both old sessions to end."""
 
     async def scene(world: World) -> None:
         world.sign_out_takes |= {"a": 1.0, "b": 3.0}
@@ -247,7 +247,7 @@ def test_logins_that_change_places(play: Callable[[Scene], None]) -> None:
 def test_a_sign_out_that_hangs_is_bounded(
     play: Callable[[Scene], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A session that does not end is given up after some seconds; its client is closed."""
+    """A sign-out that hangs is cancelled after some seconds, and the client is closed."""
 
     async def scene(world: World) -> None:
         world.sign_out_takes["a"] = 1e6
@@ -262,7 +262,7 @@ def test_a_sign_out_that_hangs_is_bounded(
 
 
 def test_a_removed_account_vanishes_at_once(play: Callable[[Scene], None]) -> None:
-    """Its figures and all of the exporter's own series of it go before it has signed out."""
+    """All series of a removed account are dropped before it has signed out."""
 
     async def scene(world: World) -> None:
         world.sign_out_takes["b"] = 3.0
@@ -362,7 +362,7 @@ def test_rejected_credentials_are_tried_once_more(play: Callable[[Scene], None])
 
 
 def test_who_leaves_is_not_tried_again(play: Callable[[Scene], None]) -> None:
-    """An account that was stopped and is leaving stays so, though a reload is still at work."""
+    """A stopped account that is removed is not retried by a reload that is still running."""
 
     async def scene(world: World) -> None:
         world.refused.add("c")
@@ -378,7 +378,7 @@ def test_who_leaves_is_not_tried_again(play: Callable[[Scene], None]) -> None:
 
 
 def test_nothing_starts_after_the_end(play: Callable[[Scene], None]) -> None:
-    """An account that was to follow another is not started when the end has begun meanwhile."""
+    """An account that waits for another is not started after shutdown has begun."""
 
     async def scene(world: World) -> None:
         world.sign_out_takes["a"] = 3.0
@@ -395,7 +395,7 @@ def test_nothing_starts_after_the_end(play: Callable[[Scene], None]) -> None:
 
 
 def test_what_has_left_counts_nowhere(play: Callable[[Scene], None]) -> None:
-    """What an account still counts after it has left does not show, nor fail."""
+    """What a removed account still counts is not exported, and does not fail."""
 
     async def scene(world: World) -> None:
         gone = world.running("b").telemetry
@@ -411,7 +411,7 @@ def test_what_has_left_counts_nowhere(play: Callable[[Scene], None]) -> None:
 
 
 def test_the_request_at_work_is_answered_first(play: Callable[[Scene], None]) -> None:
-    """A request is let end before the sign-out, another is not made, its answer not shown."""
+    """The current request ends before the sign-out; no other is made, its answer not exported."""
 
     async def scene(world: World) -> None:
         world.answer_takes["b"] = 4.0
@@ -427,7 +427,7 @@ def test_the_request_at_work_is_answered_first(play: Callable[[Scene], None]) ->
 
 
 def test_a_request_that_is_not_answered_is_given_up(play: Callable[[Scene], None]) -> None:
-    """A platform that does not answer holds up the sign-out for some seconds only."""
+    """A platform that does not answer delays the sign-out by some seconds only."""
 
     async def scene(world: World) -> None:
         world.answer_takes["b"] = 1e6
@@ -442,7 +442,7 @@ def test_a_request_that_is_not_answered_is_given_up(play: Callable[[Scene], None
 
 
 def test_a_session_that_ends_meanwhile(play: Callable[[Scene], None]) -> None:
-    """Credentials that are refused while an account leaves end it like anything else."""
+    """Credentials that are rejected while an account stops do not keep it running."""
 
     async def scene(world: World) -> None:
         world.sign_in_takes["c"] = 2.0

@@ -1,4 +1,4 @@
-"""When feeds are read: order, beats, failures in their scopes, staleness, shutdown."""
+"""The schedule: order and intervals of feeds, failures, staleness, shutdown."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ def raising(error: BaseException) -> Answer:
 
 
 class Script(Collector):
-    """A collector that answers as it is told and notes when it was asked."""
+    """A collector with scripted answers, which records its calls."""
 
     def __init__(self, clock: VirtualClock, feeds: Sequence[Feed]) -> None:
         self.clock = clock
@@ -101,7 +101,7 @@ class Script(Collector):
 
 
 class Bench:
-    """One account on the bench."""
+    """One account with its schedule."""
 
     def __init__(self, *intervals: float, **options: Any) -> None:
         self.clock = VirtualClock(1_700_000_000.0)
@@ -167,7 +167,7 @@ async def test_feeds_are_read_in_order_of_importance_then_on_their_beat() -> Non
 
 
 async def test_a_slow_feed_skips_beats_and_never_catches_up() -> None:
-    """Beats missed while a feed was slow are counted, not made up for."""
+    """Refreshes missed while a feed was slow are counted, not made up for."""
     bench = Bench(1)
     bench.script.takes = 3.5
     await bench.run(60)
@@ -181,7 +181,7 @@ async def test_a_slow_feed_skips_beats_and_never_catches_up() -> None:
 
 
 async def test_the_feed_due_longest_comes_first() -> None:
-    """An overdue feed of little importance is not starved by a fast one of great importance."""
+    """A feed of low importance is not starved by a fast one of high importance."""
     bench = Bench(1, 10)
     bench.script.takes = 1.5
     await bench.run(120)
@@ -209,7 +209,7 @@ class NotYet(ProviderError):
 
 @pytest.mark.parametrize(("times", "tried"), [(1, False), (3, False), (4, True)])
 async def test_nothing_yet_is_no_first_answer(times: int, *, tried: bool) -> None:
-    """A feed that has nothing yet has not been tried, unless that goes on and on."""
+    """A feed without data has not been tried, until that has lasted for a few answers."""
     bench = Bench(1)
     bench.script.answers["a"] = [raising(NotYet("later"))] * times
     until = [0.9, 1.9, 6.9, 7.1][times - 1]
@@ -228,7 +228,7 @@ async def test_success_ends_the_backoff() -> None:
 
 
 async def test_retry_after_is_respected() -> None:
-    """A feed never comes back before the time that the platform names."""
+    """A feed is not read again before the time in ``retry_after``."""
     bench = Bench(5)
     bench.script.answers["a"] = [raising(Throttled("later", retry_after=120))]
     await bench.run(200)
@@ -236,7 +236,7 @@ async def test_retry_after_is_respected() -> None:
 
 
 async def test_a_budget_delays_only_what_it_is_for() -> None:
-    """A feed that the budget holds back waits; the others go on."""
+    """A feed held back by a request limit waits; the others go on."""
     bench = Bench(10, 10)
     bench.script.waits = {"a": 47.0}
     await bench.run(60)
@@ -261,7 +261,7 @@ async def test_equal_readings_count_alike() -> None:
 
 
 async def test_stale_figures_leave_the_page() -> None:
-    """Figures that were not refreshed in time are gone, and the page says so by itself."""
+    """Figures that were not refreshed in time leave the page."""
     bench = Bench(10, stale_after=30.0)
     bench.script.answers["a"] = [reading, *[raising(Unreachable("x"))] * 9]
     await bench.run(29)
@@ -282,7 +282,7 @@ async def test_a_lost_session_is_opened_again_at_once() -> None:
 
 
 async def test_sessions_that_keep_failing_back_off() -> None:
-    """Sign-ins that fail are tried at growing distances, five minutes at most."""
+    """Failed sign-ins are retried at growing intervals, five minutes at most."""
     bench = Bench(10)
     bench.script.sign_ins = [Unreachable("down")] * 20
     await bench.run(1500)
@@ -293,7 +293,7 @@ async def test_sessions_that_keep_failing_back_off() -> None:
 
 
 async def test_rejected_credentials_are_not_tried_again_soon() -> None:
-    """Rejected credentials stop the account for its pause, and its figures go at once."""
+    """Rejected credentials stop the account for ``auth_retry``, and drop its figures at once."""
     bench = Bench(10)
     bench.script.answers["a"] = [reading, raising(SessionLost("closed"))]
     await bench.run(4)
@@ -318,7 +318,7 @@ async def test_a_bug_in_one_feed_is_contained(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_a_bug_in_signing_in_is_contained() -> None:
-    """An unexpected error while signing in is waited out like any other."""
+    """An unexpected error while signing in is retried after a back-off."""
     bench = Bench(10)
     bench.script.sign_ins = [ZeroDivisionError("bug")]
     await bench.run(30)
@@ -335,7 +335,7 @@ async def test_an_unreadable_answer_fails_the_feed() -> None:
 
 
 async def test_each_streak_of_failures_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A streak of failures is one warning, and its end is one line; repeats are for debugging."""
+    """Failures in a row are one warning, their end one line; repeats are logged as debug."""
     bench = Bench(10)
     bench.script.answers["a"] = [raising(Unreachable("x"))] * 4
     with caplog.at_level(logging.INFO, logger="exporter"):
@@ -346,7 +346,7 @@ async def test_each_streak_of_failures_is_logged_once(caplog: pytest.LogCaptureF
 
 
 async def test_listening_fills_idle_time_only() -> None:
-    """What was pushed is shown and moves the feed's next time; due feeds are not delayed."""
+    """A pushed reading is exported and postpones the feed; due feeds are not delayed."""
     bench = Bench(10, 10)
     bench.script.heard = [{"a": reading(7)}]
     await bench.run(11)
@@ -358,7 +358,7 @@ async def test_listening_fills_idle_time_only() -> None:
 
 @pytest.mark.parametrize(("same", "counted"), [(True, 1), (False, 3)])
 async def test_what_was_not_read_again_counts_once(same: bool, counted: int) -> None:
-    """The very same reading is what was pushed last: its bad cells are known, its figures true."""
+    """The same reading again counts no bad cells twice, and its figures stay valid."""
     bench = Bench(10)
 
     def pushed() -> Reading:
@@ -454,7 +454,7 @@ async def test_the_status_before_and_after_the_first_answer() -> None:
 
 
 async def test_the_status_of_figures_that_have_grown_old() -> None:
-    """A feed that its budget holds back for too long waits, though nothing has failed."""
+    """A feed held back by a request limit for too long waits, though nothing has failed."""
     bench = Bench(10, 10)
 
     def last_one_for_now() -> Reading:
@@ -472,7 +472,7 @@ async def test_the_status_of_figures_that_have_grown_old() -> None:
 
 
 async def test_the_status_of_a_lost_session() -> None:
-    """Without a session its failure and the next try are told; its feeds wait."""
+    """Without a session the status has its failure and the next attempt; the feeds wait."""
     bench = Bench(10)
     bench.script.sign_ins = [Unreachable("down")] * 20
     await bench.run(10)
