@@ -81,7 +81,7 @@ class CallLists:
                 tasks = await self._read_tasks(list_id)
             except MissingRole as error:
                 self._no_details_before = self._clock.monotonic() + error.retry_after
-                self._log.warning("call list details are not allowed", error=str(error))
+                self._log.warning("call list details refused", error=str(error))
                 return
             except UnknownId:
                 continue

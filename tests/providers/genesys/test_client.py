@@ -18,12 +18,11 @@ from exporter.errors import (
     Refused,
     Rejected,
     ServerTrouble,
-    SessionLost,
     Throttled,
     Unauthorized,
 )
 from exporter.logs import get_log
-from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.client import AccessDenied, Client
 from exporter.providers.genesys.collector import statistics
 from exporter.providers.genesys.config import GenesysConfig
 from exporter.providers.genesys.store import StatisticStore
@@ -201,7 +200,7 @@ async def test_a_request_denied_twice_loses_the_session(clock: Any) -> None:
     app.answers["/statistics/v3/subscriptions"] = httpx.Response(403)
     client = client_of(app, clock)
     await client.sign_in()
-    with pytest.raises(SessionLost, match="with a new token too"):
+    with pytest.raises(AccessDenied, match="with a new token too"):
         await client.create_subscription("x", [])
     assert app.tokens == 2
     await client.sign_in()

@@ -390,7 +390,7 @@ async def test_a_key_that_may_not_see_tasks_still_sees_lists(
 
     assert row["campaign"] == "A"
     assert platform.counts()["GetCallListDetails"] == 2
-    assert "call list details are not allowed" in caplog.text
+    assert "call list details refused" in caplog.text
 
 
 async def test_a_list_that_went_meanwhile_is_left_out(platform: Platform) -> None:
