@@ -56,15 +56,17 @@ def survey(
     """Add permissions, the number of objects, and the statistics that are not open."""
     refusal = collected.refusal or next(iter(collected.errors.values()), None)
     if isinstance(refusal, AccessDenied) and "HTTP 403" in str(refusal):
-        loss = (
+        consequence = (
             "The platform answers 403. Ask Genesys, or your administrator, to let this user read "
             "statistics, and check that the user belongs to the contact centre"
         )
-        result.permissions.append(Permission(_STATISTICS, granted=False, consequence=loss))
+        result.permissions.append(Permission(_STATISTICS, granted=False, consequence=consequence))
     elif isinstance(refusal, Unauthorized) and "login was not accepted" not in str(refusal):
         state = "is not accepted" if config.api_key else "is not configured, and may be required"
-        loss = f"The gateway refuses requests before the sign-in: the key {state}. Ask Genesys"
-        result.permissions.append(Permission(_KEY, granted=False, consequence=loss))
+        consequence = (
+            f"The gateway refuses requests before the sign-in: the key {state}. Ask Genesys"
+        )
+        result.permissions.append(Permission(_KEY, granted=False, consequence=consequence))
     if collected.refusal is not None:
         return
     if collected.readings:

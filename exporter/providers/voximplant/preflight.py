@@ -73,11 +73,11 @@ def _permissions(
         feeds = [feed for feed in config.wanted_feeds() if _uses(feed, method)]
         name = f"role for {method} ({ROLES.get(method, _UNPUBLISHED)})"
         if method in forbidden:
-            loss = (
+            consequence = (
                 f"{', '.join(feeds) or 'Some names'} cannot be read. Give the service account the "
                 "role in the Voximplant control panel, or switch those feeds off under feeds:"
             )
-            permissions.append(Permission(name, granted=False, consequence=loss))
+            permissions.append(Permission(name, granted=False, consequence=consequence))
         elif method in allowed and method in ROLES:
             permissions.append(Permission(name, granted=True))
     return permissions
