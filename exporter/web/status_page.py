@@ -107,7 +107,7 @@ def _account(account: AccountStatus) -> Iterator[str]:
 def _feed(feed: FeedStatus, session: str) -> Iterator[str]:
     due = "after signing in" if session != "signed in" else "-"
     if feed.due_in is not None:
-        due = f"in {_duration(feed.due_in)}" if feed.due_in > 0 else "now"
+        due = _from_now(feed.due_in)
     cells = (
         "never" if feed.age is None else f"{_duration(feed.age)} ago",
         due,
@@ -136,7 +136,7 @@ def _badge(style: str, mark: str, word: str) -> str:
 def _failure(failure: Failure, retry_in: float | None) -> str:
     retry = ""
     if retry_in is not None:
-        retry = f" Next attempt in {_duration(retry_in)}." if retry_in > 0 else " Next attempt now."
+        retry = f" Next attempt {_from_now(retry_in)}."
     times = f", {failure.times} times in a row" if failure.times > 1 else ""
     return (
         f"{escape(failure.remedy)}{retry} "
@@ -148,14 +148,18 @@ def _quotas(quotas: Iterable[Quota]) -> Iterator[str]:
     windows: dict[str, list[str]] = {}
     for quota in quotas:
         share = f" ({quota.used / quota.limit:.0%})" if quota.limit > 0 else ""
-        text = f"{escape(quota.window)} {quota.used:,g} of {quota.limit:,g}{share}"
+        text = f"{quota.used:,g} of {quota.limit:,g} per {escape(quota.window)}{share}"
         windows.setdefault(quota.operation, []).append(text)
     for operation, texts in windows.items():
-        yield f"<li>{escape(operation)} used: {', '.join(texts)}</li>"
+        yield f"<li>{escape(operation)} requests: {', '.join(texts)}</li>"
 
 
 def _plural(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _from_now(seconds: float) -> str:
+    return f"in {_duration(seconds)}" if seconds >= 1 else "now"
 
 
 def _duration(seconds: float) -> str:

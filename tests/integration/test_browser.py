@@ -1,4 +1,4 @@
-"""The landing page in a real browser: live, in place, under its own strict policy, on a phone."""
+"""The status page in a real browser: live, in place, under its own strict policy, on a phone."""
 
 import itertools
 import json
@@ -53,7 +53,7 @@ class Exporter:
         telemetry = Telemetry()
         publisher = Publisher(SnapshotStore(), telemetry.exposed_families, time.monotonic)
         site = Site(publisher, telemetry, lambda: True, overview=lambda: self.overview)
-        self.server = Server(site, Address("127.0.0.1", 0), "landing")
+        self.server = Server(site, Address("127.0.0.1", 0), "web")
         self.server.start()
         self.url = f"http://{self.server.address}/"
 
@@ -102,7 +102,7 @@ def exporter() -> Iterator[Exporter]:
 
 @pytest.fixture
 def tab(exporter: Exporter, tmp_path: Path) -> Iterator[Tab]:
-    """Start a browser that shows the exporter's landing page."""
+    """Start a browser that shows the exporter's status page."""
     binary = shutil.which("chromium")
     if binary is None:
         message = "chromium is not installed: apt-get install chromium"
@@ -193,4 +193,4 @@ def test_it_fits(exporter: Exporter, tab: Tab, width: int, scheme: str) -> None:
     if folder := os.environ.get("SCREENSHOTS"):
         import base64  # noqa: PLC0415 - for a person who looks
 
-        Path(folder, f"landing-{width}-{scheme}.png").write_bytes(base64.b64decode(shown))
+        Path(folder, f"status-{width}-{scheme}.png").write_bytes(base64.b64decode(shown))

@@ -1,4 +1,4 @@
-"""The landing page: what it says, of what, and what it lets run."""
+"""The status page: what it says, of what, and what it lets run."""
 
 import base64
 import hashlib
@@ -122,8 +122,8 @@ def test_quotas() -> None:
         Quota("Other", "day", 0, 3),
     )
     text = read(replace(ACCOUNT, quotas=quotas)).text
-    assert "Query used: minute 15 of 60 (25%), hour 600 of 1,200 (50%)" in text
-    assert "Other used: day 3 of 0" in text
+    assert "Query requests: 15 of 60 per minute (25%), 600 of 1,200 per hour (50%)" in text
+    assert "Other requests: 3 of 0 per day" in text
 
 
 def test_everything_is_escaped() -> None:
