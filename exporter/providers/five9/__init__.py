@@ -4,11 +4,11 @@ from exporter.providers import Provider
 from exporter.providers.five9.collector import Five9Collector
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.sanitise import Five9Sanitiser
-from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
+from exporter.providers.five9.tables import TABLES
 
 PROVIDER = Provider(
     Five9Config,
     Five9Collector,
-    (*STATISTICS.values(), LICENSES, PERMISSIONS),
+    TABLES,
     Five9Sanitiser,
 )

@@ -1,12 +1,21 @@
-"""Five9's tables: which column is which figure.
+"""Tables of Five9: which column of a statistic type maps to which metric family.
 
-Spellings marked ``certain=False`` are ours, by analogy with the field names of Five9's REST
-supervisor feed (their aliases): Five9 publishes no list of columns, it refers to
-``getColumnNames`` (Statistics Web Services API Reference Guide, "getStatistics").
+Five9 publishes no list of columns; it refers to ``getColumnNames`` (Statistics Web Services API
+Reference Guide, "getStatistics"). Spellings marked ``certain=False`` are derived from the field
+names of Five9's REST supervisor feed, which are their aliases.
 """
 
 from exporter.metrics import families as f
-from exporter.metrics.parsers import count, count_share, milliseconds, number, pair, signed_percent
+from exporter.metrics.families import Family
+from exporter.metrics.parsers import (
+    Parser,
+    count,
+    count_share,
+    milliseconds,
+    number,
+    pair,
+    signed_percent,
+)
 from exporter.metrics.parsers import epoch_milliseconds as instant
 from exporter.metrics.tables import (
     Column,
@@ -18,8 +27,6 @@ from exporter.metrics.tables import (
     Sum,
     Table,
 )
-
-# States -----------------------------------------------------------------------------------------
 
 AGENT = States(
     f.AGENT_STATES,
@@ -49,11 +56,9 @@ CAMPAIGN = States(
     },
 )
 
-# Columns computed here from what Five9 sends ----------------------------------------------------
+STATE_START = "State Start"  # computed, epoch ms: the response's time less State Duration
 
-STATE_START = "State Start"  # epoch ms: the answer's time less State Duration
-
-# Durations that run while nothing else changes; Five9 does not say whether updates carry them.
+# Durations that grow while nothing else changes. Whether updates carry them is not documented.
 RUNNING = {
     "ACDStatus": ("Current Longest Queue Time",),
     "AgentState": (
@@ -68,9 +73,28 @@ RUNNING = {
     ),
 }
 
-# Tables -----------------------------------------------------------------------------------------
+_Row = tuple[str, Family, *tuple[str, ...]]  # header, family, aliases
+_LabelledRow = tuple[str, str, *tuple[str, ...]]  # header, value of the label, aliases
 
-_VOICE = {"media": "voice"}
+
+def _columns(parse: Parser, *rows: _Row, certain: bool = True, **labels: str) -> tuple[Column, ...]:
+    """Return columns of different families which share a parser and labels."""
+    return tuple(
+        Column(header, family, parse, labels, tuple(aliases), certain)
+        for header, family, *aliases in rows
+    )
+
+
+def _labelled(
+    family: Family, label: str, parse: Parser, *rows: _LabelledRow, certain: bool = True
+) -> tuple[Column, ...]:
+    """Return columns of one family which differ in the value of a label."""
+    return tuple(
+        Column(header, family, parse, {label: value}, tuple(aliases), certain)
+        for header, value, *aliases in rows
+    )
+
+
 _AGENT_KEY = (Key("agent", "Username"),)
 _CAMPAIGN_KEY = (Key("campaign", "Campaign Name"),)
 
@@ -79,74 +103,43 @@ ACD_STATUS = Table(
     key=(Key("queue", "Skill Name"),),
     subject="queue",
     figures=(
-        Column("Calls In Queue", f.QUEUE_CONTACTS_WAITING, count, _VOICE, ("callsInQueue",)),
-        Column(
-            "Calls In Queue (Visual IVR)",
+        *_labelled(
             f.QUEUE_CONTACTS_WAITING,
+            "media",
             count,
-            {"media": "visual_ivr"},
-            ("vivrCallsInQueue",),
+            ("Calls In Queue", "voice", "callsInQueue"),
+            ("Calls In Queue (Visual IVR)", "visual_ivr", "vivrCallsInQueue"),
         ),
-        Column(
-            "Current Longest Queue Time",
-            f.QUEUE_LONGEST_WAIT,
+        *_columns(
             milliseconds,
-            _VOICE,
-            ("currentLongestQueueTime",),
+            ("Current Longest Queue Time", f.QUEUE_LONGEST_WAIT, "currentLongestQueueTime"),
+            ("Longest Queue Time", f.QUEUE_LONGEST_WAIT_WINDOW, "longestQueueTime"),
+            media="voice",
         ),
-        Column(
-            "Longest Queue Time",
-            f.QUEUE_LONGEST_WAIT_WINDOW,
-            milliseconds,
-            _VOICE,
-            ("longestQueueTime",),
-        ),
-        Column(
-            "Queue Callbacks",
-            f.QUEUE_CALLBACKS_WAITING,
+        *_columns(
             count,
-            {"media": "callback"},
-            ("callbacksInQueue",),
+            ("Queue Callbacks", f.QUEUE_CALLBACKS_WAITING, "callbacksInQueue"),
+            media="callback",
         ),
-        Column(
-            "VMs In Queue",
-            f.QUEUE_VOICEMAILS_WAITING,
+        *_columns(
             count,
-            {"media": "voicemail"},
-            ("voicemailsInQueue",),
+            ("VMs In Queue", f.QUEUE_VOICEMAILS_WAITING, "voicemailsInQueue"),
+            ("VMs In Progress", f.QUEUE_VOICEMAILS_ACTIVE, "voicemailsInProgress"),
+            ("Total VMs", f.QUEUE_VOICEMAILS, "voicemailsTotal"),
+            media="voicemail",
         ),
-        Column(
-            "VMs In Progress",
-            f.QUEUE_VOICEMAILS_ACTIVE,
-            count,
-            {"media": "voicemail"},
-            ("voicemailsInProgress",),
-        ),
-        Column(
-            "Total VMs", f.QUEUE_VOICEMAILS, count, {"media": "voicemail"}, ("voicemailsTotal",)
-        ),
-        Column("Agents Logged In", f.QUEUE_AGENTS_LOGGED_IN, pair, {}, ("agentsLoggedIn",)),
-        Column(
-            "Agents Ready For Calls",
+        *_columns(pair, ("Agents Logged In", f.QUEUE_AGENTS_LOGGED_IN, "agentsLoggedIn")),
+        *_labelled(
             f.QUEUE_AGENTS,
+            "state",
             count,
-            {"state": "ready"},
-            ("agentsInQueue",),
+            ("Agents Ready For Calls", "ready", "agentsInQueue"),
+            ("Agents On Call", "on_contact", "agentsOnCall"),
+            ("Agents Not Ready For Calls", "not_ready", "agentsNotReadyForCalls"),
         ),
-        Column("Agents On Call", f.QUEUE_AGENTS, count, {"state": "on_contact"}, ("agentsOnCall",)),
-        Column(
-            "Agents Not Ready For Calls",
-            f.QUEUE_AGENTS,
+        *_columns(
             count,
-            {"state": "not_ready"},
-            ("agentsNotReadyForCalls",),
-        ),
-        Column(
-            "Agents Ready For VMs",
-            f.QUEUE_AGENTS_VOICEMAIL_READY,
-            count,
-            {},
-            ("agentsInVoicemailQueue",),
+            ("Agents Ready For VMs", f.QUEUE_AGENTS_VOICEMAIL_READY, "agentsInVoicemailQueue"),
         ),
     ),
 )
@@ -161,53 +154,29 @@ AGENT_STATE = Table(
         Reasons("Reason Code", f.AGENTS_NOT_READY, "State", AGENT, "not_ready"),
         State("State", f.AGENT_STATE, AGENT),
         Column(STATE_START, f.AGENT_STATE_SINCE, instant, certain=False),
-        Column(
-            "On Hold Duration",
+        *_labelled(
             f.AGENT_STATE_SECONDS,
+            "state",
             milliseconds,
-            {"state": "on_hold"},
-            ("onHoldStateDuration",),
+            ("On Hold Duration", "on_hold", "onHoldStateDuration"),
+            ("Not Ready State Duration", "not_ready", "notReadyStateDuration"),
+            ("On Call State Duration", "on_contact", "onCallStateDuration"),
         ),
-        Column(
-            "Not Ready State Duration",
+        *_labelled(
             f.AGENT_STATE_SECONDS,
+            "state",
             milliseconds,
-            {"state": "not_ready"},
-            ("notReadyStateDuration",),
-        ),
-        Column(
-            "On Call State Duration",
-            f.AGENT_STATE_SECONDS,
-            milliseconds,
-            {"state": "on_contact"},
-            ("onCallStateDuration",),
-        ),
-        Column(
-            "Ready State Duration",
-            f.AGENT_STATE_SECONDS,
-            milliseconds,
-            {"state": "ready"},
-            ("readyStateDuration",),
+            ("Ready State Duration", "ready", "readyStateDuration"),
+            (
+                "After Call Work State Duration",
+                "after_contact_work",
+                "afterCallWorkStateDuration",
+            ),
             certain=False,
         ),
-        Column(
-            "After Call Work State Duration",
-            f.AGENT_STATE_SECONDS,
-            milliseconds,
-            {"state": "after_contact_work"},
-            ("afterCallWorkStateDuration",),
-            certain=False,
-        ),
-        Column(
-            "Reason Duration", f.AGENT_REASON_SECONDS, milliseconds, {}, ("reasonCodeDuration",)
-        ),
-        Column(
-            "Parked Calls Count",
-            f.AGENT_PARKED_CALLS,
-            count,
-            {},
-            ("parkedCallsCount",),
-            certain=False,
+        *_columns(milliseconds, ("Reason Duration", f.AGENT_REASON_SECONDS, "reasonCodeDuration")),
+        *_columns(
+            count, ("Parked Calls Count", f.AGENT_PARKED_CALLS, "parkedCallsCount"), certain=False
         ),
     ),
     # Texts, and instants whose time zone Five9 does not document.
@@ -238,145 +207,67 @@ AGENT_STATISTICS = Table(
     display="Full Name",
     figures=(
         Sum("Total Calls", f.AGENTS_CONTACTS_HANDLED, count, ("totalCallsCount",)),
-        Column("Total Calls", f.AGENT_CONTACTS_HANDLED, count, _VOICE, ("totalCallsCount",)),
-        Column(
-            "Total Inbound Calls",
+        *_columns(
+            count, ("Total Calls", f.AGENT_CONTACTS_HANDLED, "totalCallsCount"), media="voice"
+        ),
+        *_labelled(
             f.AGENT_CALLS,
+            "direction",
             count,
-            {"direction": "inbound"},
-            ("inboundCallsCount",),
+            ("Total Inbound Calls", "inbound", "inboundCallsCount"),
+            ("Total Manual Calls", "manual"),
         ),
-        Column("Total Manual Calls", f.AGENT_CALLS, count, {"direction": "manual"}),
-        Column(
-            "Total Agent Calls",
+        *_labelled(
             f.AGENT_CALLS,
+            "direction",
             count,
-            {"direction": "placed"},
-            ("agentCallsCount", "totalAgentCalls"),
+            ("Total Agent Calls", "placed", "agentCallsCount", "totalAgentCalls"),
+            ("Total Outbound Calls", "outbound", "outboundCallsCount"),
+            ("Total Internal Calls", "internal", "internalCallsCount"),
+            ("Total Preview Calls", "preview", "previewCallsCount"),
             certain=False,
         ),
-        Column(
-            "Total Outbound Calls",
-            f.AGENT_CALLS,
-            count,
-            {"direction": "outbound"},
-            ("outboundCallsCount",),
-            certain=False,
+        *_columns(
+            count_share, ("First Call Resolution", f.AGENT_RESOLUTIONS, "firstCallResolution")
         ),
-        Column(
-            "Total Internal Calls",
-            f.AGENT_CALLS,
-            count,
-            {"direction": "internal"},
-            ("internalCallsCount",),
-            certain=False,
-        ),
-        Column(
-            "Total Preview Calls",
-            f.AGENT_CALLS,
-            count,
-            {"direction": "preview"},
-            ("previewCallsCount",),
-            certain=False,
-        ),
-        Column(
-            "First Call Resolution",
-            f.AGENT_RESOLUTIONS,
-            count_share,
-            {},
-            ("firstCallResolution",),
-        ),
-        Column("Avg Call Time", f.AGENT_CALL_AVERAGE, milliseconds, {}, ("averageCallTime",)),
-        Column("Avg Talk Time", f.AGENT_TALK_AVERAGE, milliseconds, {}, ("averageTalkTime",)),
-        Column("Avg Handle Time", f.AGENT_HANDLE_AVERAGE, milliseconds, {}, ("averageHandleTime",)),
-        Column("Avg Hold Time", f.AGENT_HOLD_AVERAGE, milliseconds, {}, ("averageHoldTime",)),
-        Column("Avg Idle Time", f.AGENT_IDLE_AVERAGE, milliseconds, {}, ("averageIdleTime",)),
-        Column(
-            "Avg Not Ready Time",
-            f.AGENT_NOT_READY_AVERAGE,
+        *_columns(
             milliseconds,
-            {},
-            ("averageBreakTime",),
+            ("Avg Call Time", f.AGENT_CALL_AVERAGE, "averageCallTime"),
+            ("Avg Talk Time", f.AGENT_TALK_AVERAGE, "averageTalkTime"),
+            ("Avg Handle Time", f.AGENT_HANDLE_AVERAGE, "averageHandleTime"),
+            ("Avg Hold Time", f.AGENT_HOLD_AVERAGE, "averageHoldTime"),
+            ("Avg Idle Time", f.AGENT_IDLE_AVERAGE, "averageIdleTime"),
+            ("Avg Not Ready Time", f.AGENT_NOT_READY_AVERAGE, "averageBreakTime"),
+            ("Avg Wrap Time", f.AGENT_WORK_AVERAGE, "averageWrapTime"),
         ),
-        Column("Avg Wrap Time", f.AGENT_WORK_AVERAGE, milliseconds, {}, ("averageWrapTime",)),
-        Column(
-            "Avg Internal Call Time",
-            f.AGENT_INTERNAL_AVERAGE,
+        *_columns(
             milliseconds,
-            {},
-            ("averageInternalCallTime",),
+            ("Avg Internal Call Time", f.AGENT_INTERNAL_AVERAGE, "averageInternalCallTime"),
+            ("Avg Preview Time", f.AGENT_PREVIEW_AVERAGE, "averagePreviewTime"),
+            ("Avg VM Processing Time", f.AGENT_VOICEMAIL_AVERAGE, "averageVoicemailProcessingTime"),
+            ("Avg Ready For VM Time", f.AGENT_VOICEMAIL_READY_AVERAGE, "averageVoicemailReadyTime"),
+            ("Login Time", f.AGENT_LOGIN_TIME, "loginTime"),
+            ("Off Break Time", f.AGENT_ON_DUTY_TIME, "offBreakTime"),
+            ("Preview Time", f.AGENT_PREVIEW_TIME, "previewTime"),
             certain=False,
         ),
-        Column(
-            "Avg Preview Time",
-            f.AGENT_PREVIEW_AVERAGE,
-            milliseconds,
-            {},
-            ("averagePreviewTime",),
-            certain=False,
-        ),
-        Column(
-            "Avg VM Processing Time",
-            f.AGENT_VOICEMAIL_AVERAGE,
-            milliseconds,
-            {},
-            ("averageVoicemailProcessingTime",),
-            certain=False,
-        ),
-        Column(
-            "Avg Ready For VM Time",
-            f.AGENT_VOICEMAIL_READY_AVERAGE,
-            milliseconds,
-            {},
-            ("averageVoicemailReadyTime",),
-            certain=False,
-        ),
-        Column(
-            "Calls Skipped In Preview",
-            f.AGENT_PREVIEWS_SKIPPED,
+        *_columns(
             count,
-            {},
-            ("skippedInPreviewCallsCount",),
+            ("Calls Skipped In Preview", f.AGENT_PREVIEWS_SKIPPED, "skippedInPreviewCallsCount"),
+            ("Total VMs Processed", f.AGENT_VOICEMAILS, "processedVoicemailCount"),
+            ("Not Ready Count", f.AGENT_NOT_READY_ENTRIES, "breaksCount"),
             certain=False,
         ),
-        Column(
-            "Total VMs Processed",
-            f.AGENT_VOICEMAILS,
-            count,
-            {},
-            ("processedVoicemailCount",),
+        *_columns(
+            signed_percent,
+            ("Occupancy", f.AGENT_OCCUPANCY),
+            ("Utilization", f.AGENT_UTILIZATION),
             certain=False,
         ),
-        Column(
-            "Not Ready Count",
-            f.AGENT_NOT_READY_ENTRIES,
-            count,
-            {},
-            ("breaksCount",),
-            certain=False,
-        ),
-        Column("Login Time", f.AGENT_LOGIN_TIME, milliseconds, {}, ("loginTime",), certain=False),
-        Column(
-            "Off Break Time",
-            f.AGENT_ON_DUTY_TIME,
-            milliseconds,
-            {},
-            ("offBreakTime",),
-            certain=False,
-        ),
-        Column(
-            "Preview Time", f.AGENT_PREVIEW_TIME, milliseconds, {}, ("previewTime",), certain=False
-        ),
-        Column("Occupancy", f.AGENT_OCCUPANCY, signed_percent, {}, certain=False),
-        Column("Utilization", f.AGENT_UTILIZATION, signed_percent, {}, certain=False),
         Spread("dispositions", f.AGENT_DISPOSITIONS, "disposition", count),
     ),
-    # A sum of other columns, and money whose currency is not sent.
-    ignored=(
-        "Total Calls (without Internal)",
-        "totalCallsWithoutInternalsCount",
-        "Call Charges",
-    ),
+    # A sum of other columns, and money without a currency.
+    ignored=("Total Calls (without Internal)", "totalCallsWithoutInternalsCount", "Call Charges"),
 )
 
 CAMPAIGN_STATE = Table(
@@ -384,28 +275,12 @@ CAMPAIGN_STATE = Table(
     key=_CAMPAIGN_KEY,
     subject="campaign",
     figures=(
-        State("State", f.CAMPAIGN_STATE, CAMPAIGN, "each", ("campaignState",)),
-        Column("Priority", f.CAMPAIGN_PRIORITY, number, certain=False),
-        Column("Ratio", f.CAMPAIGN_WEIGHT, number, certain=False),
+        StateSet("State", f.CAMPAIGN_STATE, CAMPAIGN, ("campaignState",)),
+        *_columns(
+            number, ("Priority", f.CAMPAIGN_PRIORITY), ("Ratio", f.CAMPAIGN_WEIGHT), certain=False
+        ),
     ),
     ignored=("State Since", "Mode", "Profile", "Current Action", "Type"),
-)
-
-_ROLLING = (
-    ("Dialing Attempts", f.CAMPAIGN_DIALS, "dialingAttemptsCount"),
-    ("Contacted", f.CAMPAIGN_CONNECTED, "contactedCallsCount"),
-    ("Abandoned", f.CAMPAIGN_ABANDONED, "abandonedCallsCount"),
-    ("No Party Contact", f.CAMPAIGN_UNANSWERED, "noPartyContactSystemCallsCount"),
-    ("Dispositioned Records", f.CAMPAIGN_DISPOSITIONED, "dispositionedRecordsCount"),
-    ("Skipped In Preview", f.CAMPAIGN_PREVIEWS_SKIPPED, "skippedInPreviewCallsCount"),
-)
-_RECORDS = (
-    ("Total Records", "total", "totalRecordsCount"),
-    ("Available Records", "available", "availableRecordsCount"),
-    ("Redial With Timer", "redial_with_timer", "redialedWithTimerRecordsCount"),
-    ("Dialed Without Timer", "dialed_without_timer", "dialedWithoutTimerRecordsCount"),
-    ("ASAP Requests", "asap_request", "dialedWithASAPRequestRecordsCount"),
-    ("Unreachable Records", "unreachable", "unreachableRecordsCount"),
 )
 
 OUTBOUND_CAMPAIGN_MANAGER = Table(
@@ -413,120 +288,116 @@ OUTBOUND_CAMPAIGN_MANAGER = Table(
     key=_CAMPAIGN_KEY,
     subject="campaign",
     figures=(
-        *(
-            Column(header, family, count, {}, (alias,), certain=False)
-            for header, family, alias in _ROLLING
+        *_columns(
+            count,
+            ("Dialing Attempts", f.CAMPAIGN_DIALS, "dialingAttemptsCount"),
+            ("Contacted", f.CAMPAIGN_CONNECTED, "contactedCallsCount"),
+            ("Abandoned", f.CAMPAIGN_ABANDONED, "abandonedCallsCount"),
+            ("No Party Contact", f.CAMPAIGN_UNANSWERED, "noPartyContactSystemCallsCount"),
+            ("Dispositioned Records", f.CAMPAIGN_DISPOSITIONED, "dispositionedRecordsCount"),
+            ("Skipped In Preview", f.CAMPAIGN_PREVIEWS_SKIPPED, "skippedInPreviewCallsCount"),
+            certain=False,
         ),
-        *(
-            Column(header, f.CAMPAIGN_RECORDS, count, {"status": status}, (alias,), certain=False)
-            for header, status, alias in _RECORDS
+        *_labelled(
+            f.CAMPAIGN_RECORDS,
+            "status",
+            count,
+            ("Total Records", "total", "totalRecordsCount"),
+            ("Available Records", "available", "availableRecordsCount"),
+            ("Redial With Timer", "redial_with_timer", "redialedWithTimerRecordsCount"),
+            ("Dialed Without Timer", "dialed_without_timer", "dialedWithoutTimerRecordsCount"),
+            ("ASAP Requests", "asap_request", "dialedWithASAPRequestRecordsCount"),
+            ("Unreachable Records", "unreachable", "unreachableRecordsCount"),
+            certain=False,
         ),
-        Column(
-            "Calls To Agent Ratio",
+        *_labelled(
             f.CAMPAIGN_DIALING_RATIO,
+            "kind",
             count,
-            {"kind": "actual"},
-            ("callsToAgentRatio",),
+            ("Calls To Agent Ratio", "actual", "callsToAgentRatio"),
+            ("Calls To Agent Target Ratio", "target", "callsToAgentTargetRatio"),
             certain=False,
         ),
-        Column(
-            "Calls To Agent Target Ratio",
-            f.CAMPAIGN_DIALING_RATIO,
+        *_columns(
             count,
-            {"kind": "target"},
-            ("callsToAgentTargetRatio",),
+            ("Agents Ready For Calls", f.CAMPAIGN_AGENTS, "readyForCallAgentsCount"),
             certain=False,
-        ),
-        Column(
-            "Agents Ready For Calls",
-            f.CAMPAIGN_AGENTS,
-            count,
-            {"state": "ready"},
-            ("readyForCallAgentsCount",),
-            certain=False,
+            state="ready",
         ),
     ),
-    ignored=("State",),  # CampaignState has it for every campaign, not only for running ones
-)
-
-_COUNTS = (
-    ("Total Calls", f.CAMPAIGN_OFFERED, "totalCallsCount"),
-    ("Agent Calls", f.CAMPAIGN_AGENT_CALLS, "associatedWithAgentsCallsCount"),
-    ("Calls Connected", f.CAMPAIGN_CONNECTED, "connectedCallsCount"),
-    ("Calls Handled", f.CAMPAIGN_HANDLED, "handledCallsCount"),
-    ("Calls Abandoned", f.CAMPAIGN_ABANDONED, "abandonedCallsCount"),
-    ("Calls Rejected", f.CAMPAIGN_REJECTED, "rejectedCallsCount"),
-    ("Visual IVR Sessions", f.CAMPAIGN_VISUAL_IVR, "vivrSessionsCount"),
-)
-_AVERAGES = (
-    ("Avg Speed Of Answer", f.CAMPAIGN_ANSWER_AVERAGE, "averageSpeedOfAnswer"),
-    ("Avg Handle Time", f.CAMPAIGN_HANDLE_AVERAGE, "averageHandleTime"),
-    ("Avg Call Time", f.CAMPAIGN_CALL_AVERAGE, "averageCallTime"),
-    ("Avg Wrap Time", f.CAMPAIGN_WORK_AVERAGE, "averageWrapTime"),
-    ("Avg Availability Time", f.CAMPAIGN_AVAILABLE_AVERAGE, "averageAvailabilityTime"),
-    ("Longest Hold Time", f.CAMPAIGN_LONGEST_HOLD, "longestHoldTime"),
-    ("Longest Queue Time", f.CAMPAIGN_LONGEST_WAIT, "longestQueueTime"),
-)
-_SHARES = (
-    ("Abandon Call Rate", f.CAMPAIGN_ABANDONED_RATIO, "abandonCallRate"),
-    ("Service Level Queue", f.CAMPAIGN_SERVICE_LEVEL, "serviceLevelQueue"),
-    ("Service Level Talk", f.CAMPAIGN_TALK_LEVEL, "serviceLevelTalk"),
+    ignored=("State",),  # in CampaignState for every campaign, here for running ones only
 )
 
 
 def _campaign_statistics(name: str) -> Table:
-    """Make the table of one campaign type: what is known of one is expected of all three."""
+    """Return the table of one campaign type; every column may occur in all three types."""
     return Table(
         name=name,
         key=_CAMPAIGN_KEY,
         subject="campaign",
         figures=(
-            *(
-                Column(header, family, count, {}, (alias,), certain=False)
-                for header, family, alias in _COUNTS
-            ),
-            *(
-                Column(header, family, milliseconds, {}, (alias,), certain=False)
-                for header, family, alias in _AVERAGES
-            ),
-            *(
-                Column(header, family, signed_percent, {}, (alias,), certain=False)
-                for header, family, alias in _SHARES
-            ),
-            Column(
-                "Finished In IVR (Success)",
-                f.CAMPAIGN_IVR_FINISHED,
+            *_columns(
                 count,
-                {"outcome": "success"},
-                ("finishedInIVRSuccessCallsCount",),
+                ("Total Calls", f.CAMPAIGN_OFFERED, "totalCallsCount"),
+                ("Agent Calls", f.CAMPAIGN_AGENT_CALLS, "associatedWithAgentsCallsCount"),
+                ("Calls Connected", f.CAMPAIGN_CONNECTED, "connectedCallsCount"),
+                ("Calls Handled", f.CAMPAIGN_HANDLED, "handledCallsCount"),
+                ("Calls Abandoned", f.CAMPAIGN_ABANDONED, "abandonedCallsCount"),
+                ("Calls Rejected", f.CAMPAIGN_REJECTED, "rejectedCallsCount"),
+                ("Visual IVR Sessions", f.CAMPAIGN_VISUAL_IVR, "vivrSessionsCount"),
                 certain=False,
             ),
-            Column(
-                "Finished In IVR (Error)",
-                f.CAMPAIGN_IVR_FINISHED,
-                count,
-                {"outcome": "error"},
-                ("finishedInIVRErrorCallsCount",),
+            *_columns(
+                milliseconds,
+                ("Avg Speed Of Answer", f.CAMPAIGN_ANSWER_AVERAGE, "averageSpeedOfAnswer"),
+                ("Avg Handle Time", f.CAMPAIGN_HANDLE_AVERAGE, "averageHandleTime"),
+                ("Avg Call Time", f.CAMPAIGN_CALL_AVERAGE, "averageCallTime"),
+                ("Avg Wrap Time", f.CAMPAIGN_WORK_AVERAGE, "averageWrapTime"),
+                ("Avg Availability Time", f.CAMPAIGN_AVAILABLE_AVERAGE, "averageAvailabilityTime"),
+                ("Longest Hold Time", f.CAMPAIGN_LONGEST_HOLD, "longestHoldTime"),
+                ("Longest Queue Time", f.CAMPAIGN_LONGEST_WAIT, "longestQueueTime"),
                 certain=False,
             ),
-            Column(
-                "First Call Resolution",
-                f.CAMPAIGN_RESOLUTIONS,
+            *_columns(
+                signed_percent,
+                ("Abandon Call Rate", f.CAMPAIGN_ABANDONED_RATIO, "abandonCallRate"),
+                ("Service Level Queue", f.CAMPAIGN_SERVICE_LEVEL, "serviceLevelQueue"),
+                ("Service Level Talk", f.CAMPAIGN_TALK_LEVEL, "serviceLevelTalk"),
+                certain=False,
+            ),
+            *_labelled(
+                f.CAMPAIGN_IVR_FINISHED,
+                "outcome",
+                count,
+                ("Finished In IVR (Success)", "success", "finishedInIVRSuccessCallsCount"),
+                ("Finished In IVR (Error)", "error", "finishedInIVRErrorCallsCount"),
+                certain=False,
+            ),
+            *_columns(
                 count_share,
-                {},
-                ("firstCallResolution",),
+                ("First Call Resolution", f.CAMPAIGN_RESOLUTIONS, "firstCallResolution"),
                 certain=False,
             ),
             Spread("dispositions", f.CAMPAIGN_DISPOSITIONS, "disposition", count),
         ),
-        # A sum of other columns, and money whose currency is not sent.
+        # A sum of other columns, and money without a currency.
         ignored=("Calls Connected + Abandoned", "connectedPlusAbandonedCallsCount", "Call Charges"),
     )
 
 
-INBOUND_CAMPAIGN_STATISTICS = _campaign_statistics("InboundCampaignStatistics")
-OUTBOUND_CAMPAIGN_STATISTICS = _campaign_statistics("OutboundCampaignStatistics")
-AUTODIAL_CAMPAIGN_STATISTICS = _campaign_statistics("AutodialCampaignStatistics")
+STATISTICS = {
+    table.name: table
+    for table in (
+        ACD_STATUS,
+        AGENT_STATE,
+        CAMPAIGN_STATE,
+        OUTBOUND_CAMPAIGN_MANAGER,
+        _campaign_statistics("InboundCampaignStatistics"),
+        _campaign_statistics("OutboundCampaignStatistics"),
+        _campaign_statistics("AutodialCampaignStatistics"),
+        AGENT_STATISTICS,
+    )
+}
 
 LICENSES = Table(
     name="account.licenses",
@@ -538,21 +409,7 @@ PERMISSIONS = Table(
     key=(Key("permission", "permission"),),
     figures=(Column("value", f.ACCOUNT_PERMISSION, count),),
 )
-
-# Feeds ------------------------------------------------------------------------------------------
-
-STATISTICS = {
-    table.name: table
-    for table in (
-        ACD_STATUS,
-        AGENT_STATE,
-        CAMPAIGN_STATE,
-        OUTBOUND_CAMPAIGN_MANAGER,
-        INBOUND_CAMPAIGN_STATISTICS,
-        OUTBOUND_CAMPAIGN_STATISTICS,
-        AUTODIAL_CAMPAIGN_STATISTICS,
-        AGENT_STATISTICS,
-    )
-}
 # The permissions that decide which rows this user sees.
 VISIBILITY = ("Agents", "Campaigns", "AllSkills", "ViewDataForAllAgentGroups")
+
+TABLES = (*STATISTICS.values(), LICENSES, PERMISSIONS)

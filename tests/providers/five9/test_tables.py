@@ -14,15 +14,12 @@ from exporter.providers.five9.tables import (
     AGENT_STATISTICS,
     CAMPAIGN,
     CAMPAIGN_STATE,
-    INBOUND_CAMPAIGN_STATISTICS,
     LICENSES,
     OUTBOUND_CAMPAIGN_MANAGER,
-    PERMISSIONS,
     RUNNING,
     STATISTICS,
+    TABLES,
 )
-
-TABLES = [*STATISTICS.values(), LICENSES, PERMISSIONS]
 
 
 def read(
@@ -284,7 +281,7 @@ def test_campaign_statistics() -> None:
         "No Sale": "7",
     }
 
-    assert series(read(INBOUND_CAMPAIGN_STATISTICS, row, spread=("No Sale",))) == {
+    assert series(read(STATISTICS["InboundCampaignStatistics"], row, spread=("No Sale",))) == {
         'campaign_offered_total{campaign="Spring"}': 50,
         'campaign_abandoned_total{campaign="Spring"}': 2,
         'campaign_abandoned_ratio{campaign="Spring",window="day"}': 0.04,
