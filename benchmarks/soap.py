@@ -40,7 +40,7 @@ def _bare(body: bytes) -> object:
 
 def _zeep() -> Callable[[bytes], object]:
     """Return zeep's own way from a response to objects."""
-    found = zeep.Client(str(client._WSDL), transport=client._Files())  # noqa: SLF001
+    found = zeep.Client(str(client._WSDL), transport=client._BundledWsdl())  # noqa: SLF001
     binding = found.wsdl.bindings[client._BINDING]  # noqa: SLF001
     operation = binding.get("getStatistics")
 

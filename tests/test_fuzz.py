@@ -29,7 +29,7 @@ from exporter.providers.brightpattern.config import BrightPatternConfig
 from exporter.providers.brightpattern.feeds import asked, feeds
 from exporter.providers.brightpattern.subscription import Layout, Selection
 from exporter.providers.five9.answers import read_statistics
-from exporter.providers.five9.rows import Grid
+from exporter.providers.five9.rows import Replica
 from exporter.providers.five9.tables import ACD_STATUS
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web import config as webconfig
@@ -149,7 +149,7 @@ def test_five9_figures_are_cells(rows: list[list[str | None]]) -> None:
         read = read_statistics(body)
     except InvalidAnswer:
         return
-    grid = Grid(ACD_STATUS, read, [], 0.0)
+    grid = Replica(ACD_STATUS, read, [], 0.0)
     reading = Reading({ACD_STATUS.name: grid.rows(0.0, {})})
     found = map_reading(
         reading, {ACD_STATUS.name: ACD_STATUS}, AccountLabels(base={"account": "a"}), raw=False

@@ -119,7 +119,7 @@ async def test_five9_persons() -> None:
     lines, _ = await world.enquiries.discover("acme")
     text = "\n".join(lines)
 
-    assert "AgentState: its rows are persons; columns need agents: hashed, id or name" in text
+    assert "AgentState: rows are persons; columns require agents: hashed, id or name" in text
     assert "First:" in pasted(lines)
     assert "Second:" not in pasted(lines)
 

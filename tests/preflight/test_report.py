@@ -78,9 +78,9 @@ def test_genesys_that_pushes() -> None:
 
 
 FIVE9 = {
-    "Agents": "Nothing of ACDStatus, AgentState, AgentStatistics is shown",
-    "Campaigns": "Nothing of CampaignState",
-    "AllSkills": "Only the user's own skills are shown",
+    "Agents": "No data for ACDStatus, AgentState, AgentStatistics",
+    "Campaigns": "No data for CampaignState",
+    "AllSkills": "Only the user's own skills are exported",
     "ViewDataForAllAgentGroups": "Only agents of the user's own groups count",
 }
 

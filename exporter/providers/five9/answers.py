@@ -1,7 +1,7 @@
-"""Reading what Five9 answers: SOAP bodies → plain values, streamed and without entities.
+"""Parser of SOAP responses: streams bodies into plain values, without entities.
 
-Elements are known by namespace and local name, never by prefix, which has differed between
-versions of the service. All values are texts; an empty or nil element is ``None``.
+Elements are matched by namespace and local name, never by prefix, which differs between versions
+of the service. All values are strings; an empty or nil element is ``None``.
 """
 
 import io
@@ -13,8 +13,8 @@ from lxml import etree
 from exporter.errors import InvalidAnswer
 
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
-# What is read of an answer; libxml2 passes over the rest much faster than we do. The envelope is
-# among them because it is the last to end.
+# Elements to read; libxml2 skips the others much faster than Python. The envelope is listed because
+# it ends last.
 _STATISTICS = ("Envelope", "getStatisticsResponse", "columns", "rows", "timestamp", "type")
 _UPDATE = (
     "Envelope",
@@ -26,12 +26,12 @@ _UPDATE = (
     "lastTimestamp",
     "type",
 )
-_START_OF_DOCUMENT = 4096  # bytes in which a document type declaration must stand
+_START_OF_DOCUMENT = 4096  # bytes; a document type declaration can only be in these
 
 
 @dataclass(slots=True)
 class Statistics:
-    """A whole table: ``getStatistics``. ``timestamp`` is epoch milliseconds by Five9's clock."""
+    """Response to ``getStatistics``: a whole table. ``timestamp`` is epoch ms of Five9's clock."""
 
     columns: list[str] | None = None
     rows: list[list[str | None]] = field(default_factory=list)
@@ -40,8 +40,11 @@ class Statistics:
 
 
 @dataclass(slots=True)
-class Update:
-    """What changed since the last answer: ``getStatisticsUpdate``; cells are (object, column)."""
+class StatisticsUpdate:
+    """Response to ``getStatisticsUpdate``: changes since a timestamp.
+
+    ``changes`` are (object, column, value); ``timestamp`` is epoch ms of Five9's clock.
+    """
 
     added: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -52,85 +55,82 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A SOAP fault: the local name of its detail element, and what it says."""
+    """SOAP fault: the local name of its detail element, and its text."""
 
     name: str
     message: str
-    operation_type: str | None = None
 
 
 def read_fault(body: bytes) -> Fault | None:
-    """Return the fault in an answer, or ``None`` if it is none (or is not XML)."""
+    """Return the fault in a response, ``None`` where there is none or the body is not XML."""
     try:
         elements = list(_elements(body))
     except InvalidAnswer:
         return None
-    fault = next((each for each in elements if each.tag == f"{_SOAP}Fault"), None)
+    fault = next((element for element in elements if element.tag == f"{_SOAP}Fault"), None)
     if fault is None:
         return None
     message = _child_text(fault, "faultstring") or ""
-    details = [each for each in fault if _local(each) == "detail"]
-    detail = next((each for parent in details for each in parent), None)
-    if detail is None:
-        return Fault("", message)
-    return Fault(_local(detail), message, _child_text(detail, "operationType"))
+    details = (child for element in fault if local_name(element) == "detail" for child in element)
+    detail = next(details, None)
+    return Fault("" if detail is None else local_name(detail), message)
 
 
 def read_statistics(body: bytes) -> Statistics:
-    """Read a ``getStatistics`` answer. Raises ``InvalidAnswer``."""
-    found = Statistics()
-    seen = False
+    """Read a response to ``getStatistics``. Raises ``InvalidAnswer``."""
+    statistics = Statistics()
+    complete = False
     for element in _elements(body, _STATISTICS, clear="rows"):
-        name = _local(element)
+        name = local_name(element)
         if name == "rows":
-            found.rows.append(_values(element))
+            statistics.rows.append(_values(element))
         elif name == "columns":
-            found.columns = [text or "" for text in _values(element)]
+            statistics.columns = [text or "" for text in _values(element)]
         elif name == "timestamp":
-            found.timestamp = _integer(element)
+            statistics.timestamp = _integer(element)
         elif name == "type":
-            found.type = element.text
-        seen = seen or name == "getStatisticsResponse"
-    if not seen:
-        raise InvalidAnswer("not an answer to getStatistics")
-    return found
+            statistics.type = element.text
+        complete = complete or name == "getStatisticsResponse"
+    if not complete:
+        raise InvalidAnswer("not a response to getStatistics")
+    return statistics
 
 
-def read_update(body: bytes) -> Update | None:
-    """Read a ``getStatisticsUpdate`` answer; ``None`` where nothing changed.
+def read_update(body: bytes) -> StatisticsUpdate | None:
+    """Read a response to ``getStatisticsUpdate``; ``None`` where nothing changed.
 
     Raises ``InvalidAnswer``.
     """
-    found = Update()
-    seen = changed = False
+    update = StatisticsUpdate()
+    complete = changed = False
     for element in _elements(body, _UPDATE, clear="dataUpdate"):
-        name = _local(element)
+        name = local_name(element)
         if name == "dataUpdate":
             key = _child_text(element, "objectName")
             column = _child_text(element, "columnName")
             if key and column:
-                found.changes.append((key, column, _child_text(element, "columnValue")))
+                update.changes.append((key, column, _child_text(element, "columnValue")))
         elif name == "addedObjects":
-            found.added += [text for text in _values(element) if text]
+            update.added += [text for text in _values(element) if text]
         elif name == "deletedObjects":
-            found.deleted += [text for text in _values(element) if text]
+            update.deleted += [text for text in _values(element) if text]
         elif name == "lastTimestamp":
-            found.timestamp = _integer(element)
+            update.timestamp = _integer(element)
         elif name == "type":
-            found.type = element.text
+            update.type = element.text
         changed = changed or name == "return"
-        seen = seen or name == "getStatisticsUpdateResponse"
-    if not seen:
-        raise InvalidAnswer("not an answer to getStatisticsUpdate")
-    return found if changed else None
+        complete = complete or name == "getStatisticsUpdateResponse"
+    if not complete:
+        raise InvalidAnswer("not a response to getStatisticsUpdate")
+    return update if changed else None
 
 
 def _elements(
     body: bytes, names: Sequence[str] = (), *, clear: str = ""
 ) -> Iterator[etree._Element]:
-    """Yield elements as they end, those of ``names`` or all; ``clear`` is emptied after use."""
+    """Yield elements (those of ``names``, or all) as they end; empty a ``clear`` after use."""
     if b"<!DOCTYPE" in body[:_START_OF_DOCUMENT]:
-        raise InvalidAnswer("the answer has a document type declaration")
+        raise InvalidAnswer("response has a document type declaration")
     events = etree.iterparse(
         io.BytesIO(body),
         events=("end",),
@@ -145,35 +145,36 @@ def _elements(
     try:
         for _, element in events:
             if element.getparent() is None and element.getroottree().docinfo.doctype:
-                raise InvalidAnswer("the answer has a document type declaration")
+                raise InvalidAnswer("response has a document type declaration")
             yield element
-            if clear and _local(element) == clear:
+            if clear and local_name(element) == clear:
                 element.clear()
     except etree.XMLSyntaxError as error:
         raise InvalidAnswer(f"not well-formed XML at line {error.lineno}") from error
 
 
-def _local(element: etree._Element) -> str:
+def local_name(element: etree._Element) -> str:
+    """Return an element's name without its namespace."""
     return str(element.tag).rpartition("}")[2]
 
 
 def _values(row: etree._Element) -> list[str | None]:
-    """Return the data of a row: one ``values`` element with many ``data``."""
+    """Return the data of a row, which is one ``values`` element with many ``data``."""
     return [data.text for values in row for data in values]
 
 
 def _child_text(parent: etree._Element, name: str) -> str | None:
-    return next((child.text for child in parent if _local(child) == name), None)
+    return next((child.text for child in parent if local_name(child) == name), None)
 
 
 def _integer(element: etree._Element) -> int:
     try:
         return int(element.text or "")
     except ValueError as error:
-        raise InvalidAnswer(f"{_local(element)} is not an integer") from error
+        raise InvalidAnswer(f"{local_name(element)} is not an integer") from error
 
 
 def check(body: bytes) -> None:
-    """Raise ``InvalidAnswer`` unless the body is whole: zeep would read half an answer as well."""
+    """Raise ``InvalidAnswer`` unless the body is complete; zeep accepts a truncated one."""
     for _ in _elements(body):
         pass

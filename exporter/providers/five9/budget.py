@@ -1,17 +1,20 @@
-"""Five9's request limits: may another call be made now?
+"""Request budget of one user: when the next call fits the limits of Five9.
 
-Five9 counts calls for each user in windows of a minute, an hour and a day, and tells the counts
-(``getCallCountersState``). Between two readings of them our own calls are added, which can only
-overstate: the limit is never met, not by a fast configuration and not by a restart loop. Where
-the counts are not to be had, our own calls of the last minute, hour and day stand for them.
+Five9 counts each user's calls in windows of a minute, an hour and a day, and reports the counts
+(``getCallCountersState``). Between two reports the exporter adds its own calls, which can only
+overstate the usage, so that short intervals and restarts never exceed a limit. Without a report the
+budget counts the exporter's own calls of the window.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from exporter.clock import Clock
-from exporter.providers.five9.client import Counter
+from exporter.collector.survey import Limit
+from exporter.errors import Throttled
+from exporter.providers.five9.client import CallCounter
 
 FULL = "QueryStatistics"  # setSessionParameters, getStatistics and, as far as known, the rest
 CHANGES = "QueryChangedStatistics"  # getStatisticsUpdate
@@ -22,7 +25,7 @@ DEFAULT_LIMITS: Mapping[str, Mapping[float, int]] = {
     CHANGES: {60.0: 30, 3600.0: 1200, 86_400.0: 24_000},
 }
 _LONGEST = 86_400.0
-_HEADROOM = 0.95  # of a limit is planned with; the rest is for what cannot be planned
+_HEADROOM = 0.95  # share of a limit that is planned with
 WINDOWS = {60.0: "minute", 3600.0: "hour", 86_400.0: "day"}
 
 
@@ -30,15 +33,16 @@ WINDOWS = {60.0: "minute", 3600.0: "hour", 86_400.0: "day"}
 class _Window:
     length: float
     limit: int
-    base: int = 0  # the platform's count when it was last read
-    read_at: float = float("-inf")
-    calls_then: int = 0  # how many calls we had made by then
+    reported: int = 0  # calls in the platform's last report
+    reported_at: float = float("-inf")
+    calls_before: int = 0  # calls that the exporter had made by then
 
 
 class Budget:
-    """What one user may still ask; lives as long as the account, so a new session knows it too.
+    """Calls that one user may still make. Lives as long as the account, across sessions.
 
-    ``fixed`` limits are kept instead of the platform's. Times are the monotonic clock's seconds.
+    ``fixed`` limits replace those that the platform reports. Times are seconds of the monotonic
+    clock. ``demand`` is the number of updates a second that the configuration asks for.
     """
 
     def __init__(self, clock: Clock, fixed: Mapping[str, Mapping[float, int]]) -> None:
@@ -49,65 +53,79 @@ class Budget:
             for operation, limits in {**DEFAULT_LIMITS, **fixed}.items()
         }
         self._recent: dict[str, list[float]] = {operation: [] for operation in self._windows}
-        self._made = dict.fromkeys(self._windows, 0)
-        self._last_poll = float("-inf")
-        self.read_at = float("-inf")
+        self._calls = dict.fromkeys(self._windows, 0)
+        self._last_long_poll = float("-inf")
+        self.reported_at = float("-inf")
 
-    def learn(self, counters: Iterable[Counter]) -> None:
-        """Take over what the platform has counted so far."""
-        self.read_at = self._clock.monotonic()
+    def update(self, counters: Iterable[CallCounter]) -> None:
+        """Apply the platform's report of limits and calls."""
+        self.reported_at = self._clock.monotonic()
         for counter in counters:
             windows = self._windows.get(counter.operation)
             if windows is None or counter.operation in self._fixed:
                 continue
-            window = next((each for each in windows if each.length == counter.window), None)
+            window = next((window for window in windows if window.length == counter.window), None)
             if window is None:
                 window = _Window(counter.window, counter.limit)
                 windows.append(window)
             window.limit = counter.limit
-            self._set(counter.operation, window, counter.used)
+            self._set_usage(counter.operation, window, counter.used)
 
-    def spend(self, operation: str, *, poll: bool = False) -> None:
-        """Record a call that is being made; a ``poll`` is one that only fills idle time."""
+    def add_call(self, operation: str, *, long_poll: bool = False) -> None:
+        """Count a call; a ``long_poll`` is one made in idle time."""
         now = self._clock.monotonic()
         recent = self._recent[operation]
         recent.append(now)
         del recent[: bisect_right(recent, now - _LONGEST)]
-        self._made[operation] += 1
-        if poll:
-            self._last_poll = now
+        self._calls[operation] += 1
+        if long_poll:
+            self._last_long_poll = now
 
-    def exhausted(self, operation: str) -> None:
-        """Note that the platform says a limit is met, whatever we thought: wait a window."""
+    def exhaust(self, operation: str) -> None:
+        """Mark the shortest window as used up, after the platform reported an exceeded limit."""
         shortest = min(self._windows[operation], key=lambda window: window.length)
-        self._set(operation, shortest, shortest.limit)
+        self._set_usage(operation, shortest, shortest.limit)
+
+    @contextmanager
+    def call(self, operation: str, *, long_poll: bool = False) -> Iterator[None]:
+        """Count the call made in this context. Raises ``Throttled`` where the budget has none."""
+        wait = self.wait(operation)
+        if wait > 0:
+            raise Throttled(f"request budget has no {operation} call left", retry_after=wait)
+        self.add_call(operation, long_poll=long_poll)
+        try:
+            yield
+        except Throttled:
+            self.exhaust(operation)
+            raise
 
     def wait(self, operation: str, calls: int = 1, demand: float = 0.0) -> float:
         """Return the seconds until ``calls`` more are allowed; 0 is now.
 
-        ``demand`` is the calls a second that the configuration asks for. Where that is more than
-        a window allows, calls are spaced evenly instead of being used up in a burst.
+        Where ``demand`` exceeds a window's limit, calls are spaced evenly.
         """
         waits = [self._window_wait(operation, window, calls) for window in self._windows[operation]]
         if self._recent[operation]:
-            next_beat = self._recent[operation][-1] + self._gap(operation, demand)
-            waits.append(next_beat - self._clock.monotonic())
+            next_call = self._recent[operation][-1] + self._gap(operation, demand)
+            waits.append(next_call - self._clock.monotonic())
         return max(0.0, *waits)
 
-    def limits(self) -> Iterable[tuple[str, float, float, float | None]]:
-        """Yield each limit: what is counted, the window in seconds, the limit, and calls used now,
-
-        ``None`` where the platform has not told them.
-        """
+    def limits(self) -> list[Limit]:
+        """Return each limit with the calls used, ``None`` where no current report has them."""
         now = self._clock.monotonic()
-        for operation, windows in self._windows.items():
-            for each in windows:
-                counted = now < each.read_at + each.length
-                used = each.base + self._made[operation] - each.calls_then if counted else None
-                yield operation, each.length, each.limit, used
+        return [
+            Limit(
+                operation,
+                window.length,
+                window.limit,
+                self._used(operation, window) if now < window.reported_at + window.length else None,
+            )
+            for operation, windows in self._windows.items()
+            for window in windows
+        ]
 
-    def poll_wait(self, demand: float) -> float:
-        """Return the seconds until a long poll fits in what the due calls leave over."""
+    def long_poll_wait(self, demand: float) -> float:
+        """Return the seconds until a long poll fits beside the due calls; infinite for never."""
         spares = [
             (window.length, window.limit * _HEADROOM - demand * window.length)
             for window in self._windows[CHANGES]
@@ -115,19 +133,23 @@ class Budget:
         if any(spare < 1 for _, spare in spares):
             return float("inf")
         gap = max((length / spare for length, spare in spares), default=0.0)
-        return max(self._last_poll + gap - self._clock.monotonic(), self.wait(CHANGES, 1, demand))
+        next_poll = self._last_long_poll + gap
+        return max(next_poll - self._clock.monotonic(), self.wait(CHANGES, 1, demand))
 
-    def overdrawn(self, demand: float) -> float:
-        """Return how many times more updates are asked for than the limits allow; 1 is just."""
-        return max(
-            (demand * each.length / (each.limit * _HEADROOM) for each in self._windows[CHANGES]),
-            default=0.0,
-        )
+    def demand_ratio(self, demand: float) -> float:
+        """Return the updates asked for as a multiple of those that the limits allow."""
+        ratios = [
+            demand * window.length / (window.limit * _HEADROOM) for window in self._windows[CHANGES]
+        ]
+        return max(ratios, default=0.0)
 
-    def _set(self, operation: str, window: _Window, used: int) -> None:
-        window.base = used
-        window.read_at = self._clock.monotonic()
-        window.calls_then = self._made[operation]
+    def _set_usage(self, operation: str, window: _Window, used: int) -> None:
+        window.reported = used
+        window.reported_at = self._clock.monotonic()
+        window.calls_before = self._calls[operation]
+
+    def _used(self, operation: str, window: _Window) -> int:
+        return window.reported + self._calls[operation] - window.calls_before
 
     def _gap(self, operation: str, demand: float) -> float:
         """Return the seconds to keep between calls."""
@@ -143,11 +165,10 @@ class Budget:
         if window.limit <= 0:
             return window.length
         calls = min(calls, window.limit)
-        if now < window.read_at + window.length:
-            used = window.base + self._made[operation] - window.calls_then
-            over = used + calls - window.limit
-            return window.read_at + window.length - now if over > 0 else 0.0
+        if now < window.reported_at + window.length:
+            excess = self._used(operation, window) + calls - window.limit
+            return window.reported_at + window.length - now if excess > 0 else 0.0
         recent = self._recent[operation]
-        ours = recent[bisect_right(recent, now - window.length) :]
-        over = len(ours) + calls - window.limit
-        return ours[over - 1] + window.length - now if over > 0 else 0.0
+        in_window = recent[bisect_right(recent, now - window.length) :]
+        excess = len(in_window) + calls - window.limit
+        return in_window[excess - 1] + window.length - now if excess > 0 else 0.0

@@ -1,15 +1,15 @@
-"""Reading Five9: one session, one request at a time, full tables once and changes after that."""
+"""Collector of one Five9 user: whole tables once, updates after that, one request at a time."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
-from exporter.collector.survey import Collected, Limit, Survey
-from exporter.config.columns import add_columns
+from exporter.collector.survey import Collected, Survey
+from exporter.config.columns import extend
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -24,12 +24,12 @@ from exporter.metrics.parsers import Cell
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Spread, Table
-from exporter.providers.five9.answers import Statistics
+from exporter.providers.five9 import preflight
+from exporter.providers.five9.auth import Session
 from exporter.providers.five9.budget import CHANGES, FULL, WINDOWS, Budget
-from exporter.providers.five9.client import Client, Forgotten, Licences
+from exporter.providers.five9.client import Client, Licences, ResyncRequired
 from exporter.providers.five9.config import Five9Config
-from exporter.providers.five9.preflight import look, suggest
-from exporter.providers.five9.rows import Grid
+from exporter.providers.five9.rows import Replica
 from exporter.providers.five9.tables import (
     LICENSES,
     OUTBOUND_CAMPAIGN_MANAGER,
@@ -41,19 +41,18 @@ from exporter.providers.five9.tables import (
 from exporter.telemetry import AccountTelemetry
 
 _ACCOUNT = "account"
-_LISTENED = ("ACDStatus", "AgentState")  # what a long poll waits for
-_DUE_HOLD = 0.5  # seconds a due update may be held: no other feed is to wait for long
-_REREAD_AFTER = 7200.0  # repairs drift; 8 tables twice in 4 hours are few of 240 a day
-_MISTRUST_PAUSE = 600.0  # between two re-reads because an update could not be applied
-_NAMES_LAST = 86_400.0
+_LONG_POLLED = ("ACDStatus", "AgentState")
+_DUE_HOLD = 0.5  # seconds for which the server may hold a due update, while other feeds wait
+_REREAD_AFTER = 7200.0  # repairs drift; 8 tables twice in 4 hours are few of 240 calls a day
+_RESYNC_PAUSE = 600.0  # seconds between two whole reads because an update could not be applied
+_NAMES_LIFE = 86_400.0
 _COUNTERS_EVERY = 60.0
 _COUNTERS_EVERY_BLOCKED = 15.0
 _SHORTEST_HOLD = 1.0
-_LONGEST_SIGN_IN_WAIT = 60.0  # the counters are asked again after that, they may have restarted
 
 
 class Five9Collector(Collector):
-    """One supervisor user. See ``Collector``."""
+    """Collector of one supervisor user. See ``Collector``."""
 
     def __init__(
         self, config: Five9Config, http: Http, telemetry: AccountTelemetry, clock: Clock
@@ -72,14 +71,14 @@ class Five9Collector(Collector):
         self._budget = Budget(
             clock, {name: limits.by_seconds() for name, limits in fixed.items() if limits}
         )
-        self.feeds = list(feeds(config))
+        self._session = Session(config, self._client, self._budget, clock)
+        self.feeds = feeds(config)
         self._tables = {feed.name: feed.tables[0] for feed in self.feeds}
         self._demand = sum(1 / feed.times.interval for feed in self.feeds if feed.name != _ACCOUNT)
-        self._grids: dict[str, Grid] = {}
-        self._sizes: dict[str, int] = {}  # rows of the last table that was believed
+        self._replicas: dict[str, Replica] = {}
+        self._sizes: dict[str, int] = {}  # rows of the last table that was accepted
         self._names: frozenset[str] = frozenset()
         self._names_at = float("-inf")
-        self._offset: int | None = None
         self._warned_of_budget = False
         self._permissions: dict[str, bool] | None = None
         self._licences: Licences | None = None
@@ -88,100 +87,71 @@ class Five9Collector(Collector):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Sign in with the view settings; leaving it closes the session."""
-        await self._sign_in()
+        """Open a session with the view settings; close it on exit."""
+        with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
+            await self._read_counters()
+        await self._session.open()
         alive = True
         try:
             yield
         except (SessionLost, Unauthorized):
-            alive = False  # nothing to close, and rejected credentials are not sent again
+            alive = False  # no session to close, and rejected credentials are not sent again
             raise
         finally:
-            self._grids.clear()
+            self._replicas.clear()
             if alive:
-                with contextlib.suppress(ProviderError):
-                    await self._client.close_session()
+                await self._session.close()
 
-    async def _sign_in(self) -> None:
-        with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
-            await self._read_counters()
-        wait = self._budget.wait(FULL)
-        if wait > 0:
-            raise Throttled(
-                "the platform's request limit leaves no sign-in now",
-                retry_after=min(wait, _LONGEST_SIGN_IN_WAIT),
-            )
-        await self._set_view()
-
-    async def _set_view(self) -> None:
-        """Send the view settings; what was read under others is void."""
-        view = self._config.view
-        offset = view.offset(self._clock.time())
-        async with self._spending(FULL):
-            await self._client.set_session_parameters(
-                {
-                    "forceLogoutSession": self._config.force_logout,
-                    "idleTimeOut": int(self._config.idle_timeout),
-                    "rollingPeriod": view.rolling_period,
-                    "shiftStart": view.shift_start_milliseconds(),
-                    "statisticsRange": view.statistics_range,
-                    "timeZone": offset,
-                }
-            )
-        self._offset = offset
-        self._grids.clear()
-
-    async def _keep_view(self) -> None:
-        """Send the view settings again when daylight saving has changed the offset."""
-        changed = self._config.view.offset(self._clock.time()) != self._offset
-        if changed and self._budget.wait(FULL) == 0:
+    async def _update_offset(self) -> None:
+        if await self._session.update_offset():
+            self._replicas.clear()
             self._log.info("time zone offset changed")
-            await self._set_view()
 
     # Feeds ---------------------------------------------------------------------------------
 
     async def fetch(self, feed: str) -> Reading:
-        """Read one feed: changes where the table is known, else the whole table."""
+        """Read one feed: an update of a table that was read, else the whole table."""
         if feed == _ACCOUNT:
-            return await self._account()
-        await self._keep_view()
-        grid = self._grids.get(feed)
-        if grid is None or (self._wants_reread(grid) and self._budget.wait(FULL) == 0):
-            return await self._full(feed)
+            return await self._read_account()
+        await self._update_offset()
+        replica = self._replicas.get(feed)
+        if replica is None or (self._is_reread_due(replica) and self._budget.wait(FULL) == 0):
+            return await self._read_whole(feed)
         hold = min(self._config.long_poll, _DUE_HOLD)
-        return await self._update(feed, grid, hold)
+        return await self._read_update(feed, replica, hold)
 
-    def delay(self, feed: str) -> float:
-        """Return the seconds until the budget allows what the feed needs next."""
+    def wait(self, feed: str) -> float:
+        """Return the seconds until the budget allows the feed's next calls."""
         if feed == _ACCOUNT:
             return self._budget.wait(FULL, 2)
-        if feed not in self._grids:
-            return self._budget.wait(FULL, 2 if self._wants_names(feed) else 1)
+        if feed not in self._replicas:
+            return self._budget.wait(FULL, 2 if self._are_names_due(feed) else 1)
         return self._budget.wait(CHANGES, 1, self._demand)
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
-        """Fill idle time: look at the request counters when due, else wait for a change."""
-        blocked = any(self.delay(feed.name) > 0 for feed in self.feeds)
+        """Use idle time: read the request counters where due, else long-poll for an update."""
+        blocked = any(self.wait(feed.name) > 0 for feed in self.feeds)
         every = _COUNTERS_EVERY_BLOCKED if blocked else _COUNTERS_EVERY
-        if self._clock.monotonic() >= self._budget.read_at + every:
+        if self._clock.monotonic() >= self._budget.reported_at + every:
             await self._read_counters()
             return {}
-        known = [name for name in _LISTENED if name in self._grids]
+        names = [name for name in _LONG_POLLED if name in self._replicas]
         hold = min(self._config.long_poll, seconds)
-        if not known or hold < _SHORTEST_HOLD or self._budget.poll_wait(self._demand) > 0:
+        if not names or hold < _SHORTEST_HOLD or self._budget.long_poll_wait(self._demand) > 0:
             return None
-        feed = min(known, key=lambda name: self._grids[name].read_at)
-        await self._keep_view()
-        if feed not in self._grids:
+        feed = min(names, key=lambda name: self._replicas[name].checked_at)
+        await self._update_offset()
+        if feed not in self._replicas:
             return {}
-        return {feed: await self._update(feed, self._grids[feed], hold, poll=True)}
+        reading = await self._read_update(feed, self._replicas[feed], hold, long_poll=True)
+        return {feed: reading}
 
-    async def _account(self) -> Reading:
-        """Read licences and permissions, and the request counters with them."""
+    async def _read_account(self) -> Reading:
+        """Read licences, permissions and the request counters."""
         await self._read_counters()
-        async with self._spending(FULL):
+        with self._budget.call(FULL):
             licences = self._licences = await self._client.user_limits()
-        async with self._spending(FULL):
+        with self._budget.call(FULL):
             permissions = self._permissions = await self._client.permissions()
         rows: list[dict[str, Cell]] = []
         if licences is not None:
@@ -191,147 +161,137 @@ class Five9Collector(Collector):
                 {"kind": "mobile", "state": "limit", "value": licences.mobile_limit},
                 {"kind": "mobile", "state": "used", "value": licences.mobiles},
             ]
-        allowed: list[dict[str, Cell]] = [
+        granted: list[dict[str, Cell]] = [
             {"permission": name, "value": int(permissions[name])}
             for name in VISIBILITY
             if name in permissions
         ]
-        return Reading({LICENSES.name: Rows.of(rows), PERMISSIONS.name: Rows.of(allowed)})
+        return Reading({LICENSES.name: Rows.of(rows), PERMISSIONS.name: Rows.of(granted)})
 
     async def _read_counters(self) -> None:
         counters = await self._client.call_counters()
-        self._budget.learn(counters)
-        for each in counters:
-            window = WINDOWS.get(each.window, f"{each.window:g}s")
-            self._telemetry.set_quota(each.operation, window, each.limit, each.used)
-        overdrawn = self._budget.overdrawn(self._demand)
-        if overdrawn > 1 and not self._warned_of_budget:
+        self._budget.update(counters)
+        for counter in counters:
+            window = WINDOWS.get(counter.window, f"{counter.window:g}s")
+            self._telemetry.quota(counter.operation, window, counter.limit, counter.used)
+        ratio = self._budget.demand_ratio(self._demand)
+        if ratio > 1 and not self._warned_of_budget:
             self._warned_of_budget = True
-            self._log.warning("intervals are shorter than the limits allow", times=overdrawn)
+            self._log.warning("intervals are shorter than the limits allow", times=ratio)
 
-    # Looking around ------------------------------------------------------------------------
+    # Preflight -----------------------------------------------------------------------------
 
     async def survey(self, found: Collected) -> Survey:
-        """Add permissions, licences and request counters; what no feed has read is asked for."""
+        """Add permissions, licences and request limits; read those that no feed has read."""
         result = await super().survey(found)
-        if found.refusal is None and self._permissions is None:
-            try:
-                await self._account()
-            except ProviderError as error:
-                result.faults.append(
-                    f"permissions and licences: not read ({error.reason}): {error}"
-                )
-        look(self._config, found, self._permissions, self._licences, result)
         if found.refusal is None:
-            result.limits = [Limit(*each) for each in self._budget.limits()]
+            if self._permissions is None:
+                try:
+                    await self._read_account()
+                except ProviderError as error:
+                    result.faults.append(
+                        f"permissions and licences: not read ({error.reason}): {error}"
+                    )
+            result.limits = self._budget.limits()
+        preflight.survey(self._config, found, self._permissions, self._licences, result)
         return result
 
-    def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
-        """Return what is counted: after the first table come changes, and a re-read at times."""
+    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+        """Return the counted calls of a refresh: one update, and a share of a whole read."""
         if feed == _ACCOUNT:
             return {FULL: sum(requests.values()) - requests.get("getCallCountersState", 0)}
-        interval = next(each.times.interval for each in self.feeds if each.name == feed)
+        interval = next(item.times.interval for item in self.feeds if item.name == feed)
         return {CHANGES: 1.0, FULL: interval / _REREAD_AFTER}
 
     async def discover(self, found: Collected) -> Offers:
-        """Add the keys that map what is not mapped yet."""
-        seen = await super().discover(found)
-        suggest(self._config, seen)
-        return seen
+        """Add the keys that map the columns which are not mapped."""
+        result = await super().discover(found)
+        preflight.discover(self._config, result)
+        return result
 
     # Tables --------------------------------------------------------------------------------
 
-    async def _full(self, feed: str) -> Reading:
-        """Read a whole table; an empty one right after a full one is read once more."""
-        if self._wants_names(feed) and self._budget.wait(FULL, 2) == 0:
+    async def _read_whole(self, feed: str) -> Reading:
+        """Read a whole table; read it once more where it is empty and was not before."""
+        if self._are_names_due(feed) and self._budget.wait(FULL, 2) == 0:
             await self._read_names()
-        grid = await self._read_grid(feed)
-        if grid.size == 0 and self._sizes.get(feed, 0) > 0:
-            self._sizes[feed] = 0  # the next reading is believed, whatever it says
+        replica = await self._read_table(feed)
+        if replica.size == 0 and self._sizes.get(feed, 0) > 0:
+            self._sizes[feed] = 0  # the next table is accepted, empty or not
             if self._budget.wait(FULL) > 0:
-                raise InvalidAnswer("the table came back empty; it is read again to be sure")
-            grid = await self._read_grid(feed)
-        self._grids[feed] = grid
-        self._sizes[feed] = grid.size
-        return self._reading(feed, grid)
+                raise InvalidAnswer("table is empty; it is read again to confirm that")
+            replica = await self._read_table(feed)
+        self._replicas[feed] = replica
+        self._sizes[feed] = replica.size
+        return self._reading(feed, replica)
 
-    async def _read_grid(self, feed: str) -> Grid:
-        async with self._spending(FULL):
-            found: Statistics = await self._client.statistics(feed)
-        if found.rows and not found.columns:
-            async with self._spending(FULL):
-                found.columns = await self._client.column_names(feed)
+    async def _read_table(self, feed: str) -> Replica:
+        with self._budget.call(FULL):
+            statistics = await self._client.statistics(feed)
+        if statistics.rows and not statistics.columns:
+            with self._budget.call(FULL):
+                statistics.columns = await self._client.column_names(feed)
         now = self._clock.monotonic()
-        return Grid(self._tables[feed], found, RUNNING.get(feed, ()), now)
+        return Replica(self._tables[feed], statistics, RUNNING.get(feed, ()), now)
 
-    async def _update(self, feed: str, grid: Grid, hold: float, *, poll: bool = False) -> Reading:
-        """Read what changed; where the server forgot the table, read it whole."""
+    async def _read_update(
+        self, feed: str, replica: Replica, hold: float, *, long_poll: bool = False
+    ) -> Reading:
+        """Read an update and apply it; read the whole table where Five9 has no update for it."""
         try:
-            async with self._spending(CHANGES, poll=poll):
-                update = await self._client.statistics_update(feed, grid.timestamp, hold)
-        except Forgotten:
-            del self._grids[feed]
-            return await self._full_if_allowed(feed)
-        grid.read_at = self._clock.monotonic()
+            with self._budget.call(CHANGES, long_poll=long_poll):
+                update = await self._client.statistics_update(feed, replica.timestamp, hold)
+        except ResyncRequired:
+            del self._replicas[feed]
+            return await self._read_whole_if_allowed(feed)
+        replica.checked_at = self._clock.monotonic()
         if update is not None:
-            grid.apply(update, grid.read_at)
-            if grid.size == 0 and self._sizes.get(feed, 0) > 0:
-                del self._grids[feed]
+            replica.apply(update, replica.checked_at)
+            if replica.size == 0 and self._sizes.get(feed, 0) > 0:
+                del self._replicas[feed]
                 self._sizes[feed] = 0
-                return await self._full_if_allowed(feed)
-            self._sizes[feed] = grid.size
-        return self._reading(feed, grid)
+                return await self._read_whole_if_allowed(feed)
+            self._sizes[feed] = replica.size
+        return self._reading(feed, replica)
 
-    async def _full_if_allowed(self, feed: str) -> Reading:
+    async def _read_whole_if_allowed(self, feed: str) -> Reading:
         wait = self._budget.wait(FULL)
         if wait > 0:
-            raise Throttled("the table must be read anew; the limit says later", retry_after=wait)
-        return await self._full(feed)
+            raise Throttled(
+                "table has to be read whole; the request budget delays it", retry_after=wait
+            )
+        return await self._read_whole(feed)
 
-    def _reading(self, feed: str, grid: Grid) -> Reading:
+    def _reading(self, feed: str, replica: Replica) -> Reading:
         now = self._clock.monotonic()
-        names = {"dispositions": self._names}
-        rows = grid.rows(now, names)
-        return Reading({feed: rows}, grid.server_time(now) / 1000 if grid.timestamp else None)
+        rows = replica.rows(now, {"dispositions": self._names})
+        return Reading({feed: rows}, replica.server_time(now) / 1000 if replica.timestamp else None)
 
-    def _wants_reread(self, grid: Grid) -> bool:
-        age = self._clock.monotonic() - grid.full_at
-        return age >= (_MISTRUST_PAUSE if grid.distrusted else _REREAD_AFTER)
+    def _is_reread_due(self, replica: Replica) -> bool:
+        age = self._clock.monotonic() - replica.read_at
+        return age >= (_RESYNC_PAUSE if replica.inconsistent else _REREAD_AFTER)
 
-    def _wants_names(self, feed: str) -> bool:
+    def _are_names_due(self, feed: str) -> bool:
         spreads = any(isinstance(figure, Spread) for figure in self._tables[feed].figures)
-        return spreads and self._clock.monotonic() >= self._names_at + _NAMES_LAST
+        return spreads and self._clock.monotonic() >= self._names_at + _NAMES_LIFE
 
     async def _read_names(self) -> None:
-        """Read the dispositions' names; where that is refused, their columns stay unmapped."""
+        """Read the names of dispositions; where that is refused, their columns stay unmapped."""
         self._names_at = self._clock.monotonic()
-        with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
-            async with self._spending(FULL):
-                self._names = await self._client.disposition_names()
-
-    @asynccontextmanager
-    async def _spending(self, operation: str, *, poll: bool = False) -> AsyncIterator[None]:
-        """Make a call that the platform counts."""
-        if self._budget.wait(operation) > 0:
-            raise Throttled(
-                f"no {operation} call is left now", retry_after=self._budget.wait(operation)
-            )
-        self._budget.spend(operation, poll=poll)
-        try:
-            yield
-        except Throttled:
-            self._budget.exhausted(operation)
-            raise
+        with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer), self._budget.call(FULL):
+            self._names = await self._client.disposition_names()
 
 
-def feeds(config: Five9Config) -> Iterable[Feed]:
-    """Return the feeds of an account, in order of importance, their tables bound to its view."""
+def feeds(config: Five9Config) -> list[Feed]:
+    """Return the feeds of an account in order of importance, their tables bound to its view."""
     day = config.view.period()
     rolling = Period(config.view.rolling_window(), config.view.time_zone)
+    result = []
     for name, times in config.wanted_feeds().items():
         tables: tuple[Table, ...] = (LICENSES, PERMISSIONS)
         if name != _ACCOUNT:
             table = add_columns(STATISTICS[name], config.columns.get(name, {}))  # type: ignore[call-overload]
             period = rolling if name == OUTBOUND_CAMPAIGN_MANAGER.name else day
             tables = (table.over(period),)
-        yield Feed(name, tables, times)
+        result.append(Feed(name, tables, times))
+    return result

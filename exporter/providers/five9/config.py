@@ -1,4 +1,4 @@
-"""What a user can say of a Five9 account."""
+"""Configuration of a Five9 account."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time
@@ -14,7 +14,7 @@ from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
 from exporter.metrics.period import Period
 from exporter.providers.five9.tables import STATISTICS
 
-# Data centres (Five9 developer programme, five9_session.py; Configuration Web Services, 2026).
+# Data centres: Five9 Developer Program, five9_session.py; Configuration Web Services, 2026.
 HOSTS = {
     "us": "api.five9.com",
     "ca": "api.five9.ca",
@@ -40,11 +40,11 @@ _ROLLING = {
     "Hours3": "3h",
     "Today": "day",
 }
-_OFFSETS = (-12 * 3600, 14 * 3600)
+_OFFSETS = (-12 * 3600, 14 * 3600)  # seconds
 
 
 class View(Model):
-    """The session's view settings: what period figures cover."""
+    """View settings of the session: the period that figures cover."""
 
     statistics_range: Literal[
         "RollingHour", "CurrentDay", "CurrentWeek", "CurrentMonth", "Lifetime", "CurrentShift"
@@ -56,21 +56,21 @@ class View(Model):
     time_zone: Zone = ZoneInfo("UTC")
 
     def period(self) -> Period:
-        """Return what ``statistics_range`` covers.
+        """Return the period of ``statistics_range``.
 
-        Five9 does not say whether a day begins at midnight or at the shift's start, so a restart
-        is believed at both.
+        Whether a day begins at midnight or at the start of the shift is not documented, so
+        counters may restart at both.
         """
         window = _RANGES[self.statistics_range]
         times = {time(), self.shift_start} if window != "shift" else {self.shift_start}
         return Period(window, self.time_zone, tuple(sorted(times)))
 
     def rolling_window(self) -> str:
-        """Return what ``rolling_period`` covers, as a value of the label ``window``."""
+        """Return ``rolling_period`` as a value of the label ``window``."""
         return _ROLLING[self.rolling_period]
 
     def offset(self, at: float) -> int:
-        """Return the zone's offset from UTC at an instant (epoch seconds), in milliseconds."""
+        """Return the zone's offset from UTC in milliseconds at a time in epoch seconds."""
         delta = datetime.fromtimestamp(at, UTC).astimezone(self.time_zone).utcoffset()
         assert delta is not None
         return int(delta.total_seconds() * 1000)
@@ -82,20 +82,20 @@ class View(Model):
 
 
 class Limits(Model):
-    """Requests allowed in each window; what is not given is not limited."""
+    """Requests allowed in each window; ``None`` is no limit."""
 
     minute: Annotated[int, Field(ge=1)] | None = None
     hour: Annotated[int, Field(ge=1)] | None = None
     day: Annotated[int, Field(ge=1)] | None = None
 
     def by_seconds(self) -> dict[float, int]:
-        """Return the limits by the length of their window in seconds."""
+        """Return the limits by window length in seconds."""
         pairs = ((60.0, self.minute), (3600.0, self.hour), (86_400.0, self.day))
         return {length: limit for length, limit in pairs if limit is not None}
 
 
 class BudgetConfig(Model):
-    """Limits to keep instead of those that the platform's own counters tell."""
+    """Limits that replace those reported by the platform."""
 
     query_statistics: Limits | None = None
     query_changed_statistics: Limits | None = None
@@ -116,8 +116,8 @@ StatisticType = Literal[
 class Five9Config(AccountConfig):
     """A Five9 account: one supervisor user of one domain.
 
-    The default intervals keep eight feeds within the limits that the Statistics Web Services API
-    Reference Guide of 2015 prints (30 updates a minute, 1,200 an hour, 24,000 a day).
+    The default intervals keep eight feeds within the limits of the Statistics Web Services API
+    Reference Guide of 2015: 30 updates a minute, 1,200 an hour, 24,000 a day.
     """
 
     INTERVALS: ClassVar[Mapping[str, float]] = {
@@ -148,38 +148,38 @@ class Five9Config(AccountConfig):
 
     @property
     def url(self) -> str:
-        """The address of the service, always with a version."""
+        """The address of the service, with its version."""
         base = self.base_url or f"https://{HOSTS[self.region]}"
         return f"{base.rstrip('/')}/wssupervisor/{self.version}/SupervisorWebService"
 
     @property
     def login(self) -> object:
-        """The host and user, of which Five9 serves one request at a time."""
+        """The host and user, for which Five9 serves one request at a time."""
         parts = urlsplit(self.url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
         return parts.hostname, port, self.username.casefold()
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape."""
+        """Yield the faults that the schema does not catch."""
         yield from super().faults()
         low, high = _OFFSETS
         january, july = (datetime(2026, month, 1, tzinfo=UTC).timestamp() for month in (1, 7))
         offsets = [self.view.offset(at) / 1000 for at in (january, july)]
         if not all(low <= offset <= high for offset in offsets):
-            yield ("view", "time_zone"), "Five9 accepts UTC offsets from -12 to +14 hours"
+            yield ("view", "time_zone"), "offset must be between -12 and +14 hours"
         for kind in ("query_statistics", "query_changed_statistics"):
             limits = getattr(self.budget, kind)
             if limits is not None and not limits.by_seconds():
-                yield ("budget", kind), "expected at least one of minute, hour, day"
+                yield ("budget", kind), "at least one of minute, hour, day is required"
         for name, columns in self.columns.items():
             if name in self.AGENT_FEEDS and self.agents == "aggregate":
-                yield ("columns", name), "rows are agents: requires agents: hashed, id or name"
-            for header, wanted in columns.items():
-                doubled = self.labels.keys() & wanted.labels.keys()
-                if doubled:
-                    where = ("columns", name, header, "labels")
-                    yield where, f"{', '.join(sorted(doubled))}: is a label of the account"
+                yield ("columns", name), "rows are persons; requires agents: hashed, id or name"
+            for header, mapping in columns.items():
+                duplicates = self.labels.keys() & mapping.labels.keys()
+                if duplicates:
+                    path = ("columns", name, header, "labels")
+                    yield path, f"{', '.join(sorted(duplicates))}: already a label of the account"
                 try:
-                    make_column(header, wanted, STATISTICS[name])
+                    column(header, mapping, STATISTICS[name])
                 except ValueError as error:
                     yield ("columns", name, header), str(error)

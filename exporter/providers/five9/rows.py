@@ -1,23 +1,23 @@
-"""One statistic type's table as it stands on the server: a full read, then its changes."""
+"""Local copy of one statistic type's table: read whole once, then kept up to date by updates."""
 
 from collections.abc import Mapping, Sequence
 
 from exporter.metrics.parsers import Cell, milliseconds
 from exporter.metrics.reading import Rows
 from exporter.metrics.tables import Key, Spread, Table, normalise
-from exporter.providers.five9.answers import Statistics, Update
+from exporter.providers.five9.answers import Statistics, StatisticsUpdate
 from exporter.providers.five9.tables import STATE_START
 
 _STEP = 6000.0  # ms; durations have been seen in steps of five seconds
 
 
-class Grid:
-    """Rows by the name of their object, kept up to date.
+class Replica:
+    """Rows of a table by object name.
 
-    ``distrusted`` is set where an update cannot be applied for certain; the table is then to be
-    read anew. ``running`` headers are durations (ms) that grow while nothing changes: Five9 does
-    not say whether updates carry them, so they are aged here, by its own clock, until an update
-    is seen that carries nothing else.
+    ``inconsistent`` is set where an update could not be applied for certain; the table then has to
+    be read whole again. ``running`` headers are durations (ms) that grow while nothing changes.
+    Whether updates carry them is not documented, so they are extrapolated by Five9's clock until
+    an update has carried nothing else. Times are monotonic seconds.
     """
 
     def __init__(
@@ -25,82 +25,84 @@ class Grid:
         table: Table,
         statistics: Statistics,
         running: Sequence[str],
-        read_at: float,
+        received_at: float,
     ) -> None:
         self.headers: list[str] = list(statistics.columns or [])
         self.timestamp = statistics.timestamp
-        self.received_at = self.read_at = self.full_at = read_at
-        self.distrusted = False
-        self._streams = False  # the server has been seen to send durations as they run
-        self._at = {normalise(header): at for at, header in reversed([*enumerate(self.headers)])}
-        self._exact = {header: at for at, header in reversed([*enumerate(self.headers)])}
+        self.updated_at = self.checked_at = self.read_at = received_at
+        self.inconsistent = False
+        self._streams = False  # updates carry durations as they grow
+        positions = [*enumerate(self.headers)][::-1]  # the first of two equal headers counts
+        self._positions = {normalise(header): position for position, header in positions}
+        self._exact_positions = {header: position for position, header in positions}
         self._aliases = _aliases(table)
         self._running = [
-            self._at[normalise(name)] for name in running if normalise(name) in self._at
+            self._positions[normalise(name)]
+            for name in running
+            if normalise(name) in self._positions
         ]
         self._starts: dict[tuple[str, int], float] = {}
-        state = self._at.get(normalise("State Duration"))
+        state = self._positions.get(normalise("State Duration"))
         self._state = state if state in self._running else None
-        key = _position(self._at, table.key[0])
+        self._key = _key_position(self._positions, table.key[0])
         width = len(self.headers)
-        self._key = key
         self._rows: dict[str, list[str | None]] = {}
         for cells in statistics.rows:
             row = [*cells, *([None] * (width - len(cells)))][:width]
-            name = row[key] if key is not None and width else None
+            name = row[self._key] if self._key is not None and width else None
             if name and name.strip():
                 self._rows.setdefault(name, row)
-                self._note_running(name, row, self._running)
+                self._set_starts(name, row, self._running)
 
     @property
     def size(self) -> int:
-        """The number of objects."""
+        """The number of rows."""
         return len(self._rows)
 
-    def apply(self, update: Update, received_at: float) -> None:
-        """Take over changes: added objects, then cells, then deleted ones.
+    def apply(self, update: StatisticsUpdate, received_at: float) -> None:
+        """Apply an update: added objects, then cells, then deleted objects.
 
-        That order is the one of Five9's own sample scripts; where an object is both added and
-        deleted no order is documented, so the table is to be read anew.
+        The order is that of Five9's sample scripts. An object that is both added and deleted has
+        no documented order, so the table becomes inconsistent.
         """
         for name in update.added:
             self._row(name)
         self.timestamp = max(update.timestamp, self.timestamp)
-        self.received_at = received_at
-        alone: dict[str, list[bool]] = {}
+        self.updated_at = received_at
+        extrapolated: dict[str, list[bool]] = {}
         for name, column, value in update.changes:
-            alone.setdefault(name, []).append(self._change(name, column, value))
-        self._streams = self._streams or any(all(changes) for changes in alone.values())
+            extrapolated.setdefault(name, []).append(self._set_cell(name, column, value))
+        self._streams = self._streams or any(map(all, extrapolated.values()))
         for name in update.deleted:
             self._rows.pop(name, None)
-            for at in self._running:
-                self._starts.pop((name, at), None)
+            for position in self._running:
+                self._starts.pop((name, position), None)
         if not set(update.added).isdisjoint(update.deleted):
-            self.distrusted = True
+            self.inconsistent = True
 
     def server_time(self, now: float) -> float:
-        """Return the server's time in epoch milliseconds, as far as its last answer tells."""
-        return self.timestamp + max(0.0, now - self.received_at) * 1000
+        """Return Five9's time in epoch ms, extrapolated from its last response."""
+        return self.timestamp + max(0.0, now - self.updated_at) * 1000
 
     def rows(self, now: float, names: Mapping[str, frozenset[str]]) -> Rows:
-        """Return the rows as they stand at ``now`` (monotonic seconds)."""
+        """Return the rows with durations as of ``now``."""
         server_now = self.server_time(now)
         state = self._state
         headers = self.headers if state is None else [*self.headers, STATE_START]
         cells: list[list[Cell]] = []
         for name, row in self._rows.items():
             shown: list[Cell] = list(row)
-            for at in () if self._streams else self._running:
-                start = self._starts.get((name, at))
+            for position in () if self._streams else self._running:
+                start = self._starts.get((name, position))
                 if start is not None:
-                    shown[at] = max(0.0, server_now - start)
+                    shown[position] = max(0.0, server_now - start)
             if state is not None:
                 shown.append(self._starts.get((name, state)))
             cells.append(shown)
         return Rows(headers, cells, names)
 
     def _row(self, name: str) -> list[str | None]:
-        """Return an object's row; one that was not announced is made (older versions do not)."""
+        """Return an object's row, a new one where older versions did not announce the object."""
         if name not in self._rows:
             row: list[str | None] = [None] * len(self.headers)
             if self._key is not None:
@@ -108,38 +110,39 @@ class Grid:
             self._rows[name] = row
         return self._rows[name]
 
-    def _change(self, name: str, column: str, value: str | None) -> bool:
-        """Set a cell; tell whether it is a duration that just went on running."""
+    def _set_cell(self, name: str, column: str, value: str | None) -> bool:
+        """Set a cell; return whether it is a running duration of the value extrapolated here."""
         header = normalise(column)
-        at = self._exact.get(column)
-        if at is None:
-            at = self._at.get(header, self._at.get(self._aliases.get(header, "")))
+        position = self._exact_positions.get(column)
+        if position is None:
+            alias = self._aliases.get(header, "")
+            position = self._positions.get(header, self._positions.get(alias))
         row = self._row(name)
-        if at is None:
-            self.distrusted = True  # which of our cells has changed is not known
+        if position is None:
+            self.inconsistent = True  # the changed cell is unknown
             return False
-        row[at] = value
-        if at not in self._running:
+        row[position] = value
+        if position not in self._running:
             return False
-        before = self._starts.get((name, at))
-        self._note_running(name, row, [at])
-        after = self._starts.get((name, at))
+        before = self._starts.get((name, position))
+        self._set_starts(name, row, [position])
+        after = self._starts.get((name, position))
         return before is not None and after is not None and abs(after - before) < _STEP
 
-    def _note_running(self, name: str, row: Sequence[str | None], columns: Sequence[int]) -> None:
-        """Remember when a running duration began; one of zero does not run, but a state does."""
-        for at in columns:
-            self._starts.pop((name, at), None)
+    def _set_starts(self, name: str, row: Sequence[str | None], positions: Sequence[int]) -> None:
+        """Store when durations began. One of zero is not running, unless it is a state's."""
+        for position in positions:
+            self._starts.pop((name, position), None)
             try:
-                elapsed = milliseconds(row[at] or "") * 1000
+                elapsed = milliseconds(row[position] or "") * 1000
             except ValueError:
                 continue
-            if elapsed > 0 or at == self._state:
-                self._starts[name, at] = self.timestamp - elapsed
+            if elapsed > 0 or position == self._state:
+                self._starts[name, position] = self.timestamp - elapsed
 
 
 def _aliases(table: Table) -> dict[str, str]:
-    """Map every other name of a column to its header: updates may use internal names."""
+    """Return the header of each alias; updates may use internal names."""
     return {
         normalise(alias): normalise(figure.header)
         for figure in table.figures
@@ -148,7 +151,6 @@ def _aliases(table: Table) -> dict[str, str]:
     }
 
 
-def _position(at: Mapping[str, int], key: Key) -> int | None:
-    return next(
-        (at[normalise(name)] for name in (key.header, *key.aliases) if normalise(name) in at), None
-    )
+def _key_position(positions: Mapping[str, int], key: Key) -> int | None:
+    names = map(normalise, (key.header, *key.aliases))
+    return next((positions[name] for name in names if name in positions), None)

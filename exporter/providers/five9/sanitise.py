@@ -1,4 +1,4 @@
-"""What of Five9's envelopes may be shown to strangers: cells are judged by their column."""
+"""Sanitiser of SOAP envelopes: decides by column which cells a capture may keep."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,13 +8,14 @@ from exporter.collector.sanitise import Sanitiser, Value
 from exporter.errors import InvalidAnswer
 from exporter.metrics.tables import Spread, normalise
 from exporter.providers.five9 import answers
+from exporter.providers.five9.answers import local_name
 from exporter.providers.five9.budget import CHANGES, FULL
-from exporter.providers.five9.tables import LICENSES, PERMISSIONS, STATISTICS
+from exporter.providers.five9.tables import STATISTICS, TABLES
 
 _DISPOSITIONS = "getDispositionsNames"
 _TYPE = "statisticType"
 _TABLES = ("getStatistics", "getStatisticsUpdate", "getColumnNames")
-# Elements whose texts are the service's own words, or figures.
+# Elements whose texts are words of the service, or figures.
 _KEPT = (
     *("statisticType", "type", "operationType", "faultcode", "timestamp", "lastTimestamp"),
     *("previousTimestamp", "longPollingTimeout", "timeout", "limit", "value", "rollingPeriod"),
@@ -32,7 +33,7 @@ class Five9Sanitiser(Sanitiser):
 
     def __init__(self) -> None:
         super().__init__(
-            (*STATISTICS.values(), LICENSES, PERMISSIONS),
+            TABLES,
             kept=_KEPT,
             words=(*STATISTICS, FULL, CHANGES, "account"),
         )
@@ -41,30 +42,27 @@ class Five9Sanitiser(Sanitiser):
         self._type = ""
 
     def prepare(self, bodies: Iterable[tuple[str, bytes]]) -> None:
-        """Learn the dispositions: they are columns, and not the vendor's words."""
+        """Collect the names of dispositions, which are columns but not words of the vendor."""
         for operation, content in bodies:
             root = _parse(content) if operation == _DISPOSITIONS else None
             if root is not None:
-                told = (each.text for each in root.iter() if _local(each) == "return")
-                names = set(filter(None, told))
+                texts = (item.text for item in root.iter() if local_name(item) == "return")
+                names = set(filter(None, texts))
                 if names:
                     self._dispositions = (self._dispositions or set()) | names
 
     def exchange(
         self, operation: str, asked: tuple[str, bytes], answered: tuple[str, bytes]
     ) -> tuple[Value, Value]:
-        """Remember which table is asked for; the answer may not say it before its cells."""
+        """Store the requested statistic type; a response may have it after its cells."""
         root = _parse(asked[1]) if operation in _TABLES else None
-        wanted = (
-            []
-            if root is None
-            else [each for each in root.iter() if _local(each) == "statisticType"]
-        )
-        self._type = (wanted[0].text or "") if wanted else ""
+        elements = () if root is None else root.iter()
+        types = (item.text for item in elements if local_name(item) == "statisticType")
+        self._type = next(types, None) or ""
         return super().exchange(operation, asked, answered)
 
     def body(self, operation: str, kind: str, content: bytes) -> Value:  # noqa: ARG002 - it is XML
-        """Return an envelope as XML, or only the size of what is none."""
+        """Return an envelope as XML, or the size of a body that is not XML."""
         if not content:
             return None
         root = _parse(content)
@@ -75,7 +73,7 @@ class Five9Sanitiser(Sanitiser):
 
     def _envelope(self, root: etree._Element, operation: str) -> None:
         for element in root.iter():
-            name = _local(element)
+            name = local_name(element)
             text = element.text
             if not text or not text.strip() or len(element):
                 element.tail = None
@@ -86,7 +84,7 @@ class Five9Sanitiser(Sanitiser):
                 element.attrib[attribute] = self.text(str(element.attrib[attribute]), "nil")
 
     def _leaf(self, element: etree._Element, name: str, text: str, operation: str) -> str:
-        """Return what stays of an element's text."""
+        """Return the sanitised text of an element."""
         if operation == _DISPOSITIONS and name == "return":
             return text if normalise(text) in self._words else self.pseudonyms.text(text)
         if name == "data":
@@ -98,18 +96,18 @@ class Five9Sanitiser(Sanitiser):
         return self.text(text, name)
 
     def _data(self, element: etree._Element, text: str, operation: str) -> str:
-        """Return a header, a cell, or the name of an object that came or went."""
+        """Return the sanitised header, cell, or name of an added or deleted object."""
         values = element.getparent()
-        grid = None if values is None else values.getparent()
-        around = "" if grid is None else _local(grid)
-        at = 0 if values is None else values.index(element)
-        if around == "columns" or operation == "getColumnNames":
-            headers = self._headers.setdefault(self._type, []) if at else []
-            self._headers[self._type] = [*headers[:at], text]
+        row = None if values is None else values.getparent()
+        kind = "" if row is None else local_name(row)
+        position = 0 if values is None else values.index(element)
+        if kind == "columns" or operation == "getColumnNames":
+            headers = self._headers.setdefault(self._type, []) if position else []
+            self._headers[self._type] = [*headers[:position], text]
             return self._header(text)
-        if around == "rows":
+        if kind == "rows":
             headers = self._headers.get(self._type, [])
-            return self.text(text, headers[at] if at < len(headers) else "name")
+            return self.text(text, headers[position] if position < len(headers) else "name")
         return self.pseudonyms.text(text)
 
     def _change(self, element: etree._Element, name: str, text: str) -> str:
@@ -119,22 +117,22 @@ class Five9Sanitiser(Sanitiser):
             return self._header(text)
         parent = element.getparent()
         siblings: Sequence[etree._Element] = [] if parent is None else list(parent)
-        shown = next((each.text for each in siblings if _local(each) == "columnName"), None)
-        return self.text(text, shown or "name")  # a header that was replaced names nothing we know
+        header = next((item.text for item in siblings if local_name(item) == "columnName"), None)
+        return self.text(text, header or "name")  # a replaced header is unknown
 
     def _header(self, header: str) -> str:
-        """Keep the vendor's; where dispositions are not known, one that may be such goes."""
+        """Keep a header of the vendor; replace a disposition, or what may be one."""
         if normalise(header) in self._words:
             return header
         if self._dispositions is None:
             table = STATISTICS.get(self._type)
-            spreads = table is None or any(isinstance(each, Spread) for each in table.figures)
+            spreads = table is None or any(isinstance(item, Spread) for item in table.figures)
             return self.pseudonyms.text(header) if spreads else header
         return self.pseudonyms.text(header) if header in self._dispositions else header
 
 
 def _parse(content: bytes) -> etree._Element | None:
-    """Parse an envelope without entities; ``None`` where that cannot be done."""
+    """Parse an envelope without entities; ``None`` where it is not XML."""
     try:
         answers.check(content)
     except InvalidAnswer:
@@ -143,7 +141,3 @@ def _parse(content: bytes) -> etree._Element | None:
         resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
     )
     return etree.fromstring(content, parser)
-
-
-def _local(element: etree._Element) -> str:
-    return str(element.tag).rpartition("}")[2]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.providers.five9.budget import CHANGES, DEFAULT_LIMITS, FULL, Budget
-from exporter.providers.five9.client import Counter
+from exporter.providers.five9.client import CallCounter
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 SMALL = {FULL: {MINUTE: 2, HOUR: 5}, CHANGES: {MINUTE: 3, HOUR: 20}}
@@ -35,9 +35,9 @@ class Platform:
     def window(self, at: float, length: float) -> int:
         return int((at + self.shift) // length)
 
-    def counters(self, operation: str = FULL) -> list[Counter]:
+    def counters(self, operation: str = FULL) -> list[CallCounter]:
         return [
-            Counter(operation, length, limit, self.used(length))
+            CallCounter(operation, length, limit, self.used(length))
             for length, limit in self.limits.items()
         ]
 
@@ -47,15 +47,15 @@ def budget(clock: Any) -> Budget:
     return Budget(clock, SMALL)
 
 
-def spend(budget: Budget, operation: str, times: int = 1) -> None:
+def add_calls(budget: Budget, operation: str, times: int = 1) -> None:
     for _ in range(times):
-        budget.spend(operation)
+        budget.add_call(operation)
 
 
 def test_the_guide_s_limits(clock: Any) -> None:
     """Without other knowledge the limits are those that the guide of 2015 prints."""
     budget = Budget(clock, {})
-    spend(budget, FULL, DEFAULT_LIMITS[FULL][MINUTE])
+    add_calls(budget, FULL, DEFAULT_LIMITS[FULL][MINUTE])
 
     assert budget.wait(FULL) == 60
     assert budget.wait(CHANGES) == 0
@@ -68,9 +68,9 @@ def test_a_new_budget_is_free(budget: Budget) -> None:
 
 def test_a_call_comes_back_after_its_window(budget: Budget, clock: Any) -> None:
     """A call counts for as long as the window is, from when it was made."""
-    budget.spend(FULL)
+    budget.add_call(FULL)
     clock.elapsed += 20
-    budget.spend(FULL)
+    budget.add_call(FULL)
     waits = [budget.wait(FULL)]
     clock.elapsed += 39.5
     waits.append(budget.wait(FULL))
@@ -82,7 +82,7 @@ def test_a_call_comes_back_after_its_window(budget: Budget, clock: Any) -> None:
 
 def test_several_calls(budget: Budget, clock: Any) -> None:
     """Room for several calls takes as long as the last of them needs."""
-    budget.spend(FULL)
+    budget.add_call(FULL)
     clock.elapsed += 20
 
     assert (budget.wait(FULL, 1), budget.wait(FULL, 2)) == (0, 40)
@@ -95,7 +95,7 @@ def test_more_calls_than_the_limit(budget: Budget) -> None:
 
 def test_operations_are_apart(budget: Budget) -> None:
     """One operation's calls do not use up another's limit."""
-    spend(budget, FULL, 2)
+    add_calls(budget, FULL, 2)
 
     assert budget.wait(CHANGES) == 0
 
@@ -103,9 +103,9 @@ def test_operations_are_apart(budget: Budget) -> None:
 def test_learned_counts(clock: Any) -> None:
     """What the platform has counted is believed, for as long as its window is at most."""
     budget = Budget(clock, {})
-    budget.learn([Counter(CHANGES, MINUTE, 30, 29)])
+    budget.update([CallCounter(CHANGES, MINUTE, 30, 29)])
     waits = [budget.wait(CHANGES)]
-    budget.spend(CHANGES)
+    budget.add_call(CHANGES)
     waits.append(budget.wait(CHANGES))
     clock.elapsed += 59
     waits.append(budget.wait(CHANGES))
@@ -118,9 +118,9 @@ def test_learned_counts(clock: Any) -> None:
 def test_learned_limits(clock: Any) -> None:
     """A domain's own limit replaces the guide's, in both directions."""
     budget = Budget(clock, {})
-    budget.learn([Counter(FULL, MINUTE, 4, 0), Counter(CHANGES, MINUTE, 1, 0)])
-    spend(budget, FULL, 3)
-    spend(budget, CHANGES)
+    budget.update([CallCounter(FULL, MINUTE, 4, 0), CallCounter(CHANGES, MINUTE, 1, 0)])
+    add_calls(budget, FULL, 3)
+    add_calls(budget, CHANGES)
 
     assert (budget.wait(FULL), budget.wait(CHANGES)) == (0, 60)
 
@@ -128,7 +128,7 @@ def test_learned_limits(clock: Any) -> None:
 def test_learned_windows(clock: Any) -> None:
     """A window of a length that was not known is kept too."""
     budget = Budget(clock, {})
-    budget.learn([Counter(CHANGES, 10.0, 1, 1)])
+    budget.update([CallCounter(CHANGES, 10.0, 1, 1)])
 
     assert budget.wait(CHANGES) == 10
 
@@ -136,9 +136,9 @@ def test_learned_windows(clock: Any) -> None:
 def test_learning_frees(clock: Any) -> None:
     """A count that the platform has taken back is believed at once."""
     budget = Budget(clock, {})
-    budget.learn([Counter(CHANGES, MINUTE, 30, 30)])
+    budget.update([CallCounter(CHANGES, MINUTE, 30, 30)])
     before = budget.wait(CHANGES)
-    budget.learn([Counter(CHANGES, MINUTE, 30, 0)])
+    budget.update([CallCounter(CHANGES, MINUTE, 30, 0)])
 
     assert (before, budget.wait(CHANGES)) == (60, 0)
 
@@ -146,15 +146,15 @@ def test_learning_frees(clock: Any) -> None:
 def test_unknown_operations(clock: Any) -> None:
     """Counters of operations that are not ours are passed over."""
     budget = Budget(clock, {})
-    budget.learn([Counter("ModifyCampaign", MINUTE, 1, 1)])
+    budget.update([CallCounter("ModifyCampaign", MINUTE, 1, 1)])
 
     assert (budget.wait(FULL), budget.wait(CHANGES)) == (0, 0)
 
 
 def test_fixed_limits_are_kept(budget: Budget) -> None:
     """Limits of the configuration are kept, whatever the platform says."""
-    budget.learn([Counter(FULL, MINUTE, 100, 0)])
-    spend(budget, FULL, 2)
+    budget.update([CallCounter(FULL, MINUTE, 100, 0)])
+    add_calls(budget, FULL, 2)
 
     assert budget.wait(FULL) == 60
 
@@ -162,17 +162,17 @@ def test_fixed_limits_are_kept(budget: Budget) -> None:
 def test_no_limits(clock: Any) -> None:
     """An operation for which the configuration names no window is not limited."""
     budget = Budget(clock, {CHANGES: {}})
-    spend(budget, CHANGES, 1000)
+    add_calls(budget, CHANGES, 1000)
 
     assert budget.wait(CHANGES) == 0
-    assert budget.poll_wait(5.0) == 0
-    assert budget.overdrawn(5.0) == 0
+    assert budget.long_poll_wait(5.0) == 0
+    assert budget.demand_ratio(5.0) == 0
 
 
 def test_a_limit_of_nothing(clock: Any) -> None:
     """A limit of zero allows nothing, ever."""
     budget = Budget(clock, {})
-    budget.learn([Counter(FULL, MINUTE, 0, 0)])
+    budget.update([CallCounter(FULL, MINUTE, 0, 0)])
     waits = [budget.wait(FULL)]
     clock.elapsed += 1000
     waits.append(budget.wait(FULL))
@@ -182,7 +182,7 @@ def test_a_limit_of_nothing(clock: Any) -> None:
 
 def test_exhausted(budget: Budget, clock: Any) -> None:
     """Where the platform says that a limit is met, the shortest window is waited out."""
-    budget.exhausted(FULL)
+    budget.exhaust(FULL)
     waits = [budget.wait(FULL)]
     clock.elapsed += 60
     waits.append(budget.wait(FULL))
@@ -192,11 +192,11 @@ def test_exhausted(budget: Budget, clock: Any) -> None:
 
 def test_when_it_was_read(budget: Budget, clock: Any) -> None:
     """The budget knows when the platform's counters were last read."""
-    before = budget.read_at
+    before = budget.reported_at
     clock.elapsed += 7
-    budget.learn([])
+    budget.update([])
 
-    assert (before, budget.read_at) == (float("-inf"), 7)
+    assert (before, budget.reported_at) == (float("-inf"), 7)
 
 
 @pytest.mark.parametrize(("demand", "expected"), [(0.0, 0), (0.25, 0.5), (0.475, 0.95)])
@@ -204,13 +204,13 @@ def test_overdrawn(clock: Any, demand: float, expected: float) -> None:
     """The demand is compared with what can be planned with of the tightest window."""
     budget = Budget(clock, {CHANGES: {MINUTE: 30, HOUR: 10_000}})
 
-    assert pytest.approx(expected / 0.95, abs=0.03) == budget.overdrawn(demand)
+    assert pytest.approx(expected / 0.95, abs=0.03) == budget.demand_ratio(demand)
 
 
 def test_a_demand_over_the_limit_is_spread(clock: Any) -> None:
     """Where more is asked for than the limit allows, calls are spaced evenly, not bunched."""
     budget = Budget(clock, {CHANGES: {MINUTE: 30}})
-    budget.spend(CHANGES)
+    budget.add_call(CHANGES)
 
     assert budget.wait(CHANGES, 1, demand=1.0) == pytest.approx(60 / 28.5)
     assert budget.wait(CHANGES, 1, demand=0.4) == 0
@@ -230,7 +230,7 @@ def test_no_window_of_any_alignment_exceeds_its_limit(
     for step in steps:
         clock.elapsed += budget.wait(FULL) if greedy else step
         if budget.wait(FULL) == 0:
-            budget.spend(FULL)
+            budget.add_call(FULL)
             made.append(clock.monotonic())
 
     for length, limit in SMALL[FULL].items():
@@ -256,15 +256,15 @@ def test_the_platform_s_count_never_exceeds(
     clock = make_clock()
     platform = Platform(clock, {MINUTE: 3, HOUR: 20}, shift)
     budget = Budget(clock, {})
-    budget.learn(platform.counters(CHANGES))
+    budget.update(platform.counters(CHANGES))
     for turn, step in enumerate(steps):
         clock.elapsed += step
         if turn in crashes:
             budget = Budget(clock, {})
         if turn in crashes | readings:
-            budget.learn(platform.counters(CHANGES))
+            budget.update(platform.counters(CHANGES))
         while budget.wait(CHANGES) == 0:
-            budget.spend(CHANGES)
+            budget.add_call(CHANGES)
             platform.call()
 
     assert platform.calls
@@ -279,10 +279,10 @@ def test_a_crash_loop_never_exceeds(
     platform = Platform(clock, dict(DEFAULT_LIMITS[FULL]), shift)
     for _ in range(300):
         budget = Budget(clock, {})
-        budget.learn(platform.counters())
+        budget.update(platform.counters())
         for _ in range(calls):
             if budget.wait(FULL) == 0:
-                budget.spend(FULL)
+                budget.add_call(FULL)
                 platform.call()
         clock.elapsed += seconds
 
@@ -298,16 +298,16 @@ def test_polls_leave_room_for_what_is_due(make_clock: Callable[[], Any], interva
     made: Tallies[str] = Tallies()
     due = 0.0
     while clock.monotonic() < 1800:
-        poll = clock.monotonic() + budget.poll_wait(demand)
+        poll = clock.monotonic() + budget.long_poll_wait(demand)
         if poll < due:
             clock.elapsed = poll
-            budget.spend(CHANGES, poll=True)
+            budget.add_call(CHANGES, long_poll=True)
             made["poll"] += 1
             clock.elapsed += 0.01
         else:
             clock.elapsed = max(clock.elapsed, due)
             assert budget.wait(CHANGES, 1, demand) == pytest.approx(0, abs=1e-6)
-            budget.spend(CHANGES)
+            budget.add_call(CHANGES)
             made["due"] += 1
             due += interval
 
@@ -319,4 +319,4 @@ def test_no_polls_where_nothing_is_left(clock: Any, interval: float) -> None:
     """Where what is due uses up the limit, there is no long poll at all."""
     budget = Budget(clock, {CHANGES: {MINUTE: 30}})
 
-    assert budget.poll_wait(1 / interval) == float("inf")
+    assert budget.long_poll_wait(1 / interval) == float("inf")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.metrics.reading import Rows
-from exporter.providers.five9.answers import Statistics, Update
-from exporter.providers.five9.rows import Grid
+from exporter.providers.five9.answers import Statistics, StatisticsUpdate
+from exporter.providers.five9.rows import Replica
 from exporter.providers.five9.tables import (
     ACD_STATUS,
     AGENT_STATE,
@@ -21,33 +21,35 @@ AGENTS = ["Username", "State", "State Duration", "On Hold Duration"]
 Row = list[str | None]
 
 
-def queues(*rows: Row, timestamp: int = SERVER, headers: list[str] | None = None) -> Grid:
+def queues(*rows: Row, timestamp: int = SERVER, headers: list[str] | None = None) -> Replica:
     statistics = Statistics(QUEUES if headers is None else headers, list(rows), timestamp)
-    return Grid(ACD_STATUS, statistics, RUNNING["ACDStatus"], 100.0)
+    return Replica(ACD_STATUS, statistics, RUNNING["ACDStatus"], 100.0)
 
 
-def agents(*rows: Row) -> Grid:
-    return Grid(AGENT_STATE, Statistics(AGENTS, list(rows), SERVER), RUNNING["AgentState"], 100.0)
+def agents(*rows: Row) -> Replica:
+    return Replica(
+        AGENT_STATE, Statistics(AGENTS, list(rows), SERVER), RUNNING["AgentState"], 100.0
+    )
 
 
-def change(*changes: tuple[str, str, str | None], seconds: float = 0) -> Update:
-    return Update(changes=list(changes), timestamp=SERVER + int(seconds * 1000))
+def change(*changes: tuple[str, str, str | None], seconds: float = 0) -> StatisticsUpdate:
+    return StatisticsUpdate(changes=list(changes), timestamp=SERVER + int(seconds * 1000))
 
 
-def shown(grid: Grid, now: float = 100.0) -> list[list[object]]:
-    return [list(row) for row in grid.rows(now, {}).cells]
+def shown(replica: Replica, now: float = 100.0) -> list[list[object]]:
+    return [list(row) for row in replica.rows(now, {}).cells]
 
 
 def test_a_full_table() -> None:
     """A table's rows are shown as they came, under the headers as they came."""
-    grid = queues(["Billing", "3", "0"], ["Sales", None, None])
+    replica = queues(["Billing", "3", "0"], ["Sales", None, None])
 
-    assert grid.rows(100.0, {"dispositions": frozenset({"x"})}) == Rows(
+    assert replica.rows(100.0, {"dispositions": frozenset({"x"})}) == Rows(
         QUEUES,
         [["Billing", "3", "0"], ["Sales", None, None]],
         {"dispositions": frozenset({"x"})},
     )
-    assert grid.size == 2
+    assert replica.size == 2
 
 
 def test_ragged_rows() -> None:
@@ -74,9 +76,9 @@ def test_no_key(headers: list[str]) -> None:
 
 def test_no_headers_at_all() -> None:
     """A table whose headers are not told has no objects."""
-    grid = Grid(ACD_STATUS, Statistics(None, [["a"]], SERVER), (), 0.0)
+    replica = Replica(ACD_STATUS, Statistics(None, [["a"]], SERVER), (), 0.0)
 
-    assert (grid.size, grid.headers) == (0, [])
+    assert (replica.size, replica.headers) == (0, [])
 
 
 # Changes --------------------------------------------------------------------------------------
@@ -84,80 +86,80 @@ def test_no_headers_at_all() -> None:
 
 def test_a_change() -> None:
     """A changed cell is replaced, and null is a value too."""
-    grid = queues(["a", "1", None], ["b", "2", None])
-    grid.apply(change(("a", "Calls In Queue", "5"), ("b", "Calls In Queue", None)), 101.0)
+    replica = queues(["a", "1", None], ["b", "2", None])
+    replica.apply(change(("a", "Calls In Queue", "5"), ("b", "Calls In Queue", None)), 101.0)
 
-    assert shown(grid) == [["a", "5", None], ["b", None, None]]
-    assert not grid.distrusted
+    assert shown(replica) == [["a", "5", None], ["b", None, None]]
+    assert not replica.inconsistent
 
 
 @pytest.mark.parametrize("column", ["calls in queue", "CALLS_IN_QUEUE", "callsInQueue"])
 def test_a_change_by_another_name(column: str) -> None:
     """Changes may name a column in another spelling or by its internal name."""
-    grid = queues(["a", "1", None])
-    grid.apply(change(("a", column, "5")), 101.0)
+    replica = queues(["a", "1", None])
+    replica.apply(change(("a", column, "5")), 101.0)
 
-    assert shown(grid) == [["a", "5", None]]
-    assert not grid.distrusted
+    assert shown(replica) == [["a", "5", None]]
+    assert not replica.inconsistent
 
 
 def test_a_change_of_an_unknown_column() -> None:
     """A change that belongs to no known column makes the table to be read anew."""
-    grid = queues(["a", "1", None])
-    grid.apply(change(("a", "News", "5")), 101.0)
+    replica = queues(["a", "1", None])
+    replica.apply(change(("a", "News", "5")), 101.0)
 
-    assert shown(grid) == [["a", "1", None]]
-    assert grid.distrusted
+    assert shown(replica) == [["a", "1", None]]
+    assert replica.inconsistent
 
 
 def test_added() -> None:
     """An added object has a row of nulls until its cells come."""
-    grid = queues(["a", "1", None])
-    grid.apply(Update(added=["b"], changes=[("b", "Calls In Queue", "2")]), 101.0)
-    grid.apply(Update(added=["c"]), 102.0)
+    replica = queues(["a", "1", None])
+    replica.apply(StatisticsUpdate(added=["b"], changes=[("b", "Calls In Queue", "2")]), 101.0)
+    replica.apply(StatisticsUpdate(added=["c"]), 102.0)
 
-    assert shown(grid) == [["a", "1", None], ["b", "2", None], ["c", None, None]]
+    assert shown(replica) == [["a", "1", None], ["b", "2", None], ["c", None, None]]
 
 
 def test_added_again() -> None:
     """An object that is added though it is there keeps its cells."""
-    grid = queues(["a", "1", None])
-    grid.apply(Update(added=["a"]), 101.0)
+    replica = queues(["a", "1", None])
+    replica.apply(StatisticsUpdate(added=["a"]), 101.0)
 
-    assert shown(grid) == [["a", "1", None]]
+    assert shown(replica) == [["a", "1", None]]
 
 
 def test_not_announced() -> None:
     """A change of an object that was not announced makes its row: older versions do that."""
-    grid = queues()
-    grid.apply(change(("a", "Calls In Queue", "2")), 101.0)
+    replica = queues()
+    replica.apply(change(("a", "Calls In Queue", "2")), 101.0)
 
-    assert shown(grid) == [["a", "2", None]]
+    assert shown(replica) == [["a", "2", None]]
 
 
 def test_deleted() -> None:
     """A deleted object is gone, and one that was not there is no trouble."""
-    grid = queues(["a", "1", None], ["b", "1", None])
-    grid.apply(Update(deleted=["a", "z"]), 101.0)
+    replica = queues(["a", "1", None], ["b", "1", None])
+    replica.apply(StatisticsUpdate(deleted=["a", "z"]), 101.0)
 
-    assert shown(grid) == [["b", "1", None]]
-    assert not grid.distrusted
+    assert shown(replica) == [["b", "1", None]]
+    assert not replica.inconsistent
 
 
 def test_deleted_after_its_changes() -> None:
     """An object that is changed and deleted in one answer is gone."""
-    grid = queues(["a", "1", None])
-    grid.apply(Update(deleted=["a"], changes=[("a", "Calls In Queue", "2")]), 101.0)
+    replica = queues(["a", "1", None])
+    replica.apply(StatisticsUpdate(deleted=["a"], changes=[("a", "Calls In Queue", "2")]), 101.0)
 
-    assert grid.size == 0
+    assert replica.size == 0
 
 
 def test_added_and_deleted() -> None:
     """An object that is both added and deleted makes the table to be read anew."""
-    grid = queues(["a", "1", None])
-    grid.apply(Update(added=["a"], deleted=["a"]), 101.0)
+    replica = queues(["a", "1", None])
+    replica.apply(StatisticsUpdate(added=["a"], deleted=["a"]), 101.0)
 
-    assert grid.distrusted
+    assert replica.inconsistent
 
 
 # Time -----------------------------------------------------------------------------------------
@@ -165,51 +167,51 @@ def test_added_and_deleted() -> None:
 
 def test_the_server_s_time() -> None:
     """Their time goes on from their last answer with our clock."""
-    grid = queues()
-    times = [grid.server_time(100.0), grid.server_time(102.5)]
-    grid.apply(change(seconds=4), 104.0)
-    times += [grid.server_time(104.0), grid.server_time(103.0)]
+    replica = queues()
+    times = [replica.server_time(100.0), replica.server_time(102.5)]
+    replica.apply(change(seconds=4), 104.0)
+    times += [replica.server_time(104.0), replica.server_time(103.0)]
 
     assert times == [SERVER, SERVER + 2500, SERVER + 4000, SERVER + 4000]
 
 
 def test_the_timestamp_never_goes_back() -> None:
     """An answer with an older timestamp does not set the time back."""
-    grid = queues()
-    grid.apply(change(seconds=-5), 101.0)
+    replica = queues()
+    replica.apply(change(seconds=-5), 101.0)
 
-    assert grid.timestamp == SERVER
+    assert replica.timestamp == SERVER
 
 
 def test_a_running_duration_grows() -> None:
     """A duration that runs is aged by the time since it was told."""
-    grid = queues(["a", "1", "1500"])
+    replica = queues(["a", "1", "1500"])
 
-    assert shown(grid, 100.0) == [["a", "1", 1500]]
-    assert shown(grid, 102.0) == [["a", "1", 3500]]
+    assert shown(replica, 100.0) == [["a", "1", 1500]]
+    assert shown(replica, 102.0) == [["a", "1", 3500]]
 
 
 def test_a_running_duration_is_told_anew() -> None:
     """A duration that comes with an answer counts from that answer's time."""
-    grid = queues(["a", "1", "1500"])
-    grid.apply(change(("a", "Current Longest Queue Time", "200"), seconds=5), 105.0)
+    replica = queues(["a", "1", "1500"])
+    replica.apply(change(("a", "Current Longest Queue Time", "200"), seconds=5), 105.0)
 
-    assert shown(grid, 106.0) == [["a", "1", 1200]]
+    assert shown(replica, 106.0) == [["a", "1", 1200]]
 
 
 @pytest.mark.parametrize("value", ["0", "", None, "x"])
 def test_a_duration_that_does_not_run(value: str | None) -> None:
     """A duration of zero, of nothing or of no number stays as it is."""
-    grid = queues(["a", "1", "1500"])
-    grid.apply(change(("a", "Current Longest Queue Time", value)), 100.0)
+    replica = queues(["a", "1", "1500"])
+    replica.apply(change(("a", "Current Longest Queue Time", value)), 100.0)
 
-    assert shown(grid, 109.0) == [["a", "1", value]]
+    assert shown(replica, 109.0) == [["a", "1", value]]
 
 
 def test_a_state_runs_from_zero() -> None:
     """A state's own duration runs from zero on, and its start is a column of its own."""
-    grid = agents(["jo", "Ready", "0", "0"])
-    rows = grid.rows(107.0, {})
+    replica = agents(["jo", "Ready", "0", "0"])
+    rows = replica.rows(107.0, {})
 
     assert [*AGENTS, STATE_START] == rows.headers
     assert rows.cells == [["jo", "Ready", 7000, "0", SERVER]]
@@ -217,8 +219,8 @@ def test_a_state_runs_from_zero() -> None:
 
 def test_a_state_s_start_stays() -> None:
     """While a state lasts its start does not move."""
-    grid = agents(["jo", "Ready", "2000", None])
-    starts = [grid.rows(now, {}).cells[0][-1] for now in (100.0, 107.3, 150.0)]
+    replica = agents(["jo", "Ready", "2000", None])
+    starts = [replica.rows(now, {}).cells[0][-1] for now in (100.0, 107.3, 150.0)]
 
     assert starts == [SERVER - 2000] * 3
 
@@ -230,11 +232,11 @@ def test_a_state_without_a_duration() -> None:
 
 def test_a_new_object_of_an_old_name() -> None:
     """An object that was deleted and comes again does not take over the old duration."""
-    grid = queues(["a", "1", "1500"])
-    grid.apply(Update(deleted=["a"]), 101.0)
-    grid.apply(Update(added=["a"]), 102.0)
+    replica = queues(["a", "1", "1500"])
+    replica.apply(StatisticsUpdate(deleted=["a"]), 101.0)
+    replica.apply(StatisticsUpdate(added=["a"]), 102.0)
 
-    assert shown(grid, 110.0) == [["a", None, None]]
+    assert shown(replica, 110.0) == [["a", None, None]]
 
 
 # Properties -----------------------------------------------------------------------------------
@@ -248,10 +250,10 @@ tables = st.dictionaries(names, st.tuples(values, values))
 def test_changes_lead_to_the_full_table(states: list[dict[str, tuple[str | None, ...]]]) -> None:
     """A table that follows the changes shows what a full reading of the last state would."""
     headers = ["Skill Name", "Calls In Queue", "Queue Callbacks"]
-    grid = queues(*([name, *cells] for name, cells in states[0].items()), headers=headers)
+    replica = queues(*([name, *cells] for name, cells in states[0].items()), headers=headers)
     for before, after in pairwise(states):
-        grid.apply(
-            Update(
+        replica.apply(
+            StatisticsUpdate(
                 added=[name for name in after if name not in before],
                 deleted=[name for name in before if name not in after],
                 changes=[
@@ -264,8 +266,8 @@ def test_changes_lead_to_the_full_table(states: list[dict[str, tuple[str | None,
             101.0,
         )
 
-    assert sorted([name, *cells] for name, cells in states[-1].items()) == sorted(shown(grid))
-    assert not grid.distrusted
+    assert sorted([name, *cells] for name, cells in states[-1].items()) == sorted(shown(replica))
+    assert not replica.inconsistent
 
 
 @pytest.mark.fuzz
@@ -282,8 +284,8 @@ def test_odd_cells(
     now: float,
 ) -> None:
     """Whatever the cells, nothing breaks and every row is as wide as the headers."""
-    grid = queues(*rows)
-    grid.apply(Update(changes=changes, deleted=deleted), 101.0)
-    found = grid.rows(now, {})
+    replica = queues(*rows)
+    replica.apply(StatisticsUpdate(changes=changes, deleted=deleted), 101.0)
+    found = replica.rows(now, {})
 
     assert {len(found.headers)} >= {len(row) for row in found.cells}
