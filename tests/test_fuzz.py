@@ -25,9 +25,9 @@ from exporter.metrics.parsers import number
 from exporter.metrics.reading import Reading
 from exporter.preflight.session import visiting
 from exporter.providers import MODELS, PROVIDERS
+from exporter.providers.brightpattern.collector import feeds, statistics
 from exporter.providers.brightpattern.config import BrightPatternConfig
-from exporter.providers.brightpattern.feeds import asked, feeds
-from exporter.providers.brightpattern.subscription import Layout, Selection
+from exporter.providers.brightpattern.subscription import SubscribedObjects, Subscription
 from exporter.providers.five9.answers import read_statistics
 from exporter.providers.five9.rows import Replica
 from exporter.providers.five9.tables import ACD_STATUS
@@ -217,11 +217,10 @@ blocks = (
 @given(blocks)
 def test_brightpattern_blocks(block: Any) -> None:
     """Any block of a subscription's answer is cells that it holds, or an invalid answer."""
-    labels = BRIGHTPATTERN.account_labels()
-    tables = {table.name: table for table in next(iter(feeds(BRIGHTPATTERN, labels))).tables}
-    layout = Layout(list(asked(BRIGHTPATTERN, labels, tables)), Selection(), "stat_name")
+    tables = {table.name: table for table in next(iter(feeds(BRIGHTPATTERN))).tables}
+    subscription = Subscription(statistics(BRIGHTPATTERN, tables), SubscribedObjects(), "stat_name")
     try:
-        answer = layout.read(block)
+        answer = subscription.read(block)
     except InvalidAnswer:
         return
     held = json.dumps(block)

@@ -14,8 +14,8 @@ from exporter.config.yaml import read, write
 from exporter.metrics.parsers import Cell
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS
-from exporter.providers.brightpattern.client import Declined
-from exporter.providers.brightpattern.preflight import totals
+from exporter.providers.brightpattern.client import SubscriptionDeclined
+from exporter.providers.brightpattern.preflight import discover
 from exporter.providers.genesys import preflight as survey
 from exporter.providers.voximplant.preflight import discover
 from exporter.simulators.genesys import definitions
@@ -119,7 +119,7 @@ async def test_five9_persons() -> None:
     lines, _ = await world.enquiries.discover("acme")
     text = "\n".join(lines)
 
-    assert "AgentState: rows are persons; columns require agents: hashed, id or name" in text
+    assert "AgentState: rows are agents; columns require agents: hashed, id or name" in text
     assert "First:" in pasted(lines)
     assert "Second:" not in pasted(lines)
 
@@ -139,7 +139,7 @@ async def test_brightpattern_declined() -> None:
     text = "\n".join(lines)
 
     assert "in_calls_handled_per_day is not offered by this tenant" in text
-    assert "totals: service_level is a ratio; say ratio_scale: for it first" in text
+    assert "totals: service_level is a ratio; set its ratio_scale: first" in text
     assert "service_level:" not in pasted(lines)
     assert world.simulator.active_subscriptions == 0
 
@@ -147,7 +147,7 @@ async def test_brightpattern_declined() -> None:
 async def test_brightpattern_declined_totals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Totals are tried together, and one that is declined costs only itself."""
     known = (*_totals(), "in_calls_invented")
-    monkeypatch.setattr("exporter.providers.brightpattern.preflight.KNOWN", known)
+    monkeypatch.setattr("exporter.providers.brightpattern.preflight.KNOWN_TOTALS", known)
     lines, _ = await platform("brightpattern").enquiries.discover("acme")
 
     assert "  ? totals: in_calls_invented is not offered by this tenant" in lines
@@ -155,19 +155,19 @@ async def test_brightpattern_declined_totals(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _totals() -> tuple[str, ...]:
-    from exporter.providers.brightpattern.preflight import KNOWN  # noqa: PLC0415 - before it is changed
+    from exporter.providers.brightpattern.preflight import KNOWN_TOTALS  # noqa: PLC0415 - before it is changed
 
-    return KNOWN
+    return KNOWN_TOTALS
 
 
 async def test_brightpattern_takes_nothing() -> None:
     """Where every total is declined none is offered, and each is told."""
 
     async def post(_: object) -> None:
-        raise Declined("12", "no such statistic")
+        raise SubscriptionDeclined("12", "no such statistic")
 
     seen = Offers()
-    await totals(platform("brightpattern").account, post, seen)  # type: ignore[arg-type]
+    await discover(platform("brightpattern").account, post, (), seen)  # type: ignore[arg-type]
 
     assert seen.found == []
     assert len([note for note in seen.notes if "is not offered by this tenant" in note]) == 14

@@ -27,8 +27,8 @@ from exporter.preflight import report as live
 from exporter.preflight.commands import Enquiries
 from exporter.preflight.report import against
 from exporter.preflight.session import Visit, survey
-from exporter.providers.brightpattern.directory import Directory, Entry
-from exporter.providers.brightpattern.preflight import look
+from exporter.providers.brightpattern import preflight as brightpattern
+from exporter.providers.brightpattern.directory import Directory, DirectoryEntry
 from support.clock import MORNING, LoopClock, run
 from support.five9 import LIMITS_OF_2015
 from support.platforms import NAMES, PLATFORMS, platform
@@ -183,7 +183,7 @@ async def test_brightpattern_no_licence() -> None:
     text, well = await platform("brightpattern", switches).check()
 
     assert not well
-    assert "no subscription is free: close a wallboard" in text
+    assert "No subscription is free. Close a wallboard" in text
     assert "privilege" not in text
 
 
@@ -193,7 +193,7 @@ async def test_brightpattern_wrong_name() -> None:
     text, well = await platform("brightpattern", teams=[team, "Nobody"]).check()
 
     assert not well
-    assert "'Nobody' is not seen" in text
+    assert "'Nobody' is not visible" in text
     assert repr(team) not in text
 
 
@@ -660,12 +660,12 @@ def test_brightpattern_teams_without_services() -> None:
     world = platform("brightpattern", teams=[])
     found = Collected({"subscription": Reading({"subscription.services": Rows.of([])})})
     result = Survey()
-    directory = Directory(services=[], teams=[Entry("1", "Blue")])
-    look(world.account, found, directory, result)  # type: ignore[arg-type]
+    directory = Directory(services=[], teams=[DirectoryEntry("1", "Blue")])
+    brightpattern.survey(world.account, found, directory, result)  # type: ignore[arg-type]
 
     (permission,) = (each for each in result.permissions if "service metrics" in each.name)
     assert permission.granted is False
-    assert "its teams serve none, or a privilege is missing" in permission.consequence
+    assert "the teams have none, or the privilege is missing" in permission.consequence
 
 
 async def test_an_objective_that_matches_nothing() -> None:

@@ -1,7 +1,6 @@
-"""Signing in: an OAuth token that is renewed ahead of its end, or a session of the old kind.
+"""Authentication: an OAuth token, or a session by user name and password.
 
-Both have the same doors: ``ready`` before a request, ``headers`` with it, ``renew`` when the
-platform said that it no longer knows us, ``sign_out`` at the end.
+Sources: Bright Pattern, Real-Time Statistics API and List Management API v3.2.
 """
 
 import contextlib
@@ -10,140 +9,119 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import httpx
-from pydantic import SecretStr
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, check_status
 from exporter.collector.token import Token
 from exporter.errors import InvalidAnswer, Unauthorized
+from exporter.providers.brightpattern.config import BrightPatternConfig
 
-_UNKNOWN_LIFE = 600.0  # seconds, where the platform does not say
-_OLD_WAY = (
-    "HTTP 403: releases from 5.36 on take no passwords; use auth: oauth with the API secret that "
+_DEFAULT_LIFETIME = 600.0  # seconds, where the platform does not say
+_OAUTH_REQUIRED = (
+    "HTTP 403: releases from 5.36 on accept no passwords; use auth: oauth with the API secret that "
     "the administrator application generates for the user"
 )
 
 
-class Login(Protocol):
-    """A way to be known to the platform."""
+class Auth(Protocol):
+    """A way to authenticate requests. Coroutines raise ``ProviderError``."""
 
-    def begin(self) -> None:
-        """Forget what an earlier session had, a refusal included."""
-
-    async def ready(self) -> None:
-        """See to it that there is something to show. Raises ``ProviderError``."""
-
-    async def renew(self) -> None:
-        """Get something new to show: the platform did not take the old. Raises likewise."""
-
+    @property
     def headers(self) -> Mapping[str, str]:
-        """Return what to send with a request."""
+        """The headers of every request."""
+
+    def clear_refusal(self) -> None:
+        """Forget an earlier refusal, so that the next request signs in."""
+
+    async def ensure_valid(self) -> None:
+        """Sign in unless that is done."""
+
+    async def sign_in(self) -> None:
+        """Sign in again after the platform rejected a request."""
 
     async def sign_out(self) -> None:
-        """End what can be ended. Raises ``ProviderError``."""
+        """End the session where there is one."""
 
 
-class OAuth:
-    """A token by client credentials, from ``path``.
+class TokenAuth(Token):
+    """OAuth token by client credentials, of the Configuration API in ``version``.
 
-    The endpoint hands out a token that is still valid again, with the life that is left of it.
+    The endpoint returns a token that is still valid again, with the rest of its lifetime.
     """
 
-    def __init__(
-        self,
-        http: Http,
-        clock: Clock,
-        base: str,
-        path: str,
-        form: Mapping[str, str],
-        secret: SecretStr,
-        timeout: float,
-    ) -> None:
+    def __init__(self, config: BrightPatternConfig, http: Http, clock: Clock, version: str) -> None:
+        super().__init__(self._request_token, clock)
+        self._config = config
         self._http = http
-        self._base = base
-        self._path = path
-        self._form = form
-        self._secret = secret
-        self._timeout = timeout
-        self._token = Token(self._ask, clock)
+        self._path = f"/configapi/{version}/oauth/token"
 
-    def begin(self) -> None:
-        """Ask again even where that was refused before; a token that is valid stays."""
-        self._token.clear_refusal()
-
-    async def ready(self) -> None:
-        """Ask for a token where there is none, or where most of its life is over."""
-        await self._token.ensure_valid()
-
-    async def renew(self) -> None:
-        """Ask for a token now."""
-        await self._token.renew(self._token.value)
-
-    def headers(self) -> Mapping[str, str]:
-        """Return the token as the header that carries it."""
-        return self._token.headers
+    async def sign_in(self) -> None:
+        """Request a token now."""
+        await self.renew(self.value)
 
     async def sign_out(self) -> None:
-        """Keep the token: there is no way to give it back."""
+        """Keep the token: the API cannot revoke one."""
 
-    async def _ask(self) -> tuple[str, float]:
+    async def _request_token(self) -> tuple[str, float]:
+        config = self._config
+        assert config.api_secret is not None, "checked by the configuration"
         request = self._http.client.build_request(
             "POST",
-            self._base + self._path,
-            data={**self._form, "client_secret": self._secret.get_secret_value()},
+            config.root + self._path,
+            data={
+                "grant_type": "client_credentials",
+                "client_id": config.username,
+                "client_secret": config.api_secret.get_secret_value(),
+                "scope": config.tenant,
+            },
         )
         return await self._http.json(
-            request, f"POST {self._path}", _parse_token, self._timeout, _check_token
+            request, f"POST {self._path}", _parse_token, config.timeout, _check_token
         )
 
 
-class Password:
-    """A session by ``POST /statsapi/auth``: its cookies are kept by the HTTP client."""
+class PasswordAuth:
+    """Session by ``POST /statsapi/auth``; the HTTP client keeps its cookies."""
 
     _PATH = "/statsapi/auth"
 
-    def __init__(
-        self,
-        http: Http,
-        base: str,
-        body: Mapping[str, str],
-        password: SecretStr,
-        timeout: float,
-    ) -> None:
+    def __init__(self, config: BrightPatternConfig, http: Http) -> None:
+        self._config = config
         self._http = http
-        self._base = base
-        self._body = body
-        self._password = password
-        self._timeout = timeout
         self._open = False
+        self.headers: Mapping[str, str] = {}
 
-    def begin(self) -> None:
-        """Do nothing: the next request signs in where that has not been done."""
+    def clear_refusal(self) -> None:
+        """Do nothing: a refusal is not remembered."""
 
-    async def ready(self) -> None:
-        """Sign in where that has not been done."""
+    async def ensure_valid(self) -> None:
+        """Sign in unless that is done."""
         if not self._open:
-            await self.renew()
+            await self.sign_in()
 
-    async def renew(self) -> None:
+    async def sign_in(self) -> None:
         """Sign in."""
+        config = self._config
+        assert config.password is not None, "checked by the configuration"
         self._open = False
-        await self._send("POST", {**self._body, "password": self._password.get_secret_value()})
+        body = {
+            "tenant_url": config.tenant,
+            "username": config.username,
+            "password": config.password.get_secret_value(),
+        }
+        await self._send("POST", body)
         self._open = True
 
-    def headers(self) -> Mapping[str, str]:
-        """Return nothing: the cookies do."""
-        return {}
-
     async def sign_out(self) -> None:
-        """End the session; the vendor's wallboard does it so, no document says it."""
+        """End the session, as the vendor's wallboard does; the request is not documented."""
         if self._open:
             self._open = False
             await self._send("DELETE", None)
 
     async def _send(self, method: str, body: Mapping[str, str] | None) -> None:
-        request = self._http.client.build_request(method, self._base + self._PATH, json=body)
-        await self._http.send(request, f"{method} {self._PATH}", _read_session, self._timeout)
+        config = self._config
+        request = self._http.client.build_request(method, config.root + self._PATH, json=body)
+        await self._http.send(request, f"{method} {self._PATH}", _read_session, config.timeout)
 
 
 def _check_token(response: httpx.Response, _: object) -> None:
@@ -153,17 +131,17 @@ def _check_token(response: httpx.Response, _: object) -> None:
 
 
 def _parse_token(body: Any) -> tuple[str, float]:
-    """Return a token and the seconds left of its life, which come as text."""
+    """Return a token and the seconds left of its lifetime, which come as text."""
     token = body.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
-        raise InvalidAnswer("the answer holds no token")
-    life = _UNKNOWN_LIFE
+        raise InvalidAnswer("response holds no token")
+    lifetime = _DEFAULT_LIFETIME
     with contextlib.suppress(TypeError, ValueError):
-        life = float(int(body.get("expires_in")))
-    return token, max(life, 0.0)
+        lifetime = float(int(body.get("expires_in")))
+    return token, max(lifetime, 0.0)
 
 
 async def _read_session(response: httpx.Response) -> None:
     if response.status_code == httpx.codes.FORBIDDEN:
-        raise Unauthorized(_OLD_WAY)
+        raise Unauthorized(_OAUTH_REQUIRED)
     check_status(response)

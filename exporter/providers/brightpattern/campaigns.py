@@ -1,7 +1,7 @@
-"""Outbound campaigns by the List Management API v3.2: their state, and their records counted.
+"""Outbound campaigns from the List Management API v3.2: their states, and counts of records.
 
-Records can only be counted by reading them, a thousand a page, so this is asked for on purpose
-(``feeds: {campaigns: …}``), seldom, and no more than so many pages at a time.
+Records can only be counted by reading them, a thousand a page. So the feed is off by default
+(``feeds: {campaigns: …}``), has a long interval and reads a limited number of pages.
 """
 
 from collections import Counter
@@ -15,27 +15,33 @@ from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.tables import CAMPAIGN_RECORDS, CAMPAIGN_STATES
 
-PAGE = 1000  # records, the most that the API gives at once
-MOST_PAGES = 60  # in one refresh: while they are read, the account's other feeds wait
+PAGE = 1000  # records, the maximum of the API
+MAX_PAGES = 60  # of one refresh, during which the account's other feeds wait
+
+
+_STATUSES = ("completed", "attempted", "available")
 
 
 class Campaigns:
-    """Reads the campaigns of one account."""
+    """Reader of the campaigns of one account."""
 
     def __init__(self, client: Client, auth_retry: float, log: Log) -> None:
         self._client = client
         self._auth_retry = auth_retry
         self._log = log
         self._pages_left = 0
-        self._too_long: set[str] = set()
+        self._too_large: set[str] = set()
 
     async def read(self) -> Reading:
-        """Read all campaigns. Raises ``ProviderError``; a refusal is not the session's end."""
-        self._pages_left = MOST_PAGES
+        """Read all campaigns. Raises ``ProviderError``; a refusal does not end the session."""
+        self._pages_left = MAX_PAGES
         try:
-            found = await self._client.campaigns()
-            campaigns = list(_campaigns(found))
-            records = [row for each in campaigns for row in await self._records(*each[:2])]
+            campaigns = list(_campaigns(await self._client.campaigns()))
+            records = [
+                row
+                for identity, name, _ in campaigns
+                for row in await self._records(identity, name)
+            ]
         except Unauthorized as error:
             raise Refused(str(error), retry_after=self._auth_retry) from error
         states: list[dict[str, Cell]] = [
@@ -46,33 +52,35 @@ class Campaigns:
         )
 
     async def _records(self, identity: str, name: str) -> list[dict[str, Cell]]:
-        """Count the records of one campaign; where that fails, its records are left out."""
+        """Return the record counts of one campaign, none where they cannot be read."""
         try:
             lists = list(_lists(await self._client.campaign(identity)))
             total = sum(records for _, records in lists)
             counts: Counter[str] = Counter(total=total)
-            if self._affordable(name, lists):
+            if self._fits(name, lists):
                 for instance, _ in lists:
                     counts += await self._count(identity, instance)
-                counts.update(dict.fromkeys(("completed", "attempted", "available"), 0))
-                counts["total"] = sum(counts[x] for x in ("completed", "attempted", "available"))
+                counts.update(dict.fromkeys(_STATUSES, 0))
+                counts["total"] = sum(counts[status] for status in _STATUSES)
         except (Refused, InvalidAnswer) as error:
             self._log.debug("campaign not counted", campaign=name, error=str(error))
             return []
-        return [{"name": name, "status": x, "records": n} for x, n in counts.items()]
+        return [
+            {"name": name, "status": status, "records": number} for status, number in counts.items()
+        ]
 
-    def _affordable(self, name: str, lists: list[tuple[str, int]]) -> bool:
-        """Tell whether the pages of all lists may be read; of a campaign too large, say so once."""
+    def _fits(self, name: str, lists: list[tuple[str, int]]) -> bool:
+        """Return whether the pages of all lists may be read; log once where they may not."""
         pages = sum(records // PAGE + 1 for _, records in lists)
         if pages <= self._pages_left:
             return True
-        if name not in self._too_long:
-            self._too_long.add(name)
+        if name not in self._too_large:
+            self._too_large.add(name)
             self._log.warning("campaign has too many records to count", campaign=name, pages=pages)
         return False
 
     async def _count(self, identity: str, instance: str) -> Counter[str]:
-        """Count a list's records page by page, until there is no further cursor or record."""
+        """Count a list's records by status, page by page, until no cursor or no record follows."""
         counts: Counter[str] = Counter()
         cursor: str | None = None
         seen = set()
@@ -81,25 +89,25 @@ class Campaigns:
             page = await self._client.records(identity, instance, PAGE, cursor)
             records = page.get("records")
             if not isinstance(records, list):
-                raise InvalidAnswer("a page holds no records")
+                raise InvalidAnswer("page lacks the list of records")
             counts.update(_status(record) for record in records)
             cursor = page.get("next_cursor")
             if not records or not isinstance(cursor, str) or not cursor:
                 return counts
             if cursor in seen:
-                raise InvalidAnswer("the pages of a list go round in a circle")
+                raise InvalidAnswer("list repeats a cursor")
             seen.add(cursor)
-        raise InvalidAnswer("a list has more pages than its campaign says")
+        raise InvalidAnswer("list has more pages than its totalRecords")
 
 
-def _campaigns(found: list[Any]) -> Iterator[tuple[str, str, Cell]]:
-    """Yield id, name and state; two campaigns of one name are told apart by their ids."""
-    whole = [each for each in found if isinstance(each, dict) and each.get("id")]
-    often = Counter(str(each.get("name") or each["id"]) for each in whole)
-    for each in whole:
-        identity, name = str(each["id"]), str(each.get("name") or each["id"])
-        label = name if often[name] == 1 else f"{name} ({identity})"
-        state = each.get("state")
+def _campaigns(items: list[Any]) -> Iterator[tuple[str, str, Cell]]:
+    """Yield id, name and state; the names of campaigns that share one end in the id."""
+    campaigns = [item for item in items if isinstance(item, dict) and item.get("id")]
+    names = [str(campaign.get("name") or campaign["id"]) for campaign in campaigns]
+    for campaign, name in zip(campaigns, names, strict=True):
+        identity = str(campaign["id"])
+        label = name if names.count(name) == 1 else f"{name} ({identity})"
+        state = campaign.get("state")
         yield identity, label, state if isinstance(state, str) else None
 
 
@@ -107,30 +115,30 @@ def _lists(campaign: dict[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield the instance and the number of records of each list bound to a campaign."""
     lists = campaign.get("lists")
     if not isinstance(lists, list):
-        raise InvalidAnswer("a campaign without lists")
-    for each in lists:
-        instance = each.get("instanceId") if isinstance(each, dict) else None
-        records = each.get("totalRecords") if isinstance(each, dict) else None
+        raise InvalidAnswer("campaign lacks its lists")
+    for item in lists:
+        instance = item.get("instanceId") if isinstance(item, dict) else None
+        records = item.get("totalRecords") if isinstance(item, dict) else None
         if not isinstance(instance, str) or not isinstance(records, int) or records < 0:
-            raise InvalidAnswer("a list without instanceId or totalRecords")
+            raise InvalidAnswer("list lacks instanceId or totalRecords")
         yield instance, records
 
 
 def _status(record: Any) -> str:
-    """Return where a record stands; only ``completed`` is always there."""
+    """Return a record's status from ``completed``, the only field that is always there."""
     status = record.get("status") if isinstance(record, dict) else None
     if not isinstance(status, dict) or not isinstance(status.get("completed"), bool):
-        raise InvalidAnswer("a record without its status")
+        raise InvalidAnswer("record lacks its status")
     if status["completed"]:
         return "completed"
     return "attempted" if _attempts(status.get("totalAttempts")) else "available"
 
 
-def _attempts(told: Any) -> Number:
-    """Return how often a record was tried; where that is not there, it was not."""
-    if told is None or told == "":
+def _attempts(value: Any) -> Number:
+    """Return the number of attempts, 0 where there is none."""
+    if value is None or value == "":
         return 0
     try:
-        return count(told if isinstance(told, str | int | float) else None)
+        return count(value if isinstance(value, str | int | float) else None)
     except ValueError:
-        raise InvalidAnswer("a record whose attempts cannot be read") from None
+        raise InvalidAnswer("record has an unreadable totalAttempts") from None

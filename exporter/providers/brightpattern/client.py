@@ -1,7 +1,7 @@
-"""Bright Pattern's wire: one method for each request we make; JSON in and out.
+"""HTTP client of one user: Real-Time Statistics API and List Management API, JSON both ways.
 
-A request that is answered 401 is made once more with a new token or session; that is the only
-thing done twice here. Every method raises ``ProviderError``.
+A request that is answered 401 is repeated once after a new sign-in. Every method raises
+``ProviderError``.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,110 +11,129 @@ from urllib.parse import quote
 import httpx
 import orjson
 
+from exporter.clock import Clock
 from exporter.collector.http import Http, Read, check_status, json_array, json_object, json_reader
-from exporter.errors import (
-    ProviderError,
-    Refused,
-    SessionLost,
-    Throttled,
-    Unauthorized,
-)
-from exporter.providers.brightpattern.auth import Login
+from exporter.errors import ProviderError, Refused, Throttled, Unauthorized
+from exporter.providers.brightpattern.auth import Auth, PasswordAuth, TokenAuth
+from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
 
 T = TypeVar("T")
-_SAID = 300  # characters of the platform's own words that go into a message
+_MESSAGE_LENGTH = 300  # characters of the platform's text in an error
 _STATS = "/statsapi"
 _LISTS = "/configapi/v3/campaign"
 
 
-class Expired(Unauthorized):
-    """The platform does not, or no longer, know the token or session."""
+class TokenRejected(Unauthorized):
+    """The platform rejects the token or session (HTTP 401), which may have expired."""
 
 
-class Unprivileged(Unauthorized):
-    """The platform knows the user, who may not do this."""
+class PrivilegeMissing(Unauthorized):
+    """The user lacks a privilege (HTTP 403)."""
+
+    remedy = (
+        "The platform accepts the user, but not the request. Grant the user the privilege Access "
+        "Realtime Stats API."
+    )
 
 
-class Declined(Refused):
-    """The platform does not take a subscription as it is; ``code`` is its word for why."""
+class SubscriptionDeclined(Refused):
+    """The platform declines the body of a subscription (HTTP 400) with ``code`` and ``text``."""
 
-    def __init__(self, code: str, said: str) -> None:
-        super().__init__(f"HTTP 400: {code}: {said}")
+    remedy = (
+        "The platform declines the subscription. Check statistics, services and teams of the "
+        "account; the log shows the platform's error_code."
+    )
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"HTTP 400: {code}: {text}")
         self.code = code
-        self.said = said
+        self.text = text
 
 
 class SubscriptionLost(Refused):
-    """There is no subscription of ours: it ran out, or another login of the user has its own."""
+    """The exporter's subscription has expired, or another login of the user has replaced it."""
 
     reason = "session"
-    remedy = SessionLost.remedy
+    remedy = (
+        "The subscription was lost and is made anew. If this repeats, another program uses the "
+        "same user: give the exporter a user of its own."
+    )
 
 
-class NotReady(ProviderError):
-    """The platform has no data yet."""
+class SubscriptionLimitReached(Throttled):
+    """The tenant's limit of active subscriptions is reached (HTTP 409)."""
+
+    remedy = (
+        "No subscription is free. Close a wallboard, or ask Bright Pattern for another licence."
+    )
+
+
+class DataNotReady(ProviderError):
+    """The subscription has no data yet (HTTP 204)."""
 
     reason = "empty"
     remedy = (
         "The platform has no data yet, which is usual right after signing in. If this lasts, check "
-        "the user's permissions."
+        "the user's privileges and teams."
     )
     early = True
 
 
 class Client:
-    """One user's requests.
+    """Requests of one user."""
 
-    ``login`` is what the Real-Time Statistics API takes, ``lists`` what the List Management API
-    does (none, if it is not read).
-    """
-
-    def __init__(
-        self, http: Http, base: str, login: Login, lists: Login | None, timeout: float
-    ) -> None:
+    def __init__(self, config: BrightPatternConfig, http: Http, clock: Clock) -> None:
         self._http = http
-        self._base = base
-        self._login = login
-        self._lists = lists
-        self._timeout = timeout
+        self._root = config.root
+        self._timeout = config.timeout
+        self._auth: Auth = (
+            TokenAuth(config, http, clock, "v2")
+            if config.auth == "oauth"
+            else PasswordAuth(config, http)
+        )
+        self._lists_auth = (
+            TokenAuth(config, http, clock, "v3") if CAMPAIGNS in config.wanted_feeds() else None
+        )
 
     # Session -------------------------------------------------------------------------------
 
     async def sign_in(self) -> None:
-        """Be known to the platform."""
-        self._login.begin()
-        await self._login.ready()
+        """Sign in unless that is done."""
+        self._auth.clear_refusal()
+        await self._auth.ensure_valid()
 
     async def sign_out(self) -> None:
-        """End what of the session can be ended."""
-        await self._login.sign_out()
+        """End the session where there is one."""
+        await self._auth.sign_out()
 
-    async def directory(self, what: str) -> list[Any]:
+    async def directory(self, kind: str) -> list[Any]:
         """Read the names (and ids) of ``services``, ``teams`` or ``dispositions``."""
 
         def parse(body: Any) -> list[Any]:
-            if isinstance(body, dict):  # as the page for release 3.10 has it
-                body = body.get(what)
-            return json_array(body)
+            # Release 3.10 returns an object, later ones a list (Real-Time Statistics API).
+            return json_array(body.get(kind) if isinstance(body, dict) else body)
 
-        return await self._stats("GET", f"{_STATS}/cfg/{what}", json_reader(parse, _check))
+        read = json_reader(parse, _check)
+        return await self._send(self._auth, f"GET {_STATS}/cfg/{kind}", read)
 
     # Subscription --------------------------------------------------------------------------
 
     async def unsubscribe(self) -> None:
-        """Drop the active subscription; where there is none, any answer will do."""
-        await self._stats("DELETE", f"{_STATS}/subscription/active", _whatever)
+        """Delete the active subscription. Any status is accepted: there may be none."""
+        operation = f"DELETE {_STATS}/subscription/active"
+        await self._send(self._auth, operation, _ignore_body)
 
     async def subscribe(self, body: Mapping[str, Any]) -> None:
-        """Make a subscription in place of what there was. Raises ``Declined`` for a 400."""
-        await self._stats("POST", f"{_STATS}/subscription", _subscribed, body)
+        """Replace the subscription. Raises ``SubscriptionDeclined`` and others."""
+        operation = f"POST {_STATS}/subscription"
+        await self._send(self._auth, operation, _read_subscribed, body)
 
     async def data(self) -> dict[str, Any]:
-        """Read what the subscription brings. Raises ``NotReady``, ``SubscriptionLost``."""
-        found = await self._stats("GET", f"{_STATS}/subscription/data", _data)
-        if found is None:
-            raise NotReady("HTTP 204: no data yet")
-        return found
+        """Read the subscription's data. Raises ``DataNotReady``, ``SubscriptionLost``, others."""
+        data = await self._send(self._auth, f"GET {_STATS}/subscription/data", _read_data)
+        if data is None:
+            raise DataNotReady("HTTP 204: no data yet")
+        return data
 
     # List Management -----------------------------------------------------------------------
 
@@ -123,13 +142,13 @@ class Client:
         return await self._list_management("GET", "getAll", json_array)
 
     async def campaign(self, identity: str) -> dict[str, Any]:
-        """Read one campaign with its lists."""
+        """Read a campaign with its lists."""
         return await self._list_management("GET", "getCampaign", json_object, identity)
 
     async def records(
         self, identity: str, instance: str, limit: int, cursor: str | None
     ) -> dict[str, Any]:
-        """Read one page of the records of a list that is bound to a campaign."""
+        """Read a page of the records of a campaign's list."""
         body = {"instanceId": instance, "limit": limit, "cursor": cursor}
         return await self._list_management("POST", "getAllRecords", json_object, identity, body)
 
@@ -141,90 +160,81 @@ class Client:
         identity: str = "",
         body: Mapping[str, Any] | None = None,
     ) -> T:
-        assert self._lists is not None, "read without a login for it"
-        path = f"{_LISTS}/{name}" + (f"/{quote(identity, safe='')}" if identity else "")
+        assert self._lists_auth is not None, "the feed campaigns is off"
         operation = f"{method} {_LISTS}/{name}" + ("/{id}" if identity else "")
         read = json_reader(parse, _check)
-        return await self._twice(self._lists, operation, method, path, read, body)
+        return await self._send(self._lists_auth, operation, read, body, identity)
 
     # Requests ------------------------------------------------------------------------------
 
-    async def _stats(
-        self, method: str, path: str, read: Read[T], body: Mapping[str, Any] | None = None
-    ) -> T:
-        return await self._twice(self._login, f"{method} {path}", method, path, read, body)
-
-    async def _twice(
+    async def _send(
         self,
-        login: Login,
+        auth: Auth,
         operation: str,
-        method: str,
-        path: str,
         read: Read[T],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None = None,
+        identity: str = "",
     ) -> T:
-        """Make a request; where it is answered 401, sign in anew and make it once more."""
-        await login.ready()
+        """Send a request; where it is answered 401, sign in again and repeat it once.
+
+        ``operation`` is method and path, whose ``{id}`` is replaced by ``identity``.
+        """
+        method, _, path = operation.partition(" ")
+        url = self._root + path.replace("{id}", quote(identity, safe=""))
+
+        async def send() -> T:
+            request = self._http.client.build_request(method, url, json=body, headers=auth.headers)
+            return await self._http.send(request, operation, read, self._timeout)
+
+        await auth.ensure_valid()
         try:
-            return await self._once(login, operation, method, path, read, body)
-        except Expired:
-            await login.renew()
-        return await self._once(login, operation, method, path, read, body)
-
-    async def _once(
-        self,
-        login: Login,
-        operation: str,
-        method: str,
-        path: str,
-        read: Read[T],
-        body: Mapping[str, Any] | None,
-    ) -> T:
-        request = self._http.client.build_request(
-            method, self._base + path, json=body, headers=login.headers()
-        )
-        return await self._http.send(request, operation, read, self._timeout)
+            return await send()
+        except TokenRejected:
+            await auth.sign_in()
+        return await send()
 
 
 def _check(response: httpx.Response, _: object = None) -> None:
-    """Raise what a status stands for; a 401 may mean an expired token, a 403 does not."""
+    """Raise the error of a status; a 401 may mean an expired token, a 403 does not."""
     if response.status_code == httpx.codes.UNAUTHORIZED:
-        raise Expired("HTTP 401: token or session not accepted")
+        raise TokenRejected("HTTP 401: token or session not accepted")
     if response.status_code == httpx.codes.FORBIDDEN:
-        raise Unprivileged(
+        raise PrivilegeMissing(
             "HTTP 403: the user lacks a privilege, such as Access Realtime Stats API"
         )
     check_status(response)
 
 
-async def _whatever(response: httpx.Response) -> None:
-    """Take any answer but one to a token that is not accepted."""
+async def _ignore_body(response: httpx.Response) -> None:
+    """Accept any response but a 401."""
     if response.status_code == httpx.codes.UNAUTHORIZED:
         _check(response)
 
 
-async def _subscribed(response: httpx.Response) -> None:
-    """Judge the answer to a subscription; success has an empty body."""
+async def _read_subscribed(response: httpx.Response) -> None:
+    """Check the response to a subscription; on success it has no body."""
     if response.status_code == httpx.codes.CONFLICT:
-        raise Throttled("HTTP 409: the tenant's limit of active subscriptions is reached")
+        raise SubscriptionLimitReached(
+            "HTTP 409: the tenant's limit of active subscriptions is reached"
+        )
     if response.status_code == httpx.codes.BAD_REQUEST:
         raise _declined(response.content)
     _check(response)
 
 
-def _declined(body: bytes) -> Declined:
-    """Read ``error_code`` and ``error_message``, whose values are published nowhere."""
+def _declined(content: bytes) -> SubscriptionDeclined:
+    """Read ``error_code`` and ``error_message``, whose values are not documented."""
     try:
-        found = orjson.loads(body)
+        body = orjson.loads(content)
     except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        found = {}
-    code, said = found.get("error_code", "no code"), found.get("error_message", "no message")
-    return Declined(str(code)[:_SAID], str(said)[:_SAID])
+        body = None
+    if not isinstance(body, dict):
+        body = {}
+    code, text = body.get("error_code", "no code"), body.get("error_message", "no message")
+    return SubscriptionDeclined(str(code)[:_MESSAGE_LENGTH], str(text)[:_MESSAGE_LENGTH])
 
 
-async def _data(response: httpx.Response) -> dict[str, Any] | None:
+async def _read_data(response: httpx.Response) -> dict[str, Any] | None:
     if response.status_code == httpx.codes.NO_CONTENT:
         return None
     if response.status_code == httpx.codes.NOT_FOUND:

@@ -1,54 +1,62 @@
-"""Reading Bright Pattern: one user, one subscription, and what the directory says of names.
+"""Collector of one Bright Pattern user: the subscription, the directory and the campaigns.
 
-The subscription's states (Real-Time Statistics API): made when signing in; 200 is a reading; 204
-fails the refresh, so that the last figures stay and age; 404, or another's data, makes it anew
-and fails the refresh, because data are never ready at once and because it tells that another
-login of the user is at work; 409 waits for a licence. A server's trouble changes nothing.
+The subscription (Real-Time Statistics API) is made at sign-in. 200 is a reading; 204 fails the
+refresh, so that the last figures age; 404, or the data of another login, subscribes again and fails
+the refresh, as data are not ready at once; 409 waits for a licence. A server error changes nothing.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from exporter.clock import Clock
-from exporter.collector.base import Collector
+from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Survey
-from exporter.errors import ProviderError, Throttled, Unauthorized
+from exporter.config.columns import add_columns
+from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics.reading import Reading
-from exporter.providers.brightpattern import directory, tables
-from exporter.providers.brightpattern.auth import Login, OAuth, Password
+from exporter.metrics.tables import Column, Table
+from exporter.providers.brightpattern import directory, preflight
+from exporter.providers.brightpattern import tables as t
 from exporter.providers.brightpattern.campaigns import Campaigns
-from exporter.providers.brightpattern.client import Client, Declined, Expired, SubscriptionLost
-from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
-from exporter.providers.brightpattern.directory import Directory
-from exporter.providers.brightpattern.feeds import (
-    SUBSCRIPTION,
-    asked,
-    certain_of,
-    feeds,
+from exporter.providers.brightpattern.client import (
+    Client,
+    SubscriptionDeclined,
+    SubscriptionLimitReached,
+    SubscriptionLost,
+    TokenRejected,
 )
-from exporter.providers.brightpattern.preflight import look, suggest, totals
-from exporter.providers.brightpattern.rows import Grids, doubled
+from exporter.providers.brightpattern.config import (
+    CAMPAIGNS,
+    DIRECTORY,
+    SUBSCRIPTION,
+    BrightPatternConfig,
+)
+from exporter.providers.brightpattern.directory import Directory
+from exporter.providers.brightpattern.rows import RowBuilder, duplicate_names
 from exporter.providers.brightpattern.subscription import (
-    Answer,
-    Layout,
-    Selection,
-    Statistic,
-    negotiate,
+    GridStatistic,
+    SubscribedObjects,
+    Subscription,
+    SubscriptionData,
+    required_statistics,
+    subscribe_accepted,
+    subscribed_statistics,
 )
 from exporter.telemetry import AccountTelemetry
 
-_SETTLE = 1.0  # seconds until the first data of a subscription are asked for
+_SETTLE = 1.0  # seconds until the first data of a subscription are read
 _SAME_DIRECTORY = 30.0  # seconds in which it is not read twice
-_ASK_NAMES_EVERY = 300.0  # seconds; until then a service that the directory lacks has to wait
+_UNKNOWN_NAMES_EVERY = 300.0  # seconds between two readings because of names that it lacks
 _LICENCE_PAUSES = (60.0, 120.0, 240.0, 300.0)
 
 
 class BrightPatternCollector(Collector):
-    """One API user. See ``Collector``."""
+    """Collector of one API user. See ``Collector``."""
 
     def __init__(
         self,
@@ -60,45 +68,45 @@ class BrightPatternCollector(Collector):
         self._config = config
         self._clock = clock
         self._log = get_log(__name__).bind(provider=config.provider, account=config.name)
-        self._client = client(config, http, clock)
+        self._client = Client(config, http, clock)
         self._campaigns = Campaigns(self._client, config.auth_retry, self._log)
-        labels = config.account_labels()
-        self.feeds = list(feeds(config, labels))
-        wanted = {table.name: table for feed in self.feeds for table in feed.tables}
-        self._grids = Grids(wanted.values(), labels, self._log)
-        self._wanted = list(asked(config, labels, wanted))
-        self._certain = certain_of(wanted)
+        self.feeds = feeds(config)
+        tables = {table.name: table for feed in self.feeds for table in feed.tables}
+        self._rows = RowBuilder(tables.values(), config.account_labels(), self._log)
+        self._statistics = statistics(config, tables)
+        required = required_statistics(tables)
+        self._certain = {statistic for statistic, certain in required.items() if certain}
         self._subscribes = any(feed.name == SUBSCRIPTION for feed in self.feeds)
-        self._declined: set[Statistic] = set()
+        self._declined: set[GridStatistic] = set()
         self._directory = Directory()
-        self._directory_at = self._asked_names_at = float("-inf")
-        self._selection = Selection()
-        self._layout: Layout | None = None  # what is subscribed to
-        self._posted: Layout | None = None  # what was last taken, perhaps only on trial
+        self._directory_at = self._directory_tried_at = float("-inf")
+        self._objects = SubscribedObjects()
+        self._subscription: Subscription | None = None
+        self._last_accepted: Subscription | None = None  # perhaps of a bisection
         self._ready_at = float("-inf")
         self._conflicts = 0
         self._sizes: dict[str, int] = {}
-        self._left_out: set[str] = set()
-        self._looked_for: frozenset[str] = frozenset()
+        self._absent_grids: set[str] = set()
+        self._unknown_names: frozenset[str] = frozenset()
         self._unknown: frozenset[str] = frozenset()
 
     # Session -------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Sign in and subscribe; leaving it drops the subscription, which frees its licence."""
+        """Sign in and subscribe; on exit drop the subscription, which frees its licence."""
         await self._client.sign_in()
         alive = True
         try:
             if self._subscribes:
-                await self._find_names()
+                await self._prepare_objects()
                 await self._subscribe()
             yield
         except Unauthorized:
-            alive = False  # what is not accepted is not sent again
+            alive = False  # rejected credentials are not sent again
             raise
         finally:
-            self._layout = None
+            self._subscription = None
             if alive:
                 await self._leave()
 
@@ -119,8 +127,8 @@ class BrightPatternCollector(Collector):
             return await self._campaigns.read()
         if self._clock.monotonic() >= self._directory_at + _SAME_DIRECTORY:
             await self._read_directory()
-        await self._follow_directory()
-        return self._directory.reading(self._selection)
+        await self._update_objects()
+        return self._directory.reading(self._objects)
 
     def delay(self, feed: str) -> float:
         """Return the seconds until a new subscription can have data."""
@@ -128,35 +136,32 @@ class BrightPatternCollector(Collector):
             return 0.0
         return max(self._ready_at - self._clock.monotonic(), 0.0)
 
-    # Looking around ------------------------------------------------------------------------
+    # Preflight -----------------------------------------------------------------------------
 
     async def survey(self, found: Collected) -> Survey:
-        """Add the privileges that the answers reveal."""
+        """Add the privileges that readings and refusals show."""
         result = await super().survey(found)
-        look(self._config, found, self._directory, result)
+        preflight.survey(self._config, found, self._directory, result)
         return result
 
     async def discover(self, found: Collected) -> Offers:
-        """Try the statistics that are known and not asked for, in a subscription on trial."""
-        seen = await super().discover(found)
-        seen.found = [
-            each for each in seen.found if each.table != tables.TOTALS.name or each.use == "mapped"
+        """Add known statistics that are not subscribed to, after subscribing to them."""
+        result = await super().discover(found)
+        result.found = [
+            offer for offer in result.found if offer.table != t.TOTALS.name or offer.use == "mapped"
         ]
-        await totals(self._config, self._post, seen)
-        suggest(self._config, seen)
-        for grid, name in sorted(self._declined):
-            seen.notes.append(f"{grid}: {name} is not offered by this tenant")
-        return seen
+        await preflight.discover(self._config, self._subscribe_to, self._declined, result)
+        return result
 
     # Directory -----------------------------------------------------------------------------
 
     async def _read_directory(self) -> None:
-        self._asked_names_at = self._clock.monotonic()
+        self._directory_tried_at = self._clock.monotonic()
         self._directory = await directory.read(self._client)
         self._directory_at = self._clock.monotonic()
 
-    async def _find_names(self) -> None:
-        """Read the directory before a subscription; it must be had only for filters."""
+    async def _prepare_objects(self) -> None:
+        """Read the directory before a subscription; only filters require it."""
         try:
             if self._clock.monotonic() >= self._directory_at + _SAME_DIRECTORY:
                 await self._read_directory()
@@ -165,128 +170,150 @@ class BrightPatternCollector(Collector):
             if filtered and self._directory_at == float("-inf"):
                 raise
             self._log.debug("directory not read", reason=error.reason, error=str(error))
-        self._selection = self._select()
+        self._objects = self._find_objects()
 
-    async def _follow_directory(self) -> None:
-        """Subscribe anew where the directory has changed what to ask for."""
-        selection = self._select()
-        if selection != self._selection:
-            self._selection = selection
-            if self._layout is not None:
+    async def _update_objects(self) -> None:
+        """Subscribe again where a new directory changes the objects."""
+        objects = self._find_objects()
+        if objects != self._objects:
+            self._objects = objects
+            if self._subscription is not None:
                 await self._subscribe()
 
-    def _select(self) -> Selection:
-        for name in self._directory.unknown(self._config) - self._unknown:
-            self._log.warning("configured team or service not seen", name=name)
-        self._unknown = self._directory.unknown(self._config)
-        return self._directory.selection(self._config)
+    def _find_objects(self) -> SubscribedObjects:
+        unknown = self._directory.unknown(self._config)
+        for name in unknown - self._unknown:
+            self._log.warning("configured team or service not visible", name=name)
+        self._unknown = unknown
+        return self._directory.objects(self._config)
 
     # Subscription --------------------------------------------------------------------------
 
     async def _read_subscription(self) -> Reading:
-        """Read the subscription; an empty grid that was not empty before is read once more."""
-        if self._layout is None:
+        """Read the subscription; read it once more where a grid is empty and was not before."""
+        if self._subscription is None:
             await self._subscribe()
-            raise SubscriptionLost("there was no subscription; it was made anew")
-        answer = await self._answer()
-        if any(not rows and self._sizes.get(grid, 1) for grid, rows in answer.grids.items()):
-            answer = await self._answer()
-        self._sizes = {grid: len(rows) for grid, rows in answer.grids.items()}
-        self._note_left_out(self._layout, answer)
-        reading = self._grids.reading(
-            self._layout, answer, self._clock.time(), self._directory.names
+            raise SubscriptionLost("there was no subscription; subscribed again")
+        data = await self._read_data()
+        if any(not rows and self._sizes.get(grid, 1) for grid, rows in data.grids.items()):
+            data = await self._read_data()
+        self._sizes = {grid: len(rows) for grid, rows in data.grids.items()}
+        self._log_absent_grids(self._subscription, data)
+        reading = self._rows.reading(
+            self._subscription, data, self._clock.time(), self._directory.names
         )
-        await self._look_for_names(
-            self._grids.unlisted | (doubled(answer) - self._selection.shared)
-        )
+        await self._look_up(self._rows.unlisted | (duplicate_names(data) - self._objects.shared))
         return reading
 
-    async def _answer(self) -> Answer:
-        """Read our part of the data; where there is none, subscribe anew and fail."""
-        assert self._layout is not None, "asked for without a subscription"
-        layout = self._layout
+    async def _read_data(self) -> SubscriptionData:
+        """Read the subscription's data; where there is none, subscribe again and fail."""
+        subscription = self._subscription
+        assert subscription is not None, "read without a subscription"
         try:
-            found = await self._client.data()
-        except (SubscriptionLost, Expired) as lost:
+            data = await self._client.data()
+        except (SubscriptionLost, TokenRejected) as lost:
             await self._subscribe()
-            raise SubscriptionLost(f"{lost}; it was made anew") from lost
-        if layout.app not in found:
+            raise SubscriptionLost(f"{lost}; subscribed again") from lost
+        if subscription.app not in data:
             await self._subscribe()
-            raise SubscriptionLost("another login of this user has the subscription; made anew")
-        return layout.read(found[layout.app])
+            raise SubscriptionLost("another login of this user subscribed; subscribed again")
+        return subscription.read(data[subscription.app])
 
-    def _note_left_out(self, layout: Layout, answer: Answer) -> None:
-        """Log once which kinds of figures the platform leaves out of its answers."""
-        wanted = {grid for grid in tables.KEYS if layout.asks(grid)}
-        for grid in wanted - set(answer.grids) - self._left_out:
-            self._left_out.add(grid)
-            self._log.warning("the answer lacks a grid; see the user's privileges", grid=grid)
+    def _log_absent_grids(self, subscription: Subscription, data: SubscriptionData) -> None:
+        """Log each grid once that the data lack."""
+        requested = {grid for grid in t.KEYS if subscription.names(grid)}
+        for grid in requested - set(data.grids) - self._absent_grids:
+            self._absent_grids.add(grid)
+            self._log.warning("answer lacks a grid; check the user's privileges", grid=grid)
 
-    async def _look_for_names(self, names: frozenset[str]) -> None:
-        """Read the directory early where an answer has services that it lacks or cannot tell."""
-        due = self._clock.monotonic() >= self._asked_names_at + _ASK_NAMES_EVERY
-        known = self._directory_at != float("-inf") and names <= self._looked_for
+    async def _look_up(self, names: frozenset[str]) -> None:
+        """Read the directory early where data have services that it lacks or that share a name."""
+        due = self._clock.monotonic() >= self._directory_tried_at + _UNKNOWN_NAMES_EVERY
+        known = self._directory_at != float("-inf") and names <= self._unknown_names
         if known or not due:
             return
-        self._looked_for |= names
+        self._unknown_names |= names
         with contextlib.suppress(ProviderError):
             await self._read_directory()
-            await self._follow_directory()
+            await self._update_objects()
 
     async def _subscribe(self) -> None:
-        """Make the subscription, without the statistics that the platform declines."""
-        self._layout = None
+        """Subscribe to the statistics that the platform does not decline."""
+        self._subscription = None
         await self._client.unsubscribe()
-        wanted = [each for each in self._wanted if each not in self._declined]
+        wanted = [item for item in self._statistics if item not in self._declined]
         try:
-            await self._post(wanted)
-        except Declined as error:
-            self._log.debug("subscription declined", error_code=error.code, said=error.said)
+            await self._subscribe_to(wanted)
+        except SubscriptionDeclined as error:
+            self._log.debug("subscription declined", error_code=error.code, said=error.text)
             known = set(self._declined)
-            await negotiate(wanted, self._declined, self._post, str(error))
-            self._tell_declined(self._declined - known, error.code)
-        self._layout = self._posted
+            await subscribe_accepted(wanted, self._declined, self._subscribe_to, str(error))
+            self._log_declined(self._declined - known, error.code)
+        self._subscription = self._last_accepted
 
-    async def _post(self, wanted: Sequence[Statistic]) -> None:
-        layout = Layout(wanted, self._selection, self._config.column_key)
+    async def _subscribe_to(self, statistics: Sequence[GridStatistic]) -> None:
+        subscription = Subscription(statistics, self._objects, self._config.column_key)
         try:
-            await self._client.subscribe(layout.body())
-        except Throttled as error:
+            await self._client.subscribe(subscription.body())
+        except SubscriptionLimitReached as error:
             pause = _LICENCE_PAUSES[min(self._conflicts, len(_LICENCE_PAUSES) - 1)]
             self._conflicts += 1
-            raise Throttled(str(error), retry_after=max(error.retry_after, pause)) from error
+            error.retry_after = max(error.retry_after, pause)
+            raise
         self._conflicts = 0
-        self._posted = layout
+        self._last_accepted = subscription
         self._ready_at = self._clock.monotonic() + _SETTLE
 
-    def _tell_declined(self, declined: set[Statistic], code: str) -> None:
-        """Log what was guessed and is not there; what is certain is named by the schedule."""
+    def _log_declined(self, declined: set[GridStatistic], code: str) -> None:
+        """Log the uncertain statistics that are declined; the schedule logs the certain ones."""
         guesses = ", ".join(sorted(f"{grid}: {name}" for grid, name in declined - self._certain))
         self._log.info(
             "statistics declined", error_code=code, number=len(declined), guesses=guesses
         )
 
 
-def client(config: BrightPatternConfig, http: Http, clock: Clock) -> Client:
-    """Return the client of an account."""
-    base = config.base_url.rstrip("/")
+def statistics(config: BrightPatternConfig, tables: Mapping[str, Table]) -> list[GridStatistic]:
+    """Return the statistics that an account subscribes to.
 
-    def oauth(version: str) -> OAuth:
-        assert config.api_secret is not None, "checked when the file was read"
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": config.username,
-            "scope": config.tenant,
-        }
-        path = f"/configapi/{version}/oauth/token"
-        return OAuth(http, clock, base, path, form, config.api_secret, config.timeout)
+    Names of agents are personal data: they are requested only where they are shown or filtered by.
+    """
+    times = config.wanted_feeds().get(SUBSCRIPTION)
+    filtered = config.include.agents or config.exclude.agents
+    return subscribed_statistics(
+        tables,
+        named=config.agents == "name" or bool(filtered),
+        each_agent=config.agents != "aggregate",
+        raw=times is not None and times.raw,
+    )
 
-    login: Login
-    if config.auth == "oauth":
-        login = oauth("v2")
-    else:
-        assert config.password is not None, "checked when the file was read"
-        body = {"tenant_url": config.tenant, "username": config.username}
-        login = Password(http, base, body, config.password, config.timeout)
-    lists = oauth("v3") if CAMPAIGNS in config.wanted_feeds() else None
-    return Client(http, base, login, lists, config.timeout)
+
+def feeds(config: BrightPatternConfig) -> list[Feed]:
+    """Return the feeds of an account in order of importance, with its day and ratio scales."""
+    period = config.period()
+    own = config.statistics
+    subscription = [
+        add_columns(t.TOTALS, own.totals),
+        add_columns(_scaled(t.SERVICES, config), own.services),
+        t.SERVICE_DISPOSITIONS,
+        t.AGENTS,
+        t.AGENT_TIMES,
+    ]
+    if config.agents != "aggregate":
+        subscription += [add_columns(t.EACH_AGENT, own.agents), t.AGENT_DISPOSITIONS]
+    tables = {
+        SUBSCRIPTION: [table.over(period) for table in subscription],
+        DIRECTORY: [t.DIRECTORY_SERVICES, t.DIRECTORY_TEAMS],
+        CAMPAIGNS: [t.CAMPAIGN_STATES, t.CAMPAIGN_RECORDS],
+    }
+    return [Feed(name, tables[name], times) for name, times in config.wanted_feeds().items()]
+
+
+def _scaled(table: Table, config: BrightPatternConfig) -> Table:
+    """Return a table whose ratios have the account's scales."""
+    figures = tuple(
+        replace(figure, parse=t.SCALES[config.scale(figure.header)])
+        if isinstance(figure, Column) and figure.header in t.RATIOS
+        else figure
+        for figure in table.figures
+    )
+    return replace(table, figures=figures)

@@ -1,4 +1,4 @@
-"""What a user can say of a Bright Pattern account."""
+"""Configuration of a Bright Pattern account."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -25,34 +25,32 @@ from exporter.providers.brightpattern.tables import (
     TOTALS,
 )
 
-CAMPAIGNS = "campaigns"
+SUBSCRIPTION, DIRECTORY, CAMPAIGNS = "subscription", "directory", "campaigns"
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"
 _STATISTIC = re.compile(rf"{_NAME}(?:{re.escape(PLUS)}{_NAME})*", re.ASCII)
-
-
 Scale = Literal["percent", "fraction"]
 
 
-class Statistics(Model):
-    """The user's own statistics by protocol name, for each kind of grid."""
+class OwnStatistics(Model):
+    """User-defined mappings of statistics by protocol name, for each kind of grid."""
 
     totals: dict[str, ColumnConfig] = {}
     services: dict[str, ColumnConfig] = {}
     agents: dict[str, ColumnConfig] = {}
 
 
-_GRIDS = {"totals": TOTALS, "services": SERVICES, "agents": EACH_AGENT}
+_TABLES = {"totals": TOTALS, "services": SERVICES, "agents": EACH_AGENT}
 
 
 class BrightPatternConfig(AccountConfig):
     """A Bright Pattern account: one API user of one tenant.
 
-    The vendor publishes no polling limit; its own wallboard asks every 3 seconds.
+    The vendor publishes no polling limit; its wallboard polls every 3 seconds.
     """
 
     INTERVALS: ClassVar[Mapping[str, float]] = {
-        "subscription": 5.0,
-        "directory": 3600.0,
+        SUBSCRIPTION: 5.0,
+        DIRECTORY: 3600.0,
         CAMPAIGNS: 900.0,
     }
     SHARED_LOGIN: ClassVar[str] = (
@@ -77,32 +75,37 @@ class BrightPatternConfig(AccountConfig):
     reset_time: WallTime = time()
     time_zone: Zone = ZoneInfo("UTC")
     column_key: Literal["stat_name", "statName"] = "stat_name"
-    statistics: Statistics = Statistics()
+    statistics: OwnStatistics = OwnStatistics()
+
+    @property
+    def root(self) -> str:
+        """The base URL without a trailing slash."""
+        return self.base_url.rstrip("/")
 
     @property
     def tenant(self) -> str:
-        """The contact-centre host name by which the platform knows the tenant."""
+        """The host name by which the platform knows the tenant."""
         return self.tenant_url or urlsplit(self.base_url).hostname or ""
 
     @property
     def login(self) -> object:
-        """The host and user, of whom Bright Pattern keeps one subscription."""
+        """The host and user, for which Bright Pattern keeps one subscription."""
         parts = urlsplit(self.base_url)
         return parts.hostname, parts.port, self.username.casefold()
 
     def wanted_feeds(self) -> dict[str, FeedTimes]:
-        """Return the feeds to read; campaigns only where the user names them."""
-        wanted = super().wanted_feeds()
+        """Return the feeds to read; campaigns only where the configuration names them."""
+        feeds = super().wanted_feeds()
         if CAMPAIGNS not in self.feeds:
-            del wanted[CAMPAIGNS]
-        return wanted
+            del feeds[CAMPAIGNS]
+        return feeds
 
     def period(self) -> Period:
-        """Return what figures "per day" cover: the day from the tenant's reset time on."""
+        """Return the period of "per day" statistics: the day from the tenant's reset time on."""
         return Period("day", self.time_zone, (self.reset_time,))
 
     def scale(self, statistic: str) -> Scale | None:
-        """Return how a ratio is written; ``None`` where neither the user nor its name says."""
+        """Return a ratio's scale, ``None`` where neither the configuration nor its name tells."""
         if not isinstance(self.ratio_scale, dict):
             return self.ratio_scale
         if statistic in self.ratio_scale:
@@ -110,14 +113,14 @@ class BrightPatternConfig(AccountConfig):
         return "percent" if "_percent" in statistic else None
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape."""
+        """Yield the faults that the schema does not catch."""
         yield from super().faults()
         yield from self._secret_faults()
         if isinstance(self.ratio_scale, dict):
             for name in self.ratio_scale:
                 if name not in RATIOS:
                     yield ("ratio_scale", name), f"is not a ratio{suggest(name, list(RATIOS))}"
-        for grid in _GRIDS:
+        for grid in _TABLES:
             yield from self._statistic_faults(grid)
 
     def _secret_faults(self) -> Iterator[Fault]:
@@ -132,7 +135,7 @@ class BrightPatternConfig(AccountConfig):
         mappings: dict[str, ColumnConfig] = getattr(self.statistics, grid)
         if mappings and grid == "agents" and self.agents == "aggregate":
             yield ("statistics", grid), "rows are agents: requires agents: hashed, id or name"
-        for name, wanted in mappings.items():
+        for name, mapping in mappings.items():
             path = ("statistics", grid, name)
             if not _STATISTIC.fullmatch(name):
                 yield path, "expected a protocol name, or several joined by ' + '"
@@ -141,13 +144,7 @@ class BrightPatternConfig(AccountConfig):
             elif name == KEYS.get(grid):
                 yield path, "is the key column of the table"
             else:
-                yield from _mapping_faults(path, name, wanted, grid)
-
-
-def _mapping_faults(
-    path: tuple[str, str, str], name: str, wanted: ColumnConfig, grid: str
-) -> Iterator[Fault]:
-    try:
-        make_column(name, wanted, _GRIDS[grid])
-    except ValueError as error:
-        yield path, str(error)
+                try:
+                    make_column(name, mapping, _TABLES[grid])
+                except ValueError as error:
+                    yield path, str(error)

@@ -1,4 +1,4 @@
-"""The names and ids of services and teams, and what follows from them for a subscription."""
+"""Directory: names and ids of services and teams, and the objects that a subscription covers."""
 
 import contextlib
 import re
@@ -12,13 +12,13 @@ from exporter.metrics.parsers import Cell
 from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.config import BrightPatternConfig
-from exporter.providers.brightpattern.subscription import Selection, disposition_columns
+from exporter.providers.brightpattern.subscription import SubscribedObjects, disposition_columns
 from exporter.providers.brightpattern.tables import DIRECTORY_SERVICES, DIRECTORY_TEAMS
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
-class Entry(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """One service or team."""
 
     id: str
@@ -27,47 +27,51 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Directory:
-    """What of the tenant's configuration this user sees; ``None`` where it was not to be had."""
+    """The services, teams and dispositions that this user sees; ``None`` where not readable."""
 
-    services: list[Entry] | None = None
-    teams: list[Entry] | None = None
+    services: list[DirectoryEntry] | None = None
+    teams: list[DirectoryEntry] | None = None
     dispositions: list[str] | None = None
 
     @property
     def names(self) -> frozenset[str] | None:
-        """The names of all services, where they are known."""
-        return None if self.services is None else frozenset(e.name for e in self.services)
+        """The names of all services, ``None`` if not known."""
+        return None if self.services is None else frozenset(item.name for item in self.services)
 
-    def selection(self, config: BrightPatternConfig) -> Selection:
-        """Return what to subscribe to. Raises ``Refused`` where nothing has a wanted name."""
-        services = chosen("service", config.services, self.services)
-        teams = chosen("team", config.teams, self.teams)
-        wanted = [e for e in self.services or () if not services or e.id in services]
-        shared = shared_names(self.services or ())
-        return Selection(
+    def objects(self, config: BrightPatternConfig) -> SubscribedObjects:
+        """Return the objects to subscribe to.
+
+        Raises ``Refused`` where no visible object has a configured name.
+        """
+        services = _select_ids("service", config.services, self.services)
+        teams = _select_ids("team", config.teams, self.teams)
+        names = Counter(item.name for item in self.services or ())
+        return SubscribedObjects(
             services=services,
             teams=teams,
-            namesakes={e.id: f"{e.name} ({e.id})" for e in wanted if e.name in shared},
-            shared=shared,
+            namesakes={
+                item.id: f"{item.name} ({item.id})"
+                for item in _selected(self.services, services)
+                if names[item.name] > 1
+            },
+            shared=frozenset(name for name, number in names.items() if number > 1),
             dispositions=disposition_columns(self.dispositions or ()),
         )
 
     def unknown(self, config: BrightPatternConfig) -> frozenset[str]:
-        """Return which of the configured services and teams are not seen."""
-        found = find(config.services, self.services) | find(config.teams, self.teams)
-        return frozenset(each for each, ids in found.items() if not ids)
+        """Return the configured services and teams that are not visible."""
+        ids = _find_ids(config.services, self.services) | _find_ids(config.teams, self.teams)
+        return frozenset(name for name, matches in ids.items() if not matches)
 
-    def reading(self, selection: Selection) -> Reading:
-        """Return the directory's own rows, of what the account subscribes to."""
+    def reading(self, objects: SubscribedObjects) -> Reading:
+        """Return the rows of the services and teams that are subscribed to."""
         services: list[dict[str, Cell]] = [
-            {"name": selection.namesakes.get(each.id, each.name), "id": each.id, "value": 1}
-            for each in self.services or ()
-            if not selection.services or each.id in selection.services
+            {"name": objects.namesakes.get(item.id, item.name), "id": item.id, "value": 1}
+            for item in _selected(self.services, objects.services)
         ]
         teams: list[dict[str, Cell]] = [
-            {"name": each.name, "id": each.id, "value": 1}
-            for each in self.teams or ()
-            if not selection.teams or each.id in selection.teams
+            {"name": item.name, "id": item.id, "value": 1}
+            for item in _selected(self.teams, objects.teams)
         ]
         tables = {}
         if self.services is not None:
@@ -78,59 +82,62 @@ class Directory:
 
 
 async def read(client: Client) -> Directory:
-    """Read what this user may see. Raises ``ProviderError`` where that is nothing, or fails."""
-    found = Directory()
+    """Read the directory. Raises ``ProviderError`` where nothing of it is readable."""
+    directory = Directory()
     refusal: ProviderError | None = None
-    for what in ("services", "teams"):
+    for kind in ("services", "teams"):
         try:
-            setattr(found, what, _entries(await client.directory(what)))
-        except (Refused, Unauthorized) as error:  # one may be allowed without the other
-            refusal = Refused(f"{what}: {error}")
-    if found.services is None and found.teams is None and refusal is not None:
+            setattr(directory, kind, _entries(await client.directory(kind)))
+        except (Refused, Unauthorized) as error:  # each may be allowed without the other
+            refusal = Refused(f"{kind}: {error}")
+    if directory.services is None and directory.teams is None and refusal is not None:
         raise refusal
     with contextlib.suppress(Refused, Unauthorized):
         names = await client.directory("dispositions")
-        found.dispositions = [name for name in names if isinstance(name, str) and name]
-    return found
+        directory.dispositions = [name for name in names if isinstance(name, str) and name]
+    return directory
 
 
-def _entries(values: Iterable[Any]) -> list[Entry]:
+def _entries(values: Iterable[Any]) -> list[DirectoryEntry]:
     entries = []
-    for each in values:
-        if not isinstance(each, dict):
-            raise InvalidAnswer("an entry of the directory is no object")
-        identity, name = each.get("id"), each.get("name")
+    for value in values:
+        if not isinstance(value, dict):
+            raise InvalidAnswer("an entry of the directory is not an object")
+        identity, name = value.get("id"), value.get("name")
         if identity is not None and name is not None:
-            entries.append(Entry(str(identity), str(name)))
+            entries.append(DirectoryEntry(str(identity), str(name)))
     return entries
 
 
-def shared_names(entries: Sequence[Entry]) -> frozenset[str]:
-    """Return the names that are not one entry's alone."""
-    often = Counter(entry.name for entry in entries)
-    return frozenset(name for name, entries in often.items() if entries > 1)
+def _selected(entries: Sequence[DirectoryEntry] | None, ids: Sequence[str]) -> list[DirectoryEntry]:
+    """Return the entries with one of ``ids``, all of them where ``ids`` is empty."""
+    return [entry for entry in entries or () if not ids or entry.id in ids]
 
 
-def find(wanted: Sequence[str], entries: Sequence[Entry] | None) -> dict[str, list[str]]:
-    """Return the ids behind each wanted id or name; without a directory, ids are taken as such."""
+def _find_ids(
+    configured: Sequence[str], entries: Sequence[DirectoryEntry] | None
+) -> dict[str, list[str]]:
+    """Return the ids of each configured id or name; without a directory an id stands for itself."""
     if entries is None:
-        return {each: [each] if _GUID.fullmatch(each) else [] for each in wanted}
+        return {text: [text] if _GUID.fullmatch(text) else [] for text in configured}
     return {
-        each: [
+        text: [
             entry.id
             for entry in entries
-            if each == entry.name or each.casefold() == entry.id.casefold()
+            if text == entry.name or text.casefold() == entry.id.casefold()
         ]
-        for each in wanted
+        for text in configured
     }
 
 
-def chosen(kind: str, wanted: Sequence[str], entries: Sequence[Entry] | None) -> tuple[str, ...]:
-    """Return the ids of what is wanted by id or name; nothing where all is wanted.
+def _select_ids(
+    kind: str, configured: Sequence[str], entries: Sequence[DirectoryEntry] | None
+) -> tuple[str, ...]:
+    """Return the ids of the configured objects, none where none is configured.
 
-    Raises ``Refused`` where none is there: nothing would mean all.
+    Raises ``Refused`` where none is visible, as a subscription without ids covers all.
     """
-    ids = [identity for found in find(wanted, entries).values() for identity in found]
-    if wanted and not ids:
-        raise Refused(f"the user sees no {kind} of those that the configuration names")
+    ids = [identity for matches in _find_ids(configured, entries).values() for identity in matches]
+    if configured and not ids:
+        raise Refused(f"no configured {kind} is visible to the user")
     return tuple(dict.fromkeys(ids))

@@ -1,9 +1,9 @@
-"""From a subscription's answer to the rows of our tables.
+"""Rows of the tables from a subscription's data.
 
 A figure of one object is left out where its cell is missing. A figure of all agents together is
-left out where any row's cell is missing or unreadable: a sum of the rest would be wrong. A service
-whose name is not in the directory is shown once it has stood for a while: a name is the only key,
-and a spoiled one would look like another service.
+left out where the cell of any row is missing or unreadable, as a sum of the others would be wrong.
+A service whose name is not in the directory is left out for a minute: the name is the only key, and
+a damaged one would look like another service.
 """
 
 from collections import Counter
@@ -16,217 +16,207 @@ from exporter.metrics.parsers import Cell, Number, count, number, seconds
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Spread, Table, normalise
 from exporter.providers.brightpattern import tables as t
-from exporter.providers.brightpattern.subscription import Answer, Layout, Row
+from exporter.providers.brightpattern.subscription import GridRow, Subscription, SubscriptionData
 
-UNLISTED_PAUSE = 60.0  # seconds until a service that the directory lacks is believed
-_STEADY = 2.0  # seconds by which a state's start, computed at each reading, may seem to move
+UNLISTED_PAUSE = 60.0  # seconds until a service that the directory lacks is exported
+_TOLERANCE = 2.0  # seconds by which a state's computed start may differ between readings
 
 Cells = dict[str, Cell]
 
 
-class Grids:
-    """Shapes one account's answers; ``wanted`` are the tables of its feed."""
+class RowBuilder:
+    """Builds the rows of one account; ``tables`` are those of its feeds."""
 
-    def __init__(self, wanted: Iterable[Table], labels: AccountLabels, log: Log) -> None:
-        self._tables = {table.name: table for table in wanted}
+    def __init__(self, tables: Iterable[Table], labels: AccountLabels, log: Log) -> None:
+        self._tables = {table.name: table for table in tables}
         self._labels = labels
         self._log = log
-        self._starts: dict[str, tuple[str, float]] = {}
-        self._first: set[str] = set()  # names of the services in the first answer
-        self._unlisted: dict[str, float] = {}  # names of services, and since when they stand
-        self._strange_media: set[str] = set()
+        self._starts: dict[str, tuple[str, float]] = {}  # state and its start, by login
+        self._first_names: set[str] = set()  # of services in the first data
+        self._unlisted: dict[str, float] = {}  # names of services, and since when they are there
+        self._unknown_media: set[str] = set()
 
     def reading(
-        self, layout: Layout, answer: Answer, now: float, names: frozenset[str] | None
+        self,
+        subscription: Subscription,
+        data: SubscriptionData,
+        now: float,
+        names: frozenset[str] | None,
     ) -> Reading:
-        """Return an answer as rows by table.
+        """Return data as rows by table.
 
-        ``now`` is epoch seconds; ``names`` are those of all services, where they are known.
+        ``now`` is epoch seconds; ``names`` are those of all services, ``None`` if not known.
         """
-        found: dict[str, Rows] = {}
-        if answer.totals is not None:
-            row = _with_sums({"app": layout.app, **answer.totals}, self._sums(t.TOTALS))
-            found[t.TOTALS.name] = self._rows(t.TOTALS, [row], list(row))
-        if "services" in answer.grids:
-            found |= self._services(layout, answer, names, now)
-        if "agents" in answer.grids:
-            found |= self._agents(layout, answer.grids["agents"], now)
-        return Reading({name: rows for name, rows in found.items() if name in self._tables})
+        tables: dict[str, Rows] = {}
+        if data.totals is not None:
+            row = _with_sums({"app": subscription.app, **data.totals}, self._sums(t.TOTALS))
+            tables[t.TOTALS.name] = self._rows(t.TOTALS, [row], list(row))
+        if "services" in data.grids:
+            tables |= self._services(subscription, data, names, now)
+        if "agents" in data.grids:
+            tables |= self._agents(subscription, data.grids["agents"], now)
+        return Reading({name: rows for name, rows in tables.items() if name in self._tables})
 
     def _sums(self, table: Table) -> list[str]:
-        return sums(self._tables.get(table.name, table))
+        """Return the headers of a table that are sums of statistics."""
+        figures = self._tables.get(table.name, table).figures
+        headers = [figure.header for figure in figures if not isinstance(figure, Spread)]
+        return [header for header in dict.fromkeys(headers) if t.PLUS in header]
 
     def _rows(self, table: Table, rows: Sequence[Cells], headers: Sequence[str]) -> Rows:
-        """Make a table's grid, without what is asked for only to compute something else."""
-        claimed = _claimed(self._tables.get(table.name, table))
-        return _rows(rows, [header for header in headers if header in claimed])
+        """Return rows without the columns that only other columns are computed from."""
+        table = self._tables.get(table.name, table)
+        figures = (figure.header for figure in table.figures if not isinstance(figure, Spread))
+        keys = (key.header for key in table.key)
+        known = {*figures, *keys, table.display or "", *table.ignored}
+        return _rows(rows, [header for header in headers if header in known])
 
     # Services ------------------------------------------------------------------------------
 
     def _services(
-        self, layout: Layout, answer: Answer, listed: frozenset[str] | None, now: float
+        self,
+        subscription: Subscription,
+        data: SubscriptionData,
+        listed: frozenset[str] | None,
+        now: float,
     ) -> dict[str, Rows]:
-        rows = answer.grids["services"]
-        self._note_unlisted(rows, listed, now)
-        hidden = layout.selection.shared | doubled(answer)
-        hidden |= {x for x, since in self._unlisted.items() if now < since + UNLISTED_PAUSE}
-        known = [row for row in rows if _text(row.cells.get(t.NAME)) not in hidden]
-        known += answer.namesakes
-        sums_wanted = self._sums(t.SERVICES)
-        headers = [*layout.asks("services"), *sums_wanted]
-        cells = [_with_sums(row.cells, sums_wanted) for row in known]
+        rows = data.grids["services"]
+        self._update_unlisted(rows, listed, now)
+        hidden = subscription.objects.shared | duplicate_names(data)
+        hidden |= {name for name, at in self._unlisted.items() if now < at + UNLISTED_PAUSE}
+        shown = [row for row in rows if _text(row.cells.get(t.NAME)) not in hidden]
+        shown += data.namesakes
+        sums = self._sums(t.SERVICES)
+        headers = [*subscription.names("services"), *sums]
+        cells = [_with_sums(row.cells, sums) for row in shown]
         return {
             t.SERVICES.name: self._rows(t.SERVICES, cells, headers),
-            t.SERVICE_DISPOSITIONS.name: _dispositions(layout, known, t.NAME),
+            t.SERVICE_DISPOSITIONS.name: _dispositions(subscription, shown, (t.NAME,)),
         }
 
-    def _note_unlisted(
-        self, rows: Sequence[Row], listed: frozenset[str] | None, now: float
+    def _update_unlisted(
+        self, rows: Sequence[GridRow], listed: frozenset[str] | None, now: float
     ) -> None:
-        """Note which names the directory lacks; forget those that went.
-
-        Where there is no directory, the first answer has to stand for it.
-        """
+        """Update which names the directory lacks; without a directory the first data stand in."""
         names = {_text(row.cells.get(t.NAME)) for row in rows} - {""}
-        self._first = self._first or names
-        strange = names - (self._first if listed is None else listed)
-        self._unlisted = {name: self._unlisted.get(name, now) for name in strange}
+        self._first_names = self._first_names or names
+        unlisted = names - (self._first_names if listed is None else listed)
+        self._unlisted = {name: self._unlisted.get(name, now) for name in unlisted}
 
     @property
     def unlisted(self) -> frozenset[str]:
-        """The services of the last answer that the directory lacked."""
+        """The names of services in the last data that the directory lacks."""
         return frozenset(self._unlisted)
 
     # Agents --------------------------------------------------------------------------------
 
-    def _agents(self, layout: Layout, rows: Sequence[Row], now: float) -> dict[str, Rows]:
-        sums_wanted = list(dict.fromkeys((*self._sums(t.AGENTS), *self._sums(t.EACH_AGENT))))
-        asked = [*layout.asks("agents"), *sums_wanted]
-        cells = [_with_sums(row.cells, sums_wanted) for row in rows]
+    def _agents(
+        self, subscription: Subscription, rows: Sequence[GridRow], now: float
+    ) -> dict[str, Rows]:
+        sums = list(dict.fromkeys((*self._sums(t.AGENTS), *self._sums(t.EACH_AGENT))))
+        headers = [*subscription.names("agents"), *sums]
+        cells = [_with_sums(row.cells, sums) for row in rows]
         logins = [_text(row.get(t.LOGIN)) for row in cells]
         if logins and not any(logins):
             raise InvalidAnswer(f"no agent has a {t.LOGIN}")
-        named = all(logins)
-        whole = [
+        complete = [
             header
-            for header in asked
-            if header in (t.LOGIN, t.FULL_NAME) or (named and _is_whole(cells, header))
+            for header in headers
+            if header in (t.LOGIN, t.FULL_NAME) or (all(logins) and _is_complete(cells, header))
         ]
-        found = {t.AGENTS.name: self._rows(t.AGENTS, cells, whole)}
-        found[t.AGENT_TIMES.name] = self._times(cells, whole)
+        tables = {
+            t.AGENTS.name: self._rows(t.AGENTS, cells, complete),
+            t.AGENT_TIMES.name: self._times(cells, complete),
+        }
         if t.EACH_AGENT.name in self._tables:
-            each = [self._each(row, now) for row in cells]
-            found[t.EACH_AGENT.name] = self._rows(t.EACH_AGENT, each, [*asked, *_computed(asked)])
-            found[t.AGENT_DISPOSITIONS.name] = _dispositions(layout, rows, t.LOGIN, (t.FULL_NAME,))
-            self._starts = {x: self._starts[x] for x in logins if x in self._starts}
-        return found
+            computed = [header for header, names in t.SOURCES.items() if {*names} <= {*headers}]
+            agents = [self._with_computed(row, now) for row in cells]
+            tables[t.EACH_AGENT.name] = self._rows(t.EACH_AGENT, agents, [*headers, *computed])
+            keys = (t.LOGIN, t.FULL_NAME)
+            tables[t.AGENT_DISPOSITIONS.name] = _dispositions(subscription, rows, keys)
+            self._starts = {login: self._starts[login] for login in logins if login in self._starts}
+        return tables
 
-    def _times(self, cells: Sequence[Cells], whole: Sequence[str]) -> Rows:
-        """Add up what the agents that the account wants have spent in each state."""
-        wanted = [row for row in cells if self._labels.filter.accepts("agent", _names(row))]
+    def _times(self, cells: Sequence[Cells], complete: Sequence[str]) -> Rows:
+        """Return the time in each state, summed over the agents that pass the filter."""
+        agents = [row for row in cells if self._labels.filter.accepts("agent", _agent_names(row))]
         rows: list[Cells] = []
         for header, state in t.TIMES.items():
-            if header in whole:
-                values = [seconds(row[header]) for row in wanted if not _is_nothing(row[header])]
+            if header in complete:
+                values = [seconds(row[header]) for row in agents if not _is_empty(row[header])]
                 if values:
                     rows.append({"state": state, "seconds": number(sum(values))})
         return _rows(rows, ["state", "seconds"])
 
-    def _each(self, row: Cells, now: float) -> Cells:
-        """Add the columns that are computed of an agent's row."""
-        found = dict(row)
+    def _with_computed(self, row: Cells, now: float) -> Cells:
+        """Return an agent's row with its computed columns."""
+        result = dict(row)
         if t.ACTIVE_MEDIA in row:
             word = normalise(_text(row[t.ACTIVE_MEDIA]))
             media = t.MEDIA.get(word, "other") if word else ""
-            if media == "other" and word not in self._strange_media:
-                self._strange_media.add(word)
+            if media == "other" and word not in self._unknown_media:
+                self._unknown_media.add(word)
                 self._log.info("answer did not fit", kind="media", name=word)
-            found |= {header: 1 if media == each else None for each, header in t.ACTIVE.items()}
+            result |= {header: 1 if media == name else None for name, header in t.ACTIVE.items()}
         if t.STATE_DURATION in row:
-            found[t.STATE_START] = self._start(row, now)
-        return found
+            result[t.STATE_START] = self._start(row, now)
+        return result
 
     def _start(self, row: Cells, now: float) -> Cell:
-        """Return when an agent's state began, in epoch ms; steady against whole seconds."""
+        """Return when an agent's state began (epoch ms), without the jitter of whole seconds."""
         try:
             start = now - seconds(row[t.STATE_DURATION])
         except ValueError:
-            cell = row[t.STATE_DURATION]
-            return cell or None  # an unreadable one is for the table to refuse
+            return row[t.STATE_DURATION] or None  # the table rejects an unreadable cell
         login, state = _text(row.get(t.LOGIN)), _text(row.get(t.STATE))
-        known_state, known = self._starts.get(login, ("", 0.0))
-        if state == known_state and abs(start - known) <= _STEADY:
-            start = known
+        last_state, last_start = self._starts.get(login, ("", 0.0))
+        if state == last_state and abs(start - last_start) <= _TOLERANCE:
+            start = last_start
         self._starts[login] = (state, start)
         return round(start * 1000)
 
 
-def sums(table: Table) -> list[str]:
-    """Return the headers of a table that are sums of statistics."""
-    headers = [each.header for each in table.figures if not isinstance(each, Spread)]
-    return [header for header in dict.fromkeys(headers) if t.PLUS in header]
-
-
-def _claimed(table: Table) -> set[str]:
-    """Return the headers that a table reads, or knows to be there."""
-    figures = {each.header for each in table.figures if not isinstance(each, Spread)}
-    return {*figures, *(key.header for key in table.key), table.display or "", *table.ignored}
-
-
-def statistics(table: Table) -> list[tuple[str, bool]]:
-    """Return the statistics that a table's figures need, and whether it is certain of them."""
-    found: dict[str, bool] = {}
-    for figure in table.figures:
-        if isinstance(figure, Spread):
-            continue
-        header = figure.header
-        for name in t.SOURCES.get(header, tuple(header.split(t.PLUS))):
-            found[name] = found.get(name, False) or figure.certain
-    return list(found.items())
-
-
-def doubled(answer: Answer) -> frozenset[str]:
-    """Return the names that several services of the main grid share: which is which?"""
-    often = Counter(_text(row.cells.get(t.NAME)) for row in answer.grids.get("services", ()))
-    return frozenset(name for name, rows in often.items() if name and rows > 1)
-
-
-def _computed(asked: Sequence[str]) -> list[str]:
-    return [header for header, needs in t.SOURCES.items() if set(needs) <= set(asked)]
+def duplicate_names(data: SubscriptionData) -> frozenset[str]:
+    """Return the names that several services of the main grid share."""
+    rows = Counter(_text(row.cells.get(t.NAME)) for row in data.grids.get("services", ()))
+    return frozenset(name for name, number_of in rows.items() if name and number_of > 1)
 
 
 def _rows(rows: Sequence[Mapping[str, Cell]], headers: Sequence[str]) -> Rows:
-    """Make a grid of the headers that any row has, or of all of them where there is no row."""
-    shown = [header for header in headers if not rows or any(header in row for row in rows)]
-    return Rows(shown, [[row.get(header) for header in shown] for row in rows])
+    """Return rows with the headers that any row has, all headers where there is no row."""
+    present = [header for header in headers if not rows or any(header in row for row in rows)]
+    return Rows(present, [[row.get(header) for header in present] for row in rows])
 
 
 def _dispositions(
-    layout: Layout, rows: Sequence[Row], key: str, also: tuple[str, ...] = ()
+    subscription: Subscription, rows: Sequence[GridRow], keys: tuple[str, ...]
 ) -> Rows:
-    """Make a grid of the columns that count by disposition."""
-    labels = list(layout.selection.dispositions)
-    names = (key, *also)
-    found = _rows(
-        [{x: row.cells[x] for x in names if x in row.cells} | row.dispositions for row in rows],
-        [*names, *labels],
+    """Return the columns that count by disposition."""
+    labels = list(subscription.objects.dispositions)
+    result = _rows(
+        [
+            {key: row.cells[key] for key in keys if key in row.cells} | row.dispositions
+            for row in rows
+        ],
+        [*keys, *labels],
     )
-    return Rows(found.headers, found.cells, {"dispositions": frozenset(labels)})
+    return Rows(result.headers, result.cells, {"dispositions": frozenset(labels)})
 
 
 def _with_sums(row: Cells, headers: Iterable[str]) -> Cells:
-    """Add the sums that can be made of a row: a missing term makes none, a bad one a bad sum.
+    """Return a row with its sums.
 
-    Terms that say nothing make a sum that says nothing; among others they are missing.
+    A sum is absent where a term is absent, or empty while others are not; empty where all terms
+    are; unreadable where one is.
     """
-    found = dict(row)
+    result = dict(row)
     for header in headers:
         names = header.split(t.PLUS)
         terms = [row[name] for name in names if name in row]
-        nothing = [term for term in terms if _is_nothing(term)]
-        if len(terms) == len(names) and len(nothing) in (0, len(terms)):
-            found[header] = None if nothing else _sum(terms)
-    return found
+        empty = [term for term in terms if _is_empty(term)]
+        if len(terms) == len(names) and len(empty) in (0, len(terms)):
+            result[header] = None if empty else _sum(terms)
+    return result
 
 
 def _sum(terms: Sequence[Cell]) -> Cell:
@@ -239,25 +229,25 @@ def _sum(terms: Sequence[Cell]) -> Cell:
     return total
 
 
-def _is_whole(cells: Sequence[Cells], header: str) -> bool:
-    """Tell whether every row has a cell that can be counted or read."""
+def _is_complete(cells: Sequence[Cells], header: str) -> bool:
+    """Return whether the cell of every row is there, and empty or readable."""
     parse: Callable[[Cell], object] = str if header in (t.STATE, t.REASON) else count
     for row in cells:
         if header not in row:
             return False
         try:
-            if not _is_nothing(row[header]):
+            if not _is_empty(row[header]):
                 parse(row[header])
         except ValueError:
             return False
     return True
 
 
-def _names(row: Cells) -> list[str]:
-    return [str(row[name]) for name in (t.LOGIN, t.FULL_NAME) if not _is_nothing(row.get(name))]
+def _agent_names(row: Cells) -> list[str]:
+    return [str(row[name]) for name in (t.LOGIN, t.FULL_NAME) if not _is_empty(row.get(name))]
 
 
-def _is_nothing(cell: Cell) -> bool:
+def _is_empty(cell: Cell) -> bool:
     return cell is None or cell == ""
 
 

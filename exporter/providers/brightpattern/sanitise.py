@@ -1,4 +1,4 @@
-"""What of Bright Pattern's answers may be shown: cells are judged by their column's statistic."""
+"""Sanitiser of JSON bodies: decides by the column's statistic which cells a capture may keep."""
 
 from typing import Any
 
@@ -31,33 +31,25 @@ class BrightPatternSanitiser(Sanitiser):
             hidden=("name", "services", "teams", "dispositions"),
             words=(
                 *("services", "agents", "totals", "subscription", "directory", "campaigns", "app"),
-                *(
-                    "RUNNING",
-                    "STOPPED",
-                    "oauth",
-                    "percent",
-                    "fraction",
-                    "UTC",
-                    DISPOSITIONS,
-                    *MEDIA,
-                ),
+                *("RUNNING", "STOPPED", "oauth", "percent", "fraction", "UTC"),
+                *(DISPOSITIONS, *MEDIA),
             ),
         )
-        self._columns: dict[str, dict[str, str]] = {}  # statistics by column, of each kind of grid
+        self._columns: dict[str, dict[str, str]] = {}  # statistics by column id, by kind of grid
 
     def exchange(
         self, operation: str, asked: tuple[str, bytes], answered: tuple[str, bytes]
     ) -> tuple[Value, Value]:
-        """Learn from a subscription what the columns of the answers are."""
+        """Store the columns of a subscription; data name them by id only."""
         if operation == _SUBSCRIPTION and asked[1]:
-            self._learn_columns(orjson.loads(asked[1]))
+            self._store_columns(orjson.loads(asked[1]))
         return super().exchange(operation, asked, answered)
 
     def root(self, operation: str) -> str:
-        """Return what a bare list is of."""
+        """Return the key under which a bare list is judged."""
         return "dispositions" if operation.endswith("/dispositions") else ""
 
-    def _learn_columns(self, body: Any) -> None:
+    def _store_columns(self, body: Any) -> None:
         for block in body.values():
             for kind in _GRIDS:
                 for grid in block.get(kind, ()):
@@ -67,15 +59,15 @@ class BrightPatternSanitiser(Sanitiser):
                     }
 
     def mapping(self, found: Any, key: str, *, hide: bool) -> Value:
-        """Return an object; the cells of a grid's rows by what their columns are."""
+        """Return a sanitised object; the cells of a grid are judged by their columns."""
         if key in _GRIDS and isinstance(found.get("values"), list):
             columns = self._columns.get(key, {})
             rows = [self._row(row, columns) for row in found["values"]]
-            rest = {name: each for name, each in found.items() if name != "values"}
+            rest = {name: value for name, value in found.items() if name != "values"}
             return {**super().mapping(rest, key, hide=hide), "values": rows}
         return super().mapping(found, key, hide=hide)
 
     def _row(self, row: Any, columns: dict[str, str]) -> Value:
         if not isinstance(row, dict):
             return self.value(row, "name")
-        return {at: self.value(cell, columns.get(at, "name")) for at, cell in row.items()}
+        return {name: self.value(cell, columns.get(name, "name")) for name, cell in row.items()}

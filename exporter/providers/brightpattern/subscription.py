@@ -1,7 +1,7 @@
-"""The one subscription of a user: what it asks for, and how its answer is read.
+"""The one subscription of a user: which statistics it needs, its request body and its data.
 
-An answer carries the names we chose: an application id that no other program can have, so that
-another login's subscription is never taken for ours, and column ids that are positions.
+Data carry the names of the request: an application id that no other program uses, so that another
+login's subscription is not mistaken for the exporter's, and column ids, which are positions.
 """
 
 import secrets
@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 from exporter.errors import InvalidAnswer, Refused
 from exporter.metrics.parsers import Cell
-from exporter.metrics.tables import normalise
-from exporter.providers.brightpattern.client import Declined
-from exporter.providers.brightpattern.tables import DISPOSITIONS, KEYS
+from exporter.metrics.tables import Spread, Table, normalise
+from exporter.providers.brightpattern import tables as t
+from exporter.providers.brightpattern.client import SubscriptionDeclined
 
 LIMIT = 10_000  # rows of a grid; without a limit some tenants cut theirs short
 OTHER = "other"
-_MOST_DISPOSITIONS = 50  # columns; the rest are asked for together
-_DECLINED_PAUSE = 300.0  # seconds before a body that can only be declined again is sent again
+_MAX_DISPOSITIONS = 50  # columns; the other dispositions share one
+_DECLINED_PAUSE = 300.0  # seconds before a body that would be declined again is sent again
 
 
-class Statistic(NamedTuple):
+class GridStatistic(NamedTuple):
     """One statistic in one kind of grid: ``totals``, ``services`` or ``agents``."""
 
     grid: str
@@ -29,13 +29,13 @@ class Statistic(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Which objects a subscription covers.
+class SubscribedObjects:
+    """The objects that a subscription covers.
 
-    ``services`` and ``teams`` are ids, all visible ones where there are none. ``namesakes`` are
-    services (id → label) whose name is not theirs alone, and ``shared`` those names: rows have
-    no key but the name, so each of these services has a grid of its own. ``dispositions`` are the
-    labels of the columns that count by disposition, each with the dispositions it counts.
+    ``services`` and ``teams`` are ids; empty means all visible ones. A row has no key but the name,
+    so that services of a shared name need a grid of their own: ``namesakes`` are these services
+    (id → label), ``shared`` their names. ``dispositions`` maps the label of each column that counts
+    by disposition to the dispositions that it counts.
     """
 
     services: tuple[str, ...] = ()
@@ -45,224 +45,271 @@ class Selection:
     dispositions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-class Row(NamedTuple):
-    """One row: cells by statistic, and counts by disposition. What was not sent is not there."""
+class GridRow(NamedTuple):
+    """One row: cells by statistic, and counts by disposition; absent cells are left out."""
 
     cells: dict[str, Cell]
     dispositions: dict[str, Cell]
 
 
 @dataclass(slots=True)
-class Answer:
-    """What a subscription brought: totals, and rows by grid; ``None`` where it was left out.
+class SubscriptionData:
+    """Data of a subscription: totals (``None`` where absent), and rows by kind of grid.
 
-    ``grids`` holds ``services`` and ``agents``; the services of a shared name carry their label.
+    ``grids`` holds ``services`` and ``agents``; ``namesakes`` the services of a shared name, with
+    their labels as names.
     """
 
     totals: dict[str, Cell] | None = None
-    grids: dict[str, list[Row]] = field(default_factory=dict)
-    namesakes: list[Row] = field(default_factory=list)
+    grids: dict[str, list[GridRow]] = field(default_factory=dict)
+    namesakes: list[GridRow] = field(default_factory=list)
 
 
-class _Column(NamedTuple):
+class _GridColumn(NamedTuple):
     statistic: str
-    disposition: str | None  # the label of a column that counts by disposition
+    disposition: str | None  # label of a column that counts by disposition
 
 
-class Layout:
-    """One subscription's body, and the reader of its answers."""
+class Subscription:
+    """One subscription: builds the request body and reads the data."""
 
     def __init__(
-        self, statistics: Sequence[Statistic], selection: Selection, column_key: str
+        self, statistics: Sequence[GridStatistic], objects: SubscribedObjects, column_key: str
     ) -> None:
         self.app = f"exporter-{secrets.token_hex(8)}"
         self.statistics = tuple(statistics)
-        self.selection = selection
+        self.objects = objects
         self._column_key = column_key
-        self.totals = [each.name for each in statistics if each.grid == "totals"]
-        self._columns = {grid: self._columns_of(grid) for grid in KEYS}
+        self.totals = [statistic.name for statistic in statistics if statistic.grid == "totals"]
+        self._columns = {grid: self._columns_of(grid) for grid in t.KEYS}
 
-    def asks(self, grid: str) -> list[str]:
-        """Return the statistics asked for in a grid."""
+    def names(self, grid: str) -> list[str]:
+        """Return the names of the statistics of a grid."""
         return list(dict.fromkeys(column.statistic for column in self._columns[grid]))
 
-    def _columns_of(self, grid: str) -> list[_Column]:
+    def _columns_of(self, grid: str) -> list[_GridColumn]:
         columns = []
-        for name in (each.name for each in self.statistics if each.grid == grid):
-            if name == DISPOSITIONS:
-                columns += [_Column(name, label) for label in self.selection.dispositions]
+        for name in (statistic.name for statistic in self.statistics if statistic.grid == grid):
+            if name == t.DISPOSITIONS:
+                columns += [_GridColumn(name, label) for label in self.objects.dispositions]
             else:
-                columns.append(_Column(name, None))
+                columns.append(_GridColumn(name, None))
         return columns
 
-    # Asking --------------------------------------------------------------------------------
+    # Request -------------------------------------------------------------------------------
 
     def body(self) -> dict[str, Any]:
         """Return the body of the request."""
         block: dict[str, Any] = {}
-        selection = self.selection
+        objects = self.objects
         if self.totals:
             block["stats_totals"] = self.totals
-            if selection.services:
-                block["stats_totals_service_ids"] = list(selection.services)
+            if objects.services:
+                block["stats_totals_service_ids"] = list(objects.services)
         services = self._service_grids() if self._columns["services"] else []
         if services:
             block["service_grids"] = services
         if self._columns["agents"]:
             grid = {**self._grid("agents", "agents"), "logged_in_agents_only": False}
-            if selection.teams:
-                grid["team_ids"] = list(selection.teams)
+            if objects.teams:
+                grid["team_ids"] = list(objects.teams)
             block["agent_grids"] = [grid]
         return {self.app: block}
 
     def _service_grids(self) -> list[dict[str, Any]]:
-        selection = self.selection
+        objects = self.objects
         main = self._grid("services", "services")
-        others = [each for each in selection.services if each not in selection.namesakes]
+        ids = [identity for identity in objects.services if identity not in objects.namesakes]
         grids = []
-        if others:
-            grids.append({**main, "service_ids": others})
-        elif not selection.services:
+        if ids:
+            grids.append({**main, "service_ids": ids})
+        elif not objects.services:
             grids.append(main)
         return grids + [
             {**self._grid("services", identity), "service_ids": [identity]}
-            for identity in selection.namesakes
+            for identity in objects.namesakes
         ]
 
     def _grid(self, kind: str, identity: str) -> dict[str, Any]:
         columns: list[dict[str, Any]] = []
-        for position, column in enumerate(self._columns[kind]):
-            each: dict[str, Any] = {"id": str(position), self._column_key: column.statistic}
-            if column.disposition is not None:
-                each["dispositions"] = list(self.selection.dispositions[column.disposition])
-            columns.append(each)
+        for position, (statistic, disposition) in enumerate(self._columns[kind]):
+            column: dict[str, Any] = {"id": str(position), self._column_key: statistic}
+            if disposition is not None:
+                column["dispositions"] = list(self.objects.dispositions[disposition])
+            columns.append(column)
         return {"id": identity, "limit": LIMIT, "columns": columns}
 
-    # Reading -------------------------------------------------------------------------------
+    # Data ----------------------------------------------------------------------------------
 
-    def read(self, block: Any) -> Answer:
-        """Read our block of an answer. Raises ``InvalidAnswer``."""
+    def read(self, block: Any) -> SubscriptionData:
+        """Read the subscription's block of the data. Raises ``InvalidAnswer``."""
         if not isinstance(block, dict):
-            raise InvalidAnswer("the subscription's block is no object")
-        answer = Answer()
+            raise InvalidAnswer("the subscription's block is not an object")
+        data = SubscriptionData()
         totals = block.get("stats_totals")
         if self.totals and isinstance(totals, dict):
-            answer.totals = {name: _cell(totals[name]) for name in self.totals if name in totals}
+            data.totals = {name: _cell(totals[name]) for name in self.totals if name in totals}
         services = self._rows("services", block.get("service_grids"))
         for identity, rows in services.items():
-            label = self.selection.namesakes.get(identity)
+            label = self.objects.namesakes.get(identity)
             if label is not None:
-                answer.namesakes += [_renamed(row, label) for row in rows[:1]]
+                data.namesakes += [_renamed(row, label) for row in rows[:1]]
         if services:
-            answer.grids["services"] = services.get("services", [])
+            data.grids["services"] = services.get("services", [])
         agents = self._rows("agents", block.get("agent_grids"))
         if "agents" in agents:
-            answer.grids["agents"] = agents["agents"]
-        return answer
+            data.grids["agents"] = agents["agents"]
+        return data
 
-    def _rows(self, kind: str, grids: Any) -> dict[str, list[Row]]:
+    def _rows(self, kind: str, grids: Any) -> dict[str, list[GridRow]]:
         """Return the rows of each grid of a kind by the grid's id."""
-        found = {}
+        result = {}
         for grid in grids if isinstance(grids, list) else ():
             values = grid.get("values") if isinstance(grid, dict) else None
             if not isinstance(values, list) or not self._columns[kind]:
                 continue
             if len(values) >= LIMIT:
-                raise InvalidAnswer(f"a grid was cut at {LIMIT} rows: name fewer teams or services")
-            found[str(grid.get("id"))] = [self._row(kind, row) for row in values]
-        return found
+                raise InvalidAnswer(f"a grid was cut at {LIMIT} rows; set fewer teams or services")
+            result[str(grid.get("id"))] = [self._row(kind, row) for row in values]
+        return result
 
-    def _row(self, kind: str, row: Any) -> Row:
-        read = Row({}, {})
+    def _row(self, kind: str, values: Any) -> GridRow:
+        row = GridRow({}, {})
         for position, (statistic, disposition) in enumerate(self._columns[kind]):
-            if not isinstance(row, dict) or str(position) not in row:
+            if not isinstance(values, dict) or str(position) not in values:
                 continue
-            cell = _cell(row[str(position)])
+            cell = _cell(values[str(position)])
             if disposition is None:
-                read.cells[statistic] = cell
+                row.cells[statistic] = cell
             else:
-                read.dispositions[disposition] = cell
-        return read
+                row.dispositions[disposition] = cell
+        return row
 
 
 def _cell(value: Any) -> Cell:
-    """Return a JSON value as a cell; what cannot be one is a text that no parser takes."""
+    """Return a JSON value as a cell; another type becomes a text that every parser rejects."""
     if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
         return value
     return f"({type(value).__name__})"
 
 
-def _renamed(row: Row, label: str) -> Row:
-    return Row({**row.cells, KEYS["services"]: label}, row.dispositions)
+def _renamed(row: GridRow, label: str) -> GridRow:
+    return GridRow({**row.cells, t.NAME: label}, row.dispositions)
 
 
 def disposition_columns(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return a column for each disposition: label → the dispositions that it counts.
+    """Return the columns that count by disposition: label → the dispositions that each counts.
 
-    Those past the cap, and those whose labels could not be told apart, are counted together.
+    Dispositions past the cap, or whose labels would be equal, share the column ``other``.
     """
     by_label: dict[str, list[str]] = {}
     for name in sorted(set(names)):
         by_label.setdefault(normalise(name), []).append(name)
-    taken = {"", OTHER, *(normalise(key) for key in KEYS.values())}
-    single = [each[0] for label, each in by_label.items() if len(each) == 1 and label not in taken]
-    shown = sorted(single)[:_MOST_DISPOSITIONS]
-    rest = tuple(name for each in by_label.values() for name in each if name not in shown)
-    columns: dict[str, tuple[str, ...]] = {name: (name,) for name in shown}
+    reserved = {"", OTHER, *(normalise(key) for key in t.KEYS.values())}
+    unique = [
+        names[0] for label, names in by_label.items() if len(names) == 1 and label not in reserved
+    ]
+    own = sorted(unique)[:_MAX_DISPOSITIONS]
+    rest = tuple(name for names in by_label.values() for name in names if name not in own)
+    columns: dict[str, tuple[str, ...]] = {name: (name,) for name in own}
     return {**columns, OTHER: rest} if rest else columns
 
 
-async def negotiate(
-    wanted: Sequence[Statistic],
-    declined: set[Statistic],
-    post: Callable[[Sequence[Statistic]], Awaitable[None]],
-    why: str,
-) -> list[Statistic]:
-    """Subscribe to as much of ``wanted`` as the platform takes, after it took not all of it.
+# Statistics of the tables -------------------------------------------------------------------
 
-    ``post`` subscribes, or raises ``Declined``. Halves are tried until each statistic that is at
-    fault stands alone: those go to ``declined`` as they are found. Returns what is subscribed
-    to. Raises ``Refused`` where nothing is taken, for the reason ``why``.
+_GRID_OF_TABLE = {
+    t.TOTALS.name: "totals",
+    t.SERVICES.name: "services",
+    t.AGENTS.name: "agents",
+    t.EACH_AGENT.name: "agents",
+}
+
+
+def required_statistics(tables: Mapping[str, Table]) -> dict[GridStatistic, bool]:
+    """Return the statistics that the figures of tables need, and whether each is certain."""
+    result: dict[GridStatistic, bool] = {}
+    for table, grid in _GRID_OF_TABLE.items():
+        for figure in tables[table].figures if table in tables else ():
+            if isinstance(figure, Spread):
+                continue
+            for name in t.SOURCES.get(figure.header, figure.header.split(t.PLUS)):
+                statistic = GridStatistic(grid, name)
+                result[statistic] = result.get(statistic, False) or figure.certain
+    if t.AGENT_TIMES.name in tables:
+        result |= {GridStatistic("agents", name): True for name in t.TIMES}
+    return result
+
+
+def subscribed_statistics(
+    tables: Mapping[str, Table], *, named: bool, each_agent: bool, raw: bool
+) -> list[GridStatistic]:
+    """Return the statistics to subscribe to: keys of rows first, uncertain ones last.
+
+    The names of agents are included only where they are ``named``, totals without a figure only
+    where the feed is ``raw``.
     """
-    taken = False
+    result = dict.fromkeys(GridStatistic(grid, name) for grid, name in t.KEYS.items())
+    if named:
+        result[GridStatistic("agents", t.FULL_NAME)] = None
+    required = required_statistics(tables)
+    statistics = list(required)
+    if raw:
+        statistics += [GridStatistic("totals", name) for name in t.TOTALS.ignored if name != "app"]
+    statistics.append(GridStatistic("services", t.DISPOSITIONS))
+    if each_agent:
+        statistics.append(GridStatistic("agents", t.DISPOSITIONS))
+    statistics.sort(key=lambda statistic: not required.get(statistic, False))
+    return list(result | dict.fromkeys(statistics))
 
-    async def takes(statistics: Sequence[Statistic]) -> bool:
-        nonlocal taken
+
+# Declined statistics --------------------------------------------------------------------------
+
+Subscribe = Callable[[Sequence[GridStatistic]], Awaitable[None]]  # raises SubscriptionDeclined
+
+
+async def subscribe_accepted(
+    statistics: Sequence[GridStatistic],
+    declined: set[GridStatistic],
+    subscribe: Subscribe,
+    reason: str,
+) -> list[GridStatistic]:
+    """Subscribe to the statistics that the platform accepts, after it declined all together.
+
+    Bisects until each statistic at fault is alone, and adds it to ``declined``. Returns the
+    accepted statistics. Raises ``Refused`` with ``reason`` where none is accepted.
+    """
+    subscribed = False
+
+    async def accepts(group: Sequence[GridStatistic]) -> bool:
+        nonlocal subscribed
         try:
-            await post(statistics)
-        except Declined:
-            taken = False
+            await subscribe(group)
+        except SubscriptionDeclined:
+            subscribed = False
         else:
-            taken = True
-        return taken
+            subscribed = True
+        return subscribed
 
-    good, rest = await _bases(wanted, takes)
-    groups = list(_halves(rest))
+    keys = [GridStatistic(grid, name) for grid, name in t.KEYS.items()]
+    accepted = [key for key in keys if key in statistics and await accepts([key])]
+    grids = {"totals", *(key.grid for key in accepted)}
+    rest = [item for item in statistics if item.grid in grids and item not in accepted]
+    groups = _halves(rest)
     while groups:
         group = groups.pop()
-        if await takes([*good, *group]):
-            good += group
+        if await accepts([*accepted, *group]):
+            accepted += group
         elif len(group) == 1:
             declined.update(group)
         else:
             groups += _halves(group)
-    if not good:
-        raise Refused(f"declined whatever is asked for: {why}", retry_after=_DECLINED_PAUSE)
-    if not taken:
-        await post(good)
-    return good
+    if not accepted:
+        raise Refused(f"every statistic was declined: {reason}", retry_after=_DECLINED_PAUSE)
+    if not subscribed:
+        await subscribe(accepted)
+    return accepted
 
 
-async def _bases(
-    wanted: Sequence[Statistic], takes: Callable[[Sequence[Statistic]], Awaitable[bool]]
-) -> tuple[list[Statistic], list[Statistic]]:
-    """Try each grid with nothing but its rows' name; return those, and the rest of their grids."""
-    keys = [Statistic(grid, name) for grid, name in KEYS.items()]
-    good = [key for key in keys if key in wanted and await takes([key])]
-    grids = {"totals", *(key.grid for key in good)}
-    return good, [each for each in wanted if each.grid in grids and each not in good]
-
-
-def _halves(group: Sequence[Statistic]) -> list[list[Statistic]]:
+def _halves(group: Sequence[GridStatistic]) -> list[list[GridStatistic]]:
     half = len(group) // 2
     return [list(part) for part in (group[half:], group[:half]) if part]

@@ -1,10 +1,9 @@
-"""Bright Pattern's tables: which statistic is which figure.
+"""Tables of Bright Pattern: which statistic maps to which metric family.
 
-The vendor's list of statistics is not public at hand: names and meanings are those of the
-Real-Time Statistics API collection and of the vendor's wallboards. ``certain=False`` marks a
-statistic that nobody has shown in that kind of grid; where a tenant declines it, it is left out.
-A header with `` + `` is a sum of statistics, added here ("SUM" columns are documented up to
-release 5.2 only).
+Names and meanings come from the Real-Time Statistics API collection and the vendor's wallboards;
+the vendor's list of statistics is not public. ``certain=False`` marks a statistic that no source
+shows in that kind of grid; where a tenant declines it, it is left out. A header with `` + `` is a
+sum computed here ("SUM" columns are documented up to release 5.2 only).
 """
 
 from exporter.metrics import families as f
@@ -25,7 +24,7 @@ PLUS = " + "
 
 # States -----------------------------------------------------------------------------------------
 
-# "" is logged out (Real-Time Statistics API); the vendor's wallboard takes "0" for the same.
+# "" is logged out (Real-Time Statistics API); the vendor's wallboard also accepts "0".
 AGENT = States(
     f.AGENT_STATES,
     {
@@ -41,7 +40,7 @@ NEXT = States(
     f.AGENT_STATES, {word: state for word, state in AGENT.words.items() if word not in ("", "0")}
 )
 CAMPAIGN = States(f.CAMPAIGN_STATES, {"RUNNING": "running", "STOPPED": "stopped"})
-# As the reporting database spells them; what this API says is not documented.
+# Spellings of the reporting database; those of this API are not documented.
 MEDIA = {
     "voice": "voice",
     "chat": "chat",
@@ -53,14 +52,14 @@ MEDIA = {
     "voicemail": "voicemail",
 }
 
-# Statistics that name things, and columns made here of what is sent ------------------------------
+# Statistics that identify rows, and computed columns -------------------------------------------
 
 NAME, LOGIN, FULL_NAME = "name", "login_id", "first_last_name"
 STATE, REASON = "acd_state", "reason"
 STATE_DURATION, ACTIVE_MEDIA = "state_duration", "active_item_media_type"
 BREAK_TIME = "agent_total_break_time"
 DISPOSITIONS = "calls_dispositions_per_day"
-STATE_START = "state start"  # epoch ms: our time less STATE_DURATION
+STATE_START = "state start"  # epoch ms: local time less STATE_DURATION
 ACTIVE = {media: f"active {media}" for media in (*dict.fromkeys(MEDIA.values()), "other")}
 SOURCES = {
     STATE_START: (STATE_DURATION,),
@@ -68,37 +67,37 @@ SOURCES = {
 }
 HANDLED = PLUS.join(("in_calls_handled_per_day", "out_calls_handled_per_day"))
 KEYS = {"services": NAME, "agents": LOGIN}
-# Statistics of agents whose sums over all agents are figures, and the state they are spent in.
+# Statistics of agents that are summed over all agents, by the state that they measure.
 TIMES = {
     "agent_total_ready_time": "ready",
     "agent_total_busy_time": "on_contact",
     "agent_total_ACW_time": "after_contact_work",
 }
-# Names of the vendor's wallboard that never go over the wire.
+# Names that the vendor's wallboard uses, but not the API.
 PSEUDO = ("state_ic", "count_of_interactions", "SUM")
 
 
-# Ratios: whether they come as 0..1 or 0..100 is not documented, so each account says it ----------
+# Ratios: whether they are 0..1 or 0..100 is not documented, so it is configured ----------------
 
 
 def percent_share(cell: Cell) -> Number:
-    """Read a share given as 0..100; one above the whole is of another scale, and refused."""
+    """Read a ratio given as 0..100; a larger one has another scale and is rejected."""
     return _share(percent(cell))
 
 
 def fraction_share(cell: Cell) -> Number:
-    """Read a share given as 0..1; one above the whole is of another scale, and refused."""
+    """Read a ratio given as 0..1; a larger one has another scale and is rejected."""
     return _share(fraction(cell))
 
 
 def _share(value: Number) -> Number:
     if value > 1:
-        raise ValueError("a share above the whole")
+        raise ValueError("ratio above 1")
     return value
 
 
-# Where nobody has said, only what is certain on either scale is taken; the rest is refused, seen
-# in the log and in schema_rejected_cells_total: a figure a hundred times off would be a lie.
+# Without a configured scale only cells that mean the same on both are accepted; the others are
+# rejected, logged and counted in schema_rejected_cells_total, as they could be off by 100.
 SCALES = {"percent": percent_share, "fraction": fraction_share, None: signed_percent}
 RATIOS = (
     "service_level",
@@ -113,7 +112,7 @@ RATIOS = (
 _ALL = {"media": "all"}  # "calls" in a name means interactions of any channel
 _AGENT_KEY = (Key("agent", LOGIN),)
 
-# Totals would double what the services say: they are for the user's own mapping.
+# Totals repeat the services' figures; they are for user-defined mappings.
 TOTALS = Table(
     name="subscription.totals",
     key=(),
@@ -182,7 +181,7 @@ SERVICE_DISPOSITIONS = Table(
     figures=(Spread("dispositions", f.QUEUE_DISPOSITIONS, "disposition", count),),
 )
 
-# All agents together: nobody is named.
+# All agents together, without names.
 AGENTS = Table(
     name="subscription.agents",
     key=_AGENT_KEY,
@@ -235,7 +234,7 @@ EACH_AGENT = Table(
         ),
         Column(BREAK_TIME, f.AGENT_BREAK_TIME, seconds),
     ),
-    # What else tells who somebody is; the wallboard's other spellings of a name.
+    # Other identifiers and spellings of an agent.
     ignored=("user_id", "team_id", "team_name", "is_agent"),
     private=("firstname", "lastname", "last_first_name", "extension"),
 )

@@ -9,7 +9,7 @@ from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Survey
-from exporter.config.columns import extend
+from exporter.config.columns import add_columns
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -173,7 +173,7 @@ class Five9Collector(Collector):
         self._budget.update(counters)
         for counter in counters:
             window = WINDOWS.get(counter.window, f"{counter.window:g}s")
-            self._telemetry.quota(counter.operation, window, counter.limit, counter.used)
+            self._telemetry.set_quota(counter.operation, window, counter.limit, counter.used)
         ratio = self._budget.demand_ratio(self._demand)
         if ratio > 1 and not self._warned_of_budget:
             self._warned_of_budget = True

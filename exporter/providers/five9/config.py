@@ -166,20 +166,20 @@ class Five9Config(AccountConfig):
         january, july = (datetime(2026, month, 1, tzinfo=UTC).timestamp() for month in (1, 7))
         offsets = [self.view.offset(at) / 1000 for at in (january, july)]
         if not all(low <= offset <= high for offset in offsets):
-            yield ("view", "time_zone"), "offset must be between -12 and +14 hours"
+            yield ("view", "time_zone"), "Five9 accepts UTC offsets from -12 to +14 hours"
         for kind in ("query_statistics", "query_changed_statistics"):
             limits = getattr(self.budget, kind)
             if limits is not None and not limits.by_seconds():
-                yield ("budget", kind), "at least one of minute, hour, day is required"
+                yield ("budget", kind), "expected at least one of minute, hour, day"
         for name, columns in self.columns.items():
             if name in self.AGENT_FEEDS and self.agents == "aggregate":
-                yield ("columns", name), "rows are persons; requires agents: hashed, id or name"
+                yield ("columns", name), "rows are agents: requires agents: hashed, id or name"
             for header, mapping in columns.items():
                 duplicates = self.labels.keys() & mapping.labels.keys()
                 if duplicates:
                     path = ("columns", name, header, "labels")
                     yield path, f"{', '.join(sorted(duplicates))}: already a label of the account"
                 try:
-                    column(header, mapping, STATISTICS[name])
+                    make_column(header, mapping, STATISTICS[name])
                 except ValueError as error:
                     yield ("columns", name, header), str(error)

@@ -44,7 +44,9 @@ def survey(
 def _from_refusal(refusal: ProviderError) -> list[Permission]:
     if "AccessDisallowedFault" not in str(refusal):
         return []
-    return [Permission("permission CanUseSupervisorSoapApi", held=False, loss=_NO_WEB_API)]
+    return [
+        Permission("permission CanUseSupervisorSoapApi", granted=False, consequence=_NO_WEB_API)
+    ]
 
 
 def _permissions(config: Five9Config, granted: Mapping[str, bool]) -> list[Permission]:
@@ -72,8 +74,8 @@ def _permissions(config: Five9Config, granted: Mapping[str, bool]) -> list[Permi
     return [
         Permission(
             f"permission {name}",
-            held=granted.get(name, False),
-            loss=consequence,
+            granted=granted.get(name, False),
+            consequence=consequence,
             needed=needed,
         )
         for name, affected, consequence, needed in needs
@@ -96,7 +98,7 @@ def discover(config: Five9Config, result: Offers) -> None:
         unmapped = result.unmapped(name)
         if unmapped and name in config.AGENT_FEEDS and config.agents == "aggregate":
             result.notes.append(
-                f"{name}: rows are persons; columns require agents: hashed, id or name"
+                f"{name}: rows are agents; columns require agents: hashed, id or name"
             )
         elif unmapped:
             columns.setdefault(name, {}).update(

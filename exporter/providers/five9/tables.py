@@ -275,7 +275,7 @@ CAMPAIGN_STATE = Table(
     key=_CAMPAIGN_KEY,
     subject="campaign",
     figures=(
-        StateSet("State", f.CAMPAIGN_STATE, CAMPAIGN, ("campaignState",)),
+        State("State", f.CAMPAIGN_STATE, CAMPAIGN, "each", ("campaignState",)),
         *_columns(
             number, ("Priority", f.CAMPAIGN_PRIORITY), ("Ratio", f.CAMPAIGN_WEIGHT), certain=False
         ),

@@ -7,20 +7,20 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from exporter.collector.http import Http
 from exporter.errors import InvalidAnswer, ProviderError, ServerTrouble, Throttled, Unauthorized
 from exporter.logs import get_log
-from exporter.providers.brightpattern.auth import OAuth, Password
-from exporter.providers.brightpattern.campaigns import MOST_PAGES, Campaigns
+from exporter.providers.brightpattern.auth import PasswordAuth, TokenAuth
+from exporter.providers.brightpattern.campaigns import MAX_PAGES, Campaigns
 from exporter.providers.brightpattern.client import (
     Client,
-    Declined,
-    Expired,
-    NotReady,
+    DataNotReady,
+    SubscriptionDeclined,
     SubscriptionLost,
+    TokenRejected,
 )
+from exporter.providers.brightpattern.config import BrightPatternConfig
 from exporter.telemetry import AccountTelemetry, Telemetry
 
 pytestmark = pytest.mark.anyio
@@ -66,19 +66,25 @@ def http_of(app: Callable[[httpx.Request], httpx.Response], clock: Any) -> Http:
     return Http(httpx.AsyncClient(transport=httpx.MockTransport(app)), view, clock)
 
 
-def oauth_of(http: Http, clock: Any, version: str = "v2") -> OAuth:
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": "api",
-        "scope": "acme.example.com",
+def config_of(**options: Any) -> BrightPatternConfig:
+    account = {
+        "name": "acme",
+        "provider": "brightpattern",
+        "base_url": URL,
+        "username": "api",
+        "api_secret": "swordfish",
+        "feeds": {"campaigns": {}},
+        **options,
     }
-    path = f"/configapi/{version}/oauth/token"
-    return OAuth(http, clock, URL, path, form, SecretStr("swordfish"), 30.0)
+    return BrightPatternConfig.model_validate(account)
+
+
+def oauth_of(http: Http, clock: Any) -> TokenAuth:
+    return TokenAuth(config_of(), http, clock, "v2")
 
 
 def client_of(app: App, clock: Any) -> Client:
-    http = http_of(app, clock)
-    return Client(http, URL, oauth_of(http, clock), oauth_of(http, clock, "v3"), 30.0)
+    return Client(config_of(), http_of(app, clock), clock)
 
 
 async def test_token_is_asked_for_by_form(clock: Any) -> None:
@@ -154,7 +160,7 @@ async def test_answer_401_gets_one_new_token(clock: Any) -> None:
     await client.data()
     assert app.tokens == 2
     known.clear()
-    with pytest.raises(Expired):
+    with pytest.raises(TokenRejected):
         await client.data()
     assert app.tokens == 3
 
@@ -162,7 +168,7 @@ async def test_answer_401_gets_one_new_token(clock: Any) -> None:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (204, NotReady),
+        (204, DataNotReady),
         (404, SubscriptionLost),
         (403, Unauthorized),
         (429, Throttled),
@@ -200,11 +206,11 @@ async def test_subscription_answers(clock: Any) -> None:
     said = {"error_code": 1004, "error_message": "unknown statistic"}
     for content, code in ((said, "1004"), ([], "no code")):
         app.answers[path] = httpx.Response(400, json=content)
-        with pytest.raises(Declined) as caught:
+        with pytest.raises(SubscriptionDeclined) as caught:
             await client.subscribe({})
         assert caught.value.code == code
     app.answers[path] = httpx.Response(400, content=b"<html>")
-    with pytest.raises(Declined):
+    with pytest.raises(SubscriptionDeclined):
         await client.subscribe({})
 
 
@@ -244,9 +250,8 @@ async def test_password_login_keeps_whatever_cookie_comes(clock: Any) -> None:
         return httpx.Response(200 if good else 401, json={})
 
     app.answers |= {"/statsapi/auth": auth, DATA: data}
-    http = http_of(app, clock)
-    body = {"tenant_url": "acme.example.com", "username": "api"}
-    client = Client(http, URL, Password(http, URL, body, SecretStr("pw"), 30.0), None, 30.0)
+    config = config_of(auth="password", password="pw", api_secret=None, feeds={})
+    client = Client(config, http_of(app, clock), clock)
     assert await client.data() == {}
     assert app.count("/statsapi/auth") == 2
     app.answers["/statsapi/auth"] = httpx.Response(200)
@@ -260,10 +265,9 @@ async def test_old_login_advises_the_new_one(clock: Any) -> None:
     """Where passwords are no longer taken, the message says what to do."""
     app = App()
     app.answers["/statsapi/auth"] = httpx.Response(403, json={"error": "illegal login attempt"})
-    http = http_of(app, clock)
-    login = Password(http, URL, {"username": "api"}, SecretStr("pw-secret"), 30.0)
+    config = config_of(auth="password", password="pw-secret")
     with pytest.raises(Unauthorized, match="auth: oauth") as caught:
-        await login.ready()
+        await PasswordAuth(config, http_of(app, clock)).ensure_valid()
     assert "pw-secret" not in str(caught.value)
 
 
@@ -272,10 +276,10 @@ async def test_tokens_that_are_none_are_invalid(clock: Any) -> None:
     for body in ({"access_token": ""}, {"access_token": "a\nb"}, {"access_token": 5}, [], {}):
         http = http_of(lambda _, body=body: httpx.Response(200, json=body), clock)  # type: ignore[misc]
         with pytest.raises(InvalidAnswer):
-            await oauth_of(http, clock).ready()
+            await oauth_of(http, clock).ensure_valid()
     http = http_of(lambda _: httpx.Response(200, content=b"<html>"), clock)
     with pytest.raises(InvalidAnswer):
-        await oauth_of(http, clock).ready()
+        await oauth_of(http, clock).ensure_valid()
 
 
 class Lists:
@@ -358,7 +362,7 @@ async def test_attempts(clock: Any, told: Any, counts: dict[str, int]) -> None:
 
 async def test_pages_are_bounded(clock: Any) -> None:
     """A list too long to count shows its total only; pages that go round in a circle end."""
-    lists = Lists(long=(MOST_PAGES * 1000 + 1, 0), short=(1500, 0))
+    lists = Lists(long=(MAX_PAGES * 1000 + 1, 0), short=(1500, 0))
     campaigns = Campaigns(client_of(lists.app, clock), 900.0, get_log("test"))
     rows = (await campaigns.read()).tables["campaigns.records"].cells
     assert [status for name, status, _ in rows if name == "Same (long)"] == ["total"]

@@ -10,18 +10,18 @@ from exporter.errors import InvalidAnswer, Refused
 from exporter.logs import get_log
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.providers.brightpattern import tables as t
-from exporter.providers.brightpattern.client import Declined
+from exporter.providers.brightpattern.client import SubscriptionDeclined
+from exporter.providers.brightpattern.collector import feeds, statistics
 from exporter.providers.brightpattern.config import BrightPatternConfig
-from exporter.providers.brightpattern.directory import Directory, Entry
-from exporter.providers.brightpattern.feeds import asked, feeds
-from exporter.providers.brightpattern.rows import UNLISTED_PAUSE, Grids
+from exporter.providers.brightpattern.directory import Directory, DirectoryEntry
+from exporter.providers.brightpattern.rows import UNLISTED_PAUSE, RowBuilder
 from exporter.providers.brightpattern.subscription import (
     LIMIT,
-    Layout,
-    Selection,
-    Statistic,
+    GridStatistic,
+    SubscribedObjects,
+    Subscription,
     disposition_columns,
-    negotiate,
+    subscribe_accepted,
 )
 
 STATISTICS = Path(__file__).parents[3] / "../shared/reference/data/brightpattern-statistics.yaml"
@@ -42,21 +42,21 @@ class Reader:
         }
         self.config = BrightPatternConfig.model_validate(account)
         assert list(self.config.faults()) == []
-        self.scope = self.config.account_labels()
-        self.feed = next(iter(feeds(self.config, self.scope)))
+        self.labels = self.config.account_labels()
+        self.feed = next(iter(feeds(self.config)))
         self.tables = {table.name: table for table in self.feed.tables}
         self.directory = directory or Directory()
-        self.layout = Layout(
-            list(asked(self.config, self.scope, self.tables)),
-            self.directory.selection(self.config),
+        self.subscription = Subscription(
+            statistics(self.config, self.tables),
+            self.directory.objects(self.config),
             "stat_name",
         )
-        self.grids = Grids(self.feed.tables, self.scope, get_log("test"))
+        self.rows = RowBuilder(self.feed.tables, self.labels, get_log("test"))
         self.now = 1000.0
 
     def row(self, grid: str, **cells: Any) -> dict[str, Any]:
         """Write a row as the platform does, of the columns that are named."""
-        (block,) = self.layout.body().values()
+        (block,) = self.subscription.body().values()
         columns = block[f"{grid}_grids"][0]["columns"]
         return {c["id"]: cells[c["stat_name"]] for c in columns if c["stat_name"] in cells}
 
@@ -68,9 +68,9 @@ class Reader:
             "service_grids": [{"id": "services", "values": list(services)}, *extra],
             "agent_grids": [{"id": "agents", "values": list(agents)}],
         }
-        answer = self.layout.read(block)
-        reading = self.grids.reading(self.layout, answer, self.now, self.directory.names)
-        return map_reading(reading, self.tables, self.scope, raw=self.feed.times.raw)
+        answer = self.subscription.read(block)
+        reading = self.rows.reading(self.subscription, answer, self.now, self.directory.names)
+        return map_reading(reading, self.tables, self.labels, raw=self.feed.times.raw)
 
 
 def values(mapped: Mapped, name: str) -> dict[str, float]:
@@ -93,7 +93,7 @@ def test_every_known_statistic_has_its_place() -> None:
     }
     tables["agent"].add(t.DISPOSITIONS)
     reader = Reader(agents="name")
-    for grid, name in reader.layout.statistics:
+    for grid, name in reader.subscription.statistics:
         tables[{"services": "service", "agents": "agent"}[grid]].add(name)
     listed = yaml.safe_load(STATISTICS.read_text(encoding="utf-8"))["statistics"]
     assert len(listed) == 46
@@ -247,9 +247,15 @@ def test_each_agent() -> None:
 
 def test_namesakes_are_told_apart() -> None:
     """Two services of one name have a grid each, and show as name (id); others are not mixed."""
-    directory = Directory([Entry(f"{ID}A", "Sales"), Entry(f"{ID}B", "Sales"), Entry("C", "Chat")])
+    directory = Directory(
+        [
+            DirectoryEntry(f"{ID}A", "Sales"),
+            DirectoryEntry(f"{ID}B", "Sales"),
+            DirectoryEntry("C", "Chat"),
+        ]
+    )
     reader = Reader(directory)
-    (block,) = reader.layout.body().values()
+    (block,) = reader.subscription.body().values()
     assert [each.get("service_ids") for each in block["service_grids"]] == [
         None,
         [f"{ID}A"],
@@ -265,19 +271,19 @@ def test_namesakes_are_told_apart() -> None:
         f'queue="Sales ({ID}B)",media="all"': 2,
         'queue="Chat",media="all"': 3,
     }
-    info = directory.reading(reader.layout.selection).tables["directory.services"]
+    info = directory.reading(reader.subscription.objects).tables["directory.services"]
     assert [row[0] for row in info.cells] == [f"Sales ({ID}A)", f"Sales ({ID}B)", "Chat"]
 
 
 def test_unlisted_service_is_shown_once_it_has_stood_for_a_while() -> None:
     """A name that the directory lacks may be a spoiled cell, so it is believed when it stays."""
-    reader = Reader(Directory([Entry("C", "Chat")]))
+    reader = Reader(Directory([DirectoryEntry("C", "Chat")]))
     rows = [
         reader.row("service", name=name, in_calls_waiting="1") for name in ("Chat", "New", "Two")
     ]
     rows.append(rows[-1])
     assert len(values(reader.map_reading(rows), "queue_contacts_waiting")) == 1
-    assert reader.grids.unlisted == {"New", "Two"}
+    assert reader.rows.unlisted == {"New", "Two"}
     reader.now += UNLISTED_PAUSE
     shown = values(reader.map_reading(rows), "queue_contacts_waiting")
     assert len(shown) == 2  # two rows of one name are never believed
@@ -287,15 +293,18 @@ def test_unlisted_service_is_shown_once_it_has_stood_for_a_while() -> None:
 
 def test_filters_by_name_and_id() -> None:
     """Wanted names become ids; none found is refused, for none would mean all."""
-    directory = Directory([Entry(f"{ID}A", "Sales"), Entry(f"{ID}B", "1")], [Entry("T", "Blue")])
+    directory = Directory(
+        [DirectoryEntry(f"{ID}A", "Sales"), DirectoryEntry(f"{ID}B", "1")],
+        [DirectoryEntry("T", "Blue")],
+    )
     reader = Reader(directory, services=["1", f"{ID}a"], teams=["Blue", "Red"])
-    (block,) = reader.layout.body().values()
+    (block,) = reader.subscription.body().values()
     assert block["service_grids"][0]["service_ids"] == [f"{ID}B", f"{ID}A"]
     assert block["agent_grids"][0]["team_ids"] == ["T"]
     assert directory.unknown(reader.config) == {"Red"}
     with pytest.raises(Refused):
-        Directory([], []).selection(reader.config)
-    assert Directory().selection(Reader(services=[f"{ID}A"]).config).services == (f"{ID}A",)
+        Directory([], []).objects(reader.config)
+    assert Directory().objects(Reader(services=[f"{ID}A"]).config).services == (f"{ID}A",)
 
 
 def test_grid_cut_at_its_limit_is_refused() -> None:
@@ -307,12 +316,14 @@ def test_grid_cut_at_its_limit_is_refused() -> None:
 
 
 def test_block_of_the_wrong_shape_is_invalid_or_absent() -> None:
-    """Grids that are no grids are left out; a block that is none is invalid."""
+    """RowBuilder that are no grids are left out; a block that is none is invalid."""
     reader = Reader()
     with pytest.raises(InvalidAnswer):
-        reader.layout.read([])
+        reader.subscription.read([])
     for odd in (None, {}, [None], [{"id": "services"}], [{"id": "services", "values": "x"}]):
-        answer = reader.layout.read({"service_grids": odd, "stats_totals": [], "agent_grids": 5})
+        answer = reader.subscription.read(
+            {"service_grids": odd, "stats_totals": [], "agent_grids": 5}
+        )
         assert answer.grids == {}
 
 
@@ -345,7 +356,7 @@ def test_dispositions_of_agents() -> None:
     """Each disposition is a column of its own, asked for by name."""
     directory = Directory(dispositions=["Sale", "No Sale"])
     reader = Reader(directory, agents="id")
-    (block,) = reader.layout.body().values()
+    (block,) = reader.subscription.body().values()
     columns = block["agent_grids"][0]["columns"]
     by_name = {tuple(c["dispositions"]): c["id"] for c in columns if "dispositions" in c}
     row = reader.row("agent", login_id="ann") | {by_name["Sale",]: "2", by_name["No Sale",]: ""}
@@ -360,19 +371,19 @@ class Taker:
     def __init__(self, *declined: str, most: int = 1000) -> None:
         self.declined = declined
         self.most = most
-        self.posts: list[list[Statistic]] = []
-        self.active: list[Statistic] = []
+        self.posts: list[list[GridStatistic]] = []
+        self.active: list[GridStatistic] = []
 
     async def post(self, statistics: Any) -> None:
         self.posts.append(list(statistics))
         if len(statistics) > self.most or any(x.name in self.declined for x in statistics):
-            raise Declined("1", "no")
+            raise SubscriptionDeclined("1", "no")
         self.active = list(statistics)
 
 
 WANTED = [
-    *(Statistic("services", name) for name in ("name", *(f"s{n}" for n in range(20)))),
-    *(Statistic("agents", name) for name in ("login_id", *(f"a{n}" for n in range(20)))),
+    *(GridStatistic("services", name) for name in ("name", *(f"s{n}" for n in range(20)))),
+    *(GridStatistic("agents", name) for name in ("login_id", *(f"a{n}" for n in range(20)))),
 ]
 
 
@@ -382,8 +393,8 @@ WANTED = [
 )
 async def test_bisection_finds_exactly_what_is_declined(declined: tuple[str, ...]) -> None:
     """What is declined is found in few steps, and the rest is what is subscribed to."""
-    taker, found = Taker(*declined), set[Statistic]()
-    good = await negotiate(WANTED, found, taker.post, "why")
+    taker, found = Taker(*declined), set[GridStatistic]()
+    good = await subscribe_accepted(WANTED, found, taker.post, "why")
     assert {each.name for each in found} == set(declined)
     assert set(good) == set(taker.active) == {x for x in WANTED if x.name not in declined}
     assert len(taker.posts) <= 4 + 12 * len(declined)
@@ -392,16 +403,16 @@ async def test_bisection_finds_exactly_what_is_declined(declined: tuple[str, ...
 @pytest.mark.anyio
 async def test_bisection_of_whole_grids() -> None:
     """A grid whose key is declined is left out; where nothing is taken, that is said."""
-    taker, found = Taker("login_id"), set[Statistic]()
-    good = await negotiate(WANTED, found, taker.post, "why")
+    taker, found = Taker("login_id"), set[GridStatistic]()
+    good = await subscribe_accepted(WANTED, found, taker.post, "why")
     assert {each.grid for each in good} == {"services"}
     with pytest.raises(Refused, match="why"):
-        await negotiate(WANTED, set(), Taker("login_id", "name").post, "why")
+        await subscribe_accepted(WANTED, set(), Taker("login_id", "name").post, "why")
     small = Taker(most=10)
-    assert len(await negotiate(WANTED, set(), small.post, "why")) == 10
+    assert len(await subscribe_accepted(WANTED, set(), small.post, "why")) == 10
     assert len(small.active) == 10
 
 
 def test_selection_without_a_directory() -> None:
     """Where nothing is known of names, everything visible is asked for."""
-    assert Directory().selection(Reader().config) == Selection()
+    assert Directory().objects(Reader().config) == SubscribedObjects()

@@ -144,7 +144,7 @@ def test_base_url(read: Read, base: str) -> None:
         ),
         (
             "columns: {AgentState: {X: {metric: custom_x}}}",
-            "6: accounts[0].columns.AgentState: rows are persons; requires agents:",
+            "6: accounts[0].columns.AgentState: rows are agents: requires agents:",
         ),
         (
             "labels: {site: a}\ncolumns: {ACDStatus: {X: {metric: custom_x, labels: {site: b}}}}",
