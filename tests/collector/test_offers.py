@@ -14,8 +14,8 @@ from exporter.config.yaml import read, write
 from exporter.metrics.parsers import Cell
 from exporter.preflight.commands import Enquiries
 from exporter.providers import MODELS
+from exporter.providers.brightpattern import preflight as brightpattern
 from exporter.providers.brightpattern.client import SubscriptionDeclined
-from exporter.providers.brightpattern.preflight import discover
 from exporter.providers.genesys import preflight as survey
 from exporter.providers.voximplant.preflight import discover
 from exporter.simulators.genesys import definitions
@@ -167,7 +167,7 @@ async def test_brightpattern_takes_nothing() -> None:
         raise SubscriptionDeclined("12", "no such statistic")
 
     seen = Offers()
-    await discover(platform("brightpattern").account, post, (), seen)  # type: ignore[arg-type]
+    await brightpattern.discover(platform("brightpattern").account, post, (), seen)  # type: ignore[arg-type]
 
     assert seen.found == []
     assert len([note for note in seen.notes if "is not offered by this tenant" in note]) == 14
