@@ -8,7 +8,7 @@ token follows from the names and texts of the vendor's error list.
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from exporter.clock import Clock
+from exporter.simulators import door
 from exporter.simulators.floor.figures import (
     AFTER_CONTACT_WORK,
     LOGGED_OUT,
@@ -38,7 +38,7 @@ from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.protocol import RefusalError
 
 _LIFETIME = 3600
-_ENDLESS = 1e12
+_MOST_SECONDS = 1e12
 
 
 class Key(NamedTuple):
@@ -49,7 +49,7 @@ class Key(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """What a token says, once its form is right."""
+    """The claims of a well-formed token."""
 
     account_id: int
     issued: float
@@ -58,12 +58,12 @@ class Claims(NamedTuple):
 
 @cache
 def throw_away_key() -> RSAPrivateKey:
-    """Make the one key of all simulated accounts that bring none."""
+    """Return the key shared by all simulated accounts without one of their own."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def credentials(email: str, account_id: int, key_id: str, private: RSAPrivateKey) -> dict[str, Any]:
-    """Return what CreateKey hands out, once: PKCS#8 in PEM, which the vendor does not keep."""
+    """Return the result of CreateKey; the key is PKCS#8 in PEM."""
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return {
         "account_email": email,
@@ -74,7 +74,7 @@ def credentials(email: str, account_id: int, key_id: str, private: RSAPrivateKey
 
 
 def authenticate(header: str | None, key: Key, now: float) -> int:
-    """Return the account that a token speaks for, or refuse it."""
+    """Return the account id of a token; raise ``RefusalError`` for a faulty one."""
     if not header:
         raise RefusalError(100)
     scheme, _, token = header.partition(" ")
@@ -108,20 +108,20 @@ def _read(token: str, key: Key) -> Claims:
 
 
 def _claims(claims: dict[str, Any]) -> Claims:
-    """Return the claims: the issuer is a number with some of the vendor's clients, else text."""
+    """Return the claims; some of the vendor's clients send the issuer as a number."""
     issuer, issued, expires = (claims.get(name) for name in ("iss", "iat", "exp"))
     digits = isinstance(issuer, str) and issuer.isascii() and issuer.isdecimal()
-    times = all(_is_number(each) for each in (issued, expires))
+    times = _is_number(issued) and _is_number(expires)
     if not times or not (digits or (_is_number(issuer) and isinstance(issuer, int))):
         raise RefusalError(447)
     return Claims(int(issuer or 0), float(issued or 0.0), float(expires or 0.0))
 
 
 def _is_number(value: object) -> bool:
-    """Tell whether a value is a number that can be meant: no truth value, nothing endless."""
+    """Return whether a value is a finite number and not a boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return abs(value) < _ENDLESS
+    return abs(value) < _MOST_SECONDS
 
 
 def _json(part: str) -> dict[str, Any]:
@@ -162,40 +162,42 @@ CUSTOM_STATUSES: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(eq=False)
-class Account:
-    """The floor that is shown, and every switch; all may be changed while the simulator runs."""
+@dataclass
+class Record(door.Record):
+    """One request with its method and parameters; a token is never kept."""
 
-    floor: Floor
-    clock: Clock
+    method: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    account_id: int | None = None  # the account that the token speaks for
+
+
+@dataclass(eq=False)
+class Account(door.SimulatedPlatform[Record]):
+    """Every switch; all but ``seed`` may be changed while the simulator runs."""
+
     _: KW_ONLY
 
-    # Who may ask: one service-account key, its roles, and the accounts it speaks for.
+    # One service-account key, its roles, and the accounts it speaks for.
     account_id: int = 1_234_567
     key_id: str = "11111111-2222-3333-4444-555555555555"
-    private_key: RSAPrivateKey | None = None  # else one is made on demand
-    public_key: RSAPublicKey | None = None  # else that of the private key
+    private_key: RSAPrivateKey | None = None  # None: one is generated on demand
+    public_key: RSAPublicKey | None = None  # None: that of the private key
     roles: frozenset[str] = frozenset({"Owner"})
     children: Mapping[int, Floor] = field(default_factory=dict)  # child accounts, by id
-    tick: Callable[[], None] | None = None  # called before each request
-    seed: int = 1
-    hang_seconds: float = 600.0
 
     # Refusals.
-    clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
-    date_header: bool = False  # also tell that clock's time; a server in front may do so already
     auth_status: Literal[200, 401] = 200
     role_code: Literal[104, 100] = 104
-    unpublished_roles: frozenset[str] | None = None  # for SmartQueue and others; None is any key
-    resend_seconds: float = 0.0  # an identical request within so many is taken for a resend
+    unpublished_roles: frozenset[str] | None = None  # for SmartQueue and others; None: any key
+    resend_seconds: float = 0.0  # an identical request within this time is refused with code 484
     throttle: Literal["340", "429"] = "340"
     latency: float = 0.0
 
-    # What the floor's states and reasons are called here.
+    # The platform's words for the floor's states.
     acd_statuses: Mapping[str, str] = field(default_factory=lambda: ACD_STATUSES)
     sq_statuses: Mapping[str, str] = field(default_factory=lambda: SQ_STATUSES)
 
-    # What there is besides the floor. Its agents and queues belong to the first application.
+    # Applications: the floor's agents and queues belong to the first one.
     applications: Mapping[int, str] = field(
         default_factory=lambda: {
             5001: "contact-center.acme.n2.voximplant.com",
@@ -205,7 +207,7 @@ class Account:
     acd_media: frozenset[str] = frozenset({"voice"})  # ACD v1 knows calls only
     api_address: str = "api.voximplant.com"
 
-    # Statistics: how intervals count, and how rows are laid out.
+    # Statistics: counting of intervals, and layout of rows.
     open_stay: bool = True  # the stay still running counts up to now
     omit_zero: bool = True  # statuses without time, and rows without figures
     first_hour: Literal[0, 1] = 0
@@ -215,9 +217,9 @@ class Account:
     calls_shape: Literal["array", "object"] = "array"  # answered, unanswered, rejected
     percent_scale: Literal[1, 100] = 100
     key_style: Literal["asked", "short", "long"] = "asked"
-    default_report: tuple[str, ...] | None = None  # None is all keys
+    default_report: tuple[str, ...] | None = None  # None: all keys
 
-    # SmartQueue, and the rest.
+    # SmartQueue and call lists.
     sq_statuses_shape: Literal["array", "object"] = "array"
     sq_queues_shape: Literal["array", "object"] = "array"  # of a page that holds one queue
     details_count: Literal["page", "total"] = "page"
@@ -230,7 +232,7 @@ class Account:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """What some answers carry, and no page or log may ever show."""
+        """Secrets in some answers, which no page or log may ever show."""
         return {
             "api_key": "planted-api-key-4f1c",
             "callback_salt": "planted-callback-salt-9a2e",
@@ -239,7 +241,7 @@ class Account:
         }
 
     def credentials(self) -> dict[str, Any]:
-        """Return what the vendor's ``credentials.json`` of this key would hold."""
+        """Return the content of the vendor's ``credentials.json`` for this key."""
         if self.private_key is None and self.public_key is not None:
             raise ValueError("only the public half of this key is known")
         private = self.private_key or throw_away_key()
@@ -247,5 +249,5 @@ class Account:
         return credentials(email, self.account_id, self.key_id, private)
 
     def floor_of(self, account_id: int) -> Floor | None:
-        """Return the floor of the account itself or of a child, nothing if it is neither."""
+        """Return the floor of the account itself or of a child account, None for others."""
         return self.floor if account_id == self.account_id else self.children.get(account_id)

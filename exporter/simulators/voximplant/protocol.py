@@ -63,6 +63,7 @@ _TEXTS = {
     527: "Please make a request outside VPN.",
     569: "Date range should be within {} days.",
 }
+RATE_LIMIT = 340
 AUTH_CODES = frozenset({100, 135, 137, 433, 447, 454, 455, 456})
 _OWN_CODES = {
     "application_id": 116,

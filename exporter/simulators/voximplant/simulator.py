@@ -1,28 +1,26 @@
-"""A Voximplant account that answers as the Management API does, and refuses what it refuses.
+"""Simulated Voximplant account over HTTP: method names, tokens, roles, failures on request.
 
-This is the door: HTTP, the method's name, the token, roles and limits, and misbehaviour on request.
-The methods are listed in ``methods.py``, the switches are the fields of
-``account.Account``.
+The methods are listed in ``methods.py``, the switches are the fields of ``account.Account``.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
-from email.utils import formatdate
-from random import Random
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from exporter.simulators.door import Failure, gateway_page
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.voximplant.account import Account, authenticate
+from exporter.simulators.voximplant.account import Account, Record, authenticate
 from exporter.simulators.voximplant.call import Call, renamed
-from exporter.simulators.voximplant.failures import JSON, Failure, Reset, page
 from exporter.simulators.voximplant.methods import METHODS, Method
 from exporter.simulators.voximplant.protocol import (
     AUTH_CODES,
+    RATE_LIMIT,
     Parameters,
     RefusalError,
     merge,
@@ -35,41 +33,28 @@ _IDS = ("user_id", "acd_queue_id", "sq_queue_id", "application_id", "list_id")
 _IN_STATISTICS = ("GetACDOperatorStatusStatistics", "GetACDOperatorStatistics")
 
 
-@dataclass
-class Record:
-    """One request as the simulator saw it; times are the clock's."""
-
-    start: float
-    method: str = ""
-    parameters: dict[str, str] = field(default_factory=dict)
-    account_id: int | None = None  # whom the token speaks for
-    end: float | None = None
-    outcome: str = ""  # ok, a code, a failure's kind, cancelled
-
-
 @dataclass(eq=False)
 class VoximplantSimulator(Account):
-    """A simulated account on the wire; ``app`` is the ASGI application."""
+    """A simulated account; ``app`` is the ASGI application.
+
+    Own kind of failure: ``code:<number>``, an error of the API. Targets are methods.
+    """
+
+    own_kinds: ClassVar[Mapping[str, str]] = {r"code:\d+": "*"}
 
     def __post_init__(self) -> None:
-        self.log: list[Record] = []
+        super().__post_init__()
         self.max_in_flight = 0
-        self._random = Random(self.seed)
-        self._failures: list[Failure] = []
         self._in_flight = 0
         self._served: dict[tuple[int, str, tuple[tuple[str, str], ...]], float] = {}
         verbs = ["GET", "POST"]
         paths = (_PATH, f"{_PATH}/", f"{_PATH}/{{method}}", f"{_PATH}/{{method}}/")
-        self.app = Starlette(routes=[Route(path, self._serve, methods=verbs) for path in paths])
+        self.app = Starlette(routes=[Route(path, self._enter, methods=verbs) for path in paths])
 
-    # What a test or a demo may do and ask.
-
-    def fail_next(self, kind: str, n: int = 1, method: str | None = None) -> None:
-        """Make the next requests fail, of one method or of any."""
-        self._failures.append(Failure(kind, n, method))
+    # For tests and the demo.
 
     def answer(self, method: str, account_id: int | None = None, **parameters: str) -> Any:
-        """Return what a method would answer now to somebody who may call it."""
+        """Return the answer of a method now, whatever the roles of the key."""
         account_id = self.account_id if account_id is None else account_id
         floor = self.floor_of(account_id)
         assert floor is not None, "the account or a child of it"
@@ -80,7 +65,7 @@ class VoximplantSimulator(Account):
         return Counter(record.method for record in self.log)[method]
 
     def status_times(self, username: str) -> dict[str, tuple[int, float]]:
-        """Return how often and how many seconds an agent was in each ACD status today."""
+        """Return the intervals and the seconds of an agent today, by ACD status."""
         times: dict[str, tuple[int, float]] = {}
         for stay in self.stays(username):
             status = self.acd_statuses[stay.state]
@@ -89,74 +74,64 @@ class VoximplantSimulator(Account):
         return times
 
     def stays(self, username: str) -> list[Stay]:
-        """Return the stays of an agent that the statistics are made of."""
+        """Return the stays from which the statistics of an agent are computed."""
         return stays(self.floor.agents[username], self.floor.now, open_stay=self.open_stay)
 
     # HTTP.
 
-    async def _serve(self, request: Request) -> Response:
-        if self.tick is not None:
-            self.tick()
+    async def _enter(self, request: Request) -> Response:
         record = Record(self.clock.time())
-        self.log.append(record)
+        return await self.serve(request, record, lambda: self._respond(request, record))
+
+    async def _respond(self, request: Request, record: Record) -> Response:
+        """Answer a request, with an error of the API where it is refused."""
         self._in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self._in_flight)
+
+        async def answer(_: Failure | None) -> Response:
+            return await self._call(request, record)
+
         try:
-            response = await self._respond(request, record)
+            body = read_body(request.headers.get("content-type", ""), await request.body())
+            values = merge([*request.query_params.multi_items(), *body])
+            record.method = request.path_params.get("method") or values.get("cmd", "")
+            record.parameters = {name: text for name, text in values.items() if name != "cmd"}
+            return await self.answer_or_fail(request, record, record.method, answer)
         except RefusalError as refusal:
             record.outcome = record.outcome or str(refusal.code)
-            response = self._refused(refusal)
+            return self._refused(refusal)
         finally:
             self._in_flight -= 1
-            record.outcome = record.outcome or "cancelled"
-            record.end = self.clock.time()
-        if self.date_header:
-            response.headers["date"] = formatdate(self._now(), usegmt=True)
-        return response
-
-    def _now(self) -> float:
-        """Return what the platform's own clock says."""
-        return self.clock.time() + self.clock_ahead
 
     def _refused(self, refusal: RefusalError) -> Response:
-        if refusal.code == 340 and self.throttle == "429":  # noqa: PLR2004 - the rate limit's code
-            return page(429)
+        if refusal.code == RATE_LIMIT and self.throttle == "429":
+            return gateway_page(429)
         status = self.auth_status if refusal.code in AUTH_CODES else 200
         return JSONResponse(refusal.body(), status)
 
-    async def _respond(self, request: Request, record: Record) -> Response:
-        """Let a request pass the door, and answer it."""
-        body = read_body(request.headers.get("content-type", ""), await request.body())
-        values = merge([*request.query_params.multi_items(), *body])
-        record.method = request.path_params.get("method") or values.get("cmd", "")
-        record.parameters = {name: text for name, text in values.items() if name != "cmd"}
-        failure = self._take_failure(record.method)
-        if failure is not None:
-            record.outcome = failure.kind
-            if instead := await self._instead(failure, request):
-                return instead
+    async def failed(self, failure: Failure, request: Request) -> Response | None:
+        """Return what is sent in place of an answer; raise the error that is requested."""
+        if failure.word == "code":
+            raise RefusalError(int(failure.detail))
+        return await super().failed(failure, request)
+
+    async def _call(self, request: Request, record: Record) -> Response:
         if self.latency:
             await self.clock.sleep(self.latency)
         method, floor = self._admit(request, record)
-        assert record.account_id is not None, "who is let in has an account"
+        assert record.account_id is not None, "an admitted request has an account"
         answer = self._answer(method, record.method, record.account_id, floor, record.parameters)
-        record.outcome = record.outcome or "ok"
-        response = answer if isinstance(answer, Response) else JSONResponse(answer)
-        if failure is None:
-            return response
-        whole = bytes(response.body)
-        half = self._random.randrange(len(whole) // 3, 2 * len(whole) // 3)
-        return Response(whole[:half], media_type=response.media_type)
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
 
     def _admit(self, request: Request, record: Record) -> tuple[Method, Floor]:
-        """Return the method that may be called, and the floor of the account that calls it."""
+        """Return the method called and the floor of the account; raise ``RefusalError``."""
         if not record.method:
             raise RefusalError(102)
         method = METHODS.get(record.method)
         if method is None:
             raise RefusalError(103)
         header = request.headers.get("authorization")
-        account_id = authenticate(header, self.key, self._now())
+        account_id = authenticate(header, self.key, self.platform_time())
         floor = self.floor_of(account_id)
         if floor is None or record.parameters.get("account_id", str(account_id)) != str(account_id):
             raise RefusalError(100)
@@ -186,34 +161,3 @@ class VoximplantSimulator(Account):
         if self.ids == "str" or (self.ids == "str_in_statistics" and name in _IN_STATISTICS):
             return renamed(answer, _IDS)
         return answer
-
-    # Misbehaviour.
-
-    def _take_failure(self, method: str) -> Failure | None:
-        for failure in self._failures:
-            if failure.applies(method):
-                failure.left -= 1
-                return failure
-        return None
-
-    async def _instead(self, failure: Failure, request: Request) -> Response | None:
-        """Return what is sent in place of an answer, for the kinds that have none."""
-        if failure.kind.startswith("code:"):
-            raise RefusalError(failure.number)
-        if failure.kind.startswith("html"):
-            return page(failure.number)
-        match failure.kind:
-            case "garbage":
-                return Response(b"\x00\xffnot JSON at all", media_type=JSON)
-            case "reset":
-                return Reset()
-            case "hang":
-                await self._hang(request)
-                return page(504)
-        return None
-
-    async def _hang(self, request: Request) -> None:
-        """Wait for longer than any client does, or until it has gone."""
-        until = self.clock.monotonic() + self.hang_seconds
-        while self.clock.monotonic() < until and not await request.is_disconnected():
-            await self.clock.sleep(1.0)

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import httpx
@@ -1222,44 +1221,6 @@ async def test_an_account_without_money_is_frozen(own_floor: Floor, clock: Time)
 # Misbehaviour.
 
 
-@pytest.mark.parametrize(("kind", "status"), [("html502", 502), ("html429", 429)])
-async def test_a_page_may_come_instead(wire: Wire, kind: str, status: int) -> None:
-    """What stands in front of the platform answers with a page, once, then all is well."""
-    wire.simulator.fail_next(kind)
-
-    response = await wire.send("GetAccountInfo")
-
-    assert response.status_code == status
-    assert response.headers["content-type"].startswith("text/html")
-    assert await wire.result("GetAccountInfo")
-    assert [record.outcome for record in wire.simulator.log] == [kind, "ok"]
-
-
-async def test_answers_may_be_spoiled(wire: Wire) -> None:
-    """Garbage is no JSON, a cut answer is half of one, a reset breaks the connection."""
-    for kind in ("garbage", "cut"):
-        wire.simulator.fail_next(kind)
-        response = await wire.send("GetQueues")
-        assert response.status_code == 200
-        assert response.headers["content-type"] == "application/json"
-        with pytest.raises(ValueError, match=r"JSON|codec|Expecting|Unterminated"):
-            response.json()
-    wire.simulator.fail_next("reset")
-    with pytest.raises(httpx.RemoteProtocolError):
-        await wire.send("GetQueues")
-
-
-async def test_an_answer_may_never_come(make: Callable[..., Wire], clock: Time) -> None:
-    """A hanging request is held for as long as the switch says."""
-    wire = make(hang_seconds=90.0)
-    wire.simulator.fail_next("hang")
-
-    response = await wire.send("GetAccountInfo")
-
-    assert response.status_code == 504
-    assert clock.now == START + 90.0
-
-
 async def test_any_code_can_be_had(make: Callable[..., Wire]) -> None:
     """A code comes with the vendor's text if it has one, and with a status where a switch says."""
     wire = make(auth_status=401, throttle="429")
@@ -1275,28 +1236,6 @@ async def test_any_code_can_be_had(make: Callable[..., Wire]) -> None:
         {"code": 4711, "msg": "Error 4711"},
         {"code": 456, "msg": "The token has expired."},
     ]
-
-
-async def test_one_method_can_fail_alone(wire: Wire) -> None:
-    """A failure for one method leaves the others alone, and lasts as often as told."""
-    wire.simulator.fail_next("code:2", 2, "GetQueues")
-
-    assert await wire.result("GetAccountInfo")
-    assert [await wire.code("GetQueues") for _ in range(2)] == [2, 2]
-    assert await wire.result("GetQueues")
-    with pytest.raises(ValueError, match="unknown kind"):
-        wire.simulator.fail_next("sulk")
-
-
-async def test_the_floor_moves_before_each_request(own_floor: Floor, clock: Time) -> None:
-    """The tick is called first, so an answer is of the instant it is asked for."""
-    tick = partial(own_floor.advance, START + 600.0)
-    wire = Wire(VoximplantSimulator(own_floor, clock, tick=tick))
-
-    before = await wire.result("GetSQState", **APP, sq_queue_id="all")
-
-    assert own_floor.now == START + 600.0
-    assert before == wire.simulator.answer("GetSQState", **APP, sq_queue_id="all")["result"]
 
 
 async def test_the_log_has_every_request(wire: Wire) -> None:
