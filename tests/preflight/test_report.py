@@ -72,7 +72,7 @@ def test_genesys_that_pushes() -> None:
         assert well, text
         assert "statistics: ok, " in text
         assert not world.left_behind()
-        assert any("/meta/subscribe" in each.channels for each in world.simulator.requests)
+        assert any("/meta/subscribe" in each.channels for each in world.simulator.log)
 
     run(main())
 

@@ -58,7 +58,7 @@ class Platform:
 
     def requests(self, part: str = "", method: str = "") -> list[str]:
         """Return the requests so far that have a part in their path."""
-        found = (each for each in self.simulator.requests if part in each.path)
+        found = (each for each in self.simulator.log if part in each.path)
         return [f"{x.method} {x.path}" for x in found if x.method.startswith(method)]
 
 

@@ -8,7 +8,6 @@ import httpx
 
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.simulator import GenesysSimulator
-from exporter.simulators.genesys.tenant import Settings
 from support.clock import LoopClock, run
 
 MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
@@ -28,7 +27,7 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
     return wrapper
 
 
-def simulate(settings: Settings | None = None, **switches: Any) -> GenesysSimulator:
+def simulate(**switches: Any) -> GenesysSimulator:
     """Make a simulator over a floor in the late morning that moves with the loop."""
     floor = Floor(agents=20, queues=4, campaigns=6, start=MIDNIGHT)
     floor.advance(LATE_MORNING)
@@ -37,7 +36,7 @@ def simulate(settings: Settings | None = None, **switches: Any) -> GenesysSimula
         floor,
         clock,
         tick=lambda: floor.advance(clock.time()),
-        settings=settings or Settings(**switches),
+        **switches,
     )
 
 

@@ -6,7 +6,6 @@ that are parametrised by ``NAMES``, then run against it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +22,6 @@ from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.simulator import GenesysSimulator
-from exporter.simulators.genesys.tenant import Settings
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.clock import MIDNIGHT, MORNING, VirtualClock
@@ -164,9 +162,6 @@ class Genesys(Platform):
     }
 
     def make(self, switches: dict[str, Any]) -> GenesysSimulator:
-        names = {field.name for field in fields(Settings)}
-        settings = Settings(**{name: switches[name] for name in names & switches.keys()})
-        own = {name: value for name, value in switches.items() if name not in names}
         planted = {
             "username": "planted-tenant\\planted-user",
             "password": "planted-password-genesys",
@@ -174,8 +169,9 @@ class Genesys(Platform):
             "client_secret": "planted-secret-genesys",
             "api_key": "planted-key-genesys",
         }
-        planted |= {"tick": self.tick, "settings": settings, **own}
-        return GenesysSimulator(self.floor, self.clock, **planted)
+        return GenesysSimulator(
+            self.floor, self.clock, **{"tick": self.tick, **planted, **switches}
+        )
 
     def credentials(self) -> dict[str, Any]:
         names = ("client_id", "client_secret", "api_key", "username", "password")

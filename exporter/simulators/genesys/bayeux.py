@@ -7,7 +7,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 from exporter.simulators.genesys.tenant import Tenant
@@ -60,9 +59,8 @@ class CometSession:
 class Sessions:
     """Everybody who is connected to the service."""
 
-    def __init__(self, tenant: Tenant, random: Random, on_end: Callable[[str], None]) -> None:
+    def __init__(self, tenant: Tenant, on_end: Callable[[str], None]) -> None:
         self._tenant = tenant
-        self._random = random
         self._on_end = on_end  # called with the HTTP session of a CometD session that ended
         self._http: dict[str, HttpSession] = {}
         self._comet: dict[str, CometSession] = {}
@@ -75,13 +73,13 @@ class Sessions:
 
     def key(self) -> str:
         """Return a new id."""
-        return f"{self._random.getrandbits(128):032x}"
+        return f"{self._tenant.random.getrandbits(128):032x}"
 
     def http(self, key: str | None, node: int) -> HttpSession | None:
         """Return an HTTP session by its cookie, where this node knows it."""
         self.sweep()
         found = self._http.get(key or "")
-        if found is None or (self._tenant.settings.balancer and found.node != node):
+        if found is None or (self._tenant.balancer and found.node != node):
             return None
         found.used = self._tenant.clock.monotonic()
         return found
@@ -117,7 +115,7 @@ class Sessions:
         found = self._comet.get(client_id) if isinstance(client_id, str) else None
         if found is None or found.browser != browser:
             return None
-        return found if not self._tenant.settings.balancer or found.node == node else None
+        return found if not self._tenant.balancer or found.node == node else None
 
     def is_live(self, session: CometSession) -> bool:
         """Tell whether a session has not ended."""
@@ -151,9 +149,9 @@ class Sessions:
 
     def sweep(self) -> None:
         """End what nobody has asked about for too long."""
-        now, settings = self._tenant.clock.monotonic(), self._tenant.settings
+        now = self._tenant.clock.monotonic()
         for session in list(self._comet.values()):
-            if session.hold is None and now - session.seen > settings.max_interval:
+            if session.hold is None and now - session.seen > self._tenant.max_interval:
                 self.end(session)
         held = {session.http for session in self._comet.values()}
         for key, http in list(self._http.items()):
@@ -235,7 +233,7 @@ class Bayeux:
         if "/meta/handshake" in channels and len(messages) > 1:
             return [self._refused(each, "400::handshake is not alone") for each in messages]
         replies = []
-        may_carry = self._tenant.settings.events_on == "any"
+        may_carry = self._tenant.events_on == "any"
         for message in messages:
             if message["channel"] == "/meta/connect":
                 may_carry = True
@@ -246,7 +244,7 @@ class Bayeux:
             return replies
         events = self._events(caller.session)
         self._acknowledge(caller.session, messages, replies, events)
-        first = self._tenant.settings.events == "before"
+        first = self._tenant.events == "before"
         return [*events, *replies] if first else [*replies, *events]
 
     # One message each.
@@ -257,7 +255,7 @@ class Bayeux:
             return self._handshake(message, caller)
         session = self._session(message, caller)
         if session is None:
-            return self._refused(message, self._tenant.settings.unknown_session)
+            return self._refused(message, self._tenant.unknown_session)
         match channel:
             case "/meta/subscribe" | "/meta/unsubscribe":
                 return self._subscribe(message, session)
@@ -273,18 +271,17 @@ class Bayeux:
         transports = message.get("supportedConnectionTypes")
         if not isinstance(transports, list) or "long-polling" not in transports:
             return self._refused(message, "400::supportedConnectionTypes")
-        settings = self._tenant.settings
         http = self._sessions.http(caller.http, caller.node)
         if http is None:
             http = self._sessions.open_http(caller.node)
-        has_ack = settings.ack and (message.get("ext") or {}).get("ack") is True
+        has_ack = self._tenant.ack and (message.get("ext") or {}).get("ack") is True
         browser = caller.browser or self._sessions.key()
         session = self._sessions.open(browser, http, has_ack=has_ack)
         caller.session, caller.has_begun = session, True
         reply = self._reply(message, session)
         reply |= {"version": "1.0", "supportedConnectionTypes": ["long-polling"]}
         reply["clientId"] = session.client_id
-        if settings.handshake_advice:
+        if self._tenant.handshake_advice:
             reply["advice"] = self._advice()
         if has_ack:
             reply["ext"] = {"ack": True}
@@ -385,7 +382,7 @@ class Bayeux:
         reply: Message = {"channel": message["channel"], "successful": True}
         if "id" in message:
             reply["id"] = message["id"]
-        if self._tenant.settings.replies_with_client_id:
+        if self._tenant.replies_with_client_id:
             reply["clientId"] = session.client_id
         return reply
 
@@ -395,12 +392,12 @@ class Bayeux:
         reply: Message = {"channel": message["channel"], "successful": False, "error": error}
         if "id" in message:
             reply["id"] = message["id"]
-        if session is not None and self._tenant.settings.replies_with_client_id:
+        if session is not None and self._tenant.replies_with_client_id:
             reply["clientId"] = session.client_id
         return reply
 
     def _unknown(self, message: Message) -> Message:
-        reply = self._refused(message, self._tenant.settings.unknown_session)
+        reply = self._refused(message, self._tenant.unknown_session)
         return {**reply, "advice": {"reconnect": "handshake", "interval": 0}}
 
     def _events(self, session: CometSession) -> list[Message]:
@@ -426,16 +423,16 @@ class Bayeux:
         return [self._event(UPDATES, "StatisticUpdate", {"statistics": entries})]
 
     def _service_event(self, state: Message) -> Message:
-        if self._tenant.settings.service_message == "workspace":
+        if self._tenant.service_message == "workspace":
             data = {"messageType": "ServiceStateChanged", "serviceName": "STATS", **state}
             return {"channel": SERVICE, "data": data}
         return self._event(SERVICE, "ServiceStateChange", state)
 
     def _event(self, channel: str, name: str, content: Message) -> Message:
         data = content
-        if self._tenant.settings.nesting >= 1:
+        if self._tenant.nesting >= 1:
             data = {"name": name, "topic": channel, "data": data}
-        if self._tenant.settings.nesting > 1:
+        if self._tenant.nesting > 1:
             data = {"data": data}
         return {"channel": channel, "data": data}
 

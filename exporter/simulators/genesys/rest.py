@@ -7,12 +7,29 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from exporter.simulators.genesys.definitions import RefusedError
-from exporter.simulators.genesys.failures import envelope
 from exporter.simulators.genesys.subscriptions import Failed, Subscription, Subscriptions
 from exporter.simulators.genesys.tenant import Tenant
 
+NOTIFICATIONS = "/statistics/v3/notifications"
 _VERBOSE = ("INFO", "OFF")
 _FAILED = 2  # a code of our own: the real ones are not documented
+
+
+def envelope(status: int, message: str) -> Response:
+    """Return a failure; the vendor documents no codes, so that the HTTP status stands for one."""
+    return JSONResponse({"status": {"code": status, "message": message}}, status)
+
+
+def spring(message: str, now: float) -> Response:
+    """Return the body of the service's framework, Spring Boot, for an exception."""
+    body = {
+        "timestamp": int(now * 1000),
+        "status": 500,
+        "error": "Internal Server Error",
+        "message": message,
+        "path": NOTIFICATIONS,
+    }
+    return JSONResponse(body, 500)
 
 
 class Rest:
@@ -31,7 +48,7 @@ class Rest:
             return envelope(400, f"Bad verbose {verbose}")
         if not isinstance(operation, str) or not operation or asked is None:
             return envelope(400, "operationId and data.statistics are required")
-        limit = self._tenant.settings.statistics_limit
+        limit = self._tenant.statistics_limit
         if len(asked) > limit:
             return envelope(400, f"At most {limit} statistics in a subscription")
         if self._subscriptions.find(operation) is not None:
@@ -76,7 +93,7 @@ class Rest:
         asked = _statistics(body)
         if asked is None:
             return envelope(400, "data.statistics is required")
-        if len(asked) > self._tenant.settings.statistics_limit:
+        if len(asked) > self._tenant.statistics_limit:
             return envelope(400, "Too many statistics")
         entries, failed = [], []
         for each in asked:
@@ -86,7 +103,7 @@ class Rest:
                 entries.append(self._peeked(each))
             except RefusedError as refusal:
                 failed.append(Failed(str(each.get("name")), str(refusal)))
-        if failed and self._tenant.settings.refuses_unknown_names:
+        if failed and self._tenant.refuses_unknown_names:
             return envelope(400, failed[0].reason)
         return JSONResponse(self._envelope({"statistics": entries}, failed))
 
@@ -107,16 +124,15 @@ class Rest:
         return JSONResponse(self._envelope({**data, "statistics": entries}, [*failed, *gone]))
 
     def _good(self) -> dict[str, Any]:
-        return {"code": self._tenant.settings.ok_code}
+        return {"code": self._tenant.ok_code}
 
     def _envelope(self, data: dict[str, Any], failed: list[Failed]) -> dict[str, Any]:
         """Wrap an answer; how a failed statistic is named is a guess, hence a switch."""
         answer: dict[str, Any] = {"status": self._good(), "data": data}
         if failed:
-            settings = self._tenant.settings
-            answer["status"]["code"] = settings.partial_code
-            if settings.errors != "none":
-                answer["errors"] = [_error(each, settings.errors) for each in failed]
+            answer["status"]["code"] = self._tenant.partial_code
+            if self._tenant.errors != "none":
+                answer["errors"] = [_error(failure, self._tenant.errors) for failure in failed]
         return answer
 
 

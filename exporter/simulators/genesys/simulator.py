@@ -1,24 +1,21 @@
-"""A Genesys Multicloud CX tenant whose statistics are the floor's, and that refuses what it ought.
+"""Simulated Genesys Multicloud CX tenant over HTTP: gateway key, tokens, cookies, failures.
 
-This is the door: HTTP, key and token, cookies, and misbehaviour on request. Behind it,
-``rest.py`` answers the operations and ``bayeux.py`` the notifications;
-``subscriptions.py`` pushes, and ``figures.py`` evaluates. The switches are the
-fields of ``settings.Settings``.
+``rest.py`` answers the operations and ``bayeux.py`` the notifications; ``subscriptions.py`` pushes,
+``figures.py`` evaluates. The switches are the fields of ``tenant.Tenant``.
 """
 
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from email.utils import formatdate
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from math import inf
-from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from exporter.simulators.door import Failure
 from exporter.simulators.genesys.bayeux import (
     LOOK_SECONDS,
     UPDATES,
@@ -29,99 +26,75 @@ from exporter.simulators.genesys.bayeux import (
     Sessions,
     SupersededError,
 )
-from exporter.simulators.genesys.failures import (
-    NOTIFICATIONS,
-    Failure,
-    cut,
-    envelope,
-    instead,
-    spring,
-)
-from exporter.simulators.genesys.rest import Rest, parse
+from exporter.simulators.genesys.rest import NOTIFICATIONS, Rest, envelope, parse, spring
 from exporter.simulators.genesys.subscriptions import Subscriptions
-from exporter.simulators.genesys.tenant import Tenant
-from exporter.simulators.genesys.tokens import Credentials, Tokens
+from exporter.simulators.genesys.tenant import Record, Tenant
+from exporter.simulators.genesys.tokens import Tokens
 
 _AUTH, _STATISTICS = "/auth/v3", "/statistics/v3"
 _SESSION, _BROWSER, _BALANCER = "STATISTICS_SESSIONID", "BAYEUX_BROWSER", "AWSALB"
-_REQUESTS = 500  # remembered
-_NODES = 2  # machines behind the balancer
+_NODES = 2  # behind the load balancer
 _JSON = "application/json"
 
 Serve = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(slots=True)
-class Record:
-    """One request as the simulator saw it; times are the clock's. Sign-ins keep no body."""
-
-    method: str
-    path: str
-    start: float
-    body: Any = None
-    channels: tuple[str, ...] = ()  # of its CometD messages
-    query: tuple[tuple[str, str], ...] = ()
-    cookies: frozenset[str] = field(default_factory=frozenset)  # their names
-    end: float | None = None
-    status: int | None = None
-    failure: str = ""  # the kind of misbehaviour that it met
-
-
 @dataclass(eq=False)
 class GenesysSimulator(Tenant):
-    """A simulated tenant on the wire; ``app`` is the ASGI application."""
+    """A simulated tenant; ``app`` is the ASGI application.
 
-    url_path = (_AUTH, _STATISTICS)  # what its paths begin with
+    Targets of failures are paths; that of a CometD request is the endpoint with the first channel
+    behind it: ``*/notifications/meta/connect``. Own kinds: an HTTP status (with an envelope, of
+    CometD with an empty body), ``spring`` (500 with the framework's own body), and for CometD alone
+    ``unsuccessful`` (a reply without advice), ``reconnect:<none, handshake, retry>`` (an
+    unsuccessful reply with that advice), ``object`` (instead of an array) and
+    ``multiple_clients`` (that advice).
+    """
+
+    own_kinds: ClassVar[Mapping[str, str]] = {
+        r"[345]\d\d|spring": "*",
+        r"unsuccessful|reconnect:(none|handshake|retry)|object|multiple_clients": (
+            f"{NOTIFICATIONS}*"
+        ),
+    }
+    url_path: ClassVar[tuple[str, str]] = (_AUTH, _STATISTICS)  # beginnings of its paths
 
     def __post_init__(self) -> None:
-        random = Random(self.seed)
-        credentials = Credentials(self.username, self.password, self.client_id, self.client_secret)
-        self.requests: deque[Record] = deque(maxlen=_REQUESTS)
+        super().__post_init__()
         self.is_available = True
-        self._random = random
-        self._tokens = Tokens(credentials, self.clock, random)
+        self._tokens = Tokens(self)
         self._subscriptions = Subscriptions(self)
-        self._sessions = Sessions(self, random, self._forget)
+        self._sessions = Sessions(self, self._forget)
         self._rest = Rest(self, self._subscriptions)
         self._bayeux = Bayeux(self, self._sessions, self._look)
-        self._failures: list[Failure] = []
         self._next_node = 0
         self._looked = -inf
         self.app = Starlette(routes=self._routes())
 
-    # What a test or a demo may do and ask.
-
-    def fail_next(self, kind: str, n: int = 1, path: str | None = None) -> None:
-        """Make the next requests fail, of one path (wildcards work) or of any.
-
-        The kinds are those of ``failures.Failure``. A CometD request's path is that of
-        the endpoint with its first channel behind it: ``*/notifications/meta/connect``.
-        """
-        self._failures = [each for each in self._failures if each.left > 0]
-        self._failures.append(Failure(kind, n, path))
+    # For tests and the demo.
 
     def objects(self) -> dict[str, list[str]]:
-        """Return the ids of everything there is, by object type."""
+        """Return the ids of all objects, by object type."""
         return self._subscriptions.world.objects()
 
     @property
     def open_statistics(self) -> int:
-        """How many statistics are open in subscriptions."""
+        """Number of open statistics."""
         return self._subscriptions.count
 
     @property
     def open_subscriptions(self) -> list[str]:
-        """The ids of the open subscriptions."""
+        """Ids of the open subscriptions."""
         return self._subscriptions.ids
 
     @property
     def live_sessions(self) -> list[str]:
-        """The client ids of the CometD sessions that have not expired."""
-        return [each.client_id for each in self._sessions.live]
+        """Client ids of the CometD sessions that have not expired."""
+        return [session.client_id for session in self._sessions.live]
 
     @property
     def live_tokens(self) -> int:
-        """How many access tokens have been given out and not been ended; some may have expired."""
+        """Number of access tokens that were not signed out; some may have expired."""
         return self._tokens.count
 
     def expire_tokens(self) -> None:
@@ -129,29 +102,29 @@ class GenesysSimulator(Tenant):
         self._tokens.expire()
 
     def expire_sessions(self, *, http: bool = False) -> None:
-        """Forget every CometD session, with ``http`` the HTTP sessions too, as a restart does."""
+        """End every CometD session, with ``http`` the HTTP sessions too, as a restart does."""
         self._sessions.end_all(http=http)
 
     def unavailable(self) -> None:
-        """Lose the Stat Server: every subscription is dropped, and everybody is told."""
+        """Lose the Stat Server: drop every subscription and announce it."""
         self.is_available = False
         self._subscriptions.drop_all()
         self._sessions.announce("UNAVAILABLE")
 
     def available(self) -> None:
-        """Have the Stat Server back."""
+        """Reconnect to the Stat Server and announce it."""
         self.is_available = True
         self._sessions.announce("AVAILABLE")
 
     def push(self, updates: list[dict[str, Any]]) -> None:
-        """Send these update entries, as they are, to everybody who listens to updates."""
+        """Send update entries unchanged to every session that listens to updates."""
         for session in self._sessions.live:
             if UPDATES in session.channels:
                 session.queue.extend(updates)
         self._sessions.limit()
 
     def repeat_updates(self, older_by: float = 0.0) -> None:
-        """Send the last value of every open statistic once more, its timestamp that much older."""
+        """Send the last value of every open statistic again, with an older timestamp."""
         for key, entries in self._subscriptions.again(older_by).items():
             send = self._sessions.listener(key)
             if send is not None:
@@ -159,9 +132,10 @@ class GenesysSimulator(Tenant):
                     send(entry)
         self._sessions.limit()
 
-    # HTTP: every request comes through here.
+    # HTTP.
 
     def _routes(self) -> list[Route]:
+        suffixes = ("", "/", "/handshake", "/connect", "/subscribe", "/unsubscribe", "/disconnect")
         routes: list[tuple[list[str], str, Serve]] = [
             (["POST"], f"{_AUTH}/oauth/token", self._token),
             (["GET"], f"{_AUTH}/ping", self._ping),
@@ -171,112 +145,78 @@ class GenesysSimulator(Tenant):
             (["DELETE"], f"{_STATISTICS}/subscriptions/{{id}}", self._delete),
             (["GET"], f"{_STATISTICS}/statistic-values/{{name}}", self._read),
             (["POST"], f"{_STATISTICS}/operations/get-statistic-ex", self._read_many),
-            *(
-                (["POST"], f"{NOTIFICATIONS}{suffix}", self._notifications)
-                for suffix in (
-                    *("", "/", "/handshake", "/connect", "/subscribe", "/unsubscribe"),
-                    "/disconnect",
-                )
-            ),
+            *((["POST"], f"{NOTIFICATIONS}{suffix}", self._notify) for suffix in suffixes),
         ]
         return [
-            Route(path, self._entered(serve), methods=methods) for methods, path, serve in routes
+            Route(path, partial(self._enter, serve), methods=methods)
+            for methods, path, serve in routes
         ]
 
-    def _entered(self, serve: Serve) -> Serve:
-        async def enter(request: Request) -> Response:
-            self.move()
-            record = await self._record(request)
-            self.requests.append(record)
-            request.state.node = self._node(request)
-            try:
-                response = await self._admit(serve, request, record)
-                record.status = response.status_code
-            finally:
-                record.end = self.clock.time()
-            if self.date_header:
-                now = self.clock.time() + self.clock_ahead
-                response.headers["Date"] = formatdate(now, usegmt=True)
-            if self.settings.balancer:
-                cookie = f"{request.state.node}{self._random.getrandbits(64):016x}"
-                response.headers.append("Set-Cookie", f"{_BALANCER}={cookie}; Path=/")
-            return response
+    async def _enter(self, serve: Serve, request: Request) -> Response:
+        record = await self._record(request)
+        node = request.state.node = self._node(request)
+        target = record.path
+        if target.startswith(NOTIFICATIONS):
+            target = NOTIFICATIONS + "".join(record.channels[:1])
 
-        return enter
+        async def answer(failure: Failure | None) -> Response:
+            request.state.failure = failure
+            return self._refusal(request) or await serve(request)
+
+        response = await self.serve(
+            request, record, lambda: self.answer_or_fail(request, record, target, answer)
+        )
+        if self.balancer:
+            cookie = f"{node}{self.random.getrandbits(64):016x}"
+            response.headers.append("Set-Cookie", f"{_BALANCER}={cookie}; Path=/")
+        return response
 
     async def _record(self, request: Request) -> Record:
         path = request.url.path
-        content = await request.body()  # before anybody looks for a disconnect, which would eat it
-        body = parse(content) if path.startswith(_STATISTICS) else None
+        body = parse(await request.body()) if path.startswith(_STATISTICS) else None
         request.state.body = body
         messages = body if isinstance(body, list) else []
-        channels = [str(each.get("channel")) for each in messages if isinstance(each, dict)]
         return Record(
-            request.method,
-            path,
             self.clock.time(),
-            body,
-            tuple(channels),
-            tuple(request.query_params.multi_items()),
-            frozenset(request.cookies),
+            method=request.method,
+            path=path,
+            body=body,
+            channels=tuple(str(item.get("channel")) for item in messages if isinstance(item, dict)),
+            cookies=frozenset(request.cookies),
         )
 
     def _node(self, request: Request) -> int:
-        """Return which machine is asked: the cookie says so, else the balancer takes turns."""
+        """Return the node that the cookie names, or the next one in turn."""
         cookie = request.cookies.get(_BALANCER, "")
         if cookie[:1] in ("0", "1"):
             return int(cookie[0])
         self._next_node = (self._next_node + 1) % _NODES
         return self._next_node
 
-    async def _admit(self, serve: Serve, request: Request, record: Record) -> Response:
-        """Serve who has the key and, for statistics, a token; or fail as the next failure says."""
-        target = record.path
-        if target.startswith(NOTIFICATIONS):
-            target = NOTIFICATIONS + "".join(record.channels[:1])
-        failure = self._take_failure(target)
-        request.state.failure = failure
-        if failure is not None:
-            record.failure = failure.kind
-            if failure.word == "hang":
-                await self._wait(request, self.hang_seconds)
-            elif failure.word == "slow":
-                await self._wait(request, float(failure.detail))
-            response = instead(failure, target, self.clock.time())
-            if response is not None:
-                return response
+    async def failed(self, failure: Failure, request: Request) -> Response | None:
+        """Return what is sent in place of an answer, among them a bare status."""
+        if failure.kind.isdecimal():
+            status = int(failure.kind)
+            is_bayeux = request.url.path.startswith(NOTIFICATIONS)
+            return Response(None, status) if is_bayeux else envelope(status, "failed on request")
+        if failure.kind == "spring":
+            return spring("java.lang.IllegalStateException: failed on request", self.clock.time())
+        return await super().failed(failure, request)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """Return the refusal of a request without the key or, for statistics, without a token."""
         if request.headers.get("x-api-key") != self.api_key:
             return JSONResponse({"message": "Forbidden"}, 403)
-        if record.path.startswith(_STATISTICS):
-            refused = self._refused(request)
-            if refused is not None:
-                return refused
-        response = await serve(request)
-        return cut(response) if failure is not None and failure.word == "cut" else response
-
-    def _take_failure(self, target: str) -> Failure | None:
-        failure = next((each for each in self._failures if each.applies(target)), None)
-        if failure is not None:
-            failure.left -= 1
-        return failure
-
-    async def _wait(self, request: Request, seconds: float) -> None:
-        """Wait, or until nobody listens any more."""
-        until = self.clock.monotonic() + seconds
-        while (left := until - self.clock.monotonic()) > 0 and not await request.is_disconnected():
-            await self.clock.sleep(min(left, 1.0))
-
-    def _refused(self, request: Request) -> Response | None:
+        if not request.url.path.startswith(_STATISTICS):
+            return None
         if self._tokens.who(request.headers.get("authorization", "")) is None:
-            return envelope(self.settings.refused_status, "Invalid or expired token")
-        if not self.settings.may_read:
-            return envelope(403, "Access denied")
-        return None
+            return envelope(self.refused_status, "Invalid or expired token")
+        return None if self.may_read else envelope(403, "Access denied")
 
     # Authentication.
 
     async def _token(self, request: Request) -> Response:
-        return self._tokens.grant(request.headers, await request.body(), self.settings)
+        return self._tokens.grant(request.headers, await request.body())
 
     async def _ping(self, request: Request) -> Response:
         if self._tokens.who(request.headers.get("authorization", "")) is None:
@@ -324,21 +264,21 @@ class GenesysSimulator(Tenant):
         return self._rest.read_many(request.state.body)
 
     def _session(self, request: Request) -> str | None:
-        found = self._sessions.http(request.cookies.get(_SESSION), request.state.node)
-        return None if found is None else found.id
+        session = self._sessions.http(request.cookies.get(_SESSION), request.state.node)
+        return None if session is None else session.id
 
     def _forget(self, session: str) -> None:
-        """Close what an HTTP session has open, once nobody hears of it any more."""
-        keeps = self.settings.keeps_subscriptions and self._sessions.knows(session)
+        """Close the subscriptions of an HTTP session without a CometD session."""
+        keeps = self.keeps_subscriptions and self._sessions.knows(session)
         if not keeps and not self._sessions.hears(session):
             self._subscriptions.drop_of(session)
 
     # Notifications.
 
-    async def _notifications(self, request: Request) -> Response:
+    async def _notify(self, request: Request) -> Response:
         messages = request.state.body
         is_bayeux = isinstance(messages, list) and all(
-            isinstance(each, dict) and isinstance(each.get("channel"), str) for each in messages
+            isinstance(item, dict) and isinstance(item.get("channel"), str) for item in messages
         )
         if not messages or not is_bayeux or not _is_json(request):
             return Response(status_code=400)
@@ -350,7 +290,7 @@ class GenesysSimulator(Tenant):
         )
         failure: Failure | None = request.state.failure
         if failure is not None and failure.word in ("unsuccessful", "reconnect"):
-            return JSONResponse([_unsuccessful(each, failure.detail) for each in messages])
+            return JSONResponse([_unsuccessful(message, failure.detail) for message in messages])
         try:
             answer = await self._bayeux.answer(messages, caller)
         except InvalidChannelError as error:
@@ -366,7 +306,7 @@ class GenesysSimulator(Tenant):
         word = "" if failure is None else failure.word
         if word == "multiple_clients":
             answer[-1]["advice"] = {"multiple-clients": True, "interval": 2000}
-        as_object = len(answer) == 1 and (word == "object" or self.settings.as_object)
+        as_object = len(answer) == 1 and (word == "object" or self.as_object)
         response = JSONResponse(answer[0] if as_object else answer)
         session = caller.session
         if session is not None and caller.has_begun:
@@ -374,16 +314,16 @@ class GenesysSimulator(Tenant):
                 cookie = f"{_SESSION}={session.http}; Path={_STATISTICS}; HttpOnly"
                 response.headers.append("Set-Cookie", cookie)
             if caller.browser != session.browser:
-                secure = "; Secure" if self.settings.secure_browser_cookie else ""
+                secure = "; Secure" if self.secure_browser_cookie else ""
                 cookie = f"{_BROWSER}={session.browser}; Path=/; HttpOnly{secure}"
                 response.headers.append("Set-Cookie", cookie)
         return response
 
     def _look(self) -> None:
-        """Look at the floor, and put what has changed into the sessions' queues."""
+        """Put statistics that have changed into the queues of the sessions."""
         now = self.clock.monotonic()
         if now - self._looked < LOOK_SECONDS / 2:
-            return  # another held connect has just looked
+            return  # another held connect has just done so
         self._looked = now
         self.move()
         if self.is_available:

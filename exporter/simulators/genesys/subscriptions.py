@@ -14,22 +14,22 @@ from zoneinfo import ZoneInfo
 
 from exporter.simulators.genesys.definitions import Definition, RefusedError, configured, read
 from exporter.simulators.genesys.figures import Figure, Figures
-from exporter.simulators.genesys.tenant import Settings, Tenant, ValueLayout
+from exporter.simulators.genesys.tenant import Tenant
 from exporter.simulators.genesys.world import GoneError, World
 
 
-def encode(value: Any, instant: float, settings: Settings, *, is_state: bool) -> dict[str, Any]:
+def encode(value: Any, instant: float, tenant: Tenant, *, is_state: bool) -> dict[str, Any]:
     """Return the part of an entry that tells a value of an instant in epoch seconds."""
     stamp = int(instant * 1000)
     if value is None:
-        return _nothing(stamp, settings)
+        return _nothing(stamp, tenant.no_value)
     if is_state:
-        return {"value": _state(value, stamp, settings), "timestamp": stamp}
-    return {"value": _number(value, stamp, settings.value), "timestamp": stamp}
+        return {"value": _state(value, stamp, tenant.state_value), "timestamp": stamp}
+    return {"value": _number(value, stamp, tenant.value), "timestamp": stamp}
 
 
-def _nothing(stamp: int, settings: Settings) -> dict[str, Any]:
-    match settings.no_value:
+def _nothing(stamp: int, layout: str) -> dict[str, Any]:
+    match layout:
         case "absent":
             return {}
         case "nan":
@@ -39,13 +39,13 @@ def _nothing(stamp: int, settings: Settings) -> dict[str, Any]:
     return {"value": None, "timestamp": stamp}
 
 
-def _state(tree: dict[str, Any], stamp: int, settings: Settings) -> dict[str, Any]:
-    if settings.state_value == "bare":
+def _state(tree: dict[str, Any], stamp: int, layout: str) -> dict[str, Any]:
+    if layout == "bare":
         return tree
-    return {settings.state_value: tree, "timestamp": stamp, "intervalLength": 0, "tag": -1}
+    return {layout: tree, "timestamp": stamp, "intervalLength": 0, "tag": -1}
 
 
-def _number(value: float, stamp: int, layout: ValueLayout) -> Any:
+def _number(value: float, stamp: int, layout: str) -> Any:
     text = str(int(value)) if value == int(value) else f"{value:.3f}".rstrip("0")
     event_info = {
         "intValue": int(value),
@@ -170,12 +170,12 @@ class Subscriptions:
         if ("name" in asked) == ("definition" in asked):
             raise RefusedError("Either name or definition is required")
         if "name" in asked:
-            if asked["name"] in self._tenant.settings.lacks:
+            if asked["name"] in self._tenant.lacks:
                 raise RefusedError(f"Unknown statistic {asked['name']}")
             definition = configured(str(asked["name"]), object_type)
         else:
             definition = read(asked["definition"])
-        status = self._tenant.settings.status
+        status = self._tenant.status
         return definition, self._figures.find(definition, object_type, object_id, status)
 
     def _statistic(self, name: str, asked: dict[str, Any]) -> Statistic:
@@ -228,8 +228,7 @@ class Subscriptions:
 
     def encoded(self, figure: Figure) -> dict[str, Any]:
         """Return the value and its timestamp as they are sent."""
-        settings = self._tenant.settings
-        return encode(figure.value, figure.instant, settings, is_state=figure.is_state)
+        return encode(figure.value, figure.instant, self._tenant, is_state=figure.is_state)
 
     def look(self, deliver: Callable[[str], Callable[[Update], None] | None]) -> None:
         """Push what has something to say; ``deliver`` knows who listens to an HTTP session."""
@@ -265,7 +264,7 @@ class Subscriptions:
 
     def _update(self, subscription: Subscription, statistic: Statistic) -> Update:
         entry: Update = {"statisticId": statistic.id, **self.encoded(statistic.figure)}
-        if self._tenant.settings.names_subscription:
+        if self._tenant.names_subscription:
             entry["subscriptionId"] = subscription.id
         return entry
 

@@ -4,27 +4,15 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from starlette.responses import JSONResponse, Response
 
-from exporter.clock import Clock
-from exporter.simulators.genesys.tenant import Settings
+from exporter.simulators.genesys.tenant import Tenant
 
 _FORM = "application/x-www-form-urlencoded"
 _TOKENS = 1000  # live ones; the oldest goes first
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The one user and the one client of the tenant."""
-
-    username: str
-    password: str
-    client_id: str
-    client_secret: str
 
 
 @dataclass(slots=True)
@@ -48,10 +36,8 @@ class RefusedError(Exception):
 class Tokens:
     """Every token that has been given out and is still good."""
 
-    def __init__(self, credentials: Credentials, clock: Clock, random: Random) -> None:
-        self._credentials = credentials
-        self._clock = clock
-        self._random = random
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
         self._live: dict[str, Token] = {}
         self._refresh: dict[str, str] = {}  # refresh token -> user
 
@@ -68,7 +54,9 @@ class Tokens:
         """Return whom an Authorization header speaks for; the scheme may be in lower case."""
         scheme, _, secret = authorization.partition(" ")
         token = self._live.get(secret) if scheme.lower() == "bearer" else None
-        return token if token is not None and self._clock.monotonic() < token.expires else None
+        return (
+            token if token is not None and self._tenant.clock.monotonic() < token.expires else None
+        )
 
     def sign_out(self, authorization: str, *, everywhere: bool) -> None:
         """End this token, or all of its user."""
@@ -81,11 +69,11 @@ class Tokens:
                 if key != secret and not (everywhere and token.user == mine.user)
             }
 
-    def grant(self, headers: Mapping[str, str], body: bytes, settings: Settings) -> Response:
+    def grant(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Answer a token request."""
         try:
             self._check_client(headers.get("authorization", ""))
-            return self._issue(_form(headers, body), settings)
+            return self._issue(_form(headers, body))
         except RefusedError as refusal:
             return refusal.response
 
@@ -95,13 +83,13 @@ class Tokens:
             decoded = base64.b64decode(encoded, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             decoded = ""
-        known = f"{self._credentials.client_id}:{self._credentials.client_secret}"
+        known = f"{self._tenant.client_id}:{self._tenant.client_secret}"
         if scheme.lower() != "basic" or decoded != known:
             raise RefusedError("invalid_client", "Bad client credentials", 401)
 
-    def _issue(self, form: dict[str, str], settings: Settings) -> Response:
+    def _issue(self, form: dict[str, str]) -> Response:
         grant = form.get("grant_type", "")
-        if form.get("client_id", self._credentials.client_id) != self._credentials.client_id:
+        if form.get("client_id", self._tenant.client_id) != self._tenant.client_id:
             raise RefusedError("invalid_client", "Given client ID does not match", 401)
         if form.get("scope", "*") != "*":
             raise RefusedError("invalid_scope", "Invalid scope")
@@ -111,12 +99,12 @@ class Tokens:
             "token_type": "bearer",
             "scope": "*",
         }
-        if settings.says_expires_in:
-            answer["expires_in"] = int(settings.token_seconds)
+        if self._tenant.says_expires_in:
+            answer["expires_in"] = int(self._tenant.token_seconds)
         if grant != "client_credentials":
             answer["refresh_token"] = self._uuid()
             self._refresh[str(answer["refresh_token"])] = user
-        expires = self._clock.monotonic() + settings.token_seconds
+        expires = self._tenant.clock.monotonic() + self._tenant.token_seconds
         self._live[str(answer["access_token"])] = Token(user, expires)
         while len(self._live) > _TOKENS:
             del self._live[next(iter(self._live))]
@@ -129,11 +117,11 @@ class Tokens:
             case "":
                 raise RefusedError("invalid_request", "Missing grant type")
             case "client_credentials":
-                return self._credentials.client_id
+                return self._tenant.client_id
             case "password":
                 given = (form.get("username"), form.get("password"))
-                if given == (self._credentials.username, self._credentials.password):
-                    return self._credentials.username
+                if given == (self._tenant.username, self._tenant.password):
+                    return self._tenant.username
                 raise RefusedError("invalid_grant", "Bad credentials")
             case "refresh_token":
                 user = self._refresh.pop(form.get("refresh_token", ""), None)
@@ -143,7 +131,7 @@ class Tokens:
         raise RefusedError("unsupported_grant_type", f"Unsupported grant type: {grant}")
 
     def _uuid(self) -> str:
-        return str(UUID(int=self._random.getrandbits(128), version=4))
+        return str(UUID(int=self._tenant.random.getrandbits(128), version=4))
 
 
 def _form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:

@@ -11,8 +11,7 @@ import pytest
 
 from exporter.simulators.floor.figures import READY
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.genesys.failures import spring
-from exporter.simulators.genesys.tenant import Settings
+from exporter.simulators.genesys.rest import spring
 from support.bench import Line
 from support.clock import run
 from support.genesys import MORNING, TICK, Exporter, Platform, objects_of, own
@@ -48,7 +47,7 @@ def alone(exporter: Exporter, work: Coroutine[Any, Any, None]) -> None:
 
 def small(**settings: Any) -> Platform:
     floor = Floor(agents=12, queues=6, campaigns=4, seed=3, start=MORNING)
-    return Platform(floor=floor, settings=Settings(**settings))
+    return Platform(floor=floor, **settings)
 
 
 def test_a_change_is_on_the_page_within_two_seconds() -> None:
@@ -188,7 +187,7 @@ def test_tokens_are_renewed_ahead_of_their_end() -> None:
 
     async def work() -> None:
         await exporter.go_on(3600)
-        assert {each.status for each in platform.simulator.requests} <= {200, None}
+        assert {each.status for each in platform.simulator.log} <= {200, None}
         assert (
             exporter.metric("api_requests_total", operation="/meta/connect", outcome="auth") is None
         )
@@ -233,7 +232,7 @@ def test_stopping_leaves_nothing_behind() -> None:
         assert simulator.live_sessions == []
 
     run(main())
-    last = list(simulator.requests)
+    last = list(simulator.log)
     assert last[-1].path == "/auth/v3/sign-out"
     assert "/meta/disconnect" in {channel for each in last[-4:] for channel in each.channels}
 

@@ -510,7 +510,7 @@ async def test_an_object_instead_of_an_array() -> None:
 async def test_unsuccessful_replies(kind: str, advice: Any) -> None:
     """A connect fails on request with the advice that is asked for, or without any."""
     wire = await Wire(simulate()).begin()
-    wire.simulator.fail_next(kind, path="*/meta/connect")
+    wire.simulator.fail_next(kind, target="*/meta/connect")
 
     await wire.subscribe()
     (reply,) = await wire.connect()
@@ -550,7 +550,7 @@ async def test_multiple_clients_on_request() -> None:
 async def test_an_http_failure_of_a_connect() -> None:
     """A connect fails with an empty status on request, other messages do not."""
     wire = await Wire(simulate()).begin()
-    wire.simulator.fail_next("500", path="*/meta/connect")
+    wire.simulator.fail_next("500", target="*/meta/connect")
 
     assert (await wire.post({"channel": "/meta/subscribe"})).status_code == 200
     answer = await wire.post(connecting())

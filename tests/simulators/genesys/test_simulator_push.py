@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from exporter.simulators.floor.figures import ON_CONTACT
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.simulator import GenesysSimulator
-from exporter.simulators.genesys.tenant import Settings
 from support.clock import LoopClock
 from support.genesys_wire import (
     LATE_MORNING,
@@ -391,7 +389,7 @@ async def test_number_layouts(layout: Any) -> None:
 async def test_no_value(layout: Any, expected: dict[str, Any]) -> None:
     """What has no value yet says so as the switch chooses, in repeated updates too."""
     floor = Floor(agents=2, queues=1, campaigns=0, start=MIDNIGHT)
-    simulator = GenesysSimulator(floor, LoopClock(MIDNIGHT), settings=Settings(no_value=layout))
+    simulator = GenesysSimulator(floor, LoopClock(MIDNIGHT), no_value=layout)
     wire = await Wire(simulator).begin()
 
     answer = await wire.create(named("s", "ExpectedWaitTime", "Queue", "Support@SIP_Switch"))
@@ -483,7 +481,7 @@ async def test_ten_thousand_statistics() -> None:
         floor,
         clock,
         tick=lambda: floor.advance(clock.time()),
-        settings=replace(Settings(), statistics_limit=20_000),
+        statistics_limit=20_000,
     )
     wire = await Wire(simulator).begin()
     names = (

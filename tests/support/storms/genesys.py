@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.genesys.tenant import Settings
 from support.bench import Line
 from support.clock import MIDNIGHT
 from support.genesys import MORNING, PERIODICAL, TICK, Exporter, Platform, objects_of, truth
@@ -129,10 +128,10 @@ class Mischief:
 
 
 async def conform(
-    settings: Settings, start: float, seed: int, often: float, ticks: int, **options: Any
+    settings: dict[str, Any], start: float, seed: int, often: float, ticks: int, **options: Any
 ) -> tuple[Exporter, Comparison, Mischief]:
     floor = Floor(agents=12, queues=6, campaigns=4, seed=3, start=start)
-    platform = Platform(start=start, floor=floor, settings=settings)
+    platform = Platform(start=start, floor=floor, **settings)
     unknown = {"type": "Queue", "ids": ["nobody@SIP_Switch"]}
     objects = objects_of(platform.simulator, "Queue", "GroupAgents", "Agent", "CampaignGroup")
     line = Line(platform.simulator.app)
@@ -147,44 +146,44 @@ async def conform(
     return exporter, comparison, mischief
 
 
-SETTINGS = {
-    "usual": Settings(),
-    "shy": Settings(
-        ok_code=1,
-        partial_code=1,
-        errors="detail",
-        unknown_session="402::session_unknown",
-        replies_with_client_id=False,
-        handshake_advice=False,
-        as_object=True,
-        nesting=0,
-        names_subscription=False,
-        value="number",
-        no_value="absent",
-        state_value="bare",
-        status="name",
-        refused_status=403,
-        says_expires_in=False,
-    ),
-    "wordy": Settings(
-        partial_code=7,
-        errors="none",
-        unknown_session="402::unknown_session",
-        ack=True,
-        events="after",
-        events_on="any",
-        nesting=2,
-        service_message="workspace",
-        value="wrapped",
-        no_value="nan",
-        state_value="objectValue",
-        status="digits",
-        secure_browser_cookie=True,
-        balancer=True,
-        token_seconds=300.0,
-        statistics_limit=30,
-        keeps_subscriptions=True,
-    ),
+SETTINGS: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "shy": {
+        "ok_code": 1,
+        "partial_code": 1,
+        "errors": "detail",
+        "unknown_session": "402::session_unknown",
+        "replies_with_client_id": False,
+        "handshake_advice": False,
+        "as_object": True,
+        "nesting": 0,
+        "names_subscription": False,
+        "value": "number",
+        "no_value": "absent",
+        "state_value": "bare",
+        "status": "name",
+        "refused_status": 403,
+        "says_expires_in": False,
+    },
+    "wordy": {
+        "partial_code": 7,
+        "errors": "none",
+        "unknown_session": "402::unknown_session",
+        "ack": True,
+        "events": "after",
+        "events_on": "any",
+        "nesting": 2,
+        "service_message": "workspace",
+        "value": "wrapped",
+        "no_value": "nan",
+        "state_value": "objectValue",
+        "status": "digits",
+        "secure_browser_cookie": True,
+        "balancer": True,
+        "token_seconds": 300.0,
+        "statistics_limit": 30,
+        "keeps_subscriptions": True,
+    },
 }
 
 
