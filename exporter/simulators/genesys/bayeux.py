@@ -19,7 +19,7 @@ _QUEUE_LIMIT = 200_000  # undelivered updates of one session
 
 @dataclass(slots=True, eq=False)
 class Hold:
-    """A connect that waits for news."""
+    """A held connect."""
 
     is_cancelled: bool = False  # another connect came
     is_released: bool = False  # the session disconnected
@@ -28,7 +28,7 @@ class Hold:
 
 @dataclass(slots=True, eq=False)
 class HttpSession:
-    """What STATISTICS_SESSIONID names; ``used`` is by the monotonic clock."""
+    """The HTTP session of a STATISTICS_SESSIONID; ``used`` is of the monotonic clock."""
 
     id: str
     node: int
@@ -37,7 +37,7 @@ class HttpSession:
 
 @dataclass(slots=True, eq=False)
 class CometSession:
-    """One CometD session; ``seen`` is when its last connect ended, by the monotonic clock."""
+    """One CometD session; ``seen`` is the end of its last connect by the monotonic clock."""
 
     client_id: str
     browser: str
@@ -52,16 +52,16 @@ class CometSession:
     unacknowledged: list[tuple[int, list[dict[str, Any]]]] = field(default_factory=list)
 
     def acknowledge(self, number: int) -> None:
-        """Forget the batches that have arrived."""
-        self.unacknowledged = [each for each in self.unacknowledged if each[0] > number]
+        """Drop acknowledged batches."""
+        self.unacknowledged = [batch for batch in self.unacknowledged if batch[0] > number]
 
 
 class Sessions:
-    """Everybody who is connected to the service."""
+    """The HTTP and CometD sessions of the service."""
 
     def __init__(self, tenant: Tenant, on_end: Callable[[str], None]) -> None:
         self._tenant = tenant
-        self._on_end = on_end  # called with the HTTP session of a CometD session that ended
+        self._on_end = on_end  # called with the id of the HTTP session of an ended CometD session
         self._http: dict[str, HttpSession] = {}
         self._comet: dict[str, CometSession] = {}
 
@@ -76,24 +76,24 @@ class Sessions:
         return f"{self._tenant.random.getrandbits(128):032x}"
 
     def http(self, key: str | None, node: int) -> HttpSession | None:
-        """Return an HTTP session by its cookie, where this node knows it."""
+        """Return an HTTP session by its cookie, None if this node does not have it."""
         self.sweep()
-        found = self._http.get(key or "")
-        if found is None or (self._tenant.balancer and found.node != node):
+        session = self._http.get(key or "")
+        if session is None or (self._tenant.balancer and session.node != node):
             return None
-        found.used = self._tenant.clock.monotonic()
-        return found
+        session.used = self._tenant.clock.monotonic()
+        return session
 
     def knows(self, key: str) -> bool:
-        """Tell whether there is such an HTTP session."""
+        """Return whether an HTTP session exists."""
         return key in self._http
 
     def hears(self, key: str) -> bool:
-        """Tell whether a CometD session of such an HTTP session lives."""
-        return any(each.http == key for each in self._comet.values())
+        """Return whether an HTTP session has a CometD session."""
+        return any(session.http == key for session in self._comet.values())
 
     def open_http(self, node: int) -> HttpSession:
-        """Begin an HTTP session."""
+        """Create an HTTP session."""
         session = HttpSession(self.key(), node, self._tenant.clock.monotonic())
         self._http[session.id] = session
         if len(self._http) > _SESSIONS:
@@ -101,7 +101,7 @@ class Sessions:
         return session
 
     def open(self, browser: str, http: HttpSession, *, has_ack: bool) -> CometSession:
-        """Begin a CometD session."""
+        """Create a CometD session."""
         now = self._tenant.clock.monotonic()
         session = CometSession(self.key(), browser, http.id, http.node, now, has_ack)
         self._comet[session.client_id] = session
@@ -112,31 +112,31 @@ class Sessions:
     def find(self, client_id: object, browser: str | None, node: int) -> CometSession | None:
         """Return a CometD session by its id and its cookie."""
         self.sweep()
-        found = self._comet.get(client_id) if isinstance(client_id, str) else None
-        if found is None or found.browser != browser:
+        session = self._comet.get(client_id) if isinstance(client_id, str) else None
+        if session is None or session.browser != browser:
             return None
-        return found if not self._tenant.balancer or found.node == node else None
+        return session if not self._tenant.balancer or session.node == node else None
 
     def is_live(self, session: CometSession) -> bool:
-        """Tell whether a session has not ended."""
+        """Return whether a session has not ended."""
         return session.client_id in self._comet
 
     def has_rival(self, session: CometSession) -> bool:
-        """Tell whether another session of the same browser holds a connect."""
+        """Return whether another session of the same browser has a held connect."""
         return any(
-            each.browser == session.browser and each is not session and each.hold is not None
-            for each in self._comet.values()
+            rival.browser == session.browser and rival is not session and rival.hold is not None
+            for rival in self._comet.values()
         )
 
     def end(self, session: CometSession) -> None:
-        """End a CometD session; a held connect notices."""
+        """End a CometD session and wake its held connect."""
         if self._comet.pop(session.client_id, None) is not None:
             if session.hold is not None:
                 session.hold.wake.set()
             self._on_end(session.http)
 
     def end_all(self, *, http: bool) -> None:
-        """Forget every CometD session, and the HTTP sessions too."""
+        """End every CometD session, and with ``http`` every HTTP session."""
         for session in list(self._comet.values()):
             self.end(session)
         if http:
@@ -148,7 +148,7 @@ class Sessions:
         self._on_end(key)
 
     def sweep(self) -> None:
-        """End what nobody has asked about for too long."""
+        """End expired sessions."""
         now = self._tenant.clock.monotonic()
         for session in list(self._comet.values()):
             if session.hold is None and now - session.seen > self._tenant.max_interval:
@@ -159,9 +159,11 @@ class Sessions:
                 self._end_http(key)
 
     def listener(self, http: str) -> Callable[[dict[str, Any]], None] | None:
-        """Return what takes the updates of an HTTP session, if somebody listens."""
+        """Return the receiver of an HTTP session's updates, None without a listener."""
         listening = [
-            each for each in self._comet.values() if each.http == http and UPDATES in each.channels
+            session
+            for session in self._comet.values()
+            if session.http == http and UPDATES in session.channels
         ]
         if not listening:
             return None
@@ -173,15 +175,15 @@ class Sessions:
         return send
 
     def announce(self, state: str) -> None:
-        """Tell everybody who listens what state the service is in."""
+        """Send the state of the service to every session that listens to it."""
         for session in self.live:
             if SERVICE in session.channels:
                 session.queue.append({"serviceState": state})
 
     def limit(self) -> None:
-        """Drop the sessions that take too little, as CometD does past its limit of the queue."""
+        """End sessions whose queue is too long, as CometD does."""
         for session in list(self._comet.values()):
-            waiting = len(session.queue) + sum(len(each[1]) for each in session.unacknowledged)
+            waiting = len(session.queue) + sum(len(batch) for _, batch in session.unacknowledged)
             if waiting > _QUEUE_LIMIT:
                 self.end(session)
 
@@ -194,15 +196,15 @@ _MULTIPLE = {"multiple-clients": True, "reconnect": "retry", "interval": 2000}
 
 
 class InvalidChannelError(Exception):
-    """A subscription to what is no channel: the service fails instead of refusing."""
+    """A subscription to an unknown channel, which the service answers with an exception."""
 
 
 class SupersededError(Exception):
-    """Another connect came, or nobody listens any more: an empty failure, and no events."""
+    """The connect was superseded or its client has gone: the answer is an empty 500."""
 
 
 class Caller:
-    """One request to the endpoint: its cookies, its node, whether it is still there."""
+    """One request to the endpoint: its cookies, its node, whether the client has gone."""
 
     def __init__(
         self,
@@ -215,12 +217,12 @@ class Caller:
         self.http = http
         self.node = node
         self.is_gone = is_gone
-        self.session: CometSession | None = None  # begun or spoken for by the messages
-        self.has_begun = False
+        self.session: CometSession | None = None  # of the messages
+        self.is_new = False
 
 
 class Bayeux:
-    """The endpoint's answers."""
+    """Answers the requests to the endpoint."""
 
     def __init__(self, tenant: Tenant, sessions: Sessions, look: Callable[[], None]) -> None:
         self._tenant = tenant
@@ -228,10 +230,13 @@ class Bayeux:
         self._look = look
 
     async def answer(self, messages: list[Message], caller: Caller) -> list[Message]:
-        """Answer the messages of one request; raises the errors above."""
+        """Answer the messages of one request.
+
+        Raises ``InvalidChannelError`` and ``SupersededError``.
+        """
         channels = [message["channel"] for message in messages]
         if "/meta/handshake" in channels and len(messages) > 1:
-            return [self._refused(each, "400::handshake is not alone") for each in messages]
+            return [self._refused(message, "400::handshake is not alone") for message in messages]
         replies = []
         may_carry = self._tenant.events_on == "any"
         for message in messages:
@@ -247,7 +252,7 @@ class Bayeux:
         first = self._tenant.events == "before"
         return [*events, *replies] if first else [*replies, *events]
 
-    # One message each.
+    # Messages.
 
     def _plain(self, message: Message, caller: Caller) -> Message:
         channel = message["channel"]
@@ -277,7 +282,7 @@ class Bayeux:
         has_ack = self._tenant.ack and (message.get("ext") or {}).get("ack") is True
         browser = caller.browser or self._sessions.key()
         session = self._sessions.open(browser, http, has_ack=has_ack)
-        caller.session, caller.has_begun = session, True
+        caller.session, caller.is_new = session, True
         reply = self._reply(message, session)
         reply |= {"version": "1.0", "supportedConnectionTypes": ["long-polling"]}
         reply["clientId"] = session.client_id
@@ -289,16 +294,16 @@ class Bayeux:
 
     def _subscribe(self, message: Message, session: CometSession) -> Message:
         given = message.get("subscription")
-        wanted = [given] if isinstance(given, str) else given
-        if not wanted or not isinstance(wanted, list):
+        channels = [given] if isinstance(given, str) else given
+        if not channels or not isinstance(channels, list):
             return self._refused(message, "403::subscription_missing", session)
-        for channel in wanted:
+        for channel in channels:
             if channel not in (UPDATES, SERVICE):
                 raise InvalidChannelError(str(channel))
         if message["channel"] == "/meta/subscribe":
-            session.channels.update(wanted)
+            session.channels.update(channels)
         else:
-            session.channels.difference_update(wanted)
+            session.channels.difference_update(channels)
         return {**self._reply(message, session), "subscription": given}
 
     async def _connect(self, message: Message, caller: Caller, *, alone: bool) -> Message:
@@ -329,7 +334,7 @@ class Bayeux:
         return reply
 
     async def _held(self, message: Message, caller: Caller, session: CometSession) -> bool:
-        """Wait for news or the end of the time; return whether a disconnect ended the waiting."""
+        """Wait for events or the timeout; return whether a disconnect ended the wait."""
         clock = self._tenant.clock
         hold = session.hold = Hold()
         until = clock.monotonic() + self._patience(message)
@@ -358,22 +363,22 @@ class Bayeux:
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits:
-                each.cancel()
+            for wait in waits:
+                wait.cancel()
 
     def _patience(self, message: Message) -> float:
-        """Return how many seconds a connect is held: less, if it says so itself."""
-        wanted = (message.get("advice") or {}).get("timeout")
-        if not isinstance(wanted, int) or wanted < 0:
+        """Return the seconds to hold a connect: the client may ask for fewer."""
+        timeout = (message.get("advice") or {}).get("timeout")
+        if not isinstance(timeout, int) or timeout < 0:
             return _CONNECT_SECONDS
-        return min(_CONNECT_SECONDS, wanted / 1000.0)
+        return min(_CONNECT_SECONDS, timeout / 1000.0)
 
-    # What replies and events are made of.
+    # Parts of replies and events.
 
     def _session(self, message: Message, caller: Caller) -> CometSession | None:
-        found = self._sessions.find(message.get("clientId"), caller.browser, caller.node)
-        caller.session = found or caller.session
-        return found
+        session = self._sessions.find(message.get("clientId"), caller.browser, caller.node)
+        caller.session = session or caller.session
+        return session
 
     def _advice(self) -> Message:
         return {"reconnect": "retry", "interval": 0, "timeout": int(_CONNECT_SECONDS * 1000)}
@@ -401,7 +406,7 @@ class Bayeux:
         return {**reply, "advice": {"reconnect": "handshake", "interval": 0}}
 
     def _events(self, session: CometSession) -> list[Message]:
-        """Take what waits for a session, several updates in one message."""
+        """Empty the queue of a session, with several updates in one message."""
         events: list[Message] = []
         entries: list[Message] = []
         while session.queue:
@@ -443,7 +448,7 @@ class Bayeux:
         replies: list[Message],
         events: list[Message],
     ) -> None:
-        """Give the batch of a connect a number, and send again what was not acknowledged."""
+        """Assign a number to a connect's batch, and repeat batches that were not acknowledged."""
         if not session.has_ack or messages[-1]["channel"] != "/meta/connect":
             return
         events[:0] = [event for _, batch in session.unacknowledged for event in batch]

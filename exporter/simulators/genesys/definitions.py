@@ -94,21 +94,21 @@ _ATTRIBUTES = frozenset(
 )
 _MODES = {name.lower(): name for name in ("Immediate", "Periodical", "NoNotification", "Reset")}
 _INTERVALS = ("GrowingWindow", "SlidingWindow", "SlidingSelection", "SinceLogin")
-# Every contact of the simulated tenant is a call of its one switch, whatever carries it: both
-# published spellings of the filter let everything pass.
+# Every contact of the simulated tenant, whatever its medium, is a call of its one switch, so that
+# both published spellings of the filter match everything.
 _FILTERS = ("Media=voice", "MediaType=voice")
 _MIDNIGHT = re.compile(r"0?0:00")
 _SLIDING_PROFILE = re.compile(r"([1-9]\d*):([1-9]\d*)")
-_FREQUENCY = 10.0  # seconds, where a periodical statistic names none
+_FREQUENCY = 10.0  # seconds, the default of periodical statistics
 
 
 class RefusedError(Exception):
-    """A statistic that cannot be opened; the text says why."""
+    """A refused statistic; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Which actions or statuses are meant: named ones, or all without some."""
+    """A set of actions or statuses: named ones, or all but some."""
 
     named: frozenset[str]
     without: frozenset[str] = frozenset()
@@ -118,7 +118,7 @@ class Mask:
         return action not in self.without and (self.every or action in self.named)
 
     def meets(self, actions: tuple[str, ...]) -> bool:
-        """Tell whether one of several actions of one moment is meant, and none excluded."""
+        """Return whether one of several simultaneous actions matches, and none is excluded."""
         if self.every:
             return self.without.isdisjoint(actions)
         return not self.named.isdisjoint(actions) and self.without.isdisjoint(actions)
@@ -126,7 +126,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition that makes sense; ``window`` is in seconds, None is since midnight."""
+    """A valid definition; ``window`` is in seconds, None means since midnight."""
 
     category: str
     subject: str
@@ -191,7 +191,7 @@ def _one_of(attributes: Mapping[str, Any], name: str, known: frozenset[str]) -> 
 
 
 def _mode(attributes: Mapping[str, Any]) -> str:
-    """Return the mode as the documents spell it; tenant files write it in capitals."""
+    """Return the mode in the documents' spelling; tenant files write it in capitals."""
     given = str(attributes.get("notificationMode", "Immediate"))
     if given.lower() not in _MODES:
         raise RefusedError(f"Unknown notificationMode {given}")
@@ -199,7 +199,7 @@ def _mode(attributes: Mapping[str, Any]) -> str:
 
 
 def _numeric(attributes: Mapping[str, Any], name: str) -> float | None:
-    """Return a number that is not negative; tenant files quote them."""
+    """Return a non-negative number; tenant files quote them."""
     value = attributes.get(name)
     if value is None:
         return None
@@ -227,9 +227,9 @@ def _mask(attributes: Mapping[str, Any], name: str) -> Mask | None:
 
 
 def _window(attributes: Mapping[str, Any]) -> float | None:
-    """Return the seconds of a sliding window, None for since midnight, the default profile.
+    """Return the seconds of a sliding window, None for the default, since midnight.
 
-    Nothing on the floor restarts at another time, or with a login: such a profile is refused.
+    Profiles that restart at another time or with a login are refused: the floor has none.
     """
     kind = attributes.get("intervalType", "GrowingWindow")
     profile = attributes.get("dynamicTimeProfile", attributes.get("dynamicProfile"))
@@ -272,8 +272,8 @@ def _define(category: str, subject: str, mask: str | None, *more: dict[str, Any]
     attributes: dict[str, Any] = {"category": category, "subject": subject}
     if mask is not None:
         attributes["mainMask"] = mask
-    for each in more:
-        attributes.update(each)
+    for extra in more:
+        attributes.update(extra)
     return attributes
 
 
@@ -447,7 +447,7 @@ NAMES = {name: (types, read(attributes)) for name, (types, attributes) in _CONFI
 
 
 def configured(name: str, object_type: str) -> Definition:
-    """Return the definition behind a name, where it is for such objects; names have case."""
+    """Return the definition of a configured name (case-sensitive); raises ``RefusedError``."""
     if name not in NAMES:
         raise RefusedError(f"Unknown statistic {name}")
     types, definition = NAMES[name]

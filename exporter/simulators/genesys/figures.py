@@ -72,7 +72,7 @@ _PERCENT = 100.0
 def compile_agents(
     world: World, definition: Definition, members: Callable[[], Iterable[Agent]], group: str | None
 ) -> Compute:
-    """Return what evaluates a number of these agents; raises ``RefusedError``."""
+    """Return the function for a number of agents; raises ``RefusedError``."""
     for mask in (definition.main, definition.relative):
         foreign = (mask.named | mask.without) - AGENT_ACTIONS
         if foreign:
@@ -96,7 +96,7 @@ def _current_of_agents(
 
     def times() -> list[float]:
         now = world.floor.now
-        return [float(int(now - each.since)) for each in members() if main.meets(actions(each))]
+        return [float(int(now - agent.since)) for agent in members() if main.meets(actions(agent))]
 
     computes: dict[str, Compute] = {
         "CurrentNumber": lambda: count(main),
@@ -111,7 +111,7 @@ def _current_of_agents(
 
 
 def _adjusted(mask: Mask, definition: Definition) -> Mask:
-    """Let the action LoggedIn mean who is logged in; as a status it is below what they do."""
+    """Replace the action LoggedIn by "not LoggedOut"; as a status it has a low priority."""
     if definition.subject == "DNAction" and "LoggedIn" in mask.named:
         return Mask(frozenset(), mask.without | {"LoggedOut"}, every=True)
     return mask
@@ -142,7 +142,7 @@ def _historical_of_agents(
             return _time(world, agent, states) / _HOUR
 
         return lambda: _ratio(
-            sum(number(agent.day) for agent in members()), sum(hours(each) for each in members())
+            sum(number(agent.day) for agent in members()), sum(map(hours, members()))
         )
     if category == "RelativeTimePercentage":
         top, bottom = _states(_adjusted(main, definition)), _states(_adjusted(relative, definition))
@@ -154,7 +154,7 @@ def _historical_of_agents(
 
 
 def _time(world: World, agent: Agent, states: tuple[str, ...], *, finished: bool = False) -> float:
-    """Return the seconds of the day in some states, the present stay included or not."""
+    """Return today's seconds in some states, without the present stay if ``finished``."""
     seconds = world.seconds(agent)
     total = sum(seconds[state] for state in states)
     if finished and agent.state in states:
@@ -172,7 +172,7 @@ def _quotient(
 
 
 def _number(mask: Mask) -> Callable[[AgentDay], int]:
-    """Return how often what a mask means has happened in a day."""
+    """Return the function that counts the actions of a mask in a day."""
     if not mask.every and any(name in mask.named for name in _UNCOUNTED_ACTIONS):
         raise RefusedError("The action is not counted for agents")
     states = [_SINGLE[name] for name in _SINGLE if name in mask]
@@ -184,18 +184,18 @@ def _number(mask: Mask) -> Callable[[AgentDay], int]:
 
 
 def _states(mask: Mask) -> tuple[str, ...]:
-    """Return the floor's states that a mask means."""
+    """Return the floor's states of a mask."""
     talks = [name in mask for name in _TALKS]
     if any(talks) and not all(talks):
         raise RefusedError("The time of calls is not kept by direction")
-    wanted = {_SINGLE[name] for name in _SINGLE if name in mask}
-    wanted |= {ON_CONTACT} if all(talks) else set()
-    wanted |= {ON_HOLD} if _holds(mask) else set()
-    return tuple(state for state in STATES if state in wanted)
+    states = {_SINGLE[name] for name in _SINGLE if name in mask}
+    states |= {ON_CONTACT} if all(talks) else set()
+    states |= {ON_HOLD} if _holds(mask) else set()
+    return tuple(state for state in STATES if state in states)
 
 
 def _holds(mask: Mask) -> bool:
-    """Tell whether a mask means holds, by status or by the action of each direction."""
+    """Return whether a mask includes holds, by status or by the actions of all directions."""
     kinds = [name in mask for name in HOLDS]
     if mask.every:
         return mask.without.isdisjoint(("CallOnHold", *HOLDS))
@@ -207,7 +207,7 @@ def _holds(mask: Mask) -> bool:
 
 
 def _booked(world: World, mask: Mask) -> Callable[[Agent], float]:
-    """Return the time behind a mean: of contacts whose work is done, as they are counted."""
+    """Return the function for the time of a mean: of contacts whose work is done."""
     states = _states(mask)
     booked = (ON_CONTACT, ON_HOLD, AFTER_CONTACT_WORK)
     others = tuple(state for state in states if state not in booked)
@@ -231,7 +231,7 @@ def _chosen(computes: dict[str, Compute], category: str) -> Compute:
 
 
 def _ratio(top: float, bottom: float) -> float:
-    """Divide; nothing by nothing is zero, as the Stat Server has it."""
+    """Return a ratio, zero if the divisor is zero, as the Stat Server does."""
     return round(top / bottom, 3) if bottom else 0.0
 
 
@@ -259,7 +259,7 @@ _WAITED = ("CallWait", "CallAnswered", "CallDistributed")  # with the wait as th
 
 
 def compile_queues(world: World, definition: Definition, queues: Queues) -> Compute:
-    """Return what evaluates a number of these queues; raises ``RefusedError``."""
+    """Return the function for a number of queues; raises ``RefusedError``."""
     for mask in (definition.main, definition.relative):
         foreign = (mask.named | mask.without) - QUEUE_ACTIONS
         if foreign:
@@ -292,7 +292,7 @@ def _current_of_queues(world: World, definition: Definition, queues: Queues) -> 
 
     computes: dict[str, Compute] = {
         "CurrentNumber": lambda: sum(queue.waiting_count for queue in queues()),
-        "CurrentMaxTime": lambda: max((int(each.longest_wait) for each in queues()), default=0),
+        "CurrentMaxTime": lambda: max((int(queue.longest_wait) for queue in queues()), default=0),
         "CurrentMinTime": lambda: min(waits(), default=0.0),
         "CurrentAverageTime": lambda: _mean(waits()),
         "CurrentNumberInTimeRange": within,
@@ -329,7 +329,7 @@ def _historical_of_queues(definition: Definition, queues: Queues) -> Compute:
 
 
 def _times(definition: Definition, queues: Queues) -> Compute:
-    """Evaluate what is made of waits; those of abandoned calls are not kept, but the longest."""
+    """Return the function for wait times; of abandoned calls only the longest is kept."""
     main, category = definition.main, definition.category
     if len(main.named) != 1 or not main.named <= set(_WAITED):
         raise RefusedError("Times are kept of CallWait, CallAnswered and CallDistributed alone")
@@ -343,12 +343,14 @@ def _times(definition: Definition, queues: Queues) -> Compute:
                 raise RefusedError("A mean wait needs the same mask twice")
             return lambda: _ratio(waited(), answered())
         case "MaxTime" if "CallWait" in main:
-            return lambda: max((int(each.day.longest_wait_seconds) for each in queues()), default=0)
+            return lambda: max(
+                (int(queue.day.longest_wait_seconds) for queue in queues()), default=0
+            )
     raise RefusedError(f"Category {category} is not supported for queues")
 
 
 def _service_factor(definition: Definition, queues: Queues) -> Compute:
-    """Answered in time, of all that were answered or abandoned but for those soon abandoned."""
+    """Return the function for the share answered in time, short abandons excluded on request."""
     left, right, left2, right2 = definition.ranges
     _from_zero(left, right)
     discounts = right2 is not None
@@ -363,14 +365,16 @@ def _service_factor(definition: Definition, queues: Queues) -> Compute:
 
 
 def _estimate(queues: list[Queue]) -> float | None:
-    """Return the wait of a new call, from the mean handling time and who could take it.
+    """Return the estimated wait, from the mean handling time and the staffed agents.
 
-    Zero where somebody is ready; nothing where nobody is there, or nothing has been handled yet.
+    Zero if an agent is ready; None without staffed agents or handled contacts.
     """
     if any(queue.idle for queue in queues):
         return 0.0
     states = [queue.agent_states for queue in queues]
-    staffed = sum(sum(each.values()) - each[LOGGED_OUT] - each[NOT_READY] for each in states)
+    staffed = sum(
+        sum(counts.values()) - counts[LOGGED_OUT] - counts[NOT_READY] for counts in states
+    )
     handled = sum(queue.day.handled for queue in queues)
     if not staffed or not handled:
         return None
@@ -416,7 +420,7 @@ _UNCOUNTED_LEADS = frozenset(["CallbackScheduled", "CallbackCompleted"])
 
 
 def campaign_actions(campaign: Campaign) -> tuple[str, ...]:
-    """Return what a campaign does now; ports never run short, and nothing fails, on the floor."""
+    """Return a campaign's actions; the floor has no shortage of ports and no system errors."""
     status = _STATUSES[campaign.state]
     if status != "StatusRunning":
         return status, "NoDial"
@@ -431,7 +435,7 @@ def campaign_actions(campaign: Campaign) -> tuple[str, ...]:
 def compile_campaign(
     world: World, definition: Definition, campaign: Callable[[], Campaign]
 ) -> Compute:
-    """Return what evaluates a number of a campaign; raises ``RefusedError``."""
+    """Return the function for a number of a campaign; raises ``RefusedError``."""
     main, category = definition.main, definition.category
     foreign = (main.named | main.without) - CAMPAIGN_ACTIONS
     if foreign or definition.subject != "CampaignAction":
@@ -441,9 +445,9 @@ def compile_campaign(
     if category == "CurrentTime" and main.named and main.named <= set(_STATUSES.values()):
 
         def since() -> float:
-            found = campaign()
-            meant = _STATUSES[found.state] in main
-            return float(int(world.floor.now - found.since)) if meant else 0.0
+            now = campaign()
+            is_meant = _STATUSES[now.state] in main
+            return float(int(world.floor.now - now.since)) if is_meant else 0.0
 
         return since
     if category == "TotalNumber" and main.named == {"LeadProcessed"}:
@@ -452,9 +456,9 @@ def compile_campaign(
 
 
 def _processed(world: World, window: float | None, campaign: Callable[[], Campaign]) -> Compute:
-    """Count dials and records that came out, those that are to be dialled again too.
+    """Return the function for processed leads: dials and records with a disposition.
 
-    The floor has clock minutes for a sliding window, of three hours at most.
+    A sliding window is in clock minutes, three hours at most.
     """
     if window is not None and window > WINDOW_MINUTES * 60.0:
         raise RefusedError("The sliding window is too long")
@@ -471,17 +475,17 @@ def _processed(world: World, window: float | None, campaign: Callable[[], Campai
     return processed
 
 
-_FIGURES = 100_000  # remembered evaluations; with more, all are made anew
+_FIGURES = 100_000  # cached; beyond, all are made anew
 _QUEUES = ("Queue", "RoutePoint", "GroupQueues")
 _CAMPAIGNS = ("Campaign", "CampaignGroup")
 
 
 @dataclass(slots=True, eq=False)
 class Figure:
-    """One definition at one object. A tree stays the same object for as long as nothing changes."""
+    """One definition at one object. A tree stays the same object while nothing changes."""
 
     compute: Callable[[], Any]
-    version: Callable[[], Any] | None  # what a tree depends on; a number is always made anew
+    version: Callable[[], Any] | None  # of a tree; a number is always computed anew
     is_state: bool = False
     instant: float = -1.0
     seen: Any = None
@@ -489,7 +493,7 @@ class Figure:
 
 
 class Figures:
-    """Every statistic that somebody has asked for."""
+    """Cache of figures by definition and object."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -498,7 +502,7 @@ class Figures:
     def find(
         self, definition: Definition, object_type: str, object_id: str, spelling: str
     ) -> Figure:
-        """Return the figure; raises ``RefusedError`` where it cannot be evaluated."""
+        """Return a figure; raises ``RefusedError`` if it cannot be evaluated."""
         key = (definition, object_type, object_id, spelling)
         figure = self._figures.get(key)
         if figure is None:

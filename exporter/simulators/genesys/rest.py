@@ -1,4 +1,4 @@
-"""What do the five operations of the Statistics API answer? Envelopes, and failures within them."""
+"""Operations of the Statistics API v3, their envelopes and their failures."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from exporter.simulators.genesys.tenant import Tenant
 
 NOTIFICATIONS = "/statistics/v3/notifications"
 _VERBOSE = ("INFO", "OFF")
-_FAILED = 2  # a code of our own: the real ones are not documented
+_FAILED = 2  # invented: the vendor documents no codes
 
 
 def envelope(status: int, message: str) -> Response:
@@ -33,14 +33,14 @@ def spring(message: str, now: float) -> Response:
 
 
 class Rest:
-    """The operations, for somebody who may ask."""
+    """The five operations, for authorised callers."""
 
     def __init__(self, tenant: Tenant, subscriptions: Subscriptions) -> None:
         self._tenant = tenant
         self._subscriptions = subscriptions
 
     def create(self, session: str, body: Any, query: Mapping[str, str]) -> Response:
-        """Open a subscription; what cannot be opened is missing in the answer."""
+        """Open a subscription; statistics that are refused are missing in the answer."""
         verbose = query.get("verbose", "INFO")
         operation = body.get("operationId") if isinstance(body, dict) else None
         asked = _statistics(body)
@@ -58,24 +58,24 @@ class Rest:
         return self._answer(data, made, list(made.statistics), failed, verbose == "INFO")
 
     def peek(self, session: str, key: str, query: list[tuple[str, str]]) -> Response:
-        """Return the values of a subscription, of some statistics or of all."""
+        """Return the values of a subscription, of the statistics named or of all."""
         verbose = dict(query).get("verbose", "INFO")
         if verbose not in _VERBOSE:
             return envelope(400, f"Bad verbose {verbose}")
-        found = self._subscriptions.find(key)
-        if found is None or found.session != session:
+        subscription = self._subscriptions.find(key)
+        if subscription is None or subscription.session != session:
             return envelope(404, f"Subscription {key} not found")
         given = [text for name, text in query if name == "statisticIds"]
         names = [name for text in given for name in text.split(",") if name]
-        wanted = names if given else list(found.statistics)
-        return self._answer({"subscriptionId": key}, found, wanted, [], verbose == "INFO")
+        names = names if given else list(subscription.statistics)
+        return self._answer({"subscriptionId": key}, subscription, names, [], verbose == "INFO")
 
     def delete(self, session: str, key: str) -> Response:
-        """Close a subscription; the answer is always good."""
-        found = self._subscriptions.find(key)
-        if found is not None and found.session == session:
+        """Close a subscription; the answer is always a success."""
+        subscription = self._subscriptions.find(key)
+        if subscription is not None and subscription.session == session:
             self._subscriptions.drop(key)
-        return JSONResponse({"status": self._good()})
+        return JSONResponse({"status": self._success()})
 
     def read(self, name: str, query: Mapping[str, str]) -> Response:
         """Return one configured statistic without a subscription."""
@@ -86,7 +86,7 @@ class Rest:
             entry = self._peeked(asked)
         except RefusedError as refusal:
             return envelope(404, str(refusal))
-        return JSONResponse({"status": self._good(), "data": {"statistic": entry}})
+        return JSONResponse({"status": self._success(), "data": {"statistic": entry}})
 
     def read_many(self, body: Any) -> Response:
         """Return several configured statistics without a subscription."""
@@ -96,21 +96,21 @@ class Rest:
         if len(asked) > self._tenant.statistics_limit:
             return envelope(400, "Too many statistics")
         entries, failed = [], []
-        for each in asked:
+        for description in asked:
             try:
-                if "definition" in each:
+                if "definition" in description:
                     raise RefusedError("Only configured statistics can be read")  # noqa: TRY301
-                entries.append(self._peeked(each))
+                entries.append(self._peeked(description))
             except RefusedError as refusal:
-                failed.append(Failed(str(each.get("name")), str(refusal)))
+                failed.append(Failed(str(description.get("name")), str(refusal)))
         if failed and self._tenant.refuses_unknown_names:
             return envelope(400, failed[0].reason)
         return JSONResponse(self._envelope({"statistics": entries}, failed))
 
     def _peeked(self, asked: dict[str, Any]) -> dict[str, Any]:
         _, figure = self._subscriptions.figure(asked)
-        told = {name: asked[name] for name in ("name", "objectId", "objectType")}
-        return told | self._subscriptions.encoded(figure)
+        entry = {name: asked[name] for name in ("name", "objectId", "objectType")}
+        return entry | self._subscriptions.encoded(figure)
 
     def _answer(
         self,
@@ -123,12 +123,12 @@ class Rest:
         entries, gone = self._subscriptions.values(subscription, names, verbose=verbose)
         return JSONResponse(self._envelope({**data, "statistics": entries}, [*failed, *gone]))
 
-    def _good(self) -> dict[str, Any]:
+    def _success(self) -> dict[str, Any]:
         return {"code": self._tenant.ok_code}
 
     def _envelope(self, data: dict[str, Any], failed: list[Failed]) -> dict[str, Any]:
-        """Wrap an answer; how a failed statistic is named is a guess, hence a switch."""
-        answer: dict[str, Any] = {"status": self._good(), "data": data}
+        """Wrap an answer; the vendor does not document how errors name a statistic."""
+        answer: dict[str, Any] = {"status": self._success(), "data": data}
         if failed:
             answer["status"]["code"] = self._tenant.partial_code
             if self._tenant.errors != "none":
@@ -146,16 +146,16 @@ def _error(failed: Failed, layout: str) -> dict[str, Any]:
 
 
 def _statistics(body: Any) -> list[dict[str, Any]] | None:
-    """Return the descriptions in a request, None where there are none to be had."""
+    """Return the descriptions of statistics in a request, None without any."""
     data = body.get("data") if isinstance(body, dict) else None
-    found = data.get("statistics") if isinstance(data, dict) else None
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    statistics = data.get("statistics") if isinstance(data, dict) else None
+    if not isinstance(statistics, list) or not all(isinstance(x, dict) for x in statistics):
         return None
-    return found or None
+    return statistics or None
 
 
 def parse(body: bytes) -> Any:
-    """Return the JSON of a body, None where it is none."""
+    """Return the parsed JSON of a body, None if it is not JSON."""
     try:
         return json.loads(body)
     except ValueError:

@@ -309,7 +309,7 @@ class GenesysSimulator(Tenant):
         as_object = len(answer) == 1 and (word == "object" or self.as_object)
         response = JSONResponse(answer[0] if as_object else answer)
         session = caller.session
-        if session is not None and caller.has_begun:
+        if session is not None and caller.is_new:
             if caller.http != session.http:
                 cookie = f"{_SESSION}={session.http}; Path={_STATISTICS}; HttpOnly"
                 response.headers.append("Set-Cookie", cookie)

@@ -19,7 +19,7 @@ from exporter.simulators.genesys.world import GoneError, World
 
 
 def encode(value: Any, instant: float, tenant: Tenant, *, is_state: bool) -> dict[str, Any]:
-    """Return the part of an entry that tells a value of an instant in epoch seconds."""
+    """Return value and timestamp of an entry; ``instant`` is in epoch seconds."""
     stamp = int(instant * 1000)
     if value is None:
         return _nothing(stamp, tenant.no_value)
@@ -70,7 +70,7 @@ Update = dict[str, Any]  # an entry as it is sent
 
 @dataclass(slots=True, eq=False)
 class Statistic:
-    """One open statistic; ``due`` is when it may be pushed next, by the monotonic clock."""
+    """One open statistic; ``due`` is its next push by the monotonic clock."""
 
     id: str
     object_type: str
@@ -83,7 +83,7 @@ class Statistic:
     sent: Any = None
 
     def has_changed(self, value: Any) -> bool:
-        """Tell whether a value is different enough to be told."""
+        """Return whether a value differs enough to be pushed."""
         least = self.definition.insensitivity
         if least == 0 or (least is None and self.definition.mode == "Periodical"):
             return True
@@ -103,7 +103,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A statistic that could not be opened or read."""
+    """A statistic that was refused or no longer exists."""
 
     statistic: str
     reason: str
@@ -121,12 +121,12 @@ class Subscriptions:
 
     @property
     def count(self) -> int:
-        """How many statistics are open."""
-        return sum(len(each.statistics) for each in self._open.values())
+        """Number of open statistics."""
+        return sum(len(subscription.statistics) for subscription in self._open.values())
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the open subscriptions."""
+        """Ids of the open subscriptions."""
         return list(self._open)
 
     def find(self, key: str) -> Subscription | None:
@@ -143,27 +143,29 @@ class Subscriptions:
 
     def drop_of(self, session: str) -> None:
         """Close every subscription of an HTTP session."""
-        self._open = {key: each for key, each in self._open.items() if each.session != session}
+        self._open = {
+            key: opened for key, opened in self._open.items() if opened.session != session
+        }
 
     def create(
         self, key: str, session: str, asked: list[dict[str, Any]]
     ) -> tuple[Subscription, list[Failed]]:
-        """Open what can be opened, and say what cannot."""
+        """Open a subscription; return it and the statistics that were refused."""
         subscription = Subscription(key, session)
         failed = []
-        for each in asked:
-            name = str(each.get("statisticId", ""))
+        for description in asked:
+            name = str(description.get("statisticId", ""))
             try:
                 if name in subscription.statistics:
                     raise RefusedError("Duplicate statisticId")  # noqa: TRY301
-                subscription.statistics[name] = self._statistic(name, each)
+                subscription.statistics[name] = self._statistic(name, description)
             except RefusedError as refusal:
                 failed.append(Failed(name, str(refusal)))
         self._open[key] = subscription
         return subscription, failed
 
     def figure(self, asked: dict[str, Any]) -> tuple[Definition, Figure]:
-        """Return what a description asks for; raises ``RefusedError``."""
+        """Return definition and figure of a description; raises ``RefusedError``."""
         object_type, object_id = asked.get("objectType"), asked.get("objectId")
         if not isinstance(object_type, str) or not isinstance(object_id, str):
             raise RefusedError("objectType and objectId are required")
@@ -206,7 +208,7 @@ class Subscriptions:
     def values(
         self, subscription: Subscription, names: Iterable[str], *, verbose: bool
     ) -> tuple[list[dict[str, Any]], list[Failed]]:
-        """Return entries as a create or a peek answers them, and what is not there (any more)."""
+        """Return the entries of a create or a peek, and the statistics that do not exist."""
         entries: list[dict[str, Any]] = []
         failed = []
         for name in names:
@@ -231,7 +233,7 @@ class Subscriptions:
         return encode(figure.value, figure.instant, self._tenant, is_state=figure.is_state)
 
     def look(self, deliver: Callable[[str], Callable[[Update], None] | None]) -> None:
-        """Push what has something to say; ``deliver`` knows who listens to an HTTP session."""
+        """Push due statistics; ``deliver`` returns the receiver of an HTTP session."""
         now = self._tenant.clock.monotonic()
         today = self._today()
         for subscription in self._open.values():
@@ -244,7 +246,7 @@ class Subscriptions:
                     send(self._update(subscription, statistic))
 
     def _has_news(self, statistic: Statistic, now: float, today: date) -> bool:
-        """Tell whether a statistic that is due is to be pushed, and plan its next turn."""
+        """Return whether a due statistic is to be pushed, and schedule its next push."""
         try:
             value = self._figures.value(statistic.figure)
         except GoneError:
@@ -269,12 +271,12 @@ class Subscriptions:
         return entry
 
     def again(self, older_by: float) -> dict[str, list[dict[str, Any]]]:
-        """Return the last value of every statistic, older by some seconds; by HTTP session."""
-        found: dict[str, list[dict[str, Any]]] = {}
+        """Return the last value of every statistic by HTTP session, with an older timestamp."""
+        entries: dict[str, list[dict[str, Any]]] = {}
         for subscription in self._open.values():
             for statistic in subscription.statistics.values():
                 entry = self._update(subscription, statistic)
                 if "timestamp" in entry:
                     entry["timestamp"] -= int(older_by * 1000)
-                found.setdefault(subscription.session, []).append(entry)
-        return found
+                entries.setdefault(subscription.session, []).append(entry)
+        return entries

@@ -1,4 +1,4 @@
-"""Who may ask? Tokens of the Authentication API v3, and how it refuses."""
+"""Tokens and refusals of the Authentication API v3."""
 
 import base64
 import binascii
@@ -17,14 +17,14 @@ _TOKENS = 1000  # live ones; the oldest goes first
 
 @dataclass(slots=True)
 class Token:
-    """What a token stands for, and until when by the monotonic clock."""
+    """User of an access token and its expiry by the monotonic clock."""
 
     user: str
     expires: float
 
 
 class RefusedError(Exception):
-    """A token request that is refused, in the words of RFC 6749."""
+    """A refused token request, with the error codes of RFC 6749."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(error)
@@ -34,7 +34,7 @@ class RefusedError(Exception):
 
 
 class Tokens:
-    """Every token that has been given out and is still good."""
+    """Issued access and refresh tokens."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -43,7 +43,7 @@ class Tokens:
 
     @property
     def count(self) -> int:
-        """How many access tokens have not been ended."""
+        """Number of access tokens that were not signed out."""
         return len(self._live)
 
     def expire(self) -> None:
@@ -51,7 +51,7 @@ class Tokens:
         self._live.clear()
 
     def who(self, authorization: str) -> Token | None:
-        """Return whom an Authorization header speaks for; the scheme may be in lower case."""
+        """Return the token of an Authorization header; the scheme may be in lower case."""
         scheme, _, secret = authorization.partition(" ")
         token = self._live.get(secret) if scheme.lower() == "bearer" else None
         return (
@@ -59,7 +59,7 @@ class Tokens:
         )
 
     def sign_out(self, authorization: str, *, everywhere: bool) -> None:
-        """End this token, or all of its user."""
+        """End this token, or all tokens of its user."""
         mine = self.who(authorization)
         secret = authorization.partition(" ")[2]
         if mine is not None:
@@ -135,7 +135,7 @@ class Tokens:
 
 
 def _form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-    """Return the fields of a request; no other encoding will do."""
+    """Return the form fields of a request; refuse any other media type."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM:
         raise RefusedError("invalid_request", "a form is expected", 415)

@@ -51,13 +51,13 @@ T = TypeVar("T")
 
 
 class GoneError(Exception):
-    """The object is no longer there."""
+    """The object does not exist (any more)."""
 
 
 def actions(agent: Agent) -> tuple[str, ...]:
-    """Return the agent's status, and the action behind it where that has a name of its own.
+    """Return the agent's status, and the action behind it where that has another name.
 
-    A record that is looked at or dialled for the agent is an outbound call already.
+    A record in preview, or dialled for the agent, is an outbound call.
     """
     if agent.contact is not None and agent.state in (ON_CONTACT, ON_HOLD):
         return _BUSY[agent.state, agent.contact.direction]
@@ -65,7 +65,7 @@ def actions(agent: Agent) -> tuple[str, ...]:
 
 
 class World:
-    """The floor by the Stat Server's names; what is counted is counted once for an instant."""
+    """The floor by the Stat Server's names; counts are cached for one instant of the floor."""
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
@@ -73,30 +73,32 @@ class World:
         self._memo: dict[tuple[str, str], object] = {}
 
     def objects(self) -> dict[str, list[str]]:
-        """Return the ids of everything there is, by object type."""
+        """Return the ids of all objects, by object type."""
         floor = self.floor
         queues = [f"{name}@{SWITCH}" for name in floor.queues]
-        campaigns = [each for each in floor.campaigns.values() if each.kind != "inbound"]
-        inbound = [each.name for each in floor.campaigns.values() if each.kind == "inbound"]
+        campaigns = [
+            campaign for campaign in floor.campaigns.values() if campaign.kind != "inbound"
+        ]
+        inbound = [campaign for campaign in floor.campaigns.values() if campaign.kind == "inbound"]
         return {
             "Agent": list(floor.agents),
             "GroupAgents": [ALL_AGENTS, *floor.queues],
             "Queue": queues,
             "RoutePoint": queues,
-            "GroupQueues": [ALL_QUEUES, *(f"{name} queues" for name in inbound)],
-            "Campaign": [each.name for each in campaigns],
-            "CampaignGroup": [f"{each.name}@{each.name} group" for each in campaigns],
+            "GroupQueues": [ALL_QUEUES, *(f"{campaign.name} queues" for campaign in inbound)],
+            "Campaign": [campaign.name for campaign in campaigns],
+            "CampaignGroup": [f"{name}@{name} group" for name in (c.name for c in campaigns)],
         }
 
     def once(self, kind: str, key: str, count: Callable[[], T]) -> T:
-        """Return what ``count`` gives, asking it once for an instant of the floor."""
+        """Return the result of ``count``, called once per instant of the floor."""
         if self.floor.now != self._instant:
             self._instant = self.floor.now
             self._memo.clear()
-        found = self._memo.get((kind, key))
-        if found is None:
-            found = self._memo[kind, key] = count()
-        return found  # type: ignore[return-value]
+        value = self._memo.get((kind, key))
+        if value is None:
+            value = self._memo[kind, key] = count()
+        return value  # type: ignore[return-value]
 
     def agent(self, name: str) -> Agent:
         """Return an agent by id."""
@@ -121,9 +123,9 @@ class World:
         return teams
 
     def doing(self, group: str) -> Counter[tuple[str, ...]]:
-        """Count the agents of a group by what they do."""
+        """Count the agents of a group by their actions."""
         members = self.members(group)
-        return self.once("doing", group, lambda: Counter(actions(each) for each in members))
+        return self.once("doing", group, lambda: Counter(actions(agent) for agent in members))
 
     def seconds(self, agent: Agent) -> dict[str, float]:
         """Return an agent's seconds in each state today."""
@@ -142,7 +144,7 @@ class World:
             campaign = floor.campaigns.get(name.removesuffix(" queues"))
             if not name.endswith(" queues") or campaign is None or campaign.kind != "inbound":
                 raise GoneError
-            return [each for each in floor.queues.values() if each.campaign == campaign.name]
+            return [queue for queue in floor.queues.values() if queue.campaign == campaign.name]
         queue, at, switch = name.rpartition("@")
         if not at or switch != SWITCH:
             raise GoneError
@@ -190,14 +192,14 @@ Spell = Callable[[str], int | str]
 
 
 def speller(how: str) -> Spell:
-    """Return how a status is written: as its number, its digits or its name."""
+    """Return the spelling of statuses: number, digits or name."""
     if how == "name":
         return str
     return _CODES.__getitem__ if how == "int" else lambda status: str(_CODES[status])
 
 
 def agent_state(agent: Agent, subject: str, spell: Spell) -> dict[str, Any]:
-    """Return the tree of one agent."""
+    """Return the state tree of an agent, as deep as the subject; without a place if logged out."""
     depth = _DEPTHS[subject]
     doing = actions(agent)
     common = {"status": spell(doing[0]), "time": int(agent.since)}
@@ -221,6 +223,6 @@ def _action(agent: Agent, name: str) -> dict[str, Any]:
 
 
 def group_state(name: str, agents: Iterable[Agent], subject: str, spell: Spell) -> dict[str, Any]:
-    """Return the tree of a group and its agents."""
+    """Return the state tree of a group and its agents."""
     trees = [agent_state(agent, subject, spell) for agent in agents]
     return {"groupId": name, "agents": trees, "agentCount": len(trees)}
