@@ -1,6 +1,5 @@
 """Genesys end to end: each figure on the page equals the simulated floor's or is absent."""
 
-import dataclasses
 import logging
 import random
 import statistics as math
@@ -446,9 +445,7 @@ def test_a_changed_password_is_tried_once(mode: str) -> None:
     async def work() -> None:
         simulator = platform.simulator
         before = len(platform.requests("/oauth/token"))
-        simulator._tokens._credentials = dataclasses.replace(
-            simulator._tokens._credentials, password="another"
-        )
+        simulator.password = "another"
         simulator.expire_tokens()
         await exporter.go_on(300)
         assert len(platform.requests("/oauth/token")) == before + 1
