@@ -1,4 +1,4 @@
-"""The platforms: one folder each, with the same doors. The only place that names them all."""
+"""Registry of the platforms, each a package with the same eight modules."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NAMES = ("five9", "genesys", "brightpattern", "voximplant")
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What the rest of the exporter needs of a platform."""
+    """The parts of a platform that the rest of the exporter uses."""
 
     model: type[AccountConfig]
     collector: Callable[[Any, Http, AccountTelemetry, Clock], Collector]
@@ -29,25 +29,25 @@ class Provider:
 
 
 class _ByName(Mapping[str, T]):
-    """Something of each platform, which is loaded when it is first asked for.
+    """A part of each platform by name, imported at the first access.
 
-    So the libraries of a platform without an account take no memory. Raises ``ConfigError`` where
-    a platform cannot be loaded.
+    The libraries of a platform without an account take no memory. Raises ``ConfigError`` where a
+    platform cannot be imported.
     """
 
-    def __init__(self, of: Callable[[Provider], T]) -> None:
-        self._of = of
+    def __init__(self, part: Callable[[Provider], T]) -> None:
+        self._part = part
 
     def __getitem__(self, name: str) -> T:
         if name not in _NAMES:
             raise KeyError(name)
         try:
             provider: Provider = import_module(f"{__name__}.{name}").PROVIDER
-        except ImportError as error:  # after an upgrade: the process is older than its files
+        except ImportError as error:  # after an upgrade under a running process
             raise ConfigError(
                 [f"{name} cannot be loaded, restart the exporter: {error}"]
             ) from error
-        return self._of(provider)
+        return self._part(provider)
 
     def __iter__(self) -> Iterator[str]:
         return iter(_NAMES)

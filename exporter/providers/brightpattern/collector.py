@@ -138,15 +138,15 @@ class BrightPatternCollector(Collector):
 
     # Preflight -----------------------------------------------------------------------------
 
-    async def survey(self, found: Collected) -> Survey:
+    async def survey(self, collected: Collected) -> Survey:
         """Add the privileges that readings and refusals show."""
-        result = await super().survey(found)
-        preflight.survey(self._config, found, self._directory, result)
+        result = await super().survey(collected)
+        preflight.survey(self._config, collected, self._directory, result)
         return result
 
-    async def discover(self, found: Collected) -> Offers:
+    async def discover(self, collected: Collected) -> Offers:
         """Add known statistics that are not subscribed to, after subscribing to them."""
-        result = await super().discover(found)
+        result = await super().discover(collected)
         result.found = [
             offer for offer in result.found if offer.table != t.TOTALS.name or offer.use == "mapped"
         ]
@@ -245,7 +245,9 @@ class BrightPatternCollector(Collector):
         try:
             await self._subscribe_to(wanted)
         except SubscriptionDeclined as error:
-            self._log.debug("subscription declined", error_code=error.code, said=error.text)
+            self._log.debug(
+                "subscription declined", error_code=error.code, error_message=error.text
+            )
             known = set(self._declined)
             await subscribe_accepted(wanted, self._declined, self._subscribe_to, str(error))
             self._log_declined(self._declined - known, error.code)

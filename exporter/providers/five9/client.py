@@ -43,6 +43,31 @@ class ResyncRequired(Refused):
     """Five9 no longer knows the timestamp or a column: the table has to be read whole."""
 
 
+class UserInUse(Refused):
+    """Five9 serves another request or session of the same user."""
+
+    remedy = (
+        "Another program works with the same user. Give the exporter a user of its own, or set "
+        "force_logout."
+    )
+
+
+class LicenceLimitReached(Refused):
+    """All supervisor licences of the domain are in use."""
+
+    remedy = "No supervisor licence is free. Close a session, or ask Five9 for another licence."
+
+
+class WebServicesDenied(Unauthorized):
+    """The user may not use the web services."""
+
+    remedy = (
+        "The user may not use the web services. It needs the supervisor permission "
+        "CanUseSupervisorSoapApi and the administrator permission User Can Execute Web API "
+        "Requests."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CallCounter:
     """One request counter of the platform: calls used of a limit within a window (seconds)."""
@@ -251,7 +276,9 @@ _FAULTS: dict[str, type[ProviderError]] = {
     "ConfigurationChangedFault": ResyncRequired,
     "UnknownColumnFault": ResyncRequired,
     "OperationsLimitExceededFault": Throttled,
-    "AccessDisallowedFault": Unauthorized,
+    "UserAlreadyLoggedInFault": UserInUse,
+    "UserLimitReachedFault": LicenceLimitReached,
+    "AccessDisallowedFault": WebServicesDenied,
     "InvalidAccountFault": Unauthorized,
     "ServerFault": ServerTrouble,
     "ServiceUnavailableFault": ServerTrouble,

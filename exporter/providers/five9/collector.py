@@ -181,10 +181,10 @@ class Five9Collector(Collector):
 
     # Preflight -----------------------------------------------------------------------------
 
-    async def survey(self, found: Collected) -> Survey:
+    async def survey(self, collected: Collected) -> Survey:
         """Add permissions, licences and request limits; read those that no feed has read."""
-        result = await super().survey(found)
-        if found.refusal is None:
+        result = await super().survey(collected)
+        if collected.refusal is None:
             if self._permissions is None:
                 try:
                     await self._read_account()
@@ -193,7 +193,7 @@ class Five9Collector(Collector):
                         f"permissions and licences: not read ({error.reason}): {error}"
                     )
             result.limits = self._budget.limits()
-        preflight.survey(self._config, found, self._permissions, self._licences, result)
+        preflight.survey(self._config, collected, self._permissions, self._licences, result)
         return result
 
     def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
@@ -203,9 +203,9 @@ class Five9Collector(Collector):
         interval = next(item.times.interval for item in self.feeds if item.name == feed)
         return {CHANGES: 1.0, FULL: interval / _REREAD_AFTER}
 
-    async def discover(self, found: Collected) -> Offers:
+    async def discover(self, collected: Collected) -> Offers:
         """Add the keys that map the columns which are not mapped."""
-        result = await super().discover(found)
+        result = await super().discover(collected)
         preflight.discover(self._config, result)
         return result
 

@@ -8,18 +8,12 @@ from typing import Any
 
 from exporter.collector.offers import Offers, mapping, taken_names
 from exporter.collector.survey import Collected, Licence, Permission, Survey
-from exporter.errors import ProviderError
-from exporter.providers.five9.client import Licences
+from exporter.providers.five9.client import Licences, WebServicesDenied
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.tables import STATISTICS
 
 _AGENTS = ("ACDStatus", "AgentState", "AgentStatistics")
 _ASK = "Ask your Five9 administrator to grant it to this user"
-_NO_WEB_API = (
-    "The user may not use the web services: it needs the supervisor permission "
-    "CanUseSupervisorSoapApi and the administrator permission User Can Execute Web API Requests. "
-    + _ASK
-)
 
 
 def survey(
@@ -30,8 +24,10 @@ def survey(
     result: Survey,
 ) -> None:
     """Add permissions and licences, where they could be read (else ``None``)."""
-    if collected.refusal is not None:
-        result.permissions = _from_refusal(collected.refusal)
+    if isinstance(collected.refusal, WebServicesDenied):
+        name = "permission CanUseSupervisorSoapApi"
+        text = f"{collected.refusal.remedy} {_ASK}"
+        result.permissions = [Permission(name, granted=False, consequence=text)]
     elif permissions is not None:
         result.permissions = _permissions(config, permissions)
     if licences is not None:
@@ -39,14 +35,6 @@ def survey(
             Licence("supervisor", licences.supervisors, licences.supervisor_limit),
             Licence("mobile", licences.mobiles, licences.mobile_limit),
         ]
-
-
-def _from_refusal(refusal: ProviderError) -> list[Permission]:
-    if "AccessDisallowedFault" not in str(refusal):
-        return []
-    return [
-        Permission("permission CanUseSupervisorSoapApi", granted=False, consequence=_NO_WEB_API)
-    ]
 
 
 def _permissions(config: Five9Config, granted: Mapping[str, bool]) -> list[Permission]:
