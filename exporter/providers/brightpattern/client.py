@@ -37,7 +37,7 @@ class PrivilegeMissing(Unauthorized):
 
 
 class SubscriptionDeclined(Refused):
-    """The platform declines the body of a subscription (HTTP 400) with ``code`` and ``text``."""
+    """The platform declines the body of a subscription (HTTP 400), for the reason ``code``."""
 
     remedy = (
         "The platform declines the subscription. Check statistics, services and teams of the "
@@ -47,7 +47,6 @@ class SubscriptionDeclined(Refused):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"HTTP 400: {code}: {text}")
         self.code = code
-        self.text = text
 
 
 class SubscriptionLost(Refused):

@@ -245,9 +245,7 @@ class BrightPatternCollector(Collector):
         try:
             await self._subscribe_to(wanted)
         except SubscriptionDeclined as error:
-            self._log.debug(
-                "subscription declined", error_code=error.code, error_message=error.text
-            )
+            self._log.debug("subscription declined", error=str(error))
             known = set(self._declined)
             await subscribe_accepted(wanted, self._declined, self._subscribe_to, str(error))
             self._log_declined(self._declined - known, error.code)
