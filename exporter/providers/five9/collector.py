@@ -120,7 +120,7 @@ class Five9Collector(Collector):
         hold = min(self._config.long_poll, _DUE_HOLD)
         return await self._read_update(feed, replica, hold)
 
-    def wait(self, feed: str) -> float:
+    def delay(self, feed: str) -> float:
         """Return the seconds until the budget allows the feed's next calls."""
         if feed == _ACCOUNT:
             return self._budget.wait(FULL, 2)
@@ -130,7 +130,7 @@ class Five9Collector(Collector):
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         """Use idle time: read the request counters where due, else long-poll for an update."""
-        blocked = any(self.wait(feed.name) > 0 for feed in self.feeds)
+        blocked = any(self.delay(feed.name) > 0 for feed in self.feeds)
         every = _COUNTERS_EVERY_BLOCKED if blocked else _COUNTERS_EVERY
         if self._clock.monotonic() >= self._budget.reported_at + every:
             await self._read_counters()
@@ -196,7 +196,7 @@ class Five9Collector(Collector):
         preflight.survey(self._config, collected, self._permissions, self._licences, result)
         return result
 
-    def steady(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
+    def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Return the counted calls of a refresh: one update, and a share of a whole read."""
         if feed == _ACCOUNT:
             return {FULL: sum(requests.values()) - requests.get("getCallCountersState", 0)}
