@@ -118,8 +118,7 @@ class VoximplantCollector(Collector):
     async def survey(self, collected: Collected) -> Survey:
         """Add the roles that refused methods reveal, and the state of the account."""
         result = await super().survey(collected)
-        account = self._account.value or {}
-        preflight.survey(self._config, collected, self._client, account, result)
+        preflight.survey(self._config, self._client, self._account.value or {}, result)
         return result
 
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:

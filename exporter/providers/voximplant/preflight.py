@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from exporter.collector.offers import Offer, Offers, mapping, taken_names
-from exporter.collector.survey import Collected, Permission, Survey
+from exporter.collector.survey import Permission, Survey
 from exporter.metrics.parsers import Cell
 from exporter.providers.voximplant.client import Client
 from exporter.providers.voximplant.config import VoximplantConfig
@@ -51,11 +51,7 @@ _INVENTORY: Final[Mapping[str, Collection[str]]] = {
 
 
 def survey(
-    config: VoximplantConfig,
-    collected: Collected,  # noqa: ARG001 - every platform's survey gets it
-    client: Client,
-    account: Mapping[str, Cell],
-    result: Survey,
+    config: VoximplantConfig, client: Client, account: Mapping[str, Cell], result: Survey
 ) -> None:
     """Add the roles that refused methods reveal, and the state of the account."""
     result.permissions = _permissions(config, client.allowed, client.forbidden)
