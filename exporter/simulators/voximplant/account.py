@@ -132,7 +132,7 @@ def _json(part: str) -> dict[str, Any]:
 
 
 def _decode(part: str) -> bytes:
-    """Decode base64url without padding, and nothing else."""
+    """Decode base64url without padding; raises ``ValueError``."""
     if "=" in part:
         raise ValueError("padded")
     return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""ACD v1 as it stands now: GetACDState, GetQueues and GetUsers.
+"""Current state of ACD v1: GetACDState, GetQueues and GetUsers.
 
 Names and meanings of the fields are those of the vendor's own clients and reference.
 """
@@ -30,7 +30,7 @@ _SERVICE_SECONDS = 180
 
 
 def get_acd_state(call: Call) -> dict[str, Any]:
-    """Return who is free, who is not, who waits and who is served, queue by queue."""
+    """Return ready and busy operators, waiting and active calls by queue."""
     numbers = call.parameters.ids("acd_queue_id", call.acd_queues)
     queues = call.acd_queues if numbers is None else {n: call.acd_queues[n] for n in numbers}
     return {"result": {"acd_queues": [_state(call, queue) for queue in queues.values()]}}
@@ -63,7 +63,7 @@ def _state(call: Call, queue: Queue) -> dict[str, Any]:
 
 
 def _locked(call: Call, agent: Agent) -> dict[str, Any]:
-    """Return a locked operator: its call of a queue, or a lock that something else holds."""
+    """Return a locked operator, with its call of a queue or else with a lock."""
     locked = {**person(agent), "status": "READY", "unreached": written(agent.since)}
     contact = agent.contact
     queue = call.floor.queues.get(contact.queue or "") if contact else None
@@ -197,7 +197,7 @@ def _user(call: Call, agent: Agent) -> dict[str, Any]:
         "modified": _SINCE,
     }
     if agent.state == LOGGED_OUT and agent.since <= agent.day.began:
-        del row["acd_status_change_time"]  # who has not come today has none
+        del row["acd_status_change_time"]  # absent for users who have not logged in today
     if call.parameters.flag("with_queues"):
         row["acd_queues"] = [
             {"acd_queue_id": queue.id, "acd_queue_name": queue.name, "auto_link": False}

@@ -1,4 +1,4 @@
-"""One call of a method: whose floor, what for, and what the floor is called here."""
+"""One call of a method: the account's floor, the parameters, ids and statuses."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ _SQ_QUEUE_IDS = 10_000  # between the ids of a queue in ACD v1 and in SmartQueue
 
 
 def sq_queue_id(queue: Queue) -> int:
-    """Return a queue's id in SmartQueue, where it is another queue than in ACD v1."""
+    """Return a queue's id in SmartQueue, which differs from that in ACD v1."""
     return queue.id + _SQ_QUEUE_IDS
 
 
 def callerid(contact: Contact) -> str:
-    """Return the number of the other party, which is personal data."""
+    """Return the phone number of a contact (personal data)."""
     return f"1555{contact.id % 10_000_000:07}"
 
 
 def person(agent: Agent) -> dict[str, Any]:
-    """Return the three fields by which a user is always named."""
+    """Return the three fields that identify a user."""
     return {
         "user_id": agent.id,
         "user_name": agent.username.partition("@")[0],
@@ -35,7 +35,7 @@ def person(agent: Agent) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Call:
-    """What a method may read."""
+    """The arguments of a method."""
 
     account: Account
     account_id: int
@@ -56,20 +56,20 @@ class Call:
     def acd_queues(self) -> dict[int, Queue]:
         """The queues of ACD v1 by id."""
         queues = self.floor.queues.values()
-        return {each.id: each for each in queues if each.media in self.account.acd_media}
+        return {queue.id: queue for queue in queues if queue.media in self.account.acd_media}
 
     @cached_property
     def sq_queues(self) -> dict[int, Queue]:
         """The queues of SmartQueue by id."""
-        return {sq_queue_id(each): each for each in self.floor.queues.values()}
+        return {sq_queue_id(queue): queue for queue in self.floor.queues.values()}
 
     @property
     def main_application(self) -> int:
-        """The application that all agents and queues belong to."""
+        """The application of all agents and queues."""
         return next(iter(self.account.applications))
 
     def application(self, *, required: bool = True) -> int | None:
-        """Return the application asked for, by id or name, never both."""
+        """Return the application requested by id or by name; both at once are refused."""
         self.parameters.only_one("application_id", "application_name")
         number, name = self.parameters.number("application_id"), None
         if number is None:
@@ -83,7 +83,7 @@ class Call:
         raise invalid("application_id")
 
     def zone(self) -> ZoneInfo:
-        """Return the zone of dates in the answer: the account's own unless another is named."""
+        """Return the time zone of dates in the answer, by default the account's."""
         name = self.parameters.text("timezone") or "auto"
         try:
             return ZoneInfo(self.floor.time_zone if name == "auto" else name)
@@ -95,17 +95,17 @@ class Call:
         return self.account.acd_statuses[agent.state]
 
     def sq_status(self, agent: Agent) -> str:
-        """Return an agent's status in SmartQueue, where a reason may be a status."""
+        """Return an agent's status in SmartQueue; some reasons are custom statuses."""
         reason = agent.reason if agent.state == NOT_READY else None
         own = CUSTOM_STATUSES.get(reason or "")
         return own or self.account.sq_statuses[agent.state]
 
     def serving(self, queue: Queue) -> list[Agent]:
         """Return the agents of a queue."""
-        return [each for each in self.floor.agents.values() if queue.name in each.queues]
+        return [agent for agent in self.floor.agents.values() if queue.name in agent.queues]
 
-    def picked_sq_queues(self, *, required: bool, allow_all: bool = True) -> list[Queue]:
-        """Return the SmartQueue queues asked for, by ids or names, of the application."""
+    def requested_sq_queues(self, *, required: bool, allow_all: bool = True) -> list[Queue]:
+        """Return the application's SmartQueue queues requested by ids or names."""
         self.parameters.only_one("sq_queue_id", "sq_queue_name")
         here = self.sq_queues if self.application() == self.main_application else {}
         names = self.parameters.words("sq_queue_name")
@@ -120,13 +120,13 @@ class Call:
         return [here[number] for number in (here if numbers is None else numbers)]
 
 
-def renamed(value: Any, names: Collection[str]) -> Any:
-    """Return an answer whose ids of some kinds are text."""
+def ids_as_text(value: Any, names: Collection[str]) -> Any:
+    """Return an answer with the ids of the named fields as text."""
     if isinstance(value, list):
-        return [renamed(each, names) for each in value]
+        return [ids_as_text(item, names) for item in value]
     if isinstance(value, dict):
         return {
-            name: str(each) if name in names and isinstance(each, int) else renamed(each, names)
-            for name, each in value.items()
+            name: str(item) if name in names and isinstance(item, int) else ids_as_text(item, names)
+            for name, item in value.items()
         }
     return value

@@ -1,4 +1,4 @@
-"""What is not about queues: the account, its applications, its call lists, its SIP trunks."""
+"""Account, applications and call lists: GetAccountInfo, GetApplications, GetCallLists, …Details."""
 
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ _MAX_ROWS = 1000
 
 
 def get_account_info(call: Call) -> dict[str, Any]:
-    """Return the account's money and state, and what should better not be told."""
+    """Return balance and state of the account; the platform adds secrets."""
     call.parameters.flag("return_live_balance", default=True)
     money = call.floor.account
     result = {
@@ -38,7 +38,7 @@ def get_account_info(call: Call) -> dict[str, Any]:
 
 
 def get_applications(call: Call) -> dict[str, Any]:
-    """Return the applications: agents and queues belong to the first."""
+    """Return the applications; agents and queues belong to the first."""
     only = call.application(required=False)
     rows = [
         {"application_id": number, "application_name": name, "modified": _SINCE}
@@ -49,7 +49,7 @@ def get_applications(call: Call) -> dict[str, Any]:
 
 
 def call_list_status(campaign: Campaign) -> str:
-    """Return what became of a campaign's list: it is stopped, it dials, or it has been worked."""
+    """Return the status of a campaign's call list."""
     if campaign.state != "stopped":
         return "In progress"
     records = campaign.records
@@ -58,7 +58,7 @@ def call_list_status(campaign: Campaign) -> str:
 
 
 def call_list_tasks(campaign: Campaign) -> dict[str, int]:
-    """Return how many tasks of a list are in each status."""
+    """Count the tasks of a call list by status."""
     records = campaign.records
     counts = (
         records.available + records.asap,
@@ -72,15 +72,15 @@ def call_list_tasks(campaign: Campaign) -> dict[str, int]:
 
 def _lists(call: Call) -> dict[int, Campaign]:
     campaigns = call.floor.campaigns.values()
-    return {each.id: each for each in campaigns if each.kind in _LISTED}
+    return {campaign.id: campaign for campaign in campaigns if campaign.kind in _LISTED}
 
 
 def get_call_lists(call: Call) -> dict[str, Any]:
-    """Return the call lists; nothing here tells how far they are."""
+    """Return the call lists, which carry no progress."""
     parameters, lists = call.parameters, _lists(call)
     numbers = parameters.ids("list_id", lists)
     status = parameters.text("status")
-    if status is not None and status.lower() not in {each.lower() for each in _LIST_STATUSES}:
+    if status is not None and status.lower() not in {word.lower() for word in _LIST_STATUSES}:
         raise invalid("status")
     active = parameters.given_flag("is_active")
     after, before = parameters.instant("from_date"), parameters.instant("to_date")
@@ -117,7 +117,7 @@ def _list(campaign: Campaign) -> dict[str, Any]:
 
 
 def get_call_list_details(call: Call) -> dict[str, Any] | Response:
-    """Return the tasks of a list: a file unless JSON is asked for."""
+    """Return the tasks of a call list, as a CSV file unless ``output=json``."""
     parameters = call.parameters
     number = parameters.number("list_id")
     campaign = _lists(call).get(number or 0)
@@ -158,7 +158,7 @@ def _task(campaign: Campaign, counts: dict[str, int], place: int) -> dict[str, A
 
 
 def _file(rows: list[dict[str, Any]]) -> Response:
-    """Return the tasks as the file that nobody wanted."""
+    """Return the tasks as CSV, the default output."""
     columns = ("task_id", "task_uuid", "status_id", "status", "attempts_left", "custom_data")
     lines = [";".join(columns), *(";".join(str(row[name]) for name in columns) for row in rows)]
     return Response("\r\n".join(lines), media_type="application/octet-stream")

@@ -1,4 +1,4 @@
-"""The methods of the Management API that the simulator has: who may call them, and with what.
+"""Simulated methods of the Management API, with their roles and parameters.
 
 Roles and parameters are from the method pages of the Management API reference and from the
 vendor's own clients.
@@ -20,7 +20,7 @@ from exporter.simulators.voximplant.protocol import Parameters, RefusalError, in
 _ADMINISTRATION = frozenset({"Owner", "Admin", "Developer"})
 _SUPERVISION = _ADMINISTRATION | {"Supervisor"}
 _STATISTICS = _SUPERVISION | {"User manager"}
-_UNPUBLISHED = frozenset({"*"})  # no page says who may
+_UNPUBLISHED = frozenset({"*"})  # roles that no page tells
 _ANY: frozenset[str] = frozenset()
 
 _WINDOW = ("to_date", "aggregation")
@@ -32,7 +32,7 @@ _ALWAYS = frozenset({"cmd", "account_id"})  # one of the vendor's clients adds t
 
 @dataclass(frozen=True)
 class Method:
-    """One method: what answers it, who may call it, what it takes."""
+    """One method: its handler, roles and parameters."""
 
     answer: Callable[[Call], Any]
     roles: frozenset[str]
@@ -41,7 +41,7 @@ class Method:
     either: tuple[str, ...] = ()  # exactly one of these
 
     def permits(self, roles: frozenset[str], unpublished: frozenset[str] | None) -> bool:
-        """Tell whether a key with some roles may call it."""
+        """Return whether a key with some roles may call the method."""
         if self.roles == _UNPUBLISHED:
             return unpublished is None or bool(roles & unpublished)
         return self.roles == _ANY or bool(roles & self.roles)

@@ -1,4 +1,4 @@
-"""The simulator's side of the wire: where a request says what it wants, and how it is refused.
+"""Parameters of a request, paging, dates and errors of the Management API.
 
 A method's name stands in the path or in ``cmd``, its parameters in the query, in a urlencoded or in
 a multipart body: every one of the vendor's clients has its own way, and all work.
@@ -83,7 +83,7 @@ _FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 class RefusalError(Exception):
-    """An answer of the platform that carries an error and nothing else."""
+    """An error answer; ``code`` is the vendor's number."""
 
     def __init__(self, code: int, *arguments: object, text: str | None = None) -> None:
         self.code = code
@@ -92,17 +92,17 @@ class RefusalError(Exception):
         super().__init__(f"{code}: {self.text}")
 
     def body(self) -> dict[str, Any]:
-        """Return what stands in place of a result."""
+        """Return the JSON of the answer."""
         return {"error": {"code": self.code, "msg": self.text}}
 
 
 def invalid(name: str) -> RefusalError:
-    """Return the refusal of a parameter's value: some parameters have a code of their own."""
+    """Return the error for a parameter's value; some parameters have a code of their own."""
     return RefusalError(_OWN_CODES.get(name, 496), name)
 
 
 def read_body(media_type: str, body: bytes) -> list[tuple[str, str]]:
-    """Return the parameters in a body; other kinds of bodies are not looked at."""
+    """Return the parameters of a form or multipart body; others are ignored."""
     kind = media_type.partition(";")[0].strip().lower()
     try:
         if kind == "application/x-www-form-urlencoded":
@@ -125,7 +125,7 @@ def _parts(media_type: str, body: bytes) -> Iterable[tuple[str, str]]:
 
 
 def merge(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return parameters by name; one that says two things says nothing."""
+    """Return parameters by name; refuse a parameter with two values."""
     merged: dict[str, str] = {}
     for name, value in pairs:
         if merged.setdefault(name, value) != value:
@@ -134,17 +134,17 @@ def merge(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 class Parameters:
-    """The parameters of one call, read as what their method takes them for."""
+    """The parameters of one call. A bad value raises ``RefusalError``."""
 
     def __init__(self, values: dict[str, str]) -> None:
         self.values = values
 
     def text(self, name: str) -> str | None:
-        """Return a parameter as it is."""
+        """Return a parameter as text."""
         return self.values.get(name)
 
     def flag(self, name: str, *, default: bool = False) -> bool | None:
-        """Return a truth value: the vendor's clients send True as well as true."""
+        """Return a boolean: the vendor's clients send True as well as true."""
         value = self.values.get(name)
         if value is None:
             return default
@@ -153,23 +153,23 @@ class Parameters:
         return value.lower() == "true"
 
     def given_flag(self, name: str) -> bool | None:
-        """Return a truth value, nothing if none is given."""
+        """Return a boolean, None if the parameter is absent."""
         return self.flag(name) if name in self.values else None
 
     def number(self, name: str) -> int | None:
-        """Return one number."""
+        """Return a number."""
         value = self.values.get(name)
         return None if value is None else _number(name, value)
 
     def known(self, name: str, known: Collection[int]) -> int | None:
-        """Return one number of some."""
+        """Return a number that has to be one of ``known``."""
         value = self.number(name)
         if value is not None and value not in known:
             raise invalid(name)
         return value
 
     def ranged(self, name: str, default: int, low: int, high: int) -> int:
-        """Return one number that has to be in a range."""
+        """Return a number that has to be in a range."""
         value = self.number(name)
         if value is None:
             return default
@@ -178,7 +178,7 @@ class Parameters:
         return value
 
     def words(self, name: str, known: Collection[str] | None = None) -> list[str] | None:
-        """Return a list of words, each of them a known one."""
+        """Return a list of words that have to be among ``known``."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -188,7 +188,7 @@ class Parameters:
         return words
 
     def choice(self, name: str, known: Collection[str], default: str) -> str:
-        """Return one word of some."""
+        """Return a word that has to be one of ``known``."""
         value = self.values.get(name, default)
         if value not in known:
             raise invalid(name)
@@ -197,7 +197,7 @@ class Parameters:
     def ids(
         self, name: str, known: Collection[int] | None = None, *, allow_all: bool = True
     ) -> list[int] | None:
-        """Return a list of numbers, each of them a known one; nothing stands for all."""
+        """Return a list of numbers that have to be among ``known``, None for all."""
         value = self.values.get(name)
         if value is None or (allow_all and value == ALL):
             return None
@@ -207,7 +207,7 @@ class Parameters:
         return numbers
 
     def instant(self, name: str, zone: ZoneInfo | None = None) -> float | None:
-        """Return an instant, written without offset in UTC or in the zone named beside it."""
+        """Return a date without offset, in UTC or in ``zone``, as epoch seconds."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -220,19 +220,19 @@ class Parameters:
         return wall.timestamp()
 
     def only_one(self, *names: str) -> None:
-        """Refuse more than one of some parameters."""
+        """Refuse more than one of these parameters."""
         if sum(name in self.values for name in names) > 1:
             raise RefusalError(458, ", ".join(names))
 
     def page(self, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-        """Return the page of rows that is asked for, and how many rows there are."""
+        """Return the requested page of rows and the number of all rows."""
         count = self.ranged("count", _DEFAULT_COUNT, 0, _MAX_COUNT)
         offset = self.ranged("offset", 0, 0, 2**31)
         return rows[offset : offset + count], len(rows)
 
 
 def _number(name: str, text: str) -> int:
-    """Return a number, or refuse it in the words that the platform's language has for it."""
+    """Return a number, or refuse it with the text of Java's number parser."""
     if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) is None:
         code = _OWN_CODES.get(name, 496)
         raise RefusalError(code, text=f'For input string: "{text}"')
@@ -240,11 +240,11 @@ def _number(name: str, text: str) -> int:
 
 
 def page_of(rows: list[dict[str, Any]], parameters: Parameters) -> dict[str, Any]:
-    """Return an answer of many rows: a page of them, and how many there are."""
+    """Return an answer with a page of rows and their total."""
     page, total = parameters.page(rows)
     return {"result": page, "count": len(page), "total_count": total}
 
 
 def written(instant: float, zone: ZoneInfo | None = None) -> str:
-    """Return an instant as the platform writes it, without its zone."""
+    """Return an instant in the platform's format, without offset."""
     return datetime.fromtimestamp(instant, zone or UTC).strftime(_FORMAT)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from exporter.simulators.door import Failure, gateway_page
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.account import Account, Record, authenticate
-from exporter.simulators.voximplant.call import Call, renamed
+from exporter.simulators.voximplant.call import Call, ids_as_text
 from exporter.simulators.voximplant.methods import METHODS, Method
 from exporter.simulators.voximplant.protocol import (
     AUTH_CODES,
@@ -159,5 +159,5 @@ class VoximplantSimulator(Account):
         method.check(parameters)
         answer = method.answer(Call(self, account_id, floor, parameters))
         if self.ids == "str" or (self.ids == "str_in_statistics" and name in _IN_STATISTICS):
-            return renamed(answer, _IDS)
+            return ids_as_text(answer, _IDS)
         return answer

@@ -33,14 +33,14 @@ _SINCE = "2024-02-01 08:00:00"
 
 
 def channel(queue: Queue) -> str:
-    """Return the channel of a queue's contacts: SmartQueue knows calls, and messages."""
+    """Return the channel of a queue: calls or instant messages."""
     return "CALL" if queue.media == "voice" else "IM"
 
 
 def get_sq_state(call: Call) -> dict[str, Any]:
     """Return the logged-in agents and the tasks of queues."""
     zone = call.zone()
-    queues = call.picked_sq_queues(required=True)
+    queues = call.requested_sq_queues(required=True)
     return {"result": [_state(call, queue, zone) for queue in queues]}
 
 
@@ -66,7 +66,7 @@ def _state(call: Call, queue: Queue, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _statuses(call: Call, agent: Agent, zone: ZoneInfo) -> Any:
-    """Return an agent's status in each channel: who has one contact takes no other."""
+    """Return an agent's status by channel: a contact of one channel blocks the other."""
     status = {"sq_status_name": call.sq_status(agent), "from_date": written(agent.since, zone)}
     statuses = {"IM": status, "CALL": dict(status)}
     return [statuses] if call.account.sq_statuses_shape == "array" else statuses
@@ -89,11 +89,11 @@ def _task(call: Call, queue: Queue, contact: Contact, started: float | None) -> 
 
 
 def sq_get_queues(call: Call) -> dict[str, Any]:
-    """Return the queues of SmartQueue: the answer never tells how many there are in all."""
+    """Return the queues of SmartQueue; the answer has no total count."""
     part = call.parameters.text("sq_queue_name_template") or ""
     rows = [
         _queue(call, queue)
-        for queue in call.picked_sq_queues(required=False, allow_all=False)
+        for queue in call.requested_sq_queues(required=False, allow_all=False)
         if part in queue.name
     ]
     page, _ = call.parameters.page(rows)
@@ -137,20 +137,20 @@ _BUSY = (RINGING, ON_CONTACT, ON_HOLD, AFTER_CONTACT_WORK)
 
 @dataclass(frozen=True)
 class Figures:
-    """What a report is made of: one queue or none, agents, and the part of the day."""
+    """Figures of a report: of a queue, or of agents, for a share of the day."""
 
     queue: Queue | None
     agents: Sequence[Agent]
     share: Share
 
     def of_queue(self, name: str, media: str) -> int:
-        """Return a figure of the queue's day, of one channel."""
+        """Return a figure of the queue's day, zero for the other channel."""
         if self.queue is None or channel(self.queue) != media:
             return 0
         return self.share.of(getattr(self.queue.day, name))
 
     def states(self, *states: str) -> int:
-        """Return the time the agents were in some states."""
+        """Return the agents' seconds in some states."""
         return sum(
             self.share.of(sum(agent.day.state_seconds[state] for state in states))
             for agent in self.agents
@@ -169,13 +169,13 @@ class Figures:
         return round(100 * part / whole, 4) if whole else 0
 
     def handled(self) -> int:
-        """Return the contacts handled: of the queue if there is one, else of the agents."""
+        """Return the handled contacts of the queue, or else of the agents."""
         if self.queue is None:
             return self.agent_sum("handled")
         return self.share.of(self.queue.day.handled)
 
     def settled(self, media: str) -> int:
-        """Return the contacts whose wait is over."""
+        """Return the contacts answered or abandoned."""
         return self.of_queue("answered", media) + self.of_queue("abandoned", media)
 
     def longest(self, media: str) -> float:
@@ -185,7 +185,7 @@ class Figures:
         return self.queue.day.longest_wait_seconds
 
     def handle_time(self, part: str) -> float:
-        """Return the mean time of a handled contact, or of its work."""
+        """Return the mean handling time, or the mean after-call work."""
         if self.queue is None:
             handle, work = (
                 self.agent_sum(name) for name in ("handle_seconds", "after_contact_work_seconds")
@@ -322,13 +322,13 @@ def get_smart_queue_realtime_metrics(call: Call) -> dict[str, Any]:
 def _groups(
     call: Call, names: Sequence[str]
 ) -> list[tuple[dict[str, Any], Queue | None, list[Agent]]]:
-    """Return what the values are of: queues, or the agents of one queue or of all."""
+    """Return the groups of a report: queues, or the agents of one queue or of all."""
     for name in ("sq_queue_id", "user_id"):
         if len((call.parameters.text(name) or "").split(";")) > _MOST_IDS:
             raise RefusalError(497, name, 1, _MOST_IDS)
     about_queues = not set(names) <= set(_AGENT_REPORTS)
     named = not call.parameters.values.keys().isdisjoint(("sq_queue_id", "sq_queue_name"))
-    queues = call.picked_sq_queues(required=about_queues, allow_all=False) if named else []
+    queues = call.requested_sq_queues(required=about_queues, allow_all=False) if named else []
     if not named and about_queues:
         raise RefusalError(485, "sq_queue_id")
     call.application()
@@ -357,15 +357,15 @@ def _groups(
 
 
 def _interval(call: Call) -> int:
-    """Return the length of a bucket, which is written like a date: a day is 0000-00-01 00:00:00."""
+    """Return the length of a bucket in seconds; the platform writes a day 0000-00-01 00:00:00."""
     text = call.parameters.text("interval")
     if text is None:
         return _HALF_HOUR
-    found = _DURATION.fullmatch(text)
+    match = _DURATION.fullmatch(text)
     seconds = (
         0
-        if found is None
-        else sum(int(part) * unit for part, unit in zip(found.groups(), _UNITS, strict=True))
+        if match is None
+        else sum(int(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True))
     )
     if not seconds:
         raise invalid("interval")

@@ -45,21 +45,21 @@ class Stay(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """What a record says of its time, and which time that is."""
+    """The labels of a period in a record, and the period itself."""
 
     labels: Mapping[str, Any]
     spans: Sequence[Span]
 
 
 def local_midnight(floor: Floor) -> float:
-    """Return when the floor's present day began."""
+    """Return the last local midnight of the floor in epoch seconds."""
     zone = ZoneInfo(floor.time_zone)
     today = datetime.fromtimestamp(floor.now, zone).date()
     return datetime.combine(today, time(), zone).timestamp()
 
 
 def window(parameters: Parameters, now: float) -> Span:
-    """Return the window asked for; it ends now at the latest, a second begun counts as over."""
+    """Return the requested window, which ends now at the latest; the running second counts."""
     start, end = parameters.instant("from_date"), parameters.instant("to_date")
     assert start is not None, "from_date is required"
     end = now if end is None else end
@@ -72,7 +72,7 @@ def window(parameters: Parameters, now: float) -> Span:
 
 
 def buckets(span: Span, aggregation: str, first_hour: int) -> list[Bucket]:
-    """Cut a window at the hours or days of UTC, and name the pieces."""
+    """Split a window at the hours or days of UTC."""
     if aggregation == "none":
         return [Bucket({}, [span])]
     step = DAY if aggregation == "day" else HOUR
@@ -93,7 +93,7 @@ def buckets(span: Span, aggregation: str, first_hour: int) -> list[Bucket]:
 
 
 def stays(agent: Agent, now: float, *, open_stay: bool = True) -> list[Stay]:
-    """Return an agent's stays of the day so far; their sums and entries are the floor's.
+    """Return an agent's stays today; their sums and entries equal the floor's.
 
     A stay that midnight cut in two is in the floor's seconds and not among its entries: it counts
     as one, and comes first, where its state has no other that is over.
@@ -118,7 +118,7 @@ def stays(agent: Agent, now: float, *, open_stay: bool = True) -> list[Stay]:
 
 
 def clipped(stay: Stay, spans: Sequence[Span]) -> Iterator[float]:
-    """Give the length of a stay in each span that it touches."""
+    """Yield the length of a stay in every span that it touches."""
     for span in spans:
         start, end = max(stay.start, span.start), min(stay.end, span.end)
         is_instant = stay.start == stay.end and span.start <= stay.start < span.end
@@ -127,7 +127,7 @@ def clipped(stay: Stay, spans: Sequence[Span]) -> Iterator[float]:
 
 
 def stat(samples: Sequence[float]) -> dict[str, int]:
-    """Return what the platform says of samples: whole numbers, the mean rounded down."""
+    """Return the platform's statistic of samples: integers, the mean rounded down."""
     if not samples:
         return {"min": 0, "avg": 0, "max": 0, "count": 0, "sum": 0}
     total = int(sum(samples) + _INSTANT)
@@ -141,7 +141,7 @@ def stat(samples: Sequence[float]) -> dict[str, int]:
 
 
 def guessed_stat(count: int, total: int, longest: int | None = None) -> dict[str, int]:
-    """Return the same of samples whose number and sum alone are known."""
+    """Return the statistic of samples of which only number and sum are known."""
     if not count:
         return {"min": 0, "avg": 0, "max": 0, "count": 0, "sum": 0}
     mean = total // count
@@ -154,7 +154,7 @@ def guessed_stat(count: int, total: int, longest: int | None = None) -> dict[str
 
 @dataclass(frozen=True)
 class Share:
-    """How much of what grew since an instant falls into some spans of time."""
+    """Share of a day's figure that falls into some spans of time."""
 
     began: float
     now: float
@@ -211,12 +211,12 @@ Record = dict[str, Any]
 
 
 def get_acd_operator_status_statistics(call: Call) -> dict[str, Any]:
-    """Return how often and how long operators were in each status."""
+    """Return intervals and seconds of operators by status."""
     asked = call.parameters.words("acd_status", ACD_STATUS_WORDS)
     statuses = list(dict.fromkeys(call.account.acd_statuses.values()))
     if not call.account.omit_zero:
         statuses = list(dict.fromkeys([*ACD_STATUS_WORDS, *statuses]))
-    wanted = [each for each in statuses if asked is None or each in asked]
+    chosen = [status for status in statuses if asked is None or status in asked]
     laid: dict[int, dict[str, list[Any]]] = {}
 
     def record(agent: Agent, spans: Sequence[Span]) -> Record | None:
@@ -226,24 +226,26 @@ def get_acd_operator_status_statistics(call: Call) -> dict[str, Any]:
                 by_status[call.account.acd_statuses[stay.state]].append(stay)
             laid[agent.id] = by_status
         figures = {}
-        for status in wanted:
-            lengths = [each for stay in laid[agent.id][status] for each in clipped(stay, spans)]
+        for status in chosen:
+            lengths = [
+                seconds for stay in laid[agent.id][status] for seconds in clipped(stay, spans)
+            ]
             if lengths or not call.account.omit_zero:
                 figures[status] = stat(lengths)
         if not figures:
             return None
         if call.account.status_shape == "array":
-            return {"acd_status": [{status: each} for status, each in figures.items()]}
+            return {"acd_status": [{status: figure} for status, figure in figures.items()]}
         return {"acd_status": figures}
 
     return {"result": _grouped(call, record)}
 
 
 def get_acd_operator_statistics(call: Call) -> dict[str, Any]:
-    """Return what operators did with their calls."""
+    """Return the operators' calls and their times."""
     keys = _keys(call, _OPERATOR_KEYS)
     numbers = call.parameters.ids("acd_queue_id", call.acd_queues)
-    chosen = None if numbers is None else {call.acd_queues[each].name for each in numbers}
+    chosen = None if numbers is None else {call.acd_queues[number].name for number in numbers}
 
     def record(agent: Agent, spans: Sequence[Span]) -> Record | None:
         share = (
@@ -258,10 +260,9 @@ def get_acd_operator_statistics(call: Call) -> dict[str, Any]:
 
 
 def _operator(agent: Agent, share: Share) -> Record:
-    """Return an operator's figures: a contact counts as answered once it is handled.
+    """Return an operator's figures: a contact counts as answered when it is handled.
 
-    Talk lasts from the answer to the end, so the holds are in it. After-call work is only there
-    for those who did any.
+    Talk lasts from answer to end and includes holds. After-call work is absent if there was none.
     """
     day = agent.day
     rings = share.of(day.state_entries[RINGING])
@@ -286,10 +287,10 @@ def _operator(agent: Agent, share: Share) -> Record:
 
 
 def get_acd_queue_statistics(call: Call) -> dict[str, Any]:
-    """Return what became of the calls of queues, all of them as one: no row names its queue."""
+    """Return the calls of queues, summed over the queues: no row names its queue."""
     keys = _keys(call, _QUEUE_KEYS)
     numbers = call.parameters.ids("acd_queue_id", call.acd_queues)
-    queues = [call.acd_queues[each] for each in (call.acd_queues if numbers is None else numbers)]
+    queues = [call.acd_queues[x] for x in (call.acd_queues if numbers is None else numbers)]
     midnight = local_midnight(call.floor)
     rows = []
     for bucket in _buckets(call):
@@ -304,7 +305,7 @@ def get_acd_queue_statistics(call: Call) -> dict[str, Any]:
 def _queue(call: Call, queues: list[Queue], share: Share) -> Record:
     """Return the figures of queues: a call counts when its wait ends, handling when that ends.
 
-    Whom a campaign sent away because it did not run was refused, at the campaign's first queue.
+    Contacts rejected by a campaign that was not running count at its first queue.
     """
     days = [queue.day for queue in queues]
     answered = sum(share.of(day.answered) for day in days)
@@ -326,7 +327,7 @@ def _queue(call: Call, queues: list[Queue], share: Share) -> Record:
         "TT": guessed_stat(handled, talk),
         "ACW": guessed_stat(handled, handling - talk),
         "QL": guessed_stat(
-            total, total * length, max((len(each.waiting) for each in queues), default=0)
+            total, total * length, max((len(queue.waiting) for queue in queues), default=0)
         ),
         "TC": total,
         "AC": _calls(call, answered, total),
@@ -345,7 +346,7 @@ def _queue(call: Call, queues: list[Queue], share: Share) -> Record:
 def _rejected(call: Call, queue: Queue) -> int:
     if queue.campaign is None:
         return 0
-    first = next(each for each in call.acd_queues.values() if each.campaign == queue.campaign)
+    first = next(x for x in call.acd_queues.values() if x.campaign == queue.campaign)
     return call.floor.campaigns[queue.campaign].day.rejected if first is queue else 0
 
 
@@ -372,7 +373,7 @@ def _service_levels(queues: list[Queue], share: Share, total: int) -> list[Recor
 
 
 def _keys(call: Call, known: Sequence[str]) -> dict[str, str]:
-    """Return the keys of the answer by the short names that a report is asked for with."""
+    """Return the keys of the answer by their short names."""
     words = call.parameters.words("report")
     chosen = call.account.default_report or known
     if words is not None:
@@ -392,11 +393,11 @@ def _buckets(call: Call) -> list[Bucket]:
 
 
 def _grouped(call: Call, record: Callable[[Agent, Sequence[Span]], Record | None]) -> list[Record]:
-    """Return the records of users and buckets, with either of the two outside."""
+    """Return the records grouped by user or by bucket."""
     group = call.parameters.choice("group", ("user", "aggregation"), "user")
     pieces = _buckets(call)
     numbers = call.parameters.ids("user_id", call.users)
-    agents = [call.users[each] for each in (call.users if numbers is None else numbers)]
+    agents = [call.users[x] for x in (call.users if numbers is None else numbers)]
     undivided = not any(bucket.labels for bucket in pieces)
     if undivided and call.account.none_by_aggregation == "user":
         group = "user"
@@ -409,7 +410,7 @@ def _grouped(call: Call, record: Callable[[Agent, Sequence[Span]], Record | None
             )
     else:
         for bucket in pieces:
-            found = [(agent.id, record(agent, bucket.spans)) for agent in agents]
-            inner = [{"user_id": number, **row} for number, row in found if row]
+            by_user = [(agent.id, record(agent, bucket.spans)) for agent in agents]
+            inner = [{"user_id": number, **row} for number, row in by_user if row]
             outer.append((dict(bucket.labels), inner))
     return [{**labels, "statistics": rows} for labels, rows in outer if rows]
