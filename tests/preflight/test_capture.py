@@ -13,7 +13,7 @@ import pytest
 from exporter.preflight import capture
 from exporter.preflight.capture import new_file
 from exporter.providers import MODELS
-from exporter.simulators.floor import cast
+from exporter.simulators.floor import factory
 from support.platforms import NAMES, PLATFORMS, Platform, platform, shape
 from support.replay import Replay
 
@@ -65,9 +65,9 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give everybody and everything on the floor a name that stands out."""
     for name in ("_QUEUES", "_TOPICS"):
         rows = [(f"planted-{name}-{at}", "voice", 1.0) for at in range(12)]
-        monkeypatch.setattr(cast, name, (*rows[:-1], ("86753090", "voice", 1.0)))
+        monkeypatch.setattr(factory, name, (*rows[:-1], ("86753090", "voice", 1.0)))
     for name in ("_FIRST_NAMES", "_LAST_NAMES", "_TEAMS", "_OUTBOUND_NAMES", "_INBOUND_NAMES"):
-        monkeypatch.setattr(cast, name, tuple(f"Planted{name}{at}" for at in range(12)))
+        monkeypatch.setattr(factory, name, tuple(f"Planted{name}{at}" for at in range(12)))
 
 
 def secrets(world: Platform) -> set[str]:

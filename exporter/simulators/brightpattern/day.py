@@ -22,7 +22,7 @@ from exporter.simulators.floor.figures import (
     Campaign,
     Queue,
 )
-from exporter.simulators.floor.rhythm import Calendar
+from exporter.simulators.floor.timing import Calendar
 
 Figures = dict[str, float]
 Subject = Agent | Queue | Campaign

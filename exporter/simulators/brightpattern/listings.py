@@ -12,8 +12,8 @@ from typing import Any
 
 from exporter.simulators.brightpattern.figures import View
 from exporter.simulators.brightpattern.tenant import object_id
-from exporter.simulators.floor.booking import HANDLED_DISPOSITIONS
 from exporter.simulators.floor.figures import Campaign
+from exporter.simulators.floor.routing import HANDLED_DISPOSITIONS
 
 _MAX_PAGE = 1000
 _CURSOR_DIGITS = 24

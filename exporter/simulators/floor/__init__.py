@@ -1,1 +1,1 @@
-"""The simulated contact centre: agents, queues, contacts and campaigns."""
+"""Simulated contact centre: agents, queues, contacts and campaigns."""

@@ -1,21 +1,19 @@
-"""What campaigns do: start, stop, dial, and find an agent for who picks up."""
+"""Campaigns: start, stop, dial, and route answered calls to agents."""
 
 from datetime import date
 from random import Random
 
-from exporter.simulators.floor.agents import ON_CONTACT, READY, Agent
-from exporter.simulators.floor.campaigns import Campaign, Records
-from exporter.simulators.floor.desk import Desk
-from exporter.simulators.floor.figures import House
-from exporter.simulators.floor.rhythm import HOUR, Calendar
+from exporter.simulators.floor.figures import ON_CONTACT, READY, Agent, Campaign, Records, Registry
+from exporter.simulators.floor.routing import Router
+from exporter.simulators.floor.timing import HOUR, Calendar
 
 _TICK = 5.0
-_PREVIEW_IDLE = 15.0  # an agent is shown a record after so many ready seconds
+_PREVIEW_IDLE = 15.0  # ready seconds before an agent is shown a record
 _PREVIEW_SKIP_SHARE = 0.15
 _ASAP_SHARE = 0.04
 _REDIAL_SHARE = 0.7
 _IVR_ERROR_SHARE = 0.06
-_AUTODIAL_HOURS = 6.0  # a list lasts about so long
+_AUTODIAL_HOURS = 6.0  # roughly the duration of a list
 
 # Changes in a day, as minutes after midnight. The first inbound campaign never closes.
 _HOURS = {
@@ -28,7 +26,7 @@ _HOURS = {
     ),
 }  # fmt: skip
 
-# What becomes of a dial: outcome and weight. All but the first two reach no party.
+# Outcomes of a dial. All but the first two reach no party.
 _OUTCOMES = ("Live", "Answering Machine", "No Answer", "Busy", "Unreachable")
 _OUTCOME_WEIGHTS = (28, 17, 40, 9, 6)
 _MESSAGE = "Message Delivered"
@@ -37,19 +35,19 @@ DIALED_DISPOSITIONS = (*_OUTCOMES[1:], _MESSAGE, _DROPPED)
 
 
 class Dialer:
-    """Runs the campaigns of one house."""
+    """Runs the campaigns."""
 
-    def __init__(self, house: House, desk: Desk, calendar: Calendar, rng: Random) -> None:
-        self._house = house
-        self._clock = house.clock
-        self._desk = desk
+    def __init__(self, registry: Registry, router: Router, calendar: Calendar, rng: Random) -> None:
+        self._registry = registry
+        self._clock = registry.clock
+        self._router = router
         self._calendar = calendar
         self._rng = rng
 
     def open(self) -> None:
-        """Begin: put every campaign where the hour wants it."""
+        """Set every campaign to its state at this hour."""
         today = self._calendar.day(self._clock.now)
-        for index, campaign in enumerate(self._house.campaigns.values()):
+        for index, campaign in enumerate(self._registry.campaigns.values()):
             past = [
                 action
                 for minutes, action in _hours(campaign, index)
@@ -60,8 +58,8 @@ class Dialer:
         self.plan_day(today)
 
     def plan_day(self, day: date) -> None:
-        """Plan the changes of a day that are still to come."""
-        for index, campaign in enumerate(self._house.campaigns.values()):
+        """Schedule the remaining state changes of a day."""
+        for index, campaign in enumerate(self._registry.campaigns.values()):
             for minutes, action in _hours(campaign, index):
                 instant = self._calendar.instant(day, minutes)
                 if instant > self._clock.now:
@@ -94,7 +92,7 @@ class Dialer:
         campaign.turn += 1
 
     def _tick(self, campaign: Campaign, turn: int) -> None:
-        """Dial ahead for the ready agents, or show them records."""
+        """Dial predictively for the ready agents, or show them records in preview."""
         if campaign.turn != turn:
             return
         ready = len(campaign.idle)
@@ -119,10 +117,10 @@ class Dialer:
         self._clock.after(self._rng.expovariate(rate), self._tick_autodial, campaign, turn)
 
     def _preview(self, campaign: Campaign, agent: Agent) -> None:
-        contact = self._desk.contact("voice", "outbound")
+        contact = self._router.contact("voice", "outbound")
         contact.campaign, contact.previewed, contact.agent = campaign.name, True, agent.username
         agent.contact = contact
-        self._desk.enter(agent, ON_CONTACT)
+        self._router.enter(agent, ON_CONTACT)
         seconds = self._rng.uniform(8.0, 40.0)
         self._clock.after(
             seconds, self._previewed, campaign, agent, agent.turn, campaign.list_round
@@ -139,10 +137,10 @@ class Dialer:
             campaign.records.dialed -= 1
             campaign.records.available += 1
         agent.contact = None
-        self._desk.free(agent)
+        self._router.free(agent)
 
     def _dial(self, campaign: Campaign, agent: Agent | None) -> None:
-        """Dial one record; ``agent`` has looked at it and listens to the ringing."""
+        """Dial one record, of a preview for its ``agent``."""
         campaign.in_flight += 1
         campaign.life.dials += 1
         campaign.life.offered += 1
@@ -151,7 +149,7 @@ class Dialer:
         self._clock.after(seconds, self._hear, campaign, agent, turn, campaign.list_round)
 
     def _hear(self, campaign: Campaign, agent: Agent | None, turn: int, list_round: int) -> None:
-        """Learn how a dial came out."""
+        """End a dial with a random outcome."""
         campaign.in_flight -= 1
         if agent is not None and agent.turn != turn:
             agent = None  # logged out meanwhile
@@ -168,10 +166,10 @@ class Dialer:
         campaign.life.dispose(outcome)
         if agent is not None:
             agent.contact = None
-            self._desk.free(agent)
+            self._router.free(agent)
 
     def _pick_up(self, campaign: Campaign, agent: Agent | None) -> None:
-        """Give a person who picked up to the script, to an agent, or to nobody."""
+        """Route a live answer to the script, to an agent, or abandon it."""
         life = campaign.life
         life.answered_live += 1
         if campaign.kind == "autodial":
@@ -188,13 +186,13 @@ class Dialer:
             return
         contact = agent.contact if agent.state != READY else None
         if contact is None:
-            contact = self._desk.contact("voice", "outbound")
+            contact = self._router.contact("voice", "outbound")
             contact.campaign = campaign.name
         campaign.active += 1
-        self._desk.talk(agent, contact)
+        self._router.talk(agent, contact)
 
     def _file(self, campaign: Campaign, outcome: str) -> None:
-        """Move a record to where its outcome puts it."""
+        """Move a record to the list of its outcome."""
         records = campaign.records
         if outcome == "Unreachable":
             records.dialed -= 1
@@ -216,7 +214,7 @@ class Dialer:
 
 
 def _take(records: Records) -> bool:
-    """Take the next record to dial off the lists, if there is one."""
+    """Take the next record to dial; return whether there was one."""
     if records.asap:
         records.asap -= 1
     elif records.available:
@@ -228,7 +226,7 @@ def _take(records: Records) -> bool:
 
 
 def _hours(campaign: Campaign, index: int) -> list[tuple[float, str]]:
-    """Return a campaign's changes of a day; neighbours are some minutes apart."""
+    """Return a campaign's state changes of a day, shifted by minutes between campaigns."""
     if index == 0 and campaign.kind == "inbound":
         return []
     return [(minutes + 3.0 * (index % 5), action) for minutes, action in _HOURS[campaign.kind]]

@@ -1,30 +1,31 @@
-"""The simulated contact centre behind the demo and the tests; start reading at `figures.py`.
+"""The simulated contact centre behind the demo and the tests; its types are in ``figures.py``.
 
-It reads no clock: ``advance`` moves it, and the same seed, start and perturbations give the same
-figures however many steps are taken.
+It reads no clock: ``advance`` moves it, and the same seed, start and calls give the same figures
+however many steps are taken.
 """
 
 from random import Random
 
-from exporter.simulators.floor.agents import (
+from exporter.simulators.floor.arrivals import Arrivals
+from exporter.simulators.floor.dialer import DIALED_DISPOSITIONS, Dialer
+from exporter.simulators.floor.factory import Factory, split_login
+from exporter.simulators.floor.figures import (
     LOGGED_OUT,
     READY,
     RINGING,
+    Account,
     Agent,
     AgentDay,
+    Campaign,
+    CampaignTotals,
+    Queue,
+    QueueDay,
+    Registry,
     count_states,
 )
-from exporter.simulators.floor.arrivals import Arrivals
-from exporter.simulators.floor.booking import HANDLED_DISPOSITIONS
-from exporter.simulators.floor.campaigns import Campaign, CampaignTotals
-from exporter.simulators.floor.cast import Cast, split_login
-from exporter.simulators.floor.desk import Desk
-from exporter.simulators.floor.dialer import DIALED_DISPOSITIONS, Dialer
-from exporter.simulators.floor.figures import Account, House
-from exporter.simulators.floor.queues import Queue, QueueDay
-from exporter.simulators.floor.rhythm import MINUTE, Calendar
-from exporter.simulators.floor.roster import Roster
-from exporter.simulators.floor.timeline import Timeline
+from exporter.simulators.floor.routing import HANDLED_DISPOSITIONS, Router
+from exporter.simulators.floor.shifts import Shifts
+from exporter.simulators.floor.timing import MINUTE, Calendar, Timeline
 
 _TOP_UP_BELOW, _TOP_UP = 100.0, 1000.0
 _OFFICE_HOURS = (8.0, 18.0)
@@ -52,58 +53,55 @@ class Floor:
         self._clock = Timeline(start)
         self._rng = Random(seed)
         self._calendar = Calendar(time_zone)
-        self._house = House(self._clock)
-        self._cast = Cast(self._clock, self._rng)
-        self._desk = Desk(self._house, self._rng)
-        self._roster = Roster(self._house, self._desk, self._calendar, self._rng)
-        self._dialer = Dialer(self._house, self._desk, self._calendar, self._rng)
-        self._arrivals = Arrivals(self._house, self._desk, self._calendar, self._rng, load)
+        self._registry = Registry(self._clock)
+        self._factory = Factory(self._clock, self._rng)
+        self._router = Router(self._registry, self._rng)
+        self._shifts = Shifts(self._registry, self._router, self._calendar, self._rng)
+        self._dialer = Dialer(self._registry, self._router, self._calendar, self._rng)
+        self._arrivals = Arrivals(self._registry, self._router, self._calendar, self._rng, load)
         self._fill(agents, queues, campaigns)
         self._open()
 
     @property
     def now(self) -> float:
-        """Return the instant the figures are of, in epoch seconds."""
+        """Instant of the figures in epoch seconds."""
         return self._clock.now
 
     @property
     def load(self) -> float:
-        """Return what the arrivals are scaled by."""
+        """Factor of the arrivals."""
         return self._arrivals.load
 
     @property
     def account(self) -> Account:
-        """Return money and licences."""
-        return self._house.account
+        """Balance and licences."""
+        return self._registry.account
 
     @property
     def agents(self) -> dict[str, Agent]:
-        """Return the agents by username."""
-        return self._house.agents
+        """Agents by username."""
+        return self._registry.agents
 
     @property
     def queues(self) -> dict[str, Queue]:
-        """Return the queues by name."""
-        return self._house.queues
+        """Queues by name."""
+        return self._registry.queues
 
     @property
     def campaigns(self) -> dict[str, Campaign]:
-        """Return the campaigns by name."""
-        return self._house.campaigns
+        """Campaigns by name."""
+        return self._registry.campaigns
 
     def advance(self, to: float) -> None:
-        """Move on to an instant; one that has passed already changes nothing."""
+        """Advance to an instant; an earlier one changes nothing."""
         self._clock.run(to)
 
     def queue_agents(self, name: str) -> dict[str, int]:
-        """Return how many agents who serve a queue are in each state."""
+        """Count the agents of a queue by state."""
         return dict(self.queues[name].agent_states)
 
     def campaign_agents(self, name: str) -> dict[str, int]:
-        """Return how many agents of a campaign are in each state.
-
-        Of an inbound campaign, these are the agents who serve any of its queues.
-        """
+        """Count the agents of a campaign by state; of an inbound one, those of its queues."""
         served = {queue.name for queue in self.queues.values() if queue.campaign == name}
         return count_states(
             agent
@@ -112,7 +110,7 @@ class Floor:
         )
 
     def campaign_window(self, name: str, seconds: float) -> CampaignTotals:
-        """Return what a campaign did in the clock minutes that began in the last ``seconds``.
+        """Return a campaign's figures of the clock minutes that began in the last ``seconds``.
 
         That is the minute now running and those before it whose first instant is less than
         ``seconds`` ago; three hours are remembered.
@@ -120,7 +118,7 @@ class Floor:
         return self.campaigns[name].window(self.now - seconds)
 
     def surge(self, queue: str, contacts: int) -> None:
-        """Let so many contacts arrive at a queue at once, whether or not it is open."""
+        """Let contacts arrive at a queue at once, even if it is closed."""
         for _ in range(contacts):
             self._arrivals.force(self.queues[queue])
 
@@ -129,21 +127,22 @@ class Floor:
         self._arrivals.set_load(factor)
 
     def log_out_all(self) -> None:
-        """Log every agent out; contacts end, ringing ones wait on, the next shift comes back."""
+        """Log every agent out until the next shift; contacts end, ringing ones keep waiting."""
         for agent in self.agents.values():
             if agent.state != LOGGED_OUT:
-                self._desk.break_off(agent)
-                self._desk.log_out(agent, "Forced Logout")
+                self._router.break_off(agent)
+                self._router.log_out(agent, "Forced Logout")
 
     def add_queue(self, name: str) -> None:
-        """Open a voice queue, served by the agents of the first queue (all, if there is none)."""
+        """Add a voice queue with the agents of the first queue, or all if there is none."""
         if name in self.queues:
             raise ValueError(f"there is a queue {name!r} already")
         first = next(iter(self.queues), None)
         inbound = next(
-            (each.name for each in self.campaigns.values() if each.kind == "inbound"), None
+            (campaign.name for campaign in self.campaigns.values() if campaign.kind == "inbound"),
+            None,
         )
-        queue = self._cast.queue(name, "voice", 1.0, inbound)
+        queue = self._factory.queue(name, "voice", 1.0, inbound)
         self.queues[name] = queue
         longest_ready_first = sorted(self.agents.values(), key=lambda agent: agent.since)
         for agent in longest_ready_first:
@@ -153,7 +152,7 @@ class Floor:
         self._arrivals.plan(queue)
 
     def remove_queue(self, name: str) -> None:
-        """Close a queue for good: who waits is cut off, conversations go on without it."""
+        """Remove a queue: waiting contacts are dropped, conversations go on without it."""
         queue = self.queues[name]
         if queue.campaign is not None:
             self.campaigns[queue.campaign].life.abandoned += len(queue.waiting)
@@ -172,43 +171,43 @@ class Floor:
         self._arrivals.weigh()
         for agent in stranded:
             agent.contact = None
-            self._desk.free(agent)
+            self._router.free(agent)
 
     def add_agent(self, username: str) -> None:
-        """Hire an agent for the first queues, who starts a shift at once."""
+        """Add an agent to the first queues, who starts a shift at once."""
         if username in self.agents:
             raise ValueError(f"there is an agent {username!r} already")
-        agent = self._cast.agent(username, *split_login(username), list(self.queues)[:3])
+        agent = self._factory.agent(username, *split_login(username), list(self.queues)[:3])
         self._welcome(agent)
-        self._roster.start_shift(agent, self.now)
+        self._shifts.start_shift(agent, self.now)
 
     def remove_agent(self, username: str) -> None:
-        """Let an agent go: the contact ends, a ringing one goes back to the head of the line."""
+        """Remove an agent: the contact ends, a ringing one returns to the head of the line."""
         agent = self.agents[username]
-        self._desk.break_off(agent)
-        self._desk.log_out(agent, None)
+        self._router.break_off(agent)
+        self._router.log_out(agent, None)
         for name in agent.queues:
             self.queues[name].agent_states[LOGGED_OUT] -= 1
         del self.agents[username]
         agent.turn = agent.shift = -1
         for name in agent.queues:
-            self._desk.serve(self.queues[name])
+            self._router.serve(self.queues[name])
 
     def _fill(self, agents: int, queues: int, campaigns: int) -> None:
-        for campaign in self._cast.campaigns(campaigns, agents):
+        for campaign in self._factory.campaigns(campaigns, agents):
             self.campaigns[campaign.name] = campaign
         kinds = {
-            kind: [each.name for each in self.campaigns.values() if each.kind == kind]
+            kind: [x.name for x in self.campaigns.values() if x.kind == kind]
             for kind in ("inbound", "outbound")
         }
-        for queue in self._cast.queues(queues, kinds["inbound"]):
+        for queue in self._factory.queues(queues, kinds["inbound"]):
             self.queues[queue.name] = queue
         everyday = [
             queue.name
             for queue in self.queues.values()
             if queue.campaign in (None, *kinds["inbound"][:1])
         ]
-        made = self._cast.agents(agents, list(self.queues.values()), kinds["outbound"], everyday)
+        made = self._factory.agents(agents, list(self.queues.values()), kinds["outbound"], everyday)
         for agent in made:
             self._welcome(agent)
 
@@ -227,7 +226,7 @@ class Floor:
         for campaign in self.campaigns.values():
             campaign.begin_minute(self.now)
         self._dialer.open()
-        self._roster.open()
+        self._shifts.open()
         self._arrivals.weigh()
         for queue in self.queues.values():
             self._arrivals.plan(queue)
@@ -240,7 +239,7 @@ class Floor:
         self._clock.at(self._calendar.instant(today, 24 * 60.0), self._turn_day)
 
     def _turn_day(self) -> None:
-        """Start the day figures afresh; what goes on over midnight goes on."""
+        """Restart the day figures at midnight."""
         for agent in self.agents.values():
             agent.day = AgentDay(self._clock, agent.state)
         for queue in self.queues.values():
@@ -249,7 +248,7 @@ class Floor:
         for campaign in self.campaigns.values():
             campaign.begin_day()
         today = self._calendar.day(self.now)
-        self._roster.plan_day(today)
+        self._shifts.plan_day(today)
         self._dialer.plan_day(today)
         self._plan_midnight()
 

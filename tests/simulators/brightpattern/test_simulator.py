@@ -10,7 +10,7 @@ import pytest
 
 from exporter.simulators.brightpattern.figures import LIKELY, SEEN, names
 from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
-from exporter.simulators.floor.agents import LOGGED_OUT, READY
+from exporter.simulators.floor.figures import LOGGED_OUT, READY
 from exporter.simulators.floor.floor import Floor
 
 pytestmark = pytest.mark.anyio

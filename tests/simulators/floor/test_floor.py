@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.simulators.floor.agents import (
+from exporter.simulators.floor.figures import (
     AFTER_CONTACT_WORK,
     LOGGED_OUT,
     ON_CONTACT,
@@ -17,12 +17,12 @@ from exporter.simulators.floor.agents import (
     RINGING,
     STATES,
     Agent,
+    Campaign,
+    Queue,
     count_states,
 )
-from exporter.simulators.floor.campaigns import Campaign
 from exporter.simulators.floor.floor import Floor
-from exporter.simulators.floor.queues import Queue
-from exporter.simulators.floor.timeline import Timeline
+from exporter.simulators.floor.timing import Timeline
 
 MIDNIGHT = datetime(2025, 10, 10, tzinfo=ZoneInfo("UTC")).timestamp()
 HOUR = 3600.0

@@ -1,9 +1,42 @@
-"""When things happen on the floor: the local calendar, the busy hours, how long things take."""
+"""Simulated time: events, the local calendar, the arrival curve, and how long things take."""
 
+import heapq
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
+
+
+class Timeline:
+    """Simulated seconds since the epoch, moved only by ``run``.
+
+    Events of one instant happen in the order they were planned, so that the outcome does not
+    depend on the number of steps.
+    """
+
+    def __init__(self, start: float) -> None:
+        self.now = start
+        self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._order = count()
+
+    def at(self, instant: float, action: Callable[..., None], *args: object) -> None:
+        """Schedule ``action(*args)`` for an instant, now if that has passed."""
+        heapq.heappush(self._events, (max(instant, self.now), next(self._order), action, args))
+
+    def after(self, seconds: float, action: Callable[..., None], *args: object) -> None:
+        """Schedule ``action(*args)`` for some seconds from now."""
+        heapq.heappush(self._events, (self.now + seconds, next(self._order), action, args))
+
+    def run(self, to: float) -> None:
+        """Run all events up to and including the instant ``to``."""
+        events = self._events
+        while events and events[0][0] <= to:
+            self.now, _, action, args = heapq.heappop(events)
+            action(*args)
+        self.now = max(self.now, to)
+
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -75,14 +108,14 @@ def busyness(hour: float) -> float:
 
 
 def patience(rng: Random, media: str) -> float:
-    """Draw how long somebody waits before giving up."""
+    """Draw the wait after which a contact is abandoned."""
     if media != "email" and rng.random() < _SHORT_PATIENCE_SHARE:
         return rng.uniform(0.5, 4.5)
     return rng.expovariate(1.0 / _PATIENCE[media])
 
 
 def ringing(rng: Random, media: str) -> float:
-    """Draw how long an agent takes to accept what is offered."""
+    """Draw the time an agent takes to accept a contact."""
     return rng.uniform(0.5, 1.5) if media == "email" else rng.uniform(2.0, 7.0)
 
 
@@ -100,7 +133,7 @@ def work(rng: Random, kind: str) -> float:
 def absences(rng: Random, start_hour: float) -> list[tuple[float, str, float]]:
     """Draw the absences of a shift: hours since its start, reason, seconds.
 
-    Whoever is there at noon has lunch between 11:30 and 12:45, when most people call.
+    Agents present at noon have lunch between 11:30 and 12:45, when most contacts arrive.
     """
     noon_shift = start_hour <= 9.5  # noqa: PLR2004 - later shifts eat half-way through
     lunch = rng.uniform(11.5, 12.75) - start_hour if noon_shift else rng.uniform(3.8, 4.6)

@@ -1,11 +1,11 @@
-"""What an agent does, and how a contact finds one: wait, ring, talk, hold, work, free again."""
+"""Routing: a contact waits, rings at an agent, is handled and booked; what agents do in between."""
 
 from collections import OrderedDict
 from itertools import count
 from random import Random
 
-from exporter.simulators.floor import rhythm
-from exporter.simulators.floor.agents import (
+from exporter.simulators.floor import timing
+from exporter.simulators.floor.figures import (
     AFTER_CONTACT_WORK,
     LOGGED_OUT,
     NOT_READY,
@@ -14,12 +14,86 @@ from exporter.simulators.floor.agents import (
     READY,
     RINGING,
     Agent,
+    Campaign,
+    Contact,
+    Queue,
+    Registry,
 )
-from exporter.simulators.floor.booking import book
-from exporter.simulators.floor.campaigns import Campaign
-from exporter.simulators.floor.contacts import Contact
-from exporter.simulators.floor.figures import House
-from exporter.simulators.floor.queues import Queue
+
+# Dispositions of handled contacts: name, weight, resolved at the first contact.
+_OUTCOMES = {
+    "inbound": (
+        ("Resolved", 60, True),
+        ("Follow-up", 15, False),
+        ("Complaint", 6, False),
+        ("Réclamation", 4, False),
+        ("Wrong Number", 5, False),
+        ("No Disposition", 10, False),
+    ),
+    "outbound": (
+        ("Sale", 20, True),
+        ("No Sale", 45, False),
+        ("Callback Requested", 20, False),
+        ("Do Not Call", 5, False),
+        ("No Disposition", 10, False),
+    ),
+    "manual": (("Follow-up", 60, False), ("No Answer", 30, False), ("No Disposition", 10, False)),
+    "internal": (("Internal", 1, False),),
+}
+_NAMES = {kind: [name for name, _, _ in rows] for kind, rows in _OUTCOMES.items()}
+_WEIGHTS = {kind: [weight for _, weight, _ in rows] for kind, rows in _OUTCOMES.items()}
+_SETTLED = {name for rows in _OUTCOMES.values() for name, _, settled in rows if settled}
+HANDLED_DISPOSITIONS = tuple(dict.fromkeys(name for names in _NAMES.values() for name in names))
+
+
+def book(
+    now: float,
+    rng: Random,
+    agent: Agent,
+    contact: Contact,
+    queue: Queue | None,
+    campaign: Campaign | None,
+) -> None:
+    """Count a contact as handled in all figures."""
+    talked = contact.talked(now)
+    worked = now - (contact.ended or now)
+    names, weights = _NAMES[contact.direction], _WEIGHTS[contact.direction]
+    disposition = rng.choices(names, weights)[0]
+    _book_agent(agent, contact, disposition, talked, worked)
+    from_the_line = contact.direction == "inbound" and contact.media != "voicemail"
+    if queue is not None and from_the_line:
+        queue.day.handled += 1
+        queue.day.talk_seconds += talked
+        queue.day.handle_seconds += talked + contact.hold_seconds + worked
+    if campaign is not None:
+        life = campaign.life
+        life.handled += 1
+        life.talk_seconds += talked
+        life.after_contact_work_seconds += worked
+        life.handle_seconds += talked + contact.hold_seconds + worked
+        life.resolved += disposition in _SETTLED
+        life.dispose(disposition)
+
+
+def _book_agent(
+    agent: Agent, contact: Contact, disposition: str, talked: float, worked: float
+) -> None:
+    day = agent.day
+    voicemail = contact.media == "voicemail"
+    day.handled += 1
+    day.voicemails += voicemail
+    day.inbound += contact.direction == "inbound" and not voicemail
+    day.outbound += contact.direction == "outbound"
+    day.manual += contact.direction == "manual"
+    day.internal += contact.direction == "internal"
+    day.preview += contact.previewed
+    day.resolved += disposition in _SETTLED
+    day.talk_seconds += talked
+    day.hold_seconds += contact.hold_seconds
+    day.after_contact_work_seconds += worked
+    day.handle_seconds += talked + contact.hold_seconds + worked
+    day.dispositions[disposition] += 1
+
 
 SHORT_ABANDON_SECONDS = 5.0
 _HOLD_SHARE = 0.15
@@ -28,29 +102,29 @@ _VISUAL_IVR_SHARE = 0.06
 _MINUTE_PRICE = 0.012
 
 
-class Desk:
-    """The rules by which agents and contacts of one house meet.
+class Router:
+    """Moves agents and contacts through their states.
 
-    What is planned for an agent carries the agent's ``turn``, and is void once that has moved on.
+    An event planned for an agent carries the agent's ``turn`` and is void once that has changed.
     """
 
-    def __init__(self, house: House, rng: Random) -> None:
-        self._house = house
-        self._clock = house.clock
+    def __init__(self, registry: Registry, rng: Random) -> None:
+        self._registry = registry
+        self._clock = registry.clock
         self._rng = rng
         self._ids = count(1)
 
     def contact(self, media: str, direction: str) -> Contact:
-        """Make a contact that arrives now."""
+        """Create a contact that arrives now."""
         return Contact(next(self._ids), media, direction, self._clock.now)
 
     def enter(self, agent: Agent, state: str, reason: str | None = None) -> None:
-        """Put an agent into a state, and into the books of all who count agents."""
-        house = self._house
-        idle_lists = [house.queues[name].idle for name in agent.queues]
-        idle_lists += [house.campaigns[name].idle for name in agent.campaigns]
+        """Change an agent's state, and all counts and lists of agents with it."""
+        registry = self._registry
+        idle_lists = [registry.queues[name].idle for name in agent.queues]
+        idle_lists += [registry.campaigns[name].idle for name in agent.campaigns]
         for name in agent.queues:
-            counts = house.queues[name].agent_states
+            counts = registry.queues[name].agent_states
             counts[agent.state] -= 1
             counts[state] += 1
         if agent.state == READY:
@@ -64,7 +138,7 @@ class Desk:
         agent.turn += 1
 
     def free(self, agent: Agent) -> None:
-        """Let an agent do what comes next: go home, go away, or be ready and look for work."""
+        """Let an agent log out, begin an absence, or become ready and take a contact."""
         if agent.leaving:
             self.log_out(agent, "End of Shift")
         elif agent.absence is not None:
@@ -76,7 +150,7 @@ class Desk:
             self._look_for_work(agent)
 
     def step_out(self, agent: Agent, reason: str, seconds: float) -> None:
-        """Take an agent off the queues for a while."""
+        """Make an agent not ready for some seconds."""
         self.enter(agent, NOT_READY, reason)
         self._clock.after(seconds, self._come_back, agent, agent.turn)
 
@@ -85,7 +159,7 @@ class Desk:
             self.free(agent)
 
     def log_out(self, agent: Agent, reason: str | None) -> None:
-        """Log an agent out, who has no contact; nothing planned for the shift stays valid."""
+        """Log out an agent without a contact; events of the shift become void."""
         agent.shift += 1
         agent.leaving = False
         agent.absence = None
@@ -102,24 +176,24 @@ class Desk:
                 campaign.life.visual_ivr_sessions += 1
         queue.day.offered += 1
         queue.waiting[contact.id] = contact
-        self._clock.after(rhythm.patience(self._rng, queue.media), self._give_up, contact)
+        self._clock.after(timing.patience(self._rng, queue.media), self._give_up, contact)
         queue.line[contact.id] = contact
         self.serve(queue)
 
     def serve(self, queue: Queue) -> None:
-        """Bring the head of the line together with whoever has been ready longest."""
+        """Route the head of the line to the agent who has been ready longest."""
         while queue.line and queue.idle:
             _, contact = queue.line.popitem(last=False)
             self._ring(next(iter(queue.idle.values())), contact)
 
     def offer_aside(self, queue: Queue) -> None:
-        """Give work that waits beside the line to a ready agent."""
+        """Route a callback or a voicemail to a ready agent."""
         if queue.idle:
             self._look_for_work(next(iter(queue.idle.values())))
 
     def _look_for_work(self, agent: Agent) -> None:
-        """Take the most urgent contact: the longest wait against what its queue promises."""
-        queues = [self._house.queues[name] for name in agent.queues]
+        """Take the most urgent contact: the longest wait relative to its queue's threshold."""
+        queues = [self._registry.queues[name] for name in agent.queues]
         now = self._clock.now
         best, urgency = None, -1.0
         for queue in queues:
@@ -137,7 +211,7 @@ class Desk:
                 return
 
     def _work_aside(self, agent: Agent, queue: Queue) -> None:
-        """Call somebody back, or listen to a voicemail."""
+        """Take a callback or a voicemail."""
         if queue.callbacks_waiting:
             queue.callbacks_waiting -= 1
             contact = self.contact("callback", "outbound")
@@ -152,7 +226,7 @@ class Desk:
     def _ring(self, agent: Agent, contact: Contact) -> None:
         agent.contact, contact.agent = contact, agent.username
         self.enter(agent, RINGING)
-        seconds = rhythm.ringing(self._rng, contact.media)
+        seconds = timing.ringing(self._rng, contact.media)
         self._clock.after(seconds, self._answer, agent, agent.turn, contact)
 
     def _answer(self, agent: Agent, turn: int, contact: Contact) -> None:
@@ -198,18 +272,18 @@ class Desk:
         self.offer_aside(queue)
 
     def withdraw(self, contact: Contact, queue: Queue) -> None:
-        """Take a contact, which waits no longer, out of the line or off the ringing phone."""
+        """Remove a contact that waits no longer from the line or from the agent it rings at."""
         if queue.line.pop(contact.id, None) is None and contact.agent is not None:
-            agent = self._house.agents[contact.agent]
+            agent = self._registry.agents[contact.agent]
             agent.contact = None
             self.free(agent)
 
     def talk(self, agent: Agent, contact: Contact) -> None:
-        """Bring a ready, ringing or previewing agent and the other party together."""
+        """Begin the conversation of a ready, ringing or previewing agent."""
         agent.contact, contact.agent = contact, agent.username
         contact.started = self._clock.now
         self.enter(agent, ON_CONTACT)
-        seconds = rhythm.talk(self._rng, _kind(contact))
+        seconds = timing.talk(self._rng, _kind(contact))
         if contact.media == "voice" and self._rng.random() < _HOLD_SHARE:
             before = seconds * self._rng.uniform(0.2, 0.8)
             self._clock.after(before, self._hold, agent, agent.turn, contact, seconds - before)
@@ -233,7 +307,7 @@ class Desk:
         if agent.turn != turn:
             return
         self._part(contact)
-        seconds = rhythm.work(self._rng, _kind(contact))
+        seconds = timing.work(self._rng, _kind(contact))
         if seconds:
             self.enter(agent, AFTER_CONTACT_WORK)
             self._clock.after(seconds, self._finish, agent, agent.turn)
@@ -253,7 +327,7 @@ class Desk:
             queue.active -= 1
         if campaign is not None:
             campaign.active -= 1
-        self._house.account.balance -= contact.talked(now) / 60.0 * _MINUTE_PRICE
+        self._registry.account.balance -= contact.talked(now) / 60.0 * _MINUTE_PRICE
 
     def _finish(self, agent: Agent, turn: int) -> None:
         if agent.turn == turn:
@@ -261,7 +335,7 @@ class Desk:
             self.free(agent)
 
     def break_off(self, agent: Agent) -> None:
-        """Take an agent's contact away at once; the caller says what becomes of the agent."""
+        """End an agent's contact at once; the caller sets the agent's next state."""
         contact = agent.contact
         if contact is None:
             return
@@ -277,7 +351,7 @@ class Desk:
             self._book(agent)
 
     def _book(self, agent: Agent) -> None:
-        """Count a contact as handled, and have its agent without one."""
+        """Count the agent's contact as handled and release it."""
         contact = agent.contact
         assert contact is not None, "only a contact in hand can be booked"
         agent.contact = None
@@ -285,14 +359,14 @@ class Desk:
         book(self._clock.now, self._rng, agent, contact, queue, campaign)
 
     def _queue_of(self, contact: Contact) -> Queue | None:
-        return None if contact.queue is None else self._house.queues[contact.queue]
+        return None if contact.queue is None else self._registry.queues[contact.queue]
 
     def _campaign_of(self, contact: Contact) -> Campaign | None:
-        return None if contact.campaign is None else self._house.campaigns[contact.campaign]
+        return None if contact.campaign is None else self._registry.campaigns[contact.campaign]
 
 
 def _kind(contact: Contact) -> str:
-    """Return what decides how long a contact takes."""
+    """Return the kind of a contact for its durations."""
     return (
         contact.media
         if contact.media != "voice" or contact.direction == "inbound"

@@ -1,4 +1,4 @@
-"""Who and what is on the floor at the start: names, sizes, who serves what."""
+"""Creates the agents, queues and campaigns, with names, sizes and assignments."""
 
 import unicodedata
 from collections import OrderedDict
@@ -7,11 +7,17 @@ from itertools import chain, count
 from random import Random
 from uuid import UUID
 
-from exporter.simulators.floor.agents import LOGGED_OUT, Agent, AgentDay
-from exporter.simulators.floor.campaigns import Campaign, Records
-from exporter.simulators.floor.contacts import Contact
-from exporter.simulators.floor.queues import Queue, QueueDay
-from exporter.simulators.floor.timeline import Timeline
+from exporter.simulators.floor.figures import (
+    LOGGED_OUT,
+    Agent,
+    AgentDay,
+    Campaign,
+    Contact,
+    Queue,
+    QueueDay,
+    Records,
+)
+from exporter.simulators.floor.timing import Timeline
 
 # The odd names are legal on every platform and have broken somebody's dashboard before.
 _QUEUES = (
@@ -120,7 +126,7 @@ _OUTBOUND_EACH = 5  # one agent in so many also takes calls of an outbound campa
 _RECORDS_PER_AGENT = 90
 
 
-class Cast:
+class Factory:
     """Makes agents, queues and campaigns, each with ids of its own."""
 
     def __init__(self, clock: Timeline, rng: Random) -> None:
@@ -187,7 +193,7 @@ class Cast:
             yield agent
 
     def agent(self, username: str, first: str, last: str, queues: Iterable[str]) -> Agent:
-        """Make one agent, logged out."""
+        """Create an agent, logged out."""
         number = next(self._agent_ids)
         return Agent(
             id=number,
@@ -247,7 +253,7 @@ def _topic(index: int) -> tuple[str, str, float]:
 
 
 def _person(index: int) -> tuple[str, str]:
-    """Pair the names so that a pair comes back late: both lists have coprime lengths."""
+    """Return first and last name; the lists have coprime lengths, so that pairs repeat late."""
     return _FIRST_NAMES[index % len(_FIRST_NAMES)], _LAST_NAMES[index % len(_LAST_NAMES)]
 
 
@@ -261,7 +267,7 @@ def _login(first: str, last: str, taken: set[str]) -> str:
 
 
 def _serves(index: int, queues: list[str]) -> tuple[str, ...]:
-    """Return an ordinary agent's queues: neighbours share some, so that nobody waits alone."""
+    """Return the queues of an ordinary agent; neighbours share some."""
     step = max(len(queues) // _SKILLS, 1)
     return tuple(dict.fromkeys(_rotated(queues, index)[::step][:_SKILLS]))
 
