@@ -20,7 +20,6 @@ from exporter.simulators.floor.figures import (
     READY,
     RINGING,
     STATES,
-    count_states,
 )
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
@@ -508,23 +507,6 @@ async def test_the_same_request_at_once_is_a_resend(make: Callable[..., Wire], c
 # ACD v1 now.
 
 
-async def test_users_have_the_floors_states(wire: Wire, floor: Floor) -> None:
-    """Each user's status and since when are those of the agent, none is left out."""
-    rows = await wire.result("GetUsers", **APP, count="1000")
-    by_id = {agent.id: agent for agent in floor.agents.values()}
-
-    assert {row["user_id"] for row in rows} == set(by_id)
-    counts = Counter(row["acd_status"] for row in rows)
-    states = count_states(floor.agents.values())
-    assert counts["READY"] == states[READY] + states[RINGING]
-    assert counts["IN_SERVICE"] == states[ON_CONTACT] + states[ON_HOLD]
-    assert counts["OFFLINE"] == states[LOGGED_OUT]
-    for row in rows:
-        if "acd_status_change_time" in row:
-            since = datetime.fromisoformat(row["acd_status_change_time"] + "Z").timestamp()
-            assert since == int(by_id[row["user_id"]].since)
-
-
 async def test_users_can_be_filtered(wire: Wire, floor: Floor) -> None:
     """The filters by status, queue, name and id give exactly the matching users."""
 
@@ -558,33 +540,6 @@ async def test_the_second_application_is_empty(wire: Wire) -> None:
     assert (await wire.call("GetQueues", **other))["total_count"] == 0
     assert await wire.result("SQ_GetQueues", **other) == []
     assert await wire.result("GetSQState", **other, sq_queue_id="all") == []
-
-
-async def test_the_state_of_queues_is_the_floors(own_floor: Floor, clock: Time) -> None:
-    """Who is ready, locked or in after-call work, who waits and who is served, is as it is."""
-    wire = Wire(VoximplantSimulator(own_floor, clock))
-    own_floor.surge("Support", 30)
-    result = await wire.result("GetACDState")
-    queues = {queue.id: queue for queue in own_floor.queues.values() if queue.media == "voice"}
-
-    states = {state["acd_queue_id"]: state for state in result["acd_queues"]}
-    assert set(states) == set(queues)
-    for number, state in states.items():
-        counts = own_floor.queue_agents(queues[number].name)
-        assert state["ready_operators_count"] == counts[READY] == len(state["ready_operators"])
-        busy = counts[RINGING] + counts[ON_CONTACT] + counts[ON_HOLD]
-        assert state["locked_operators_count"] == busy == len(state["locked_operators"])
-        assert state["after_service_operator_count"] == counts["after_contact_work"]
-        assert len(state["waiting_calls"]) == queues[number].waiting_count
-        talking = [a for a in own_floor.agents.values() if a.state in (ON_CONTACT, ON_HOLD)]
-        served = [a for a in talking if a.contact and a.contact.queue == queues[number].name]
-        assert len(state["servicing_calls"]) == len(served)
-    waits = [call["waiting_time"] for call in states[201]["waiting_calls"]]
-    assert len(waits) >= 20
-    assert max(waits) == int(own_floor.queues["Support"].longest_wait)
-    assert any("user_id" in call for call in states[201]["waiting_calls"])
-    locked = [row for state in states.values() for row in state["locked_operators"]]
-    assert all(("acd_calls" in row) is not ("locks" in row) for row in locked)
 
 
 async def test_the_state_of_one_queue_is_enough(wire: Wire) -> None:
@@ -795,26 +750,6 @@ async def test_ids_may_be_text(make: Callable[..., Wire], ids: str) -> None:
 # The statistics of operators and queues.
 
 
-async def test_operators_figures_of_the_day_are_the_floors(wire: Wire, floor: Floor) -> None:
-    """Calls, talk, work and their sum are the floor's; who did nothing has no row."""
-    rows = {row["user_id"]: row["statistics"] for row in await wire.result(OPERATORS, **USERS)}
-
-    assert len(rows) > 20
-    for agent in floor.agents.values():
-        day = agent.day
-        if agent.id not in rows:
-            assert day.handled == 0
-            continue
-        (record,) = rows[agent.id]
-        assert record["AC"] == record["TT"]["count"] == day.handled
-        assert record["THT"] == record["HT"]["sum"] == int(day.handle_seconds)
-        assert record["TTT"] + record.get("TACW", 0) == record["THT"]
-        assert abs(record["TTT"] - day.talk_seconds - day.hold_seconds) <= 1
-        assert record["TDT"] == record["SA"]["sum"] == int(day.state_seconds[RINGING])
-        assert 0 <= record["UAC"] <= day.state_entries[RINGING]
-        assert ("ACW" in record) is (day.after_contact_work_seconds >= 1)
-
-
 async def test_operators_can_be_asked_for_some_figures(wire: Wire) -> None:
     """A report gives the keys it names, long ones when abbreviations are not wanted."""
     one = {**USERS, "user_id": "1001", "report": "AC;TTT"}
@@ -921,35 +856,6 @@ async def test_queue_figures_by_day_carry_their_date(wire: Wire) -> None:
 
 
 # SmartQueue.
-
-
-async def test_the_state_of_smart_queue_is_the_floors(own_floor: Floor, clock: Time) -> None:
-    """Logged-in agents and tasks are the floor's, times in milliseconds, chats beside calls."""
-    wire = Wire(VoximplantSimulator(own_floor, clock))
-    own_floor.surge("Support", 30)
-    own_floor.surge("Chat", 30)
-    result = await wire.result("GetSQState", **APP, sq_queue_id="all", timezone="Etc/GMT")
-
-    assert [state["sq_queue_name"] for state in result] == list(own_floor.queues)
-    for state in result:
-        queue = own_floor.queues[state["sq_queue_name"]]
-        counts = own_floor.queue_agents(queue.name)
-        names = Counter(
-            agent["sq_statuses"][0]["CALL"]["sq_status_name"] for agent in state["sq_agents"]
-        )
-        assert sum(names.values()) == sum(counts.values()) - counts[LOGGED_OUT]
-        assert names["READY"] == counts[READY]
-        assert names["DIALING"] == counts[RINGING]
-        assert names["IN_SERVICE"] == counts[ON_CONTACT] + counts[ON_HOLD]
-        tasks = Counter(task["status"] for task in state["tasks"])
-        assert tasks["IN_QUEUE"] == len(queue.line)
-        assert tasks["IN_QUEUE"] + tasks["DISTRIBUTED"] == queue.waiting_count
-        waits = [t["waiting_time"] for t in state["tasks"] if t["status"] != "IN_PROCESSING"]
-        assert max(waits, default=0) == int(queue.longest_wait * 1000)
-        medium = "CALL" if queue.media == "voice" else "IM"
-        assert {task["task_type"] for task in state["tasks"]} <= {medium}
-    kinds = Counter(task["status"] for state in result for task in state["tasks"])
-    assert all(kinds[status] for status in ("IN_QUEUE", "DISTRIBUTED", "IN_PROCESSING"))
 
 
 async def test_dates_are_in_the_zone_that_is_named(wire: Wire) -> None:
