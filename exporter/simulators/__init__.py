@@ -1,1 +1,1 @@
-"""The simulated contact centre, and the demo built on it."""
+"""Simulated contact centre, the four simulated platforms that serve it, and the demo."""

@@ -1,4 +1,4 @@
-"""The demo's world: one floor, the simulators that show it, and a configuration to read them."""
+"""The demo: one floor, the four simulators that serve it, and a configuration to read them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +17,9 @@ from exporter.simulators.genesys.simulator import GenesysSimulator
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
 
 _DAY = 86_400.0
-_LATE_MORNING = 11  # o'clock: the lunch-time peak is near, whenever the demo is started
+_LATE_MORNING = 11  # hour of the day, shortly before the peak
 _EARLIEST, _LATEST = -12, 14  # hours from UTC
-# A domain whose limits Five9's support has raised, so that every feed shows within seconds.
+# Limits as Five9's support raises them on request, so that every feed appears within seconds.
 _LIMITS = {
     "QueryStatistics": {60: 60, 3600: 600, 86_400: 6_000},
     "QueryChangedStatistics": {60: 120, 3600: 4_800, 86_400: 96_000},
@@ -28,7 +28,7 @@ _LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large the simulated centre is, and how fast its time goes by."""
+    """Size of the simulated centre, and the speed of its time."""
 
     agents: int = 60
     queues: int = 12
@@ -38,7 +38,7 @@ class Size:
 
 
 class Centre:
-    """A simulated contact centre whose local time is late morning when it opens."""
+    """A simulated contact centre that starts in the late morning of its local time."""
 
     def __init__(self, size: Size, clock: Clock) -> None:
         opened = clock.time()
@@ -63,7 +63,7 @@ class Centre:
         self.voximplant = VoximplantSimulator(self.floor, clock, tick=tick)
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve all platforms on one socket: their paths have nothing in common."""
+        """Serve all platforms on one socket; their paths differ."""
         path = scope.get("path", "")
         if path.startswith("/wssupervisor"):
             app: Any = self.five9.app
@@ -76,7 +76,7 @@ class Centre:
         await app(scope, receive, send)
 
     def config(self, url: str) -> Config:
-        """Return the configuration that reads the simulators at ``url``."""
+        """Return a configuration with one account per simulator at ``url``."""
         key = self.voximplant.credentials()
         accounts: list[dict[str, Any]] = [
             {
@@ -86,7 +86,7 @@ class Centre:
                 "username": self.five9.username,
                 "password": self.five9.password,
                 "view": {"time_zone": self.zone},
-                "long_poll": "1s",  # the end waits for one
+                "long_poll": "1s",  # delays the exit
             },
             {
                 "name": "demo-genesys",
@@ -125,27 +125,27 @@ class Centre:
             },
         ]
         return Config(
-            tuple(MODELS[str(each["provider"])].model_validate(each) for each in accounts),
+            tuple(MODELS[str(account["provider"])].model_validate(account) for account in accounts),
             Path(),
             self._objectives(),
         )
 
     def _objects(self) -> list[dict[str, Any]]:
-        """Return what the Genesys account watches; names are shorter than the platform's ids."""
-        found = self.genesys.objects()
-        wanted = {"Queue": "@", "GroupAgents": "", "Agent": "", "CampaignGroup": "@"}
+        """Return the objects of the Genesys account, with names shorter than the platform's ids."""
+        objects = self.genesys.objects()
+        suffixes = {"Queue": "@", "GroupAgents": "", "Agent": "", "CampaignGroup": "@"}
         return [
             {
                 "type": kind,
-                "ids": found[kind],
-                "names": {each: each.partition(mark)[0] for each in found[kind]} if mark else {},
+                "ids": objects[kind],
+                "names": {x: x.partition(mark)[0] for x in objects[kind]} if mark else {},
             }
-            for kind, mark in wanted.items()
-            if found[kind]
+            for kind, mark in suffixes.items()
+            if objects[kind]
         ]
 
     def _objectives(self) -> Objectives:
-        """Return what is to hold: by day, with one queue that has just closed for the day."""
+        """Return the objectives: opening hours by day, one queue that has closed for the day."""
 
         def hours(weekly: str) -> dict[str, str]:
             return {"time_zone": self.zone, "weekly": weekly}
@@ -167,13 +167,13 @@ class Centre:
         ]
         campaigns = [{"abandoned_limit": 0.03, "hours": hours("Mon-Sun 08:00-21:00")}]
         return objectives_of(
-            [QueueObjectives.model_validate(each) for each in queues],
-            [CampaignObjectives.model_validate(each) for each in campaigns],
+            [QueueObjectives.model_validate(item) for item in queues],
+            [CampaignObjectives.model_validate(item) for item in campaigns],
         )
 
 
 def _zone_of_late_morning(now: float) -> str:
-    """Return an IANA zone where it is late morning now; their signs are the wrong way round."""
+    """Return a zone where it is late morning now; the signs of ``Etc`` zones are inverted."""
     hour = datetime.fromtimestamp(now, UTC).hour
     offset = _LATE_MORNING - hour
     assert _EARLIEST <= offset <= _LATEST

@@ -1,1 +1,1 @@
-"""The Genesys simulator."""
+"""Simulated Genesys Multicloud CX tenant."""

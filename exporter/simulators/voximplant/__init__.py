@@ -1,1 +1,1 @@
-"""The Voximplant simulator."""
+"""Simulated Voximplant account."""
