@@ -351,7 +351,7 @@ class Records:
 
 @dataclass(slots=True, eq=False)
 class Campaign:
-    """One campaign: ``life`` counts for ever; days and windows are differences of it."""
+    """One campaign: ``life`` is never reset; days and windows are its differences."""
 
     id: int
     guid: str
