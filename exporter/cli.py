@@ -11,7 +11,8 @@ import platform
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +32,7 @@ from exporter.web.site import Paths
 from exporter.web.sockets import Address, listen_all, systemd_sockets
 
 if TYPE_CHECKING:
-    from exporter.simulators.centre import Size
+    from exporter.simulators.centre import Centre
 
 T = TypeVar("T")
 _OK, _FAILED, _USAGE = 0, 1, 2
@@ -320,45 +321,40 @@ def _stop_event() -> asyncio.Event:
     return stop
 
 
-def _demo(options: argparse.Namespace) -> int:
-    from exporter.simulators.centre import Centre  # noqa: PLC0415 - production loads no simulator
+@contextmanager
+def _simulators(options: argparse.Namespace, address: Address) -> Iterator[tuple["Centre", str]]:
+    """Serve the simulated platforms; yield them and their base URL."""
+    from exporter.simulators.centre import Centre, Size  # noqa: PLC0415 - not loaded in production
 
-    watcher = _watch(options)
-    set_up(options.log_level, options.log_format)
-    centre = Centre(_size(options), SystemClock())
-    server = Server(centre.app, Address("127.0.0.1", 0), "simulators")
+    size = (options.agents, options.queues, options.campaigns, options.seed, options.time_lapse)
+    centre = Centre(Size(*size), SystemClock())
+    server = Server(centre.app, address, "simulators")
     server.start()
     try:
-        return _serve(centre.config(f"http://{server.address}"), options, watcher=watcher)
+        yield centre, f"http://{server.address}"
     finally:
         server.stop(at_once=True)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    watcher = _watch(options)
+    set_up(options.log_level, options.log_format)
+    with _simulators(options, Address("127.0.0.1", 0)) as (centre, url):
+        return _serve(centre.config(url), options, watcher=watcher)
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from exporter.simulators.centre import Centre  # noqa: PLC0415 - production loads no simulator
-
-    set_up(options.log_level, options.log_format)
-    centre = Centre(_size(options), SystemClock())
-    server = Server(centre.app, options.listen, "simulators")
-    server.start()
-    url = f"http://{server.address}"
-    user = centre.five9
-    _log.info("simulators listening", base_url=url, username=user.username, password=user.password)
-
     async def wait() -> None:
         await _stop_event().wait()
 
-    try:
+    set_up(options.log_level, options.log_format)
+    with _simulators(options, options.listen) as (centre, url):
+        user = centre.five9
+        _log.info(
+            "simulators listening", base_url=url, username=user.username, password=user.password
+        )
         asyncio.run(wait())
-    finally:
-        server.stop(at_once=True)
     return _OK
-
-
-def _size(options: argparse.Namespace) -> "Size":
-    from exporter.simulators.centre import Size  # noqa: PLC0415 - production loads no simulator
-
-    return Size(options.agents, options.queues, options.campaigns, options.seed, options.time_lapse)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -371,7 +367,9 @@ def _check(options: argparse.Namespace) -> int:
     print(f"{options.config}: no errors found")  # noqa: T201 - same
     if watcher:
         print(f"{options.web_config}: no errors found")  # noqa: T201 - same
-    return _check_live(options) if options.live else _OK
+    if options.live:
+        return _print_report(_enquiries(options).check(options.account))
+    return _OK
 
 
 def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
@@ -393,25 +391,20 @@ def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
         raise InterruptedError("stopped by a signal; signed out") from None
 
 
-def _print_report(lines: list[str], *, successful: bool) -> int:
-    print("\n".join(lines))  # noqa: T201 - the command's result
-    return _OK if successful else _FAILED
-
-
 def _enquiries(options: argparse.Namespace) -> Enquiries:
     config = load(options.config, os.environ, MODELS)
     set_up(options.log_level, options.log_format)
     return Enquiries(config, SystemClock())
 
 
-def _check_live(options: argparse.Namespace) -> int:
-    lines, successful = _run_until_signal(_enquiries(options).check(options.account))
-    return _print_report(lines, successful=successful)
+def _print_report(work: Coroutine[Any, Any, tuple[list[str], bool]]) -> int:
+    lines, successful = _run_until_signal(work)
+    print("\n".join(lines))  # noqa: T201 - the command's result
+    return _OK if successful else _FAILED
 
 
 def _discover(options: argparse.Namespace) -> int:
-    lines, successful = _run_until_signal(_enquiries(options).discover(options.account))
-    return _print_report(lines, successful=successful)
+    return _print_report(_enquiries(options).discover(options.account))
 
 
 def _capture(options: argparse.Namespace) -> int:
@@ -420,8 +413,8 @@ def _capture(options: argparse.Namespace) -> int:
     with new_file(options.out) as file:
         recording, lines = _run_until_signal(enquiries.capture(options.account))
         file.write(recording)
-    lines.append(f"{options.out}: review the file before you send it")
-    return _print_report(lines, successful=True)
+    print(*lines, f"{options.out}: review the file before you send it", sep="\n")  # noqa: T201 - same
+    return _OK
 
 
 def _metrics(options: argparse.Namespace) -> int:

@@ -27,7 +27,8 @@ from exporter.metrics.labels import escape
 from exporter.metrics.snapshot import Block
 
 _SEGMENT_SERIES = 128  # cut by series, not bytes: a longer number must not move the cuts
-_BUFFERS_PER_WRITE = 512  # fewer would be more writes; the kernel takes up to 1024
+_BUFFERS_PER_WRITE = 512  # the kernel takes up to 1024
+_BYTES_PER_WRITE = 512 * 1024  # with TLS a chunk is joined, and encrypted as a whole
 _ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
 
 
@@ -178,11 +179,16 @@ class Page:
         """Return the whole page, cut for writing; cached, since touching each buffer costs."""
         key = (form, gzip)
         if key not in self._chunks:
-            buffers, _ = self.body(form, gzip=gzip)
-            starts = range(0, len(buffers), _BUFFERS_PER_WRITE)
-            self._chunks[key] = [
-                Chunks(buffers[start : start + _BUFFERS_PER_WRITE]) for start in starts
-            ]
+            groups: list[list[bytes]] = []
+            size = _BYTES_PER_WRITE
+            for buffer in self.body(form, gzip=gzip)[0]:
+                full = size + len(buffer) > _BYTES_PER_WRITE
+                if full or len(groups[-1]) == _BUFFERS_PER_WRITE:
+                    groups.append([])
+                    size = 0
+                groups[-1].append(buffer)
+                size += len(buffer)
+            self._chunks[key] = [Chunks(group) for group in groups]
         return self._chunks[key]
 
     def with_samples(self, names: set[str]) -> "Page":

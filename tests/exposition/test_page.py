@@ -276,7 +276,7 @@ def test_buffers_are_made_once() -> None:
 
 @pytest.mark.parametrize("gzip", [False, True])
 def test_pieces_are_the_buffers(gzip: bool) -> None:
-    """The pieces of a page are its buffers in order, never more at once than the kernel takes."""
+    """The pieces of a page are its buffers in order, never more at once than one write takes."""
     page = make(*(block(f.QUEUE_AGENTS, ({"queue": f"{at}"}, at)) for at in range(1500)), own=OWN)
     buffers, length = page.body(Format.TEXT, gzip=gzip)
     chunks = page.chunks(Format.TEXT, gzip=gzip)
@@ -284,6 +284,7 @@ def test_pieces_are_the_buffers(gzip: bool) -> None:
     assert [part for each in chunks for part in each.parts] == buffers
     assert sum(map(len, chunks)) == length
     assert max(len(each.parts) for each in chunks) <= 1024
+    assert all(len(each) <= 512 * 1024 or len(each.parts) == 1 for each in chunks)
     assert gzip or len(chunks) > 1
 
 
