@@ -98,7 +98,7 @@ class App:
     def _refresher(
         self, account: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
     ) -> Refresher:
-        http = Http(client, telemetry, self._clock, hide=Redactor(account).redact)
+        http = Http(client, telemetry, self._clock, redact=Redactor(account).redact)
         collector = PROVIDERS[account.provider].collector(account, http, telemetry, self._clock)
         return Refresher(
             account.name,

@@ -50,10 +50,7 @@ class ProviderError(ExporterError):
     """
 
     reason: ClassVar[str] = "provider"
-    remedy: ClassVar[str] = (
-        "The platform did not return what was asked for. Check the log; --log.level=debug shows "
-        "more."
-    )
+    remedy: ClassVar[str] = "Check the log; --log.level=debug shows more."
     early: ClassVar[bool] = False
     voids: ClassVar[bool] = False
 
@@ -66,80 +63,56 @@ class Unreachable(ProviderError):
     """No connection could be made or kept."""
 
     reason = "network"
-    remedy = (
-        "No connection could be made. Check base_url or region, name resolution, firewall, "
-        "proxy_url and tls."
-    )
+    remedy = "No connection: check base_url or region, name resolution, firewall, proxy_url, tls."
 
 
 class TimedOut(ProviderError):
     """No answer came in time."""
 
     reason = "timeout"
-    remedy = (
-        "The answer did not come in time. If this lasts, set a longer timeout, or read less with "
-        "one request."
-    )
+    remedy = "No answer in time: set a longer timeout, or read less with one request."
 
 
 class ServerTrouble(ProviderError):
     """The platform, or a proxy before it, answered with a server error."""
 
     reason = "server"
-    remedy = (
-        "The platform, or a proxy before it, failed. Check the platform's status page; the "
-        "exporter keeps trying."
-    )
+    remedy = "The platform, or a proxy before it, failed: check the platform's status page."
 
 
 class Throttled(ProviderError):
     """A request limit is reached: the platform's, or the budget that keeps below it."""
 
     reason = "throttled"
-    remedy = (
-        "A request limit is used up. Set longer intervals or fewer feeds, or ask the platform for "
-        "a higher limit."
-    )
+    remedy = "A request limit is used up: set longer intervals or fewer feeds, or raise the limit."
 
 
 class InvalidAnswer(ProviderError):
     """The answer cannot be parsed, or contradicts itself."""
 
     reason = "invalid"
-    remedy = (
-        "The answer could not be read. Check base_url, as a proxy may answer in the platform's "
-        "place; 'capture' records what was answered."
-    )
+    remedy = "The answer is not as documented: check base_url and proxies; 'capture' records it."
 
 
 class Refused(ProviderError):
     """The platform understood the request and declined it."""
 
     reason = "fault"
-    remedy = (
-        "The platform declined the request. Check the user's permissions, and that every object "
-        "named in the configuration exists."
-    )
+    remedy = "The platform declined the request: check permissions and the configured names."
 
 
 class SessionLost(ProviderError):
     """The session has ended; a new sign-in is needed."""
 
     reason = "session"
-    remedy = (
-        "The session ended. If this repeats, check whether another program signs in with the same "
-        "user, or a proxy cuts connections."
-    )
+    remedy = "The session ended: check that no other program signs in with the same user."
 
 
 class Unauthorized(ProviderError):
     """The credentials were rejected. Retried late, as repeated failures lock users."""
 
     reason = "auth"
-    remedy = (
-        "The platform rejected the credentials. Check the user name and the password or key file, "
-        "then reload the configuration; frequent attempts may lock the user."
-    )
+    remedy = "The platform rejected the credentials: check them, then reload the configuration."
 
 
 class Rejected(Unauthorized):
@@ -150,4 +123,4 @@ class InternalError(ProviderError):
     """A bug of the exporter; the message is the name of the exception, which holds no data."""
 
     reason = "internal"
-    remedy = "This is a bug of the exporter. Report it with the traceback in the log."
+    remedy = "This is a bug of the exporter: report it with the traceback in the log."

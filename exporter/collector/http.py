@@ -98,7 +98,7 @@ class Http:
 
     ``skew`` is how many seconds the platform's clock is ahead of ours, ``None`` until an answer
     has told. ``certificates`` holds the expiry (epoch seconds) of the certificates seen, by host.
-    ``hide`` removes the account's secrets from a text.
+    ``redact`` removes the account's secrets from a text.
     """
 
     def __init__(
@@ -107,10 +107,10 @@ class Http:
         telemetry: AccountTelemetry,
         clock: Clock,
         on_exchange: OnExchange | None = None,
-        hide: Callable[[str], str] = str,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.client = client
-        self.hide = hide
+        self.redact = redact
         self._telemetry = telemetry
         self._clock = clock
         self._on_exchange = on_exchange
@@ -156,7 +156,7 @@ class Http:
             result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
-            error.args = (self.hide(str(error)),)  # platforms may repeat what they were sent
+            error.args = (self.redact(str(error)),)  # platforms may repeat what they were sent
             outcome = error.reason if error.reason in _OUTCOMES else "fault"
             raise
         finally:

@@ -115,8 +115,8 @@ class Enquiries:
     ) -> AsyncIterator[Visit]:
         telemetry = AccountTelemetry(Telemetry(), account.provider, account.name)
         async with self._clients(account, self._config.directory) as client:
-            hide = Redactor(account).redact
-            http = Http(client, telemetry, self._clock, on_exchange, hide)
+            redact = Redactor(account).redact
+            http = Http(client, telemetry, self._clock, on_exchange, redact)
             kind = PROVIDERS[account.provider].collector
             collector = kind(account, http, telemetry, self._clock)
             async with visiting(account, collector, telemetry, http, self._clock) as visit:

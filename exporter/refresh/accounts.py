@@ -70,7 +70,7 @@ class RunningAccount:
         self.identity = identity
         self.telemetry = telemetry
         self.refresher = build(identity.config, client, telemetry)
-        self._hide = Redactor(identity.config).redact
+        self._redact = Redactor(identity.config).redact
         self._client = client
         self._task: asyncio.Task[NoReturn] | None = None
         self._stopping = False
@@ -118,7 +118,7 @@ class RunningAccount:
         return replace(status, failure=self._without_secrets(status.failure), feeds=feeds)
 
     def _without_secrets(self, failure: Failure | None) -> Failure | None:
-        return failure and replace(failure, message=self._hide(failure.message))
+        return failure and replace(failure, message=self._redact(failure.message))
 
 
 ClientFactory = Callable[[AccountConfig, Path], httpx.AsyncClient]

@@ -525,7 +525,7 @@ async def test_a_platform_that_repeats_a_secret(clock: Clock) -> None:
         transport=httpx.MockTransport(lambda _: httpx.Response(200, text="no user hunter2"))
     ) as client:
         telemetry = AccountTelemetry(Telemetry(), "five9", "acme")
-        http = Http(client, telemetry, clock, hide=lambda text: text.replace("hunter2", "***"))
+        http = Http(client, telemetry, clock, redact=lambda text: text.replace("hunter2", "***"))
         request = client.build_request("GET", "http://platform/")
         with pytest.raises(Refused) as caught:
             await http.send(request, "get", refuse, 5.0)

@@ -127,7 +127,7 @@ async def test_five9_wrong_password() -> None:
     text, well = await world.check()
 
     assert not well
-    assert "sign-in: failed (auth): HTTP 401. The platform rejected the credentials. Check" in text
+    assert "sign-in: failed (auth): HTTP 401. The platform rejected the credentials: check" in text
     assert "permission" not in text
     assert len(world.simulator.log) == 1
 
@@ -500,7 +500,7 @@ async def test_a_failed_feed_says_what_to_do() -> None:
 
     assert not well
     assert "ACDStatus: failed (server): ServerFault" in text
-    assert "The platform, or a proxy before it, failed." in text
+    assert "The platform, or a proxy before it, failed:" in text
     assert "AgentState: ok, " in text
 
 

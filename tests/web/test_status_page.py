@@ -100,7 +100,7 @@ def test_an_account_that_is_stopped() -> None:
         feeds=(replace(OK, state="stopped", due_in=None),),
     )
     text = read(stopped).text
-    assert "The platform rejected the credentials." in text
+    assert "The platform rejected the credentials: check" in text
     assert "Next attempt in 14 min. auth: HTTP 401" in text
     assert "■ stopped" in text
     assert "Next attempt now." in read(replace(stopped, retry_in=0.0)).text

@@ -71,10 +71,7 @@ class DataNotReady(ProviderError):
     """The subscription has no data yet (HTTP 204)."""
 
     reason = "empty"
-    remedy = (
-        "The platform has no data yet, which is usual right after signing in. If this lasts, check "
-        "the user's privileges and teams."
-    )
+    remedy = "The platform has no data yet; if this lasts, check the user's privileges and teams."
     early = True
 
 

@@ -128,7 +128,7 @@ class Client:
         code = status.get("code")
         if code in _SUCCESS_CODES:
             return {}
-        message = self._http.hide(str(status.get("message", "no message")))[:_MESSAGE_LENGTH]
+        message = self._http.redact(str(status.get("message", "no message")))[:_MESSAGE_LENGTH]
         raise Refused(f"{operation}: code {code}: {message}")
 
     async def _authorized(

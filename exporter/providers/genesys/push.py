@@ -34,10 +34,7 @@ class Reopening(ProviderError):
     """The statistics are being reopened after the platform lost the session."""
 
     reason = "reopening"
-    remedy = (
-        "The platform lost the session, and the statistics are being reopened. If this repeats, "
-        "check whether a proxy or balancer cuts long polls or drops cookies."
-    )
+    remedy = "The platform lost the session: the statistics are being opened again."
     early = True
 
 

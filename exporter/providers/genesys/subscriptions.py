@@ -25,10 +25,7 @@ class Unavailable(ServerTrouble):
     """The statistics service has lost its Stat Servers, and with them every statistic."""
 
     reason = "unavailable"
-    remedy = (
-        "The statistics service has lost its Stat Servers. Check Genesys' status page; the "
-        "exporter continues when the service is available again."
-    )
+    remedy = "The platform's statistics service has lost its servers: check its status page."
     voids = True
 
 

@@ -26,10 +26,7 @@ class MissingRole(Refused):
     """The key is valid, but none of its roles allows this method."""
 
     reason = "forbidden"
-    remedy = (
-        "The service account lacks a role. Give it the role in the Voximplant control panel, or "
-        "switch the feed off under feeds:."
-    )
+    remedy = "The key lacks a role: grant it on the platform, or switch the feed off."
 
 
 class UnknownId(Refused):
