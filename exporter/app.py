@@ -22,7 +22,6 @@ from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
-from exporter.objectives.model import Objective
 from exporter.objectives.series import Unmatched
 from exporter.providers import PROVIDERS
 from exporter.refresh.accounts import Accounts, Change, ClientFactory
@@ -73,7 +72,8 @@ class App:
             objectives=config.objectives,
             wall=self._clock.time,
         )
-        self.telemetry.watch_objectives(Unmatched(self._unmatched).count)
+        unmatched = Unmatched(lambda: self.store.unmatched(self._clock.monotonic()))
+        self.telemetry.watch_objectives(unmatched.count)
         self.accounts = Accounts(self.store, self.telemetry, clients, self._refresher)
         for account in self.accounts.plan(config).added:
             self.accounts.add(account)
@@ -110,9 +110,6 @@ class App:
             max_series=account.max_series,
             clock=self._clock,
         )
-
-    def _unmatched(self) -> list[Objective] | None:
-        return self.store.unmatched(self._clock.monotonic())
 
     def _dropped(self, account: str, feed: str, series: int) -> None:
         if telemetry := self.accounts.telemetry_of(account):

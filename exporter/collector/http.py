@@ -93,6 +93,35 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def check_status(response: httpx.Response, _: object = None) -> None:
+    """Raise the error that an HTTP status stands for; return on success."""
+    status = response.status_code
+    if response.is_success:
+        return
+    message = f"HTTP {status}"
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise Unauthorized(message)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        raise Throttled(message, retry_after=retry_after(response))
+    if response.is_server_error:
+        raise ServerTrouble(message, retry_after=retry_after(response))
+    if response.is_redirect:
+        raise InvalidAnswer(f"{message}: redirects are not followed")
+    raise Refused(message)
+
+
+def retry_after(response: httpx.Response) -> float:
+    """Return the seconds in a ``Retry-After`` header; 0 where there is none."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), _MAX_RETRY_AFTER)
+    with contextlib.suppress(ValueError, TypeError):
+        until = parsedate_to_datetime(text)
+        since = parsedate_to_datetime(response.headers.get("date", ""))
+        return min(max((until - since).total_seconds(), 0.0), _MAX_RETRY_AFTER)
+    return 0.0
+
+
 class Http:
     """Sends one account's requests and counts them.
 
@@ -123,12 +152,9 @@ class Http:
         operation: str,
         parse: Callable[[Any], T],
         timeout: float,  # noqa: ASYNC109 - as in send
-        check: Check | None = None,
+        check: Check = check_status,
     ) -> T:
-        """Send a request and return what ``parse`` makes of the JSON in the answer.
-
-        See ``json_reader`` for ``parse`` and ``check``, ``send`` for the rest.
-        """
+        """Send a request and parse the JSON of the answer; see ``send`` and ``json_reader``."""
         return await self.send(request, operation, json_reader(parse, check), timeout)
 
     async def send(
@@ -237,10 +263,10 @@ async def _read_capped(response: httpx.Response) -> None:
     response._content = b"".join(chunks)  # noqa: SLF001 - what aread() does, but bounded
 
 
-def json_reader(parse: Callable[[Any], T], check: Check | None = None) -> Read[T]:
+def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[T]:
     """Return a reader for ``Http.send`` that returns what ``parse`` makes of a JSON body.
 
-    ``check`` is called first, ``check_status`` by default. An empty body is parsed as ``None``.
+    ``check`` is called first. An empty body is parsed as ``None``.
     Raises ``InvalidAnswer`` for a body that is not JSON, and where ``check`` or ``parse`` raises
     ``TypeError``, ``ValueError``, ``LookupError`` or ``AttributeError``.
     """
@@ -254,10 +280,7 @@ def json_reader(parse: Callable[[Any], T], check: Check | None = None) -> Read[T
         except orjson.JSONDecodeError:
             broken = True
         try:
-            if check is None:
-                check_status(response)
-            else:
-                check(response, body)
+            check(response, body)
             if broken:
                 raise InvalidAnswer("the answer is not JSON")
             return parse(body)
@@ -280,32 +303,3 @@ def json_array(body: object) -> list[Any]:
     if not isinstance(body, list):
         raise InvalidAnswer("the answer is not a JSON array")
     return body
-
-
-def check_status(response: httpx.Response) -> None:
-    """Raise the error that an HTTP status stands for; return on success."""
-    status = response.status_code
-    if response.is_success:
-        return
-    message = f"HTTP {status}"
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise Unauthorized(message)
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        raise Throttled(message, retry_after=retry_after(response))
-    if response.is_server_error:
-        raise ServerTrouble(message, retry_after=retry_after(response))
-    if response.is_redirect:
-        raise InvalidAnswer(f"{message}: redirects are not followed")
-    raise Refused(message)
-
-
-def retry_after(response: httpx.Response) -> float:
-    """Return the seconds in a ``Retry-After`` header; 0 where there is none."""
-    text = response.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), _MAX_RETRY_AFTER)
-    with contextlib.suppress(ValueError, TypeError):
-        until = parsedate_to_datetime(text)
-        since = parsedate_to_datetime(response.headers.get("date", ""))
-        return min(max((until - since).total_seconds(), 0.0), _MAX_RETRY_AFTER)
-    return 0.0

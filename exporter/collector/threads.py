@@ -3,9 +3,9 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from exporter.errors import ExporterError
 
@@ -28,30 +28,22 @@ async def run_in_worker_if(
     return function(*args, **kwargs)
 
 
-class _DaemonThreads(Executor):
-    """Starts a daemon thread for each call, so that the process can end before it returns."""
-
-    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
-
-        def work() -> None:
-            try:
-                future.set_result(function(*args, **kwargs))
-            except ExporterError as error:
-                future.set_exception(error)
-            finally:
-                if not future.done():  # a bug, whose traceback the thread prints
-                    future.set_exception(RuntimeError("a function in a thread failed"))
-
-        threading.Thread(target=work, name="daemon", daemon=True).start()
-        return future
-
-
 async def run_with_timeout(function: Callable[[], T], seconds: float) -> T:
-    """Call a function that may hang, in a thread of its own.
+    """Call a function that may hang, in a thread that does not keep the process alive.
 
     Raises the function's ``ExporterError``, and ``TimeoutError`` after that many seconds.
     """
-    loop = asyncio.get_running_loop()
-    return await asyncio.wait_for(loop.run_in_executor(_DaemonThreads(), function), seconds)
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except ExporterError as error:
+            future.set_exception(error)
+        finally:
+            if not future.done():  # a bug, whose traceback the thread prints
+                future.set_exception(RuntimeError("a function in a thread failed"))
+
+    threading.Thread(target=work, name="daemon", daemon=True).start()
+    return await asyncio.wait_for(asyncio.wrap_future(future), seconds)

@@ -537,7 +537,8 @@ async def test_a_platform_that_repeats_a_secret(clock: Clock) -> None:
 
 async def _json(wire: Wire, content: bytes, parse: Any, status: int = 200, **options: Any) -> Any:
     return await wire.send(
-        lambda _: httpx.Response(status, content=content), read=json_reader(parse, **options)
+        lambda _: httpx.Response(status, content=content),
+        read=json_reader(parse, **options),
     )
 
 
