@@ -1,8 +1,8 @@
-"""A simulated Five9 domain: its users, its data centre, and how it chooses where nothing is said.
+"""Settings of the simulated Five9 domain: users, limits, undocumented behaviour.
 
-Facts are from the Statistics Web Services API Reference Guide, 2015, and from the platform's
-service descriptions. Where they are silent a switch chooses, and a client has to cope with every
-setting.
+Sources: the Statistics Web Services API Reference Guide, 2015, and the platform's service
+descriptions. Where they are silent, the behaviour is a switch, and a client has to cope with every
+value of it.
 """
 
 from collections.abc import Mapping
@@ -39,51 +39,29 @@ class Record(door.Record):
 
 @dataclass(eq=False)
 class Domain(door.SimulatedPlatform[Record]):
-    """The floor that is served, and every switch; all may be changed while the simulator runs."""
+    """Every switch; all but ``seed`` may be changed while the simulator runs."""
 
     _: KW_ONLY
 
-    # Who may sign in, and where the platform stands.
+    # Credentials and data centre.
     username: str = "supervisor@example.com"
-    password: str = "correct horse"  # noqa: S105 - a simulated user's
+    password: str = "correct horse"  # noqa: S105 - simulated
     other_users: Mapping[str, str] = field(default_factory=dict)
     version: str = "v13"
     zone: str = "America/Los_Angeles"  # of the data centre: "Since" texts, windows of the limits
 
-    # Requests: strict as the schema, or lax as live servers are.
-    lax: bool = False
-    overlap_fault: Literal["UserAlreadyLoggedIn", "Server", "ServiceUnavailable"] = (
-        "UserAlreadyLoggedIn"
-    )
-    strict_counters: bool = True  # unlisted operations count as QueryStatistics
+    # Limits and permissions.
     limits: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: DEFAULT_LIMITS)
-
-    # Sessions and permissions.
-    supervisor_limit: int | None = None  # else the floor's
-    supervisors_elsewhere: int | None = None  # else the floor's, who may include our sessions
-    user_limits_need_session: bool = False
-    settings_invalidate_timestamps: bool = False
     permissions: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(PERMISSIONS, True))
     missing_permission: Literal["fault", "empty"] = "fault"
-    own_skills: frozenset[str] = frozenset()  # what is left without AllSkills
-    own_groups: frozenset[str] = frozenset()  # teams left without ViewDataForAllAgentGroups
-
-    # The service knows calls only: a queue of another medium is no skill here.
-    skill_media: frozenset[str] = frozenset({"voice"})
 
     # Updates.
-    batch_seconds: float = 1.0
     stream_durations: bool = False  # running durations make updates, in steps of 5 s
     announce_added: bool = True
-    filter_updates: bool = False  # the columns asked for also hold for updates
-    internal_names: bool = False
 
-    # How answers and cells are written.
+    # Format of answers and cells.
     envelope_prefix: Literal["env", "soap", "S"] = "env"
     nil_style: Literal["empty", "nil"] = "empty"
     empty_containers: bool = False
-    echo_settings: bool = False
-    guess_columns: bool = True  # also columns whose spelling no public source shows
     state_case: Literal["title", "upper", "lower"] = "title"
-    percent_style: Literal["percent_sign", "percent", "fraction"] = "percent_sign"
     fcr_style: Literal["count", "count_percent"] = "count"

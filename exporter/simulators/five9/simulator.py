@@ -37,7 +37,11 @@ _TABLE_KINDS = r"empty_table|blank_rows|wrong_type|no_columns|missing_column:.+|
 
 @dataclass(eq=False)
 class Five9Simulator(Domain):
-    """A simulated domain on the wire; ``app`` is the ASGI application."""
+    """A simulated domain; ``app`` is the ASGI application.
+
+    Own kinds of failure: ``fault:<name>``, ``doctype`` (an answer with a document type), and kinds
+    that change the table of one getStatistics.
+    """
 
     own_kinds: ClassVar[Mapping[str, str]] = {
         r"fault:\w+": "*",
@@ -56,39 +60,39 @@ class Five9Simulator(Domain):
         get = [Route(path, self._get, methods=["GET"]) for path in _PATHS]
         self.app = Starlette(routes=[*post, *get])
 
-    # What a test or a demo may do and ask. A user is the first one where none is named.
+    # For tests and the demo. The default user is ``username``.
 
     def expire_session(self, user: str | None = None) -> None:
-        """End the session as an idle one ends."""
+        """End the session as if it had been idle."""
         self._service.end_session(user or self.username)
 
     def log_in_elsewhere(self, user: str | None = None) -> None:
-        """Let a person sign in with the user: the session here ends."""
+        """Sign the user in elsewhere, which ends the session."""
         self._service.log_in_elsewhere(user or self.username)
 
     def log_out_elsewhere(self, user: str | None = None) -> None:
-        """Let that person leave."""
+        """Sign the user out elsewhere."""
         self._service.log_out_elsewhere(user or self.username)
 
     def forget_timestamps(self, user: str | None = None) -> None:
-        """Make every timestamp handed out so far unknown."""
+        """Make every timestamp sent so far unknown."""
         self._service.forget_timestamps(user or self.username)
 
     def used(self, operation_type: str, window: int, user: str | None = None) -> int:
-        """Return how many requests the current window (60, 3600 or 86400 s) has seen."""
+        """Return the number of requests in the current window (60, 3600 or 86400 s)."""
         return self._service.counters(user or self.username).used(operation_type, window)
 
     def rows(
         self, statistic_type: str, user: str | None = None
     ) -> tuple[list[str], list[list[str]]]:
-        """Return columns and rows as a full read would give them now."""
+        """Return columns and rows as a full read would return them now."""
         table = self._service.table(statistic_type, user or self.username)
         return table.columns, list(table.rows.values())
 
     # HTTP.
 
     async def _get(self, request: Request) -> Response:
-        """Serve the service description, which needs the user in the query and no password."""
+        """Serve the service description: the query names a user, no password is needed."""
         if not self._is_served(request) or "wsdl" not in request.query_params:
             return _page(404, "Not Found")
         if not request.query_params.get("user"):
@@ -117,7 +121,7 @@ class Five9Simulator(Domain):
             return Response(self._service.writer.fault(fault), 500, media_type=_XML)
 
     def _user(self, request: Request) -> tuple[str, bool]:
-        """Return who asks, and whether the password is right."""
+        """Return the user of a request, and whether the password is correct."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         try:
             text = base64.b64decode(token, validate=True).decode()
@@ -128,7 +132,7 @@ class Five9Simulator(Domain):
         return user, scheme.lower() == "basic" and users.get(user) == password
 
     def _refusal(self, request: Request, *, authentic: bool) -> Response | None:
-        """Return what answers a request that never reaches the service."""
+        """Return the answer to a request that does not reach the service."""
         if not self._is_served(request):
             return _page(404, "Not Found")
         if not authentic:
@@ -139,7 +143,7 @@ class Five9Simulator(Domain):
         return None
 
     async def _enter(self, request: Request, record: Record) -> Response:
-        """Serve one request of a user while no other of the same user is being served."""
+        """Serve a request; requests of one user that overlap are refused and noted."""
         self._in_flight[record.user] += 1
         self.max_in_flight = max(self.max_in_flight, self._in_flight[record.user])
         overlapping = self._in_flight[record.user] > 1
@@ -157,15 +161,15 @@ class Five9Simulator(Domain):
         record.operation = operation_of(element)
         record.statistic_type = element.findtext("statisticType") or ""
         if overlapping:
-            raise FaultError(self.overlap_fault, "another request of this user is in progress")
+            raise FaultError("UserAlreadyLoggedIn", "another request of this user is in progress")
         answer = partial(self._operate, element, record)
         return await self.answer_or_fail(request, record, record.operation, answer)
 
     async def _operate(
         self, element: etree._Element, record: Record, failure: Failure | None
     ) -> Response:
-        """Carry out one operation; a failure may change its table or its bytes."""
-        call = read(element, lax=self.lax)
+        """Execute an operation; a failure may change its table or its bytes."""
+        call = read(element)
         change = None if failure is None else partial(_changed_table, failure, self.random)
         returns = await self._service.operate(record.user, call, change)
         body = self._service.writer.answer(call.operation, returns)

@@ -1,4 +1,4 @@
-"""Five9's SOAP wire as the simulator speaks it: what a request must be, how an answer is written.
+"""SOAP of the simulator: parses requests strictly, writes answers and faults.
 
 Shapes, order and enumerations are those of the Statistics Web Services API Reference Guide, 2015,
 and of the service description (WSDL) that the platform serves.
@@ -51,10 +51,10 @@ Cell = str | None
 
 
 class FaultError(Exception):
-    """An answer that is a SOAP fault.
+    """A SOAP fault.
 
-    ``name`` is the local name of the element in ``detail`` without its ending; none means that the
-    message could not be read, for which SOAP 1.1 has no detail and a code of its own.
+    ``name`` is the local name of the element in ``detail`` without "Fault"; None if the message
+    could not be parsed, for which SOAP 1.1 has no detail and a code of its own.
     """
 
     def __init__(self, name: str | None, message: str, **fields: str | int) -> None:
@@ -65,7 +65,7 @@ class FaultError(Exception):
 
 
 class Call(NamedTuple):
-    """A request that was understood: the operation and its arguments."""
+    """An operation and its arguments."""
 
     operation: str
     arguments: dict[str, Any]
@@ -73,35 +73,31 @@ class Call(NamedTuple):
 
 class _Argument(NamedTuple):
     name: str
-    read: "Callable[[etree._Element, bool], Any]"
+    read: "Callable[[etree._Element], Any]"
     required: bool = False
-    waived: bool = False  # what the schema asks for and live servers do without
 
 
 def _incorrect(element: etree._Element, why: str) -> FaultError:
     return FaultError("IncorrectArgument", f'"{etree.QName(element).localname}": {why}')
 
 
-def _text(element: etree._Element, _lax: bool) -> str:
+def _text(element: etree._Element) -> str:
     if len(element):
         raise _incorrect(element, "text expected")
     return element.text or ""
 
 
-def _boolean(element: etree._Element, lax: bool) -> bool:
-    """Read an xs:boolean; live clients also write yes and no."""
+def _boolean(element: etree._Element) -> bool:
     words = {"true": True, "1": True, "false": False, "0": False}
-    if lax:
-        words |= {"yes": True, "no": False}
-    word = _text(element, lax).strip()
+    word = _text(element).strip()
     if word not in words:
         raise _incorrect(element, f"{word!r} is not a boolean")
     return words[word]
 
 
-def _whole(low: int, high: int) -> Callable[[etree._Element, bool], int]:
-    def read(element: etree._Element, lax: bool) -> int:
-        word = _text(element, lax).strip()
+def _whole(low: int, high: int) -> Callable[[etree._Element], int]:
+    def read(element: etree._Element) -> int:
+        word = _text(element).strip()
         if not (word.isascii() and word.removeprefix("-").isdigit()):
             raise _incorrect(element, f"{word!r} is not a number")
         if not low <= int(word) <= high:
@@ -111,11 +107,11 @@ def _whole(low: int, high: int) -> Callable[[etree._Element, bool], int]:
     return read
 
 
-def _one_of(words: Iterable[str]) -> Callable[[etree._Element, bool], str]:
+def _one_of(words: Iterable[str]) -> Callable[[etree._Element], str]:
     allowed = frozenset(words)
 
-    def read(element: etree._Element, lax: bool) -> str:
-        word = _text(element, lax)
+    def read(element: etree._Element) -> str:
+        word = _text(element)
         if word not in allowed:
             raise _incorrect(element, f"{word!r} is not one of the values")
         return word
@@ -123,43 +119,41 @@ def _one_of(words: Iterable[str]) -> Callable[[etree._Element, bool], str]:
     return read
 
 
-def _row(element: etree._Element, lax: bool) -> list[str]:
-    """Read a row: one values element with many data."""
-    found: dict[str, Any] = _children(element, (_Argument("values", _data),), lax)
-    names: list[str] = found.get("values", [])
+def _row(element: etree._Element) -> list[str]:
+    """Read a row: one values element with data elements."""
+    names: list[str] = _children(element, (_Argument("values", _data),)).get("values", [])
     return names
 
 
-def _data(element: etree._Element, lax: bool) -> list[str]:
+def _data(element: etree._Element) -> list[str]:
     for child in element:
         if child.tag != "data":
             raise _incorrect(element, f"unexpected element {child.tag!s}")
-    return [_text(child, lax) for child in element]
+    return [_text(child) for child in element]
 
 
-def _view_settings(element: etree._Element, lax: bool) -> dict[str, Any]:
-    return _children(element, _VIEW_ARGUMENTS, lax)
+def _view_settings(element: etree._Element) -> dict[str, Any]:
+    return _children(element, _VIEW_ARGUMENTS)
 
 
-def _children(element: etree._Element, arguments: Sequence[_Argument], lax: bool) -> dict[str, Any]:
-    """Read a sequence: no stranger, no namespace, nothing twice or out of order or missing."""
-    order = {argument.name: place for place, argument in enumerate(arguments)}
+def _children(element: etree._Element, arguments: Sequence[_Argument]) -> dict[str, Any]:
+    """Read an xs:sequence without unknown, repeated, misplaced or missing children."""
+    order = {argument.name: position for position, argument in enumerate(arguments)}
     children = {child: str(child.tag) for child in element if isinstance(child.tag, str)}
     for name in children.values():
         if name not in order:
             raise _incorrect(element, f"unexpected element {name}")
     if (element.text or "").strip() or any((child.tail or "").strip() for child in children):
         raise _incorrect(element, "unexpected text")
-    places = [order[name] for name in children.values()]
-    if len(set(places)) != len(places):
+    positions = [order[name] for name in children.values()]
+    if len(set(positions)) != len(positions):
         raise _incorrect(element, "an element occurs twice")
-    if not lax and any(before > after for before, after in pairwise(places)):
+    if any(before > after for before, after in pairwise(positions)):
         raise _incorrect(element, "elements out of order")
     for argument in arguments:
-        optional = not argument.required or (lax and argument.waived)
-        if not optional and order[argument.name] not in places:
+        if argument.required and order[argument.name] not in positions:
             raise FaultError("MissedArgument", f'"{argument.name}" is required')
-    return {name: arguments[order[name]].read(child, lax) for child, name in children.items()}
+    return {name: arguments[order[name]].read(child) for child, name in children.items()}
 
 
 _VIEW_ARGUMENTS = (
@@ -167,9 +161,9 @@ _VIEW_ARGUMENTS = (
     _Argument("forceLogoutSession", _boolean),
     _Argument("idleTimeOut", _whole(60, 1800)),
     _Argument("rollingPeriod", _one_of(ROLLING_PERIODS)),
-    _Argument("shiftStart", _whole(0, 24 * _HOUR - 1), required=True, waived=True),
+    _Argument("shiftStart", _whole(0, 24 * _HOUR - 1), required=True),
     _Argument("statisticsRange", _one_of(STATISTICS_RANGES)),
-    _Argument("timeZone", _whole(-12 * _HOUR, 14 * _HOUR), required=True, waived=True),
+    _Argument("timeZone", _whole(-12 * _HOUR, 14 * _HOUR), required=True),
 )
 VIEW_SETTINGS = tuple(argument.name for argument in _VIEW_ARGUMENTS)
 _TYPE = _Argument("statisticType", _one_of(STATISTIC_TYPES), required=True)
@@ -194,7 +188,7 @@ OPERATIONS: Mapping[str, tuple[_Argument, ...]] = {
 
 
 def wrapper(body: bytes) -> etree._Element:
-    """Return the one element in the body of a SOAP 1.1 envelope."""
+    """Return the only element in the body of a SOAP 1.1 envelope. Raises a fault."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
         envelope = etree.fromstring(body, parser)
@@ -212,28 +206,28 @@ def wrapper(body: bytes) -> etree._Element:
 
 
 def operation_of(element: etree._Element) -> str:
-    """Return the operation that a wrapper names."""
+    """Return the name of an operation. Raises a fault if it is unknown."""
     name = etree.QName(element)
     if name.namespace != NAMESPACE or name.localname not in OPERATIONS:
         raise FaultError(None, f"message part {element.tag!s} was not recognized")
     return name.localname
 
 
-def read(element: etree._Element, *, lax: bool) -> Call:
-    """Read a wrapper with its arguments, or refuse them."""
+def read(element: etree._Element) -> Call:
+    """Parse an operation with its arguments. Raises a fault."""
     operation = operation_of(element)
-    return Call(operation, _children(element, OPERATIONS[operation], lax))
+    return Call(operation, _children(element, OPERATIONS[operation]))
 
 
 class Writer(NamedTuple):
-    """Writes answers in the dialect that its fields choose."""
+    """Writes answers in the format of its fields."""
 
     prefix: str = "env"
     nil_style: str = "empty"  # or "nil"
     empty_containers: bool = False
 
     def envelope(self, inner: str) -> bytes:
-        """Wrap the content of a body."""
+        """Write an envelope around the content of a body."""
         soap = self.prefix
         return (
             f'<{soap}:Envelope xmlns:{soap}="{SOAP}"'
@@ -242,7 +236,7 @@ class Writer(NamedTuple):
         ).encode()
 
     def answer(self, operation: str, returns: Iterable[str]) -> bytes:
-        """Write an answer with one return element for each of the contents."""
+        """Write an answer with one return element per content."""
         inner = "".join(f"<return>{content}</return>" for content in returns)
         name = f"ns2:{operation}Response"
         return self.envelope(f'<{name} xmlns:ns2="{NAMESPACE}">{inner}</{name}>')
@@ -271,11 +265,11 @@ class Writer(NamedTuple):
         return f"<values>{data.replace('<data></data>', self.none('data'))}</values>"
 
     def none(self, tag: str) -> str:
-        """Write an element that stands for no value."""
+        """Write an element without a value."""
         return f'<{tag} xsi:nil="true"/>' if self.nil_style == "nil" else f"<{tag}/>"
 
     def container(self, tag: str, names: Sequence[str]) -> str:
-        """Write added or deleted objects, which some servers also send when there are none."""
+        """Write added or deleted objects; some servers also send an empty list."""
         if names or self.empty_containers:
             return f"<{tag}>{self.values(names)}</{tag}>"
         return ""
@@ -302,6 +296,6 @@ def elements(fields: Mapping[str, str | int | bool]) -> str:
 
 
 def description(wsdl: str, address: str) -> bytes:
-    """Return a service description that points to the given address."""
+    """Return the service description with the address of the service."""
     placeholder = 'location="https://five9.invalid/"'
     return wsdl.replace(placeholder, f'location="{escape_attribute(address)}"').encode()
