@@ -1,30 +1,13 @@
 import pytest
 
 from exporter.simulators.centre import Centre, Size
-
-MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
-
-
-class Stopped:
-    """A clock that stands still."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, _: float) -> None:
-        raise AssertionError("nothing waits")
+from support.clock import MIDNIGHT, VirtualClock
 
 
 @pytest.mark.parametrize("hour", [0, 9, 11, 17, 23])
 def test_objectives_of_the_demo(hour: int) -> None:
     """Whenever the demo is started, one queue has closed, the rest is open, and all items match."""
-    centre = Centre(Size(agents=2), Stopped(MIDNIGHT + 3600 * hour + 1234))
+    centre = Centre(Size(agents=2), VirtualClock(MIDNIGHT + 3600 * hour + 1234))
     entries = centre.config("http://127.0.0.1:9001").objectives.entries
     names = {"queue": centre.floor.queues, "campaign": centre.floor.campaigns}
     is_open = {}

@@ -1,6 +1,5 @@
-"""The Voximplant simulator, read with raw HTTP, and held against the floor it shows."""
+"""The Voximplant simulator over raw HTTP: refusals, layouts, and figures against the floor."""
 
-import asyncio
 import base64
 import json
 from collections import Counter
@@ -23,6 +22,7 @@ from exporter.simulators.floor.figures import (
 )
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.voximplant.simulator import VoximplantSimulator
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -37,23 +37,6 @@ QUEUE_STATISTICS = "GetACDQueueStatistics"
 METRICS = "GetSmartQueueRealtimeMetrics"
 A_DAY = "0000-00-01 00:00:00"
 REPORT = {**APP, "timezone": "Etc/GMT", "from_date": MIDNIGHT, "interval": A_DAY}
-
-
-class Time:
-    """A clock that a sleep moves."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now - START
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
 
 
 class Wire:
@@ -102,8 +85,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
+def clock() -> VirtualClock:
+    return VirtualClock(START)
 
 
 def working_floor() -> Floor:
@@ -125,7 +108,7 @@ def own_floor() -> Floor:
 
 
 @pytest.fixture
-def make(floor: Floor, clock: Time) -> Callable[..., Wire]:
+def make(floor: Floor, clock: VirtualClock) -> Callable[..., Wire]:
     def make(**switches: Any) -> Wire:
         return Wire(VoximplantSimulator(floor, clock, **switches))
 
@@ -493,7 +476,9 @@ async def test_who_forgets_paging_sees_twenty(wire: Wire, floor: Floor) -> None:
 # Limits.
 
 
-async def test_the_same_request_at_once_is_a_resend(make: Callable[..., Wire], clock: Time) -> None:
+async def test_the_same_request_at_once_is_a_resend(
+    make: Callable[..., Wire], clock: VirtualClock
+) -> None:
     """Within the window an identical request is refused, another one and a later one are not."""
     wire = make(resend_seconds=2.0)
 
@@ -1065,7 +1050,7 @@ async def test_tasks_of_a_list_are_its_records(make: Callable[..., Wire], floor:
     assert page["result"] == answer["result"][3:10]
 
 
-async def test_lists_of_stopped_campaigns_are_suspended_or_done(clock: Time) -> None:
+async def test_lists_of_stopped_campaigns_are_suspended_or_done(clock: VirtualClock) -> None:
     """At night no list is in progress: one with records left is suspended, others are completed."""
     floor = Floor(start=START - 9 * 3600, time_zone="America/Los_Angeles")
     wire = Wire(VoximplantSimulator(floor, clock))
@@ -1080,7 +1065,7 @@ async def test_lists_of_stopped_campaigns_are_suspended_or_done(clock: Time) -> 
     assert await wire.result("GetCallLists", is_active="true") == []
 
 
-async def test_at_midnight_the_day_is_empty(clock: Time) -> None:
+async def test_at_midnight_the_day_is_empty(clock: VirtualClock) -> None:
     """In the first instant of the local day nobody has spent a second in any status."""
     midnight = datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp()
     floor = Floor(start=midnight - 60, time_zone="America/Los_Angeles")
@@ -1116,7 +1101,7 @@ async def test_the_account_has_money_and_secrets(wire: Wire, floor: Floor) -> No
     assert result.items() >= wire.simulator.secrets.items()
 
 
-async def test_an_account_without_money_is_frozen(own_floor: Floor, clock: Time) -> None:
+async def test_an_account_without_money_is_frozen(own_floor: Floor, clock: VirtualClock) -> None:
     """Once balance and credit are used up the account is frozen."""
     wire = Wire(VoximplantSimulator(own_floor, clock))
     own_floor.account.balance = -own_floor.account.credit_limit
