@@ -8,15 +8,15 @@ from support.clock import MIDNIGHT, VirtualClock
 def test_objectives_of_the_demo(hour: int) -> None:
     """Whenever the demo is started, one queue has closed, the rest is open, and all items match."""
     centre = Centre(Size(agents=2), VirtualClock(MIDNIGHT + 3600 * hour + 1234))
-    entries = centre.config("http://127.0.0.1:9001").objectives.entries
+    objectives = centre.config("http://127.0.0.1:9001").objectives.items
     names = {"queue": centre.floor.queues, "campaign": centre.floor.campaigns}
     is_open = {}
-    for entry in entries:
-        matching = [name for name in names[entry.subject] if entry.matches(name)]
-        assert matching, entry.place
-        assert entry.hours is not None
+    for objective in objectives:
+        matching = [name for name in names[objective.subject] if objective.matches(name)]
+        assert matching, objective.place
+        assert objective.hours is not None
         for name in matching:
-            is_open.setdefault(name, entry.hours.open_at(MIDNIGHT + 3600 * hour + 1234))
+            is_open.setdefault(name, objective.hours.open_at(MIDNIGHT + 3600 * hour + 1234))
 
     assert [name for name, value in is_open.items() if not value] == ["Claims"]
     assert set(is_open) == {*centre.floor.queues, *centre.floor.campaigns}
