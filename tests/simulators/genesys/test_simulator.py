@@ -22,7 +22,7 @@ WAITING = {"category": "CurrentNumber", "subject": "DNAction", "mainMask": "Call
 
 
 @virtual
-async def test_a_password_buys_a_token() -> None:
+async def test_the_password_grant() -> None:
     """The password grant gives a bearer token with a lifetime and a refresh token."""
     wire = Wire(simulate())
 
@@ -34,7 +34,7 @@ async def test_a_password_buys_a_token() -> None:
 
 
 @virtual
-async def test_a_client_has_a_token_of_its_own() -> None:
+async def test_the_client_credentials_grant() -> None:
     """The client credentials grant gives a token without a refresh token."""
     wire = Wire(simulate())
 
@@ -95,7 +95,7 @@ async def test_the_client_has_to_be_known() -> None:
 
 @virtual
 async def test_a_token_request_is_a_form() -> None:
-    """JSON buys no token."""
+    """A token request in JSON is refused."""
     simulator = simulate()
     auth = (simulator.client_id, simulator.client_secret)
 
@@ -106,7 +106,7 @@ async def test_a_token_request_is_a_form() -> None:
 
 @virtual
 async def test_ping_and_sign_out() -> None:
-    """A ping tells whether somebody is signed in; signing out ends this token alone."""
+    """A ping is refused without a token; signing out ends this token alone."""
     simulator = simulate()
     one, other = await Wire(simulator).sign_in(), await Wire(simulator).sign_in()
 
@@ -119,7 +119,7 @@ async def test_ping_and_sign_out() -> None:
 
 
 @virtual
-async def test_signing_out_everywhere() -> None:
+async def test_global_sign_out() -> None:
     """A global sign-out ends all tokens of the user."""
     simulator = simulate()
     one, other = await Wire(simulator).sign_in(), await Wire(simulator).sign_in()
@@ -130,8 +130,8 @@ async def test_signing_out_everywhere() -> None:
 
 
 @virtual
-async def test_an_unknown_token_signs_nobody_out() -> None:
-    """Signing out without a token is answered well and ends nothing."""
+async def test_sign_out_without_a_token() -> None:
+    """Signing out without a token succeeds and ends nothing."""
     simulator = simulate()
     one = await Wire(simulator).sign_in()
 
@@ -142,7 +142,7 @@ async def test_an_unknown_token_signs_nobody_out() -> None:
 @pytest.mark.parametrize("status", [401, 403])
 @virtual
 async def test_tokens_expire(status: int) -> None:
-    """A token is refused once its lifetime is over, with the status that the switch says."""
+    """An expired token is refused, with the status of the switch."""
     simulator = simulate(token_seconds=60.0, refused_status=status)
     wire = await Wire(simulator).begin()
 
@@ -168,7 +168,7 @@ async def test_tokens_end_on_request() -> None:
 
 @virtual
 async def test_a_lifetime_can_be_left_out() -> None:
-    """The token answer says no lifetime where the switch says so."""
+    """A switch omits the lifetime from the token answer."""
     assert "expires_in" not in (await Wire(simulate(says_expires_in=False)).token()).json()
 
 
@@ -224,7 +224,7 @@ async def test_a_subscription_has_values() -> None:
 
 @virtual
 async def test_verbose_off() -> None:
-    """Without verbose an entry has but its id, value and timestamp; another word is refused."""
+    """With verbose OFF an entry has id, value and timestamp alone; other words are refused."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
     one = state("s", simulator.objects()["Agent"][0])
@@ -239,7 +239,7 @@ async def test_verbose_off() -> None:
 
 @virtual
 async def test_peeks() -> None:
-    """A peek gives all statistics or those named, by commas or repeated; an unknown one is told."""
+    """A peek returns all statistics or those named, by commas or repeated, and errors."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
     agents = simulator.objects()["Agent"]
@@ -258,7 +258,7 @@ async def test_peeks() -> None:
 
 @virtual
 async def test_deleting() -> None:
-    """A delete closes the subscription, and is answered well whether or not there is one."""
+    """A delete closes the subscription, and always succeeds."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
     await wire.create(state("s", simulator.objects()["Agent"][0]))
@@ -355,7 +355,7 @@ async def test_a_subscription_has_a_limit() -> None:
 @pytest.mark.parametrize("layout", ["message", "detail", "bare", "none"])
 @virtual
 async def test_partial_success(layout: Any) -> None:
-    """A failed statistic is missing, and named in the way that the switch says or not at all."""
+    """A failed statistic is missing; the switch chooses how errors name it."""
     simulator = simulate(errors=layout, partial_code=3, ok_code=1)
     wire = await Wire(simulator).begin()
     agent = simulator.objects()["Agent"][0]
@@ -465,7 +465,7 @@ async def test_failures(kind: str) -> None:
 
 @virtual
 async def test_requests_are_noted() -> None:
-    """A record tells path, body, cookies and status of a request, and no sign-in's body."""
+    """The log has path, body, cookies and status of requests, but no body of sign-ins."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
     await wire.create(state("s", "nobody"))

@@ -55,7 +55,7 @@ async def test_cookies_are_set_once() -> None:
 
 
 @virtual
-async def test_a_secure_cookie_stays_at_home() -> None:
+async def test_a_secure_cookie_is_not_sent_over_http() -> None:
     """Over plain http a Secure browser cookie is not sent, so that the session is unknown."""
     wire = await Wire(simulate(secure_browser_cookie=True)).sign_in()
     await wire.handshake()
@@ -99,7 +99,7 @@ async def test_paths(suffix: str) -> None:
 
 @virtual
 async def test_a_first_connect_is_answered_at_once() -> None:
-    """A connect that wants no waiting is answered at once with the server's advice."""
+    """A connect with timeout 0 is answered at once with the server's advice."""
     wire = await Wire(simulate()).begin()
 
     (reply,) = await wire.connect(advice=AT_ONCE)
@@ -138,7 +138,7 @@ async def test_a_client_may_wait_for_less() -> None:
 
 
 @virtual
-async def test_news_end_the_waiting() -> None:
+async def test_an_event_releases_the_connect() -> None:
     """A held connect is answered when an event comes, and the event stands before the reply."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
@@ -213,7 +213,7 @@ async def test_a_disconnect_without_a_connect() -> None:
 )
 @virtual
 async def test_unknown_sessions(text: Any) -> None:
-    """An unknown client id is told so in the words of the version; only a connect has advice."""
+    """An unknown client id gets the error of the server version; only a connect has advice."""
     wire = await Wire(simulate(unknown_session=text)).begin()
 
     connect, subscribe = await wire.send(
@@ -228,7 +228,7 @@ async def test_unknown_sessions(text: Any) -> None:
 
 @virtual
 async def test_the_browser_cookie_is_needed() -> None:
-    """A right client id without the browser's cookie is unknown, and so is none."""
+    """The right client id without the browser's cookie is unknown, and so is no client id."""
     wire = await Wire(simulate()).begin()
     wire.http.cookies.delete("BAYEUX_BROWSER")
 
@@ -303,7 +303,7 @@ async def test_a_restart() -> None:
 
 
 @virtual
-async def test_who_has_gone_loses_no_events() -> None:
+async def test_events_wait_after_a_client_has_given_up() -> None:
     """What comes after a client has given up waits for its next connect."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
@@ -384,7 +384,7 @@ async def test_an_invalid_channel_breaks_the_service() -> None:
 
 
 @virtual
-async def test_nobody_publishes() -> None:
+async def test_publishing_is_refused() -> None:
     """A message to a channel of the service is refused."""
     wire = await Wire(simulate()).begin()
 

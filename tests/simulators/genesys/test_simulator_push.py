@@ -66,8 +66,8 @@ async def test_a_change_is_pushed() -> None:
 
 
 @virtual
-async def test_silence_is_normal() -> None:
-    """An immediate statistic that does not change says nothing."""
+async def test_an_unchanged_statistic_is_not_pushed() -> None:
+    """An immediate statistic that does not change is not pushed."""
     simulator = simulate()
     freeze(simulator)
     wire = await Wire(simulator).begin()
@@ -180,7 +180,7 @@ async def test_reset() -> None:
 
 @virtual
 async def test_a_peek_does_not_spend_an_update() -> None:
-    """What a peek has told is pushed nevertheless."""
+    """A value returned by a peek is pushed nevertheless."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
     agent = agent_of(simulator)
@@ -198,7 +198,7 @@ async def test_a_peek_does_not_spend_an_update() -> None:
 
 
 @virtual
-async def test_only_listeners_hear() -> None:
+async def test_updates_need_a_channel_subscription() -> None:
     """Without a subscription to the channel no update waits for a session."""
     simulator = simulate()
     wire = await Wire(simulator).sign_in()
@@ -233,7 +233,7 @@ async def test_several_who_wait_share_a_look() -> None:
 
 @virtual
 async def test_updates_go_to_the_http_session() -> None:
-    """Another session hears nothing of them."""
+    """Updates do not reach another HTTP session."""
     simulator = simulate()
     one, other = await Wire(simulator).begin(), await Wire(simulator).begin()
     await one.create(state("s", agent_of(simulator), insensitivity=0))
@@ -242,7 +242,7 @@ async def test_updates_go_to_the_http_session() -> None:
 
 
 @virtual
-async def test_who_is_gone_falls_silent() -> None:
+async def test_removed_objects_are_not_pushed() -> None:
     """An agent who has left is pushed no more, is missing in a peek, and opened no more."""
     simulator = simulate()
     wire = await Wire(simulator).begin()
@@ -301,7 +301,7 @@ async def test_nesting(nesting: Any) -> None:
 
 @virtual
 async def test_the_workspace_s_service_message() -> None:
-    """By a switch the service's state is told as the Workspace API does."""
+    """A switch sends the service state in the layout of the Workspace API."""
     simulator = simulate(service_message="workspace")
     wire = await Wire(simulator).begin()
     simulator.unavailable()
@@ -387,7 +387,7 @@ async def test_number_layouts(layout: Any) -> None:
 )
 @virtual
 async def test_no_value(layout: Any, expected: dict[str, Any]) -> None:
-    """What has no value yet says so as the switch chooses, in repeated updates too."""
+    """The switch chooses the layout of a missing value, in repeated updates too."""
     floor = Floor(agents=2, queues=1, campaigns=0, start=MIDNIGHT)
     simulator = GenesysSimulator(floor, LoopClock(MIDNIGHT), no_value=layout)
     wire = await Wire(simulator).begin()

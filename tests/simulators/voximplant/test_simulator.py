@@ -134,7 +134,7 @@ def numeric_issuer(token: str, simulator: VoximplantSimulator, issuer: int) -> s
 # The method's name, and where parameters stand.
 
 
-async def test_every_clients_way_of_asking_works(wire: Wire) -> None:
+async def test_placements_of_method_and_parameters(wire: Wire) -> None:
     """The method may stand in the path or in cmd, parameters in the query or in either body."""
     head = {"Authorization": f"Bearer {wire.token()}"}
     name, values = "GetQueues", {"count": "2"}
@@ -179,7 +179,7 @@ async def test_a_method_has_one_name_in_one_spelling(wire: Wire, path: str, code
     assert (answer.status_code, answer.json()["error"]["code"]) == (200, code)
 
 
-async def test_a_parameter_says_one_thing(wire: Wire) -> None:
+async def test_a_parameter_with_two_values_is_refused(wire: Wire) -> None:
     """The same parameter with two values is refused, and so are letters that are none."""
     head = {"Authorization": f"Bearer {wire.token()}"}
     url = "/platform_api/GetQueues"
@@ -241,8 +241,8 @@ async def test_a_token_of_the_longest_life_is_good(wire: Wire) -> None:
     assert "result" in await wire.call("GetAccountInfo", token=token)
 
 
-async def test_what_is_no_token_is_refused(wire: Wire) -> None:
-    """Nothing, another scheme, other letters, an unsigned one and one of another key all fail."""
+async def test_malformed_tokens_are_refused(wire: Wire) -> None:
+    """No token, another scheme, malformed, unsigned and foreign tokens are refused."""
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     claims = {"iss": "1234567", "iat": START - 5, "exp": START + 24}
     kid = {"kid": wire.simulator.key_id}
@@ -304,7 +304,7 @@ async def test_clocks_that_differ_break_tokens(make: Callable[..., Wire]) -> Non
 
 
 async def test_refused_tokens_may_come_with_a_status(make: Callable[..., Wire]) -> None:
-    """A switch puts 401 on what is wrong with a token, and on nothing else."""
+    """A switch answers token errors with 401, other errors with 200."""
     wire = make(auth_status=401)
 
     expired = await wire.send("GetAccountInfo", token=wire.token(iat=START - 60, exp=START - 1))
@@ -374,7 +374,7 @@ async def test_roles_decide_what_a_key_may_call(
     assert all(answers[method]["error"]["code"] == 104 for method in refused)
 
 
-async def test_roles_that_no_page_tells_are_switches(make: Callable[..., Wire]) -> None:
+async def test_undocumented_roles_are_switches(make: Callable[..., Wire]) -> None:
     """SmartQueue is open to any key unless roles are set, and a missing role may show as 100."""
     free = make(roles=frozenset())
     strict = make(roles=frozenset({"Supervisor"}), unpublished_roles=frozenset({"Owner"}))
@@ -452,14 +452,14 @@ async def test_lists_are_joined_by_semicolons(wire: Wire) -> None:
     assert [row["user_id"] for row in rows] == [1001, 1002]
 
 
-async def test_truth_is_written_in_any_case(wire: Wire) -> None:
+async def test_booleans_may_be_in_any_case(wire: Wire) -> None:
     """True and true both ask for the queues of users, False and false do not."""
     for value, there in {"True": True, "true": True, "False": False, "false": False}.items():
         rows = await wire.result("GetUsers", **APP, with_queues=value)
         assert all(("acd_queues" in row) is there for row in rows)
 
 
-async def test_who_forgets_paging_sees_twenty(wire: Wire, floor: Floor) -> None:
+async def test_pages_have_twenty_rows_by_default(wire: Wire, floor: Floor) -> None:
     """A page has twenty rows by default, says how many there are, and pages join without gaps."""
     first = await wire.call("GetUsers", **APP)
     pages = [
@@ -664,7 +664,7 @@ async def test_statuses_may_be_a_list(make: Callable[..., Wire]) -> None:
     ]
 
 
-async def test_other_words_may_stand_for_states(make: Callable[..., Wire]) -> None:
+async def test_states_may_have_other_words(make: Callable[..., Wire]) -> None:
     """A status that no list of the vendor has comes out of users and statistics alike."""
     words = dict.fromkeys(STATES, "NEW_ONE")
     wire = make(acd_statuses=words)
@@ -1079,7 +1079,7 @@ async def test_at_midnight_the_day_is_empty(clock: VirtualClock) -> None:
 
 
 async def test_tasks_come_as_a_file_by_default(wire: Wire) -> None:
-    """Who does not ask for JSON is given a table in a file."""
+    """Without ``output=json`` the answer is a CSV file."""
     response = await wire.send("GetCallListDetails", list_id="304", count="2")
 
     assert response.headers["content-type"] == "application/octet-stream"
@@ -1141,8 +1141,8 @@ async def test_the_log_has_every_request(wire: Wire) -> None:
     assert wire.simulator.calls("GetQueues") == 1
 
 
-async def test_what_is_asked_in_passing_is_what_the_wire_says(wire: Wire, floor: Floor) -> None:
-    """The simulator's own reads agree with its answers."""
+async def test_direct_reads_equal_the_answers(wire: Wire, floor: Floor) -> None:
+    """``answer`` and ``status_times`` agree with the answers over HTTP."""
     agent = next(each for each in floor.agents.values() if each.day.handled)
     (row,) = await wire.result(STATUSES, **{**USERS, "user_id": str(agent.id)})
     times = wire.simulator.status_times(agent.username)
