@@ -140,6 +140,7 @@ async def test_server_trouble_keeps_the_subscription() -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 async def test_tokens_are_renewed_ahead_of_their_end() -> None:
     """Over hours of short-lived tokens that are handed out again, at most one a minute is asked."""
     platform = Platform(start=MORNING, token_seconds=600.0)
