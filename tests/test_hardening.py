@@ -208,8 +208,8 @@ def test_files_that_grow(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(ConfigError, match="too many values, or values nested too deeply"):
         load(file, {}, MODELS)
-    with pytest.raises(ConfigError, match="too many values, or values nested too deeply"):
-        webconfig.load(file)
+    (fault,) = webconfig.load(file).faults
+    assert "too many values, or values nested too deeply" in fault
 
 
 @pytest.mark.parametrize(
