@@ -14,28 +14,12 @@ from starlette.routing import Route
 
 from exporter.simulators.door import Failure, Record, SimulatedPlatform
 from exporter.simulators.floor.floor import Floor
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
 START = datetime(2026, 3, 2, 18, 0, tzinfo=UTC).timestamp()
 ANSWER = {"rows": list(range(50))}
-
-
-class Time:
-    """A clock that a sleep moves."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now - START
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
 
 
 class Tiny(SimulatedPlatform[Record]):
@@ -66,12 +50,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
+def clock() -> VirtualClock:
+    return VirtualClock(START)
 
 
 class Wire:
-    def __init__(self, clock: Time, **fields: Any) -> None:
+    def __init__(self, clock: VirtualClock, **fields: Any) -> None:
         self.platform = Tiny(Floor(start=START), clock, **fields)
         transport = httpx.ASGITransport(self.platform.app)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://tiny")
@@ -90,7 +74,7 @@ class Wire:
         (503, "Service Unavailable"),
     ],
 )
-async def test_a_gateway_sends_pages(clock: Time, status: int, title: str) -> None:
+async def test_a_gateway_sends_pages(clock: VirtualClock, status: int, title: str) -> None:
     """So many answers are pages of a gateway, and then no more; a failure is its outcome."""
     wire = Wire(clock)
     wire.platform.fail_next(f"html{status}", n=2)
@@ -106,7 +90,7 @@ async def test_a_gateway_sends_pages(clock: Time, status: int, title: str) -> No
 
 
 @pytest.mark.parametrize("kind", ["cut", "garbage"])
-async def test_an_answer_cannot_be_read(clock: Time, kind: str) -> None:
+async def test_an_answer_cannot_be_read(clock: VirtualClock, kind: str) -> None:
     """Part of an answer, and garbage, come with a status and content type of an answer."""
     wire = Wire(clock)
     wire.platform.fail_next(kind)
@@ -118,7 +102,7 @@ async def test_an_answer_cannot_be_read(clock: Time, kind: str) -> None:
         response.json()
 
 
-async def test_a_connection_breaks(clock: Time) -> None:
+async def test_a_connection_breaks(clock: VirtualClock) -> None:
     """A reset breaks the connection after the head of the answer."""
     wire = Wire(clock)
     wire.platform.fail_next("reset")
@@ -132,7 +116,9 @@ async def test_a_connection_breaks(clock: Time) -> None:
 @pytest.mark.parametrize(
     ("kind", "seconds", "status"), [("hang", 600, 504), ("slow:2.5", 2.5, 200)]
 )
-async def test_an_answer_is_late(clock: Time, kind: str, seconds: float, status: int) -> None:
+async def test_an_answer_is_late(
+    clock: VirtualClock, kind: str, seconds: float, status: int
+) -> None:
     """A hanging request ends with the gateway's timeout, a slow one with its answer."""
     wire = Wire(clock)
     wire.platform.fail_next(kind)
@@ -143,7 +129,7 @@ async def test_an_answer_is_late(clock: Time, kind: str, seconds: float, status:
     assert wire.platform.log[0].end == START + seconds
 
 
-async def test_a_hanging_request_ends_with_its_client(clock: Time) -> None:
+async def test_a_hanging_request_ends_with_its_client(clock: VirtualClock) -> None:
     """A request whose client has gone is not held on to."""
     wire = Wire(clock)
     wire.platform.fail_next("hang")
@@ -161,7 +147,7 @@ async def test_a_hanging_request_ends_with_its_client(clock: Time) -> None:
     assert wire.platform.log[0].end is not None
 
 
-async def test_failures_have_targets(clock: Time) -> None:
+async def test_failures_have_targets(clock: VirtualClock) -> None:
     """A pattern chooses requests; a platform's own kind is limited to its targets as well."""
     wire = Wire(clock)
     wire.platform.fail_next("html502", target="/a*")
@@ -176,13 +162,13 @@ async def test_failures_have_targets(clock: Time) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "sulk", "html600", "html", "reset:1", "slow", "no_rows:2"])
-def test_an_unknown_kind_is_an_error(clock: Time, kind: str) -> None:
+def test_an_unknown_kind_is_an_error(clock: VirtualClock, kind: str) -> None:
     """A misspelled kind of failure is refused at once."""
     with pytest.raises(ValueError, match="unknown kind"):
         Wire(clock).platform.fail_next(kind)
 
 
-async def test_requests_are_logged_after_the_floor_has_moved(clock: Time) -> None:
+async def test_requests_are_logged_after_the_floor_has_moved(clock: VirtualClock) -> None:
     """The owner moves the floor before each request; the log has its times and its outcome."""
     moves: list[float] = []
     wire = Wire(clock, tick=lambda: moves.append(clock.now))
@@ -197,7 +183,7 @@ async def test_requests_are_logged_after_the_floor_has_moved(clock: Time) -> Non
     assert second.start == START + 5
 
 
-async def test_a_platform_has_a_clock_of_its_own(clock: Time) -> None:
+async def test_a_platform_has_a_clock_of_its_own(clock: VirtualClock) -> None:
     """Answers carry the time of the platform's clock, where it sends it."""
     wire = Wire(clock, clock_ahead=90.0)
     without = await wire.get()

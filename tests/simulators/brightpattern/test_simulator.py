@@ -1,6 +1,5 @@
 """The Bright Pattern simulator, read with raw HTTP and with the figures of the floor itself."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from exporter.simulators.brightpattern.figures import LIKELY, SEEN, names
 from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
 from exporter.simulators.floor.figures import LOGGED_OUT, READY
 from exporter.simulators.floor.floor import Floor
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -25,23 +25,6 @@ DATA = "/statsapi/subscription/data"
 ACTIVE = "/statsapi/subscription/active"
 CAMPAIGN = "/configapi/v3/campaign"
 TOTALS = {"app": {"stats_totals": ["in_calls_waiting", "agents_logged"]}}
-
-
-class Time:
-    """A clock that a sleep moves."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now - START
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
 
 
 class Wire:
@@ -118,8 +101,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
+def clock() -> VirtualClock:
+    return VirtualClock(START)
 
 
 @pytest.fixture
@@ -130,7 +113,7 @@ def floor() -> Floor:
 
 
 @pytest.fixture
-def make(floor: Floor, clock: Time) -> Callable[..., Wire]:
+def make(floor: Floor, clock: VirtualClock) -> Callable[..., Wire]:
     return lambda **switches: Wire(BrightPatternSimulator(floor, clock, **switches))
 
 
@@ -146,7 +129,7 @@ class TestTokens:
         assert answer["scope"] == "acme.example.com"
 
     async def test_the_same_token_comes_with_the_life_that_is_left(
-        self, make: Callable[..., Wire], clock: Time
+        self, make: Callable[..., Wire], clock: VirtualClock
     ) -> None:
         """A valid token is handed out again until it has expired."""
         wire = make()
@@ -254,7 +237,7 @@ class TestTokens:
         assert answers[-1].json()["error"] == "unauthorized"
 
     async def test_expired_tokens_are_refused_mid_stream(
-        self, make: Callable[..., Wire], clock: Time
+        self, make: Callable[..., Wire], clock: VirtualClock
     ) -> None:
         """A token ends with its life, or when told to; the subscription outlives it."""
         wire = await make().sign_in()
@@ -497,7 +480,9 @@ class TestLicences:
         assert set(refused.json()) == {"error_code", "error_message"}
         assert wire.simulator.active_subscriptions == 3
 
-    async def test_subscriptions_idle_out(self, make: Callable[..., Wire], clock: Time) -> None:
+    async def test_subscriptions_idle_out(
+        self, make: Callable[..., Wire], clock: VirtualClock
+    ) -> None:
         """After 15 minutes without a poll the subscription and its licence are gone."""
         wire = await make().sign_in()
         await wire.read(TOTALS)
@@ -546,7 +531,7 @@ class TestPolling:
         assert wire.simulator.active_subscriptions == 1
 
     async def test_subscriptions_may_belong_to_tokens(
-        self, make: Callable[..., Wire], clock: Time
+        self, make: Callable[..., Wire], clock: VirtualClock
     ) -> None:
         """With the switch a new token has no subscription yet."""
         wire = await make(subscription_per="token").sign_in()
@@ -619,7 +604,7 @@ class TestPolling:
         assert "AWSALB" not in direct.cookies
 
     async def test_data_may_be_refreshed_at_intervals(
-        self, make: Callable[..., Wire], floor: Floor, clock: Time
+        self, make: Callable[..., Wire], floor: Floor, clock: VirtualClock
     ) -> None:
         """Within the refresh interval the same data come again."""
         wire = await make(refresh_seconds=5.0).sign_in()
@@ -1107,7 +1092,9 @@ class TestDay:
 
         assert all(0 < ready < 60 * HOUR for ready in seen)
 
-    async def test_a_floor_without_queues_resets_at_midnight_only(self, clock: Time) -> None:
+    async def test_a_floor_without_queues_resets_at_midnight_only(
+        self, clock: VirtualClock
+    ) -> None:
         """Another hour needs the clock of a queue."""
         empty = Floor(queues=0, start=START)
 
@@ -1365,7 +1352,9 @@ class TestFailures:
 
 
 class TestLog:
-    async def test_requests_are_logged(self, make: Callable[..., Wire], clock: Time) -> None:
+    async def test_requests_are_logged(
+        self, make: Callable[..., Wire], clock: VirtualClock
+    ) -> None:
         """The log has method, path, user, time and status of every request."""
         wire = await make().sign_in()
         clock.now += 5

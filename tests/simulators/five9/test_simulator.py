@@ -21,6 +21,7 @@ from exporter.simulators.five9.service import compare
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.five9.tables import SILENT_COLUMNS, Table
 from exporter.simulators.floor.floor import Floor
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -48,23 +49,6 @@ VIEW = "<shiftStart>0</shiftStart><timeZone>-25200000</timeZone>"
 SETTINGS = f"<viewSettings>{VIEW}</viewSettings>"
 ACD = "<statisticType>ACDStatus</statisticType>"
 PLENTY = {name: dict.fromkeys(windows, 10_000) for name, windows in DEFAULT_LIMITS.items()}
-
-
-class Time:
-    """A clock that a sleep moves."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now - START
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
 
 
 class Wire:
@@ -160,8 +144,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
+def clock() -> VirtualClock:
+    return VirtualClock(START)
 
 
 @pytest.fixture
@@ -172,7 +156,7 @@ def floor() -> Floor:
 
 
 @pytest.fixture
-def make(floor: Floor, clock: Time) -> Callable[..., Wire]:
+def make(floor: Floor, clock: VirtualClock) -> Callable[..., Wire]:
     def make(**switches: Any) -> Wire:
         return Wire(Five9Simulator(floor, clock, **{"limits": PLENTY, **switches}))
 
@@ -379,7 +363,7 @@ class TestSession:
             await wire.call(operation)
 
     async def test_ends_when_idle_closed_or_expired(
-        self, make: Callable[..., Wire], clock: Time
+        self, make: Callable[..., Wire], clock: VirtualClock
     ) -> None:
         """A session that has ended in any way is a closed one until the next is started."""
         wire = make()
@@ -459,7 +443,9 @@ class TestSession:
 
 
 class TestLimits:
-    async def test_are_charged_and_refused(self, make: Callable[..., Wire], clock: Time) -> None:
+    async def test_are_charged_and_refused(
+        self, make: Callable[..., Wire], clock: VirtualClock
+    ) -> None:
         """The third QueryStatistics operation of a minute is refused, the next minute's is not."""
         wire = make(limits=DEFAULT_LIMITS)
         clock.now += 45
@@ -478,7 +464,7 @@ class TestLimits:
         assert used == [1, 3, 3]
 
     async def test_windows_follow_the_data_centre(
-        self, make: Callable[..., Wire], clock: Time
+        self, make: Callable[..., Wire], clock: VirtualClock
     ) -> None:
         """Hours and days begin on the data centre's clock, not with the first request."""
         wire = make(zone="Asia/Kolkata", limits=DEFAULT_LIMITS)
@@ -618,7 +604,7 @@ class TestUpdates:
         self,
         make: Callable[..., Wire],
         floor: Floor,
-        clock: Time,
+        clock: VirtualClock,
         statistic_type: str,
         stream: bool,
     ) -> None:
@@ -684,7 +670,7 @@ class TestUpdates:
         assert fault == "ConfigurationChangedFault"
 
     async def test_wait_until_something_changes(
-        self, make: Callable[..., Wire], floor: Floor, clock: Time
+        self, make: Callable[..., Wire], floor: Floor, clock: VirtualClock
     ) -> None:
         """A poll ends with the first change, or empty when its time is over."""
         name = next(name for name, queue in floor.queues.items() if queue.media == "voice")
@@ -806,7 +792,7 @@ class TestFailures:
         assert spoiled["no_columns"] == ([], right[1])
 
     async def test_is_logged_like_everything_else(
-        self, make: Callable[..., Wire], clock: Time
+        self, make: Callable[..., Wire], clock: VirtualClock
     ) -> None:
         """Each request is recorded with operation, type, user, times and outcome."""
         wire = await signed_in(make())
