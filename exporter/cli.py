@@ -24,7 +24,7 @@ from exporter.errors import ConfigError
 from exporter.logs import LEVELS, get_log, set_up
 from exporter.metrics import catalogue
 from exporter.preflight.capture import new_file
-from exporter.preflight.commands import Enquiries
+from exporter.preflight.commands import Preflight
 from exporter.providers import MODELS, PROVIDERS
 from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
@@ -368,7 +368,7 @@ def _check(options: argparse.Namespace) -> int:
     if watcher:
         print(f"{options.web_config}: no errors found")  # noqa: T201 - same
     if options.live:
-        return _print_report(_enquiries(options).check(options.account))
+        return _print_report(_preflight(options).check(options.account))
     return _OK
 
 
@@ -391,10 +391,10 @@ def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
         raise InterruptedError("stopped by a signal; signed out") from None
 
 
-def _enquiries(options: argparse.Namespace) -> Enquiries:
+def _preflight(options: argparse.Namespace) -> Preflight:
     config = load(options.config, os.environ, MODELS)
     set_up(options.log_level, options.log_format)
-    return Enquiries(config, SystemClock())
+    return Preflight(config, SystemClock())
 
 
 def _print_report(work: Coroutine[Any, Any, tuple[list[str], bool]]) -> int:
@@ -404,14 +404,14 @@ def _print_report(work: Coroutine[Any, Any, tuple[list[str], bool]]) -> int:
 
 
 def _discover(options: argparse.Namespace) -> int:
-    return _print_report(_enquiries(options).discover(options.account))
+    return _print_report(_preflight(options).discover(options.account))
 
 
 def _capture(options: argparse.Namespace) -> int:
-    enquiries = _enquiries(options)
-    enquiries.account(options.account)  # fails before the file is created
+    preflight = _preflight(options)
+    preflight.account(options.account)  # fails before the file is created
     with new_file(options.out) as file:
-        recording, lines = _run_until_signal(enquiries.capture(options.account))
+        recording, lines = _run_until_signal(preflight.capture(options.account))
         file.write(recording)
     print(*lines, f"{options.out}: review the file before you send it", sep="\n")  # noqa: T201 - same
     return _OK

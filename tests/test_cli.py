@@ -390,7 +390,7 @@ def test_check_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with platform(tmp_path) as (file, simulator):
         arguments = ["check", "--config.file", str(file), "--live", "--log.level", "error"]
         assert main(arguments) == 0
-        assert "nothing is missing" in capsys.readouterr().out
+        assert "no faults" in capsys.readouterr().out
         simulator.permissions["Campaigns"] = False
         assert main([*arguments, "--account", "acme"]) == 1
     assert "! permission Campaigns: missing" in capsys.readouterr().out

@@ -23,7 +23,7 @@ from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import map_reading
 from exporter.metrics.parsers import number
 from exporter.metrics.reading import Reading
-from exporter.preflight.session import visiting
+from exporter.preflight.session import open_session
 from exporter.providers import MODELS, PROVIDERS
 from exporter.providers.brightpattern.collector import feeds, statistics
 from exporter.providers.brightpattern.config import BrightPatternConfig
@@ -89,7 +89,9 @@ def visited(provider: str, at: int, damage: Damage) -> Figures:
             http = Http(client, telemetry, world.clock)
             kind = PROVIDERS[provider].collector
             collector = kind(world.account, http, telemetry, world.clock)
-            async with visiting(world.account, collector, telemetry, http, world.clock) as visit:
+            async with open_session(
+                world.account, collector, telemetry, http, world.clock
+            ) as visit:
                 for each in visit.feeds.values():
                     found |= figures(each.mapped.series) if each.mapped else {}
         return found

@@ -14,7 +14,7 @@ from exporter.collector import http as transport
 from exporter.collector.http import Http, check_status
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError, InvalidAnswer
-from exporter.preflight.commands import Enquiries
+from exporter.preflight.commands import Preflight
 from exporter.providers import MODELS
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web import config as webconfig
@@ -112,7 +112,7 @@ async def test_hostile_bodies(provider: str, shift: int) -> None:
         def client(_: Any, __: Path, damaged: Damaged = damaged) -> httpx.AsyncClient:
             return httpx.AsyncClient(transport=damaged)
 
-        lines, _ = await Enquiries(Config((world.account,), Path()), world.clock, client).check()
+        lines, _ = await Preflight(Config((world.account,), Path()), world.clock, client).check()
         assert "internal error" not in "\n".join(lines)
 
 
@@ -127,9 +127,9 @@ async def test_external_entities(tmp_path: Path) -> None:
         def client(_: Any, __: Path, at: int = at, world: Platform = world) -> httpx.AsyncClient:
             return httpx.AsyncClient(transport=Damaged(world.simulator.app, at, with_entity(file)))
 
-        enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
-        lines, _ = await enquiries.check()
-        recording, _ = await enquiries.capture("acme")
+        preflight = Preflight(Config((world.account,), Path()), world.clock, client)
+        lines, _ = await preflight.check()
+        recording, _ = await preflight.capture("acme")
         assert SECRET not in "\n".join(lines)
         assert SECRET not in recording.decode()
         refused += "document type declaration" in "\n".join(lines)
@@ -156,7 +156,7 @@ async def test_redirects_are_never_followed(provider: str, status: int) -> None:
         made._transport = httpx.MockTransport(serve)
         return made
 
-    lines, well = await Enquiries(Config((world.account,), Path()), world.clock, client).check()
+    lines, well = await Preflight(Config((world.account,), Path()), world.clock, client).check()
 
     assert not well
     assert asked == {"127.0.0.1"}
@@ -183,7 +183,7 @@ async def test_certificates_are_verified(
     context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
     async with listening(busy, context) as port:
         world = platform("five9", base_url=f"https://127.0.0.1:{port}", tls=tls)
-        lines, _ = await Enquiries(Config((world.account,), tmp_path), world.clock).check()
+        lines, _ = await Preflight(Config((world.account,), tmp_path), world.clock).check()
 
     assert f"sign-in: failed ({reason})" in "\n".join(lines)
 

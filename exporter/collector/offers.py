@@ -12,7 +12,7 @@ from exporter.metrics.parsers import NAMED, Cell
 from exporter.metrics.reading import Rows
 from exporter.metrics.tables import Figure, Spread, Table, normalise
 
-Use = Literal["mapped", "names the row", "left out on purpose", "never exported", "not mapped"]
+Use = Literal["mapped", "row key", "ignored", "never exported", "not mapped"]
 _GUESSES = ("number", "clock", "pair")  # in this order; the user sets the unit
 _ENDINGS = {"percent": "_ratio", "clock": "_seconds"}
 
@@ -76,11 +76,11 @@ def _use(table: Table, rows: Rows, header: str) -> tuple[Use, tuple[str, ...]]:
         return "mapped", tuple(dict.fromkeys(metrics))
     keys = [header for key in table.key for header in (key.header, *key.aliases)]
     if name in set(map(normalise, (*keys, table.display or ""))):
-        return "names the row", ()
+        return "row key", ()
     if name in set(map(normalise, table.private)):
         return "never exported", ()
     if name in set(map(normalise, table.ignored)):
-        return "left out on purpose", ()
+        return "ignored", ()
     return "not mapped", ()
 
 

@@ -1,4 +1,4 @@
-"""A recording of requests and answers for bug reports: what is in it, and where is it put?"""
+"""Sanitised recording of requests and answers, for bug reports."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,28 +17,19 @@ from exporter.collector.sanitise import Sanitiser
 from exporter.config.account import AccountConfig
 
 FORMAT = 1
-_MOST = 64 * 1024 * 1024  # bytes that are kept; what comes after is left out, and counted
+_MAX_SIZE = 64 * 1024 * 1024  # bytes of bodies kept; the bodies of later exchanges are left out
 _HEADERS = ("content-type", "retry-after", "date")
-# Who reads which platform: of no use to anybody who looks for a mistake.
+# Settings that say who reads which platform, which no bug report needs.
 _OMITTED = {
-    *(
-        "name",
-        "provider",
-        "username",
-        "client_id",
-        "base_url",
-        "auth_url",
-        "tenant_url",
-        "labels",
-        "tls",
-    ),
+    *("name", "provider", "username", "client_id", "base_url", "auth_url", "tenant_url"),
     *("labels", "tls", "credentials_file", "account_id", "key_id", "child_account_id"),
 }
 _ABOUT = (
-    "A sanitised recording of what contactcenter-exporter asked and was answered. Names, ids, "
-    "hosts and secrets are replaced; figures and the vendor's own words are not. Read it before "
-    "you send it."
+    "A sanitised recording of the requests of contactcenter-exporter and the answers to them. "
+    "Names, ids, hosts and secrets are replaced; figures and the vendor's own words are not. Read "
+    "it before you send it."
 )
+_NOTHING = ("", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +42,7 @@ class _Exchange:
 
 
 class Recorder:
-    """Takes every exchange of one account, and makes a document of them."""
+    """Keeps every exchange of one account, and returns them as a sanitised document."""
 
     def __init__(
         self, account: AccountConfig, sanitiser: Callable[[], Sanitiser], clock: Clock
@@ -63,80 +54,75 @@ class Recorder:
         self._exchanges: list[_Exchange] = []
         self._size = 0
 
-    def take(self, operation: str, request: httpx.Request, response: httpx.Response | None) -> None:
-        """Keep an exchange; no answer means that none came."""
+    def record(
+        self, operation: str, request: httpx.Request, response: httpx.Response | None
+    ) -> None:
+        """Keep an exchange; ``response`` is ``None`` where none arrived."""
         self._size += len(request.content) + (len(response.content) if response else 0)
         at = round(self._clock.monotonic() - self._started, 3)
-        self._exchanges.append(
-            _Exchange(operation, at, request, response, omitted=self._size > _MOST)
-        )
+        omitted = self._size > _MAX_SIZE
+        self._exchanges.append(_Exchange(operation, at, request, response, omitted))
 
     def document(self) -> bytes:
         """Return the recording as JSON."""
         sanitiser = self._sanitiser()
-        answers = [
-            (each.operation, each.response.content) for each in self._exchanges if each.response
-        ]
+        answers = [(x.operation, x.response.content) for x in self._exchanges if x.response]
         sanitiser.prepare(answers)
-        exchanges = [self._shown(sanitiser, each) for each in self._exchanges]
-        found = {
+        document = {
             "about": _ABOUT,
             "format": FORMAT,
             "exporter": __version__,
             "provider": self._account.provider,
             "settings": self._settings(sanitiser),
-            "exchanges": exchanges,
+            "exchanges": [_sanitised(exchange, sanitiser) for exchange in self._exchanges],
         }
-        return orjson.dumps(found, option=orjson.OPT_INDENT_2, default=str) + b"\n"
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str) + b"\n"
 
     def _settings(self, sanitiser: Sanitiser) -> dict[str, Any]:
-        """Return what the account asks for, without what is secret or says who it is."""
-        plain = self._account.model_dump(exclude_unset=True)
+        """Return the keys that are set, without secrets and without the account's identity."""
         return {
             name: sanitiser.value(value, name)
-            for name, value in plain.items()
+            for name, value in self._account.model_dump(exclude_unset=True).items()
             if name not in _OMITTED and not isinstance(value, SecretStr)
         }
 
-    def _shown(self, sanitiser: Sanitiser, each: _Exchange) -> dict[str, Any]:
-        request, response = each.request, each.response
-        empty = ("", b"")
-        asked = (request.headers.get("content-type", ""), request.content)
-        answered = (
-            (response.headers.get("content-type", ""), response.content) if response else empty
-        )
-        if each.omitted:
-            asked = answered = empty
-        said = sanitiser.exchange(each.operation, asked, answered)
-        url = request.url
-        shown: dict[str, Any] = {
-            "at": each.at,
-            "operation": each.operation,
-            "method": request.method,
-            "path": sanitiser.path(url.path, url.query.decode(), each.operation),
-            "request": said[0],
-            "status": response.status_code if response else None,
-        }
+
+def _sanitised(exchange: _Exchange, sanitiser: Sanitiser) -> dict[str, Any]:
+    request, response, operation = exchange.request, exchange.response, exchange.operation
+    question = answer = _NOTHING
+    if not exchange.omitted:
+        question = (request.headers.get("content-type", ""), request.content)
         if response is not None:
-            shown["headers"] = {
-                name: response.headers[name] for name in _HEADERS if name in response.headers
-            }
-            shown["answer"] = said[1]
-        return shown | ({"left_out": "the recording was full"} if each.omitted else {})
+            answer = (response.headers.get("content-type", ""), response.content)
+    request_body, answer_body = sanitiser.exchange(operation, question, answer)
+    url = request.url
+    document: dict[str, Any] = {
+        "at": exchange.at,
+        "operation": operation,
+        "method": request.method,
+        "path": sanitiser.path(url.path, url.query.decode(), operation),
+        "request": request_body,
+        "status": response.status_code if response else None,
+    }
+    if response is not None:
+        headers = response.headers
+        document["headers"] = {name: headers[name] for name in _HEADERS if name in headers}
+        document["answer"] = answer_body
+    return document | ({"left_out": "the recording was full"} if exchange.omitted else {})
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Make a file that was not there and that nobody else may read; keep it only if it gets whole.
+    """Create a file that only its owner may read; it is removed again if the block raises.
 
     Raises ``FileExistsError``, or another ``OSError``.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    whole = False
+    complete = False
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-        whole = True
+        complete = True
     finally:
-        if not whole:
+        if not complete:
             path.unlink()

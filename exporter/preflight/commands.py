@@ -1,4 +1,4 @@
-"""The commands that ask platforms once and tell a person: check --live, discover, capture."""
+"""The commands ``check --live``, ``discover`` and ``capture``: one session for each account."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,11 +15,10 @@ from exporter.config.redact import Redactor
 from exporter.config.yaml import suggest
 from exporter.errors import ConfigError, ProviderError
 from exporter.logs import get_log
-from exporter.metrics.mapping import map_reading
-from exporter.preflight import report as live
-from exporter.preflight import report as menu
+from exporter.objectives.model import Objective
 from exporter.preflight.capture import Recorder
-from exporter.preflight.session import Visit, survey, visiting
+from exporter.preflight.report import list_offers, report_failure, report_session
+from exporter.preflight.session import PreflightSession, open_session
 from exporter.providers import PROVIDERS
 from exporter.telemetry import AccountTelemetry, Telemetry
 
@@ -28,8 +27,8 @@ ClientFactory = Callable[[AccountConfig, Path], httpx.AsyncClient]
 _log = get_log(__name__)
 
 
-class Enquiries:
-    """Asks the accounts of one configuration, each in a session of its own."""
+class Preflight:
+    """Runs the commands for the accounts of one configuration."""
 
     def __init__(self, config: Config, clock: Clock, clients: ClientFactory = client_for) -> None:
         self._config = config
@@ -37,101 +36,88 @@ class Enquiries:
         self._clients = clients
 
     async def check(self, name: str | None = None) -> tuple[list[str], bool]:
-        """Visit every account, or one; return a report, and whether nothing is missing.
+        """Check every account, or the one named; return a report, and whether it has no fault.
 
-        Raises ``ConfigError`` where there is no such account.
+        Raises ``ConfigError`` if there is no account of that name.
         """
         accounts = (self.account(name),) if name else self._config.accounts
-        visits = await asyncio.gather(*map(self._surveyed, accounts), return_exceptions=True)
+        results = await asyncio.gather(*map(self._survey, accounts), return_exceptions=True)
         lines: list[str] = []
-        well = True
-        for account, visit in zip(accounts, visits, strict=True):
-            if isinstance(visit, BaseException):
-                if not isinstance(visit, OSError):
-                    _log.error("check broke", account=account.name, exc_info=visit)
-                lines += live.broken(account.name, visit)
-                well = False
-                continue
-            said, fine = live.report(visit, self._clock.time())
-            lines += said
-            well = well and fine
+        ok = True
+        for account, result in zip(accounts, results, strict=True):
+            if isinstance(result, BaseException):
+                if not isinstance(result, OSError):
+                    _log.error("check failed", account=account.name, exc_info=result)
+                report = report_failure(account.name, result)
+            else:
+                report = report_session(result, self._clock.time())
+            lines += report.lines
+            ok = ok and not report.faults
         if name is None:
-            lines += self._unmatched([each for each in visits if isinstance(each, Visit)])
-        return lines, well
+            lines += self._unmatched([x for x in results if isinstance(x, PreflightSession)])
+        return lines, ok
 
-    def _unmatched(self, visits: Sequence[Visit]) -> list[str]:
-        """Say which objectives match nothing that was found; that is worth a line, no failure."""
-        seen = [(visit.account.account_labels().base, _objects(visit)) for visit in visits]
+    def _unmatched(self, sessions: Sequence[PreflightSession]) -> list[str]:
+        """Return a hint for every objective that matches no queue or campaign."""
         return [
-            f"? {entry.place} matches nothing ({entry})"
-            for entry in self._config.objectives.items
-            if not any(
-                entry.covers(base) and any(map(entry.matches, names.get(entry.subject, ())))
-                for base, names in seen
-            )
+            f"? {objective.place}: matches no {objective.subject} ({objective})"
+            for objective in self._config.objectives.items
+            if not any(_matches(objective, session) for session in sessions)
         ]
 
-    async def _surveyed(self, account: AccountConfig) -> Visit:
-        async with self._visiting(account) as visit:
-            await survey(visit)
-        return visit
+    async def _survey(self, account: AccountConfig) -> PreflightSession:
+        async with self._open(account) as session:
+            await session.run_survey()
+        return session
 
     async def discover(self, name: str) -> tuple[list[str], bool]:
-        """Visit one account; return what its platform offers, and whether it could be read.
+        """Return the listing of what one account's platform offers, and whether all was read.
 
-        Raises ``ConfigError`` where there is no such account.
+        Raises ``ConfigError`` if there is no account of that name.
         """
-        async with self._visiting(self.account(name)) as visit:
-            if visit.refusal is not None:
-                return live.report(visit, self._clock.time())
+        async with self._open(self.account(name)) as session:
+            if session.refusal is not None:
+                return report_session(session, self._clock.time()).lines, False
             try:
-                offers = await visit.collector.discover(visit.found)
+                offers = await session.collector.discover(session.collected)
             except ProviderError as error:
-                return [f"{name}: asking for more failed ({error.reason}): {error}"], False
-        return menu.lines(visit, offers), not visit.found.errors
+                return [f"{name}: discovery failed ({error.reason}): {error}"], False
+        return list_offers(session, offers), not session.collected.errors
 
     async def capture(self, name: str) -> tuple[bytes, list[str]]:
-        """Visit one account; return the sanitised recording, and what came of the visit.
+        """Return a sanitised recording of one account's session, and the report of its check.
 
-        Raises ``ConfigError`` where there is no such account.
+        Raises ``ConfigError`` if there is no account of that name.
         """
         account = self.account(name)
         recorder = Recorder(account, PROVIDERS[account.provider].sanitiser, self._clock)
-        async with self._visiting(account, recorder.take) as visit:
-            await survey(visit)
-        lines, _ = live.report(visit, self._clock.time())
-        return recorder.document(), lines
+        async with self._open(account, recorder.record) as session:
+            await session.run_survey()
+        return recorder.document(), report_session(session, self._clock.time()).lines
 
     def account(self, name: str) -> AccountConfig:
-        """Return the account of a name. Raises ``ConfigError`` where there is none."""
-        names = [each.name for each in self._config.accounts]
-        if name not in names:
-            raise ConfigError([f"no account is called {name!r}{suggest(name, names)}"])
-        return self._config.accounts[names.index(name)]
+        """Return the account of that name. Raises ``ConfigError`` if there is none."""
+        accounts = {account.name: account for account in self._config.accounts}
+        if name not in accounts:
+            raise ConfigError([f"no account named {name!r}{suggest(name, accounts)}"])
+        return accounts[name]
 
     @asynccontextmanager
-    async def _visiting(
+    async def _open(
         self, account: AccountConfig, on_exchange: OnExchange | None = None
-    ) -> AsyncIterator[Visit]:
+    ) -> AsyncIterator[PreflightSession]:
         telemetry = AccountTelemetry(Telemetry(), account.provider, account.name)
         async with self._clients(account, self._config.directory) as client:
-            redact = Redactor(account).redact
-            http = Http(client, telemetry, self._clock, on_exchange, redact)
-            kind = PROVIDERS[account.provider].collector
-            collector = kind(account, http, telemetry, self._clock)
-            async with visiting(account, collector, telemetry, http, self._clock) as visit:
-                yield visit
+            http = Http(client, telemetry, self._clock, on_exchange, Redactor(account).redact)
+            collector_class = PROVIDERS[account.provider].collector
+            collector = collector_class(account, http, telemetry, self._clock)
+            async with open_session(account, collector, telemetry, http, self._clock) as session:
+                yield session
 
 
-def _objects(visit: Visit) -> dict[str, frozenset[str]]:
-    """Return the names of queues and campaigns that have a figure, by label."""
-    tables = {table.name: table for feed in visit.collector.feeds for table in feed.tables}
-    found: dict[str, frozenset[str]] = {}
-    for reading in visit.found.readings.values():
-        try:
-            mapped = map_reading(reading, tables, visit.account.account_labels(), raw=False)
-        except ProviderError:
-            continue  # its feed's line says so
-        for label, names in mapped.objects.items():
-            found[label] = found.get(label, frozenset()) | names
-    return found
+def _matches(objective: Objective, session: PreflightSession) -> bool:
+    """Return whether an objective matches a queue or campaign that has a series."""
+    mapped = (result.mapped for result in session.feeds.values() if result.mapped)
+    names = (name for part in mapped for name in part.objects.get(objective.subject, ()))
+    covered = objective.covers(session.account.account_labels().base)
+    return covered and any(map(objective.matches, names))

@@ -1,302 +1,295 @@
-"""What came of visiting every account once: a report for the person who sets the exporter up."""
+"""Text output of ``check --live`` and ``discover``, and the request forecast in it.
+
+A line that begins with ``!`` is a fault, which fails the check; one with ``?`` is a hint.
+"""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from exporter.collector.offers import Offer, Offers
 from exporter.collector.survey import Limit
 from exporter.config.yaml import write
 from exporter.errors import InternalError, ProviderError
-from exporter.preflight.session import FeedVisit, Visit
+from exporter.preflight.session import FeedResult, PreflightSession
 
 _HOUR = 3600.0
-_WINDOWS = {60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}
-_HEADROOM = 0.95  # of a limit may be planned with; the rest is for what cannot be planned
-_SMALLEST_PART = 0.1  # of a feed's requests that shall be left to it; else all feeds give
-
-Demand = Mapping[str, Mapping[str, float]]  # what each feed asks in a second, by operation
-
-
-def demand_of(visit: Visit) -> Demand:
-    """Return what the feeds ask at their intervals, as far as the visit has shown."""
-    return {
-        name: {
-            operation: count / each.feed.times.interval
-            for operation, count in visit.collector.steady_requests(name, each.requests).items()
-            if count
-        }
-        for name, each in visit.feeds.items()
-    }
-
-
-def hourly(demand: Demand) -> dict[str, int]:
-    """Return the requests in an hour by operation."""
-    totals: Counter[str] = Counter()
-    for rates in demand.values():
-        totals.update({operation: rate * _HOUR for operation, rate in rates.items()})
-    return {operation: round(count) for operation, count in totals.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A limit, and what each feed asks in its window.
-
-    ``decisive`` is the limit of its operation that is reached first.
-    """
-
-    limit: Limit
-    shares: Mapping[str, float]
-    decisive: bool = False
-
-    @property
-    def asked(self) -> float:
-        """The requests in the limit's window."""
-        return sum(self.shares.values())
-
-    @property
-    def fullness(self) -> float:
-        """How much of the limit is asked for; 1 is all of it."""
-        if self.limit.limit > 0:
-            return self.asked / self.limit.limit
-        return math.inf if self.asked else 0.0
-
-    @property
-    def fits(self) -> bool:
-        """Whether the limit allows it, or a tighter one speaks for it."""
-        return self.fullness <= _HEADROOM or not self.decisive
-
-    def __str__(self) -> str:
-        limit = self.limit
-        window = _WINDOWS.get(limit.window, f"in {limit.window:g} s")
-        used = "" if limit.used is None else f", {limit.used:g} used now"
-        return f"{limit.operation}: {self.asked:.0f} of {limit.limit:g} {window} asked for{used}"
-
-    def advice(self, intervals: Mapping[str, float]) -> str:
-        """Say which interval to lengthen: that of the hungriest feed, or all where one is too few.
-
-        ``intervals`` are those of the feeds, in seconds.
-        """
-        over = "over the limit" if self.fullness > 1 else "leaves no room below the limit"
-        allowed = self.limit.limit * _HEADROOM
-        if allowed <= 0:
-            return f"{over}. Leave these feeds out: {', '.join(self.shares)}"
-        feed, most = max(self.shares.items(), key=lambda each: each[1])
-        left = allowed - (self.asked - most)
-        factors = {feed: most / left} if left > most * _SMALLEST_PART else {}
-        factors = factors or dict.fromkeys(self.shares, self.asked / allowed)
-        lengths = {name: math.ceil(intervals[name] * factor) for name, factor in factors.items()}
-        longer = ", ".join(f"{name}: {{interval: {length}s}}" for name, length in lengths.items())
-        return f"{over}. Lengthen intervals, or leave feeds out: feeds: {{{longer}}}"
-
-
-def against(limits: Sequence[Limit], demand: Demand) -> list[Asked]:
-    """Hold what is asked for against every limit."""
-    found = [Asked(limit, _shares(limit, demand)) for limit in limits]
-    tightest = {each.limit.operation: each for each in sorted(found, key=lambda x: x.fullness)}
-    return [
-        Asked(each.limit, each.shares, each is tightest[each.limit.operation]) for each in found
-    ]
-
-
-def _shares(limit: Limit, demand: Demand) -> dict[str, float]:
-    """Return how many requests each feed asks in a limit's window."""
-    rates = ((feed, by_operation.get(limit.operation)) for feed, by_operation in demand.items())
-    return {feed: rate * limit.window for feed, rate in rates if rate}
-
-
-_NOTABLE_SKEW = 30.0  # seconds
-_SHORT_LIFE = 21  # days of a certificate
 _DAY = 86_400.0
-_SHOWN = 8  # names in a line
+_NOTABLE_SKEW = 30.0  # seconds
+_SHORT_VALIDITY = 21  # days of a certificate
+_MAX_NAMES = 8  # in a line
+
+
+# check --live -----------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Report:
-    """The lines about one account: ``!`` begins what has to be done, ``?`` what is good to know."""
+    """The lines about one account, and how many of them are faults."""
 
-    lines: list[str]
+    lines: list[str] = field(default_factory=list)
     faults: int = 0
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Add a plain line."""
         self.lines.append(f"    {text}")
 
     def fault(self, text: str) -> None:
-        """Add something without which the configuration does not work as it says."""
+        """Add a fault: the configuration cannot work as written."""
         self.faults += 1
         self.lines.append(f"  ! {text}")
 
     def hint(self, text: str) -> None:
-        """Add something that is good to know."""
+        """Add a hint, which does not fail the check."""
         self.lines.append(f"  ? {text}")
 
 
-def report(visit: Visit, now: float) -> tuple[list[str], bool]:
-    """Return the lines about one account, and whether nothing is missing; ``now`` is epoch time."""
-    found = _account(visit, now)
-    return found.lines, not found.faults
-
-
-def broken(account: str, error: BaseException) -> list[str]:
-    """Return the lines of an account that could not be visited: a file, or a bug of ours."""
+def report_failure(account: str, error: BaseException) -> Report:
+    """Report an account that could not be checked, for a file or for a bug of the exporter."""
+    report = Report([f"{account}: not checked"])
     if isinstance(error, OSError):
-        why = f"cannot begin: {error}. Check tls: and the files that it names."
+        report.fault(f"cannot start: {error}. Check tls: and the files that it names.")
     else:
-        why = f"internal error ({type(error).__name__}). {InternalError.remedy}"
-    return [f"{account}: not checked", f"  ! {why}"]
+        report.fault(f"internal error ({type(error).__name__}). {InternalError.remedy}")
+    return report
 
 
-def _account(visit: Visit, now: float) -> Report:
-    name = f"{visit.account.name} ({visit.account.provider})"
-    said = "not signed in" if visit.refusal else "signed in"
-    found = Report([f"{name}: {said}"])
-    if visit.refusal:
-        found.fault(_failure("sign-in", visit.refusal))
+def report_session(session: PreflightSession, now: float) -> Report:
+    """Report one account after its survey; ``now`` is epoch time in seconds."""
+    account = session.account
+    state = "not signed in" if session.refusal else "signed in"
+    report = Report([f"{account.name} ({account.provider}): {state}"])
+    if session.refusal:
+        report.fault(_failure("sign-in", session.refusal))
     else:
-        for each in visit.feeds.values():
-            _feed(found, each)
-    _survey(found, visit)
-    _requests(found, visit)
-    _clock(found, visit.http.skew)
-    _certificates(found, visit, now)
-    missing = f"{found.faults} of the lines above begin with ! and need work"
-    found.say(missing if found.faults else "nothing is missing")
-    return found
+        for result in session.feeds.values():
+            _add_feed(report, result)
+    _add_survey(report, session)
+    _add_requests(report, session)
+    _add_clock(report, session.http.skew)
+    _add_certificates(report, session, now)
+    report.info(f"faults: {report.faults}, see the lines with !" if report.faults else "no faults")
+    return report
 
 
-def _failure(what: str, error: ProviderError) -> str:
-    return f"{what}: failed ({error.reason}): {error}. {error.remedy}"
+def _failure(name: str, error: ProviderError) -> str:
+    return f"{name}: failed ({error.reason}): {error}. {error.remedy}"
 
 
-def _feed(found: Report, each: FeedVisit) -> None:
-    name = each.feed.name
-    if each.error:
-        found.fault(_failure(name, each.error))
-    elif each.mapped:
-        found.say(f"{name}: ok, {each.series} series")
-        for table, schema in each.mapped.schemas.items():
+def _add_feed(report: Report, result: FeedResult) -> None:
+    name = result.feed.name
+    if result.error:
+        report.fault(_failure(name, result.error))
+    elif result.mapped:
+        report.info(f"{name}: ok, {result.series} series")
+        for table, schema in result.mapped.schemas.items():
             if schema.missing:
-                found.hint(f"{table}: not in the answer: {_listed(schema.missing)}")
+                report.hint(f"{table}: columns not in the answer: {_listed(schema.missing)}")
             if schema.rejected:
-                found.hint(f"{table}: cells that cannot be read: {_listed(schema.rejected)}")
+                report.hint(f"{table}: columns with unreadable cells: {_listed(schema.rejected)}")
             if schema.unmapped["column"]:
                 count = len(schema.unmapped["column"])
-                found.hint(f"{table}: {count} columns are not mapped: see 'discover'")
+                report.hint(f"{table}: unmapped columns: {count}, listed by 'discover'")
 
 
-def _listed(words: Iterable[str]) -> str:
-    ordered = sorted(words)
-    more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
-    return ", ".join(ordered[:_SHOWN]) + more
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    more = f" and {len(ordered) - _MAX_NAMES} more" if len(ordered) > _MAX_NAMES else ""
+    return ", ".join(ordered[:_MAX_NAMES]) + more
 
 
-def _survey(found: Report, visit: Visit) -> None:
-    survey = visit.survey
+def _add_survey(report: Report, session: PreflightSession) -> None:
+    survey = session.survey
     if survey.objects:
-        found.say(
-            "found: " + ", ".join(f"{count} {name}" for name, count in survey.objects.items())
-        )
+        counts = (f"{count} {name}" for name, count in survey.objects.items())
+        report.info(f"objects: {', '.join(counts)}")
     for permission in survey.permissions:
         if permission.granted is None:
-            found.say(f"{permission.name}: the platform does not tell")
+            report.info(f"{permission.name}: not reported by the platform")
         elif permission.granted:
-            found.say(f"{permission.name}: held")
-        elif permission.needed:
-            found.fault(f"{permission.name}: missing. {permission.consequence}")
+            report.info(f"{permission.name}: granted")
         else:
-            found.hint(f"{permission.name}: missing. {permission.consequence}")
+            add = report.fault if permission.needed else report.hint
+            add(f"{permission.name}: missing. {permission.consequence}")
     for licence in survey.licences:
-        found.say(f"licences, {licence.kind}: {licence.used:g} of {licence.limit:g} used")
+        report.info(f"licences, {licence.kind}: {licence.used:g} of {licence.limit:g} used")
     for fault in survey.faults:
-        found.fault(fault)
+        report.fault(fault)
     for hint in survey.hints:
-        found.hint(hint)
+        report.hint(hint)
 
 
-def _requests(found: Report, visit: Visit) -> None:
-    """Show what the visit took, and what the configuration asks in an hour."""
-    first = sum(visit.requests.values())
-    found.say(f"requests of this check: {first:g} ({_counted(visit.requests)})")
-    if visit.refusal:
+def _add_requests(report: Report, session: PreflightSession) -> None:
+    total = sum(session.requests.values())
+    report.info(f"requests of this check: {total:g} ({_counted(session.requests)})")
+    if session.refusal:
         return
-    demand = demand_of(visit)
-    counts = hourly(demand)
-    found.say(f"requests in an hour: {sum(counts.values())} ({_counted(counts)})")
-    intervals = {name: each.feed.times.interval for name, each in visit.feeds.items()}
-    for asked in against(visit.survey.limits, demand):
-        if asked.fits:
-            found.say(str(asked))
+    rates = request_rates(session)
+    hourly: Counter[str] = Counter()
+    for by_operation in rates.values():
+        hourly.update({operation: rate * _HOUR for operation, rate in by_operation.items()})
+    counts = {operation: round(count) for operation, count in hourly.items()}
+    report.info(f"requests per hour: {sum(counts.values())} ({_counted(counts)})")
+    intervals = {name: result.feed.times.interval for name, result in session.feeds.items()}
+    for forecast in forecasts(session.survey.limits, rates):
+        if forecast.fits:
+            report.info(str(forecast))
         else:
-            found.fault(f"{asked}: {asked.advice(intervals)}")
+            report.fault(f"{forecast}: {forecast.advice(intervals)}")
 
 
 def _counted(counts: Mapping[str, float]) -> str:
-    found = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    return ", ".join(f"{operation} {count:g}" for operation, count in found if count) or "none"
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{operation} {count:g}" for operation, count in ordered if count) or "none"
 
 
-# The connection ---------------------------------------------------------------------------------
-
-
-def _clock(found: Report, skew: float | None) -> None:
+def _add_clock(report: Report, skew: float | None) -> None:
     if skew is None:
-        found.say("clock: the platform does not tell the time")
+        report.info("clock: not reported by the platform")
     elif abs(skew) <= _NOTABLE_SKEW:
-        found.say("clock: agrees with the platform's")
+        report.info("clock: agrees with the platform's")
     else:
-        way = "ahead of" if skew > 0 else "behind"
-        found.hint(
-            f"clock: the platform's is {abs(skew):.0f} s {way} ours: synchronise this host (NTP), "
-            "or tokens are refused and ages are wrong"
+        direction = "ahead of" if skew > 0 else "behind"
+        report.hint(
+            f"clock: the platform's is {abs(skew):.0f} s {direction} this host's: synchronise this "
+            "host (NTP), or tokens are refused and ages are wrong"
         )
 
 
-def _certificates(found: Report, visit: Visit, now: float) -> None:
-    """Tell how long the platform's certificates last; a proxy may show its own instead."""
-    shown = (
-        " (as seen through the proxy, which may show its own)" if visit.account.proxy_url else ""
-    )
-    for host, ends in sorted(visit.http.certificates.items()):
-        days = math.floor((ends - now) / _DAY)
-        text = f"certificate of {host}: {days} days left{shown}"
-        if days < _SHORT_LIFE:
-            found.hint(f"{text}: it has to be renewed, or the figures end with it")
+def _add_certificates(report: Report, session: PreflightSession, now: float) -> None:
+    source = " (seen through the proxy; may be its own)" if session.account.proxy_url else ""
+    for host, expiry in sorted(session.http.certificates.items()):
+        days = math.floor((expiry - now) / _DAY)
+        text = f"certificate of {host}: {days} days left{source}"
+        if days < _SHORT_VALIDITY:
+            report.hint(f"{text}: it must be renewed before it expires")
         else:
-            found.say(text)
-    if not visit.http.certificates and not visit.refusal:
-        found.say(f"certificate: none was seen; the connection has no TLS of its own{shown}")
+            report.info(text)
+    if not session.http.certificates and not session.refusal:
+        report.info(f"certificate: none, the connection does not use TLS{source}")
 
 
-def lines(visit: Visit, offers: Offers) -> list[str]:
-    """Return every column by table with what becomes of it, and YAML that maps the rest."""
-    found = [f"{visit.account.name} ({visit.account.provider}) offers:"]
-    for table in dict.fromkeys(each.table for each in offers.found):
-        found += _table(table, [each for each in offers.found if each.table == table])
-    for name, error in visit.found.errors.items():
-        found.append(f"  ! {name}: not read ({error.reason}): {error}")
-    found += [f"  ? {note}" for note in offers.notes]
-    found += _yaml(visit, offers)
-    return found
+# Request forecast -------------------------------------------------------------------------------
+
+_WINDOWS = {60.0: "per minute", 3600.0: "per hour", 86_400.0: "per day"}
+_USABLE = 0.95  # of a limit; the rest is for requests that cannot be planned
+_MIN_SHARE = 0.1  # of a feed's requests that must be left to it, else all feeds are slowed down
+
+Rates = Mapping[str, Mapping[str, float]]  # requests per second, by feed and operation
 
 
-def _table(name: str, offers: Sequence[Offer]) -> Iterator[str]:
-    yield f"  {name}:"
-    for each in offers:
-        told = ", ".join(each.metrics)
-        numbers = "" if each.use != "not mapped" or each.parse else " (no numbers seen)"
-        yield f"    {each.name}: {told or each.use}{numbers}"
+def request_rates(session: PreflightSession) -> Rates:
+    """Return the requests of each feed at its interval, computed from those of this session."""
+    steady = session.collector.steady_requests
+    return {
+        name: {
+            operation: count / result.feed.times.interval
+            for operation, count in steady(name, result.requests).items()
+            if count
+        }
+        for name, result in session.feeds.items()
+    }
 
 
-def _yaml(visit: Visit, offers: Offers) -> Iterator[str]:
-    """Return the keys to paste; they hold what the account has under them already."""
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A limit, and the requests that each feed will make in its window.
+
+    ``tightest`` is set on the limit of an operation that is reached first.
+    """
+
+    limit: Limit
+    requests: Mapping[str, float]
+    tightest: bool = False
+
+    @property
+    def total(self) -> float:
+        """Requests of all feeds in the limit's window."""
+        return sum(self.requests.values())
+
+    @property
+    def usage(self) -> float:
+        """Fraction of the limit; 1 is all of it."""
+        if self.limit.limit > 0:
+            return self.total / self.limit.limit
+        return math.inf if self.total else 0.0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the limit is kept, or a tighter one of the same operation is reported."""
+        return self.usage <= _USABLE or not self.tightest
+
+    def __str__(self) -> str:
+        limit = self.limit
+        window = _WINDOWS.get(limit.window, f"per {limit.window:g} s")
+        used = "" if limit.used is None else f", {limit.used:g} used now"
+        return f"{limit.operation}: {self.total:.0f} of {limit.limit:g} requests {window}{used}"
+
+    def advice(self, intervals: Mapping[str, float]) -> str:
+        """Return which intervals to lengthen: that of the busiest feed, or all if not sufficient.
+
+        ``intervals`` are those of the feeds, in seconds.
+        """
+        problem = "over the limit" if self.usage > 1 else "too close to the limit"
+        usable = self.limit.limit * _USABLE
+        if usable <= 0:
+            return f"{problem}. Disable these feeds: {', '.join(self.requests)}"
+        busiest, most = max(self.requests.items(), key=lambda item: item[1])
+        left = usable - (self.total - most)
+        factors = {busiest: most / left} if left > most * _MIN_SHARE else {}
+        factors = factors or dict.fromkeys(self.requests, self.total / usable)
+        lengths = {name: math.ceil(intervals[name] * factor) for name, factor in factors.items()}
+        longer = ", ".join(f"{name}: {{interval: {length}s}}" for name, length in lengths.items())
+        return f"{problem}. Lengthen intervals or disable feeds: feeds: {{{longer}}}"
+
+
+def forecasts(limits: Sequence[Limit], rates: Rates) -> list[Forecast]:
+    """Return the forecast for every limit."""
+    unranked = [Forecast(limit, _requests(limit, rates)) for limit in limits]
+    by_usage = sorted(unranked, key=lambda forecast: forecast.usage)
+    tightest = {forecast.limit.operation: forecast for forecast in by_usage}
+    return [
+        replace(forecast, tightest=forecast is tightest[forecast.limit.operation])
+        for forecast in unranked
+    ]
+
+
+def _requests(limit: Limit, rates: Rates) -> dict[str, float]:
+    """Return how many requests each feed makes in a limit's window."""
+    by_feed = ((feed, operations.get(limit.operation)) for feed, operations in rates.items())
+    return {feed: rate * limit.window for feed, rate in by_feed if rate}
+
+
+# discover ---------------------------------------------------------------------------------------
+
+
+def list_offers(session: PreflightSession, offers: Offers) -> list[str]:
+    """Return every column by table with its use, and YAML that maps the unmapped ones."""
+    lines = [f"{session.account.name} ({session.account.provider}) offers:"]
+    for table in dict.fromkeys(offer.table for offer in offers.found):
+        lines.append(f"  {table}:")
+        lines += [f"    {_described(offer)}" for offer in offers.found if offer.table == table]
+    for name, error in session.collected.errors.items():
+        lines.append(f"  ! {name}: not read ({error.reason}): {error}")
+    lines += [f"  ? {note}" for note in offers.notes]
+    lines += _yaml(session.account.name, offers)
+    return lines
+
+
+def _described(offer: Offer) -> str:
+    numbers = "" if offer.use != "not mapped" or offer.parse else " (no numbers seen)"
+    return f"{offer.name}: {', '.join(offer.metrics) or offer.use}{numbers}"
+
+
+def _yaml(account: str, offers: Offers) -> Iterator[str]:
+    """Yield the keys to paste, which include what the account already has under them."""
     if not offers.keys:
         yield "everything that can be mapped is mapped"
         return
     names = ", ".join(f"{key}:" for key in offers.keys)
     yield ""
-    yield f"# Into the account {visit.account.name} of exporter.yml, in place of {names}"
-    yield "# Metrics are gauges here; call them as you like, see docs/metrics.md for known names."
+    yield f"# For the account {account} in exporter.yml; replaces {names}"
+    yield "# These metrics are gauges. Rename them as you like; docs/metrics.md lists known names."
     for line in write(offers.keys).splitlines():
         yield f"    {line}"

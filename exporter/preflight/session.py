@@ -1,7 +1,7 @@
-"""One visit to an account: sign in, read every feed once, look around, sign out.
+"""One session with an account for the commands of this package: sign in, read every feed, sign out.
 
-For the commands that answer a person; what serves the page is the schedule. One request at a time,
-as there; a platform's budget is waited for, within a limit for the whole visit.
+Requests are sent one at a time. A request limit of the platform is waited for, up to 15 minutes in
+all.
 """
 
 from collections import Counter
@@ -22,16 +22,16 @@ from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
 from exporter.telemetry import AccountTelemetry
 
-_LONGEST = 900.0  # seconds for reading all feeds: quotas of some platforms take minutes
-_EARLY_ANSWERS = 4  # "nothing yet" in a row, after which it is the answer
-_EARLY_PAUSE = 1.0
+_MAX_DURATION = 900.0  # seconds for reading all feeds: quotas of some platforms take minutes
+_EMPTY_ATTEMPTS = 4  # answers "no data yet" in a row, after which the feed has failed
+_EMPTY_PAUSE = 1.0  # seconds
 
 _log = get_log(__name__)
 
 
 @dataclass(slots=True)
-class FeedVisit:
-    """What came of one feed, and the requests that were answered for it, by operation."""
+class FeedResult:
+    """Outcome of one feed; ``requests`` counts its successful requests by operation."""
 
     feed: Feed
     reading: Reading | None = None
@@ -41,121 +41,127 @@ class FeedVisit:
 
     @property
     def series(self) -> int:
-        """How many series the feed brought."""
-        found = self.mapped.series.values() if self.mapped else ()
-        return sum(len(each.labels) for each in found)
+        """Number of series that the feed produced."""
+        blocks = self.mapped.series.values() if self.mapped else ()
+        return sum(len(block.labels) for block in blocks)
 
 
 @dataclass(slots=True)
-class Visit:
-    """What came of one account. ``refusal`` is why there was no session."""
+class PreflightSession:
+    """One account, its collector and the result of every feed.
+
+    ``refusal`` is the error that prevented the session. ``requests`` counts requests of any outcome
+    before the survey, by operation.
+    """
 
     account: AccountConfig
     collector: Collector
     http: Http
-    feeds: dict[str, FeedVisit]
+    feeds: dict[str, FeedResult]
     refusal: ProviderError | None = None
     survey: Survey = field(default_factory=Survey)
-    requests: Mapping[str, float] = field(default_factory=dict)  # of the visit until the survey
+    requests: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def found(self) -> Collected:
-        """What a collector is shown to look around."""
+    def collected(self) -> Collected:
+        """Readings and errors so far, as ``Collector.survey`` and ``discover`` take them."""
         return Collected(
-            {name: each.reading for name, each in self.feeds.items() if each.reading},
-            {name: each.error for name, each in self.feeds.items() if each.error},
+            {name: result.reading for name, result in self.feeds.items() if result.reading},
+            {name: result.error for name, result in self.feeds.items() if result.error},
             self.refusal,
         )
 
+    async def run_survey(self) -> None:
+        """Ask the collector for objects, permissions and limits; a failure becomes a fault."""
+        try:
+            self.survey = await self.collector.survey(self.collected)
+        except ProviderError as error:
+            self.survey = Survey(faults=[f"survey failed: {error}"])
+
 
 @asynccontextmanager
-async def visiting(
+async def open_session(
     account: AccountConfig,
     collector: Collector,
     telemetry: AccountTelemetry,
     http: Http,
     clock: Clock,
-) -> AsyncIterator[Visit]:
-    """Give a visit whose feeds have been read, while its session is still open."""
-    visit = Visit(
-        account, collector, http, {feed.name: FeedVisit(feed) for feed in collector.feeds}
-    )
+) -> AsyncIterator[PreflightSession]:
+    """Sign in, read every feed and yield the session while it is open."""
+    feeds = {feed.name: FeedResult(feed) for feed in collector.feeds}
+    session = PreflightSession(account, collector, http, feeds)
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(collector.open())
         except ProviderError as error:
-            visit.refusal = error
+            session.refusal = error
         else:
-            await _Round(visit, telemetry, clock).read()
-        visit.requests = _answered(telemetry, any_outcome=True)
-        yield visit
+            await _FeedReader(session, telemetry, clock).read_all()
+        session.requests = _count_requests(telemetry, any_outcome=True)
+        yield session
 
 
-async def survey(visit: Visit) -> None:
-    """Let the collector look around; what it cannot ask is a fault of its own."""
-    try:
-        visit.survey = await visit.collector.survey(visit.found)
-    except ProviderError as error:
-        visit.survey = Survey(faults=[f"survey failed: {error}"])
+class _FeedReader:
+    """Reads every feed once, in order of importance where the platform's limits allow."""
 
-
-class _Round:
-    """Reads every feed once, the most important first, as the platform's budget allows."""
-
-    def __init__(self, visit: Visit, telemetry: AccountTelemetry, clock: Clock) -> None:
-        self._visit = visit
+    def __init__(
+        self, session: PreflightSession, telemetry: AccountTelemetry, clock: Clock
+    ) -> None:
+        self._session = session
+        self._collector = session.collector
         self._telemetry = telemetry
         self._clock = clock
-        self._labels = visit.account.account_labels()
-        self._until = clock.monotonic() + _LONGEST
+        self._labels = session.account.account_labels()
+        self._deadline = clock.monotonic() + _MAX_DURATION
 
-    async def read(self) -> None:
-        left = list(self._visit.feeds.values())
-        while left:
-            each = min(left, key=lambda one: self._visit.collector.delay(one.feed.name))
-            left.remove(each)
-            before = _answered(self._telemetry)
+    async def read_all(self) -> None:
+        pending = list(self._session.feeds.values())
+        while pending:
+            result = min(pending, key=lambda result: self._collector.delay(result.feed.name))
+            pending.remove(result)
+            before = _count_requests(self._telemetry)
             try:
-                await self._wait(self._visit.collector.delay(each.feed.name))
-                await self._read(each)
+                await self._wait(self._collector.delay(result.feed.name))
+                await self._read(result)
             except ProviderError as error:
-                each.error = error
-            each.requests = _answered(self._telemetry) - before
-            if isinstance(each.error, SessionLost | Unauthorized):
-                for other in left:
-                    other.error = SessionLost("not read: the session had ended")
+                result.error = error
+            result.requests = _count_requests(self._telemetry) - before
+            if isinstance(result.error, SessionLost | Unauthorized):
+                for unread in pending:
+                    unread.error = SessionLost("not read: the session had ended")
                 return
 
-    async def _read(self, each: FeedVisit) -> None:
-        reading = await self._fetch(each.feed)
-        tables = {table.name: table for table in each.feed.tables}
-        each.mapped = await run_in_worker_if(
-            reading.is_large, map_reading, reading, tables, self._labels, raw=each.feed.times.raw
+    async def _read(self, result: FeedResult) -> None:
+        feed = result.feed
+        reading = await self._fetch(feed)
+        tables = {table.name: table for table in feed.tables}
+        result.mapped = await run_in_worker_if(
+            reading.is_large, map_reading, reading, tables, self._labels, raw=feed.times.raw
         )
-        each.reading = reading
+        result.reading = reading
 
     async def _fetch(self, feed: Feed) -> Reading:
-        """Read a feed; where the platform has nothing yet, ask a few times."""
-        for turn in range(1, _EARLY_ANSWERS + 1):
+        """Read a feed; try again a few times while the platform has no data yet."""
+        for attempt in range(1, _EMPTY_ATTEMPTS + 1):
             try:
-                return await self._visit.collector.fetch_in_time(feed)
+                return await self._collector.fetch_in_time(feed)
             except ProviderError as error:
-                if not error.early or turn == _EARLY_ANSWERS:
+                if not error.early or attempt == _EMPTY_ATTEMPTS:
                     raise
-                pause = max(_EARLY_PAUSE, error.retry_after)
-            await self._wait(max(pause, self._visit.collector.delay(feed.name)))
-        raise AssertionError("the last turn returns or raises")
+                pause = max(_EMPTY_PAUSE, error.retry_after)
+            await self._wait(max(pause, self._collector.delay(feed.name)))
+        raise AssertionError("the last attempt returns or raises")
 
     async def _wait(self, seconds: float) -> None:
-        if self._clock.monotonic() + seconds > self._until:
-            raise Throttled(f"not asked: its turn comes only in {seconds:.0f} s")
+        if self._clock.monotonic() + seconds > self._deadline:
+            raise Throttled(f"not read: a request limit would delay it by {seconds:.0f} s")
         if seconds > 0:
-            _log.info("waiting until the platform may be asked", seconds=round(seconds, 1))
+            _log.info("delayed by a request limit", seconds=round(seconds, 1))
             await self._clock.sleep(seconds)
 
 
-def _answered(telemetry: AccountTelemetry, *, any_outcome: bool = False) -> Counter[str]:
-    """Return the account's requests so far by operation: those answered well, or all."""
+def _count_requests(telemetry: AccountTelemetry, *, any_outcome: bool = False) -> Counter[str]:
+    """Return the account's requests so far by operation: the successful ones, or all."""
     counts: Counter[str] = Counter()
     for metric in telemetry.telemetry.registry.collect():
         for sample in metric.samples:

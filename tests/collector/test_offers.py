@@ -12,7 +12,7 @@ from exporter.config.account import AccountConfig
 from exporter.config.load import Config, load
 from exporter.config.yaml import read, write
 from exporter.metrics.parsers import Cell
-from exporter.preflight.commands import Enquiries
+from exporter.preflight.commands import Preflight
 from exporter.providers import MODELS
 from exporter.providers.brightpattern import preflight as brightpattern
 from exporter.providers.brightpattern.client import SubscriptionDeclined
@@ -64,13 +64,13 @@ def worlds(provider: str) -> Platform:
 async def test_round_trip(provider: str, tmp_path: Path) -> None:
     """What is printed validates when it is pasted, and leaves nothing more to paste."""
     world = worlds(provider)
-    lines, well = await world.enquiries.discover("acme")
+    lines, well = await world.preflight.discover("acme")
     assert well, lines
     account = reread(tmp_path, world, pasted(lines))
 
     again = worlds(provider)
     again.loaded = account
-    offers, _ = await again.enquiries.discover("acme")
+    offers, _ = await again.preflight.discover("acme")
     printed = [line for line in offers if line.startswith("    ") and ": not mapped" in line]
     assert printed == []
 
@@ -78,7 +78,7 @@ async def test_round_trip(provider: str, tmp_path: Path) -> None:
 async def test_five9_columns(tmp_path: Path) -> None:
     """A column that nothing maps is offered with a parser that reads it, whatever it is called."""
     world = worlds("five9")
-    lines, _ = await world.enquiries.discover("acme")
+    lines, _ = await world.preflight.discover("acme")
     account = reread(tmp_path, world, pasted(lines))
 
     columns = account.model_dump()["columns"]
@@ -92,8 +92,8 @@ async def test_five9_columns(tmp_path: Path) -> None:
     assert list(columns["AgentState"]) == ["1e5"]
     text = "\n".join(lines)
     assert "    Calls In Queue: contactcenter_queue_contacts_waiting" in text
-    assert "    Skill Name: names the row" in text
-    assert "left out on purpose" in text
+    assert "    Skill Name: row key" in text
+    assert ": ignored" in text
 
 
 async def test_five9_keeps_what_is_mapped() -> None:
@@ -104,7 +104,7 @@ async def test_five9_keeps_what_is_mapped() -> None:
     }
     world = platform("five9", columns=columns)
     world.simulator.fail_next("extra_column:New", target="getStatistics")
-    lines, _ = await world.enquiries.discover("acme")
+    lines, _ = await world.preflight.discover("acme")
     text = pasted(lines)
 
     for part in ("metric: custom_mine", "parse: clock", "metric: custom_other", "New:"):
@@ -116,7 +116,7 @@ async def test_five9_persons() -> None:
     world = platform("five9")
     for name in ("First", "Second"):
         world.simulator.fail_next(f"extra_column:{name}", target="getStatistics")
-    lines, _ = await world.enquiries.discover("acme")
+    lines, _ = await world.preflight.discover("acme")
     text = "\n".join(lines)
 
     assert "AgentState: rows are agents; columns require agents: hashed, id or name" in text
@@ -126,7 +126,7 @@ async def test_five9_persons() -> None:
 
 async def test_nothing_to_paste() -> None:
     """Where everything is mapped, that is said, and no empty YAML printed."""
-    lines, well = await platform("five9").enquiries.discover("acme")
+    lines, well = await platform("five9").preflight.discover("acme")
 
     assert well
     assert lines[-1] == "everything that can be mapped is mapped"
@@ -135,7 +135,7 @@ async def test_nothing_to_paste() -> None:
 async def test_brightpattern_declined() -> None:
     """What the tenant declines is told and not offered; a ratio waits for its scale."""
     world = platform("brightpattern", {"likely_statistics": False}, ratio_scale={})
-    lines, _ = await world.enquiries.discover("acme")
+    lines, _ = await world.preflight.discover("acme")
     text = "\n".join(lines)
 
     assert "in_calls_handled_per_day is not offered by this tenant" in text
@@ -148,7 +148,7 @@ async def test_brightpattern_declined_totals(monkeypatch: pytest.MonkeyPatch) ->
     """Totals are tried together, and one that is declined costs only itself."""
     known = (*_totals(), "in_calls_invented")
     monkeypatch.setattr("exporter.providers.brightpattern.preflight.KNOWN_TOTALS", known)
-    lines, _ = await platform("brightpattern").enquiries.discover("acme")
+    lines, _ = await platform("brightpattern").preflight.discover("acme")
 
     assert "  ? totals: in_calls_invented is not offered by this tenant" in lines
     assert "agents_ready:" in pasted(lines)
@@ -178,7 +178,7 @@ async def test_genesys_names(mixed: bool) -> None:
     """Only the names that the contact centre has are offered, for all objects of their type."""
     lacks = frozenset({"Total_Abandoned", "CurrNumberACWStatuses"})
     world = platform("genesys", {"refuses_unknown_names": mixed, "lacks": lacks})
-    lines, _ = await world.enquiries.discover("acme")
+    lines, _ = await world.preflight.discover("acme")
     text = pasted(lines)
     (account,) = yaml.safe_load(f"accounts:\n  - x: 1\n{text}")["accounts"]
     offered = [(each["object_type"], each["name"]) for each in account["statistics"]]
@@ -197,7 +197,7 @@ async def test_genesys_names(mixed: bool) -> None:
 
 async def test_a_refused_sign_in_is_reported() -> None:
     """Where nobody can sign in, discover says what the check would say, and fails."""
-    lines, well = await platform("five9", password="wrong").enquiries.discover("acme")
+    lines, well = await platform("five9", password="wrong").preflight.discover("acme")
 
     assert not well
     assert "acme (five9): not signed in" in lines
@@ -207,7 +207,7 @@ async def test_a_feed_that_fails_is_told() -> None:
     """What could not be read is named, and the rest offered."""
     world = platform("five9")
     world.simulator.fail_next("fault:Server", target="getStatistics")
-    lines, well = await world.enquiries.discover("acme")
+    lines, well = await world.preflight.discover("acme")
 
     assert not well
     assert any(line.startswith("  ! ACDStatus: not read (server)") for line in lines)
@@ -231,16 +231,16 @@ async def test_asking_for_more_may_fail() -> None:
 
         return httpx.AsyncClient(transport=httpx.MockTransport(serve))
 
-    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
-    lines, well = await enquiries.discover("acme")
+    preflight = Preflight(Config((world.account,), Path()), world.clock, client)
+    lines, well = await preflight.discover("acme")
 
     assert not well
-    assert lines == ["acme: asking for more failed (server): HTTP 503"]
+    assert lines == ["acme: discovery failed (server): HTTP 503"]
 
 
 async def test_voximplant_without_smartqueue() -> None:
     """Reports are offered with the key without which none is read."""
-    lines, _ = await platform("voximplant").enquiries.discover("acme")
+    lines, _ = await platform("voximplant").preflight.discover("acme")
 
     assert "  ? smartqueue: without this key SmartQueue is not read" in lines
     assert "smartqueue:" in pasted(lines)
@@ -268,7 +268,7 @@ async def test_genesys_mapped_names() -> None:
         if "RoutePoint" in kinds
     ]
     world = platform("genesys", objects=[], statistics=own)
-    lines, _ = await world.enquiries.discover("acme")
+    lines, _ = await world.preflight.discover("acme")
 
     assert lines[-1] == "everything that can be mapped is mapped"
 

@@ -20,7 +20,7 @@ from exporter.config.account import client_for
 from exporter.config.load import load
 from exporter.errors import ConfigError
 from exporter.logs import LogFormat, set_up
-from exporter.preflight.commands import Enquiries
+from exporter.preflight.commands import Preflight
 from exporter.providers import MODELS, PROVIDERS
 from exporter.telemetry import AccountTelemetry, Telemetry
 from exporter.web.config import WebConfigWatcher, WebFile
@@ -130,10 +130,10 @@ async def test_pages_and_logs(tmp_path: Path, provider: str, way: str, log: io.S
 async def test_reports(tmp_path: Path, provider: str, way: str, log: io.StringIO) -> None:
     """Neither check, discover and capture nor their logs have a secret."""
     planted = Planted(tmp_path, provider, way, agents="name")
-    enquiries = Enquiries(planted.config, planted.world.clock, planted.client)
-    checked, well = await enquiries.check()
-    offered, _ = await enquiries.discover("acme")
-    recording, lines = await enquiries.capture("acme")
+    preflight = Preflight(planted.config, planted.world.clock, planted.client)
+    checked, well = await preflight.check()
+    offered, _ = await preflight.discover("acme")
+    recording, lines = await preflight.capture("acme")
 
     assert well, checked
     for text in ("\n".join((*checked, *offered, *lines)), recording.decode(), log.getvalue()):
@@ -149,7 +149,7 @@ async def test_wrong_credentials(tmp_path: Path, provider: str, log: io.StringIO
     planted = Planted(tmp_path, provider, "inline", **PLATFORMS[provider].wrong)
     clients = planted.client
     text = await pages(App(planted.config, clock=planted.world.clock, clients=clients))
-    lines, well = await Enquiries(planted.config, planted.world.clock, clients).check()
+    lines, well = await Preflight(planted.config, planted.world.clock, clients).check()
 
     assert not well
     assert "sign-in" in log.getvalue() or "session" in log.getvalue()
@@ -170,7 +170,7 @@ async def test_a_bug(tmp_path: Path, provider: str, log: io.StringIO) -> None:
         return httpx.AsyncClient(transport=Broken())
 
     text = await pages(App(planted.config, clock=planted.world.clock, clients=client))
-    lines, _ = await Enquiries(planted.config, planted.world.clock, client).check()
+    lines, _ = await Preflight(planted.config, planted.world.clock, client).check()
 
     assert "Traceback" in log.getvalue()
     assert "a bug at " in log.getvalue()
@@ -237,7 +237,7 @@ async def test_no_connection(
     """Neither a platform nor a proxy that cannot be reached, or that refuses, brings one out."""
     async with trouble(tmp_path) as options:
         planted = Planted(tmp_path, provider, "inline", **options)
-        lines, well = await Enquiries(planted.config, VirtualClock(MORNING)).check()
+        lines, well = await Preflight(planted.config, VirtualClock(MORNING)).check()
         text = await pages(App(planted.config, clock=VirtualClock(MORNING), clients=client_for))
 
     assert not well

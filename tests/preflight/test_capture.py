@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def captured(world: Platform) -> dict[str, Any]:
-    document, lines = await world.enquiries.capture("acme")
+    document, lines = await world.preflight.capture("acme")
     assert lines[0] == f"acme ({world.provider}): signed in"
     found: dict[str, Any] = json.loads(document)
     return found
@@ -86,7 +86,7 @@ async def test_nobody_is_in_it(
     """No secret, login, host, person, caller, queue, campaign or team is in a recording."""
     world = platform(provider, agents=agents)
     with caplog.at_level(logging.DEBUG):
-        document, lines = await world.enquiries.capture("acme")
+        document, lines = await world.preflight.capture("acme")
     text = document.decode()
 
     assert re.findall(r"(?i)planted[-_\w]*|86753090|1555\d{7}|\+?4930\d+", text) == []
@@ -104,7 +104,7 @@ async def test_smartqueue_hides_its_customers() -> None:
         world.simulator.answer("GetSQState", application_id="5001", sq_queue_id="all")
     )
     callers = set(re.findall(r"\d{9,}", answer))
-    text = (await world.enquiries.capture("acme"))[0].decode()
+    text = (await world.preflight.capture("acme"))[0].decode()
 
     assert callers
     assert "custom_data" in text
@@ -181,7 +181,7 @@ async def test_what_is_no_answer_is_in_it_too() -> None:
 
 async def test_a_recording_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past its limit a recording lists what was asked, and holds no more bodies."""
-    monkeypatch.setattr(capture, "_MOST", 20_000)
+    monkeypatch.setattr(capture, "_MAX_SIZE", 20_000)
     document = await captured(platform("five9"))
     last = document["exchanges"][-1]
 

@@ -23,10 +23,9 @@ from exporter.config.load import Config
 from exporter.config.objectives import QueueObjectives, objectives_of
 from exporter.errors import ConfigError, ServerTrouble
 from exporter.metrics.reading import Reading, Rows
-from exporter.preflight import report as live
-from exporter.preflight.commands import Enquiries
-from exporter.preflight.report import against
-from exporter.preflight.session import Visit, survey
+from exporter.preflight.commands import Preflight
+from exporter.preflight.report import forecasts, report_failure
+from exporter.preflight.session import PreflightSession
 from exporter.providers.brightpattern import preflight as brightpattern
 from exporter.providers.brightpattern.directory import Directory, DirectoryEntry
 from support.clock import MORNING, LoopClock, run
@@ -48,9 +47,9 @@ async def test_nothing_is_missing(provider: str) -> None:
     assert well, text
     assert lines_with(text, "!") == []
     assert text.splitlines()[0] == f"acme ({provider}): signed in"
-    assert text.splitlines()[-1] == "    nothing is missing"
-    assert "requests in an hour: " in text
-    assert "    found: " in text
+    assert text.splitlines()[-1] == "    no faults"
+    assert "requests per hour: " in text
+    assert "    objects: " in text
 
 
 @pytest.mark.parametrize("provider", NAMES)
@@ -302,7 +301,7 @@ async def test_over_the_budget() -> None:
     text, well = await world.check()
 
     assert not well
-    (line,) = (x for x in lines_with(text, "!") if "QueryChangedStatistics" in x and "a day" in x)
+    (line,) = (x for x in lines_with(text, "!") if "QueryChangedStatistics" in x and "per day" in x)
     assert "over the limit" in line
     assert "feeds: {ACDStatus: {interval: " in line
     advised = line.partition("interval: ")[2].partition("s}")[0]
@@ -323,7 +322,8 @@ async def test_everything_over_the_budget() -> None:
     text, well = await platform("five9", {"limits": LIMITS_OF_2015}, feeds=feeds).check()
 
     assert not well
-    line = next(x for x in lines_with(text, "!") if "QueryChangedStatistics" in x and "a day" in x)
+    lines = lines_with(text, "!")
+    line = next(x for x in lines if "QueryChangedStatistics" in x and "per day" in x)
     assert line.count("interval: ") == 8
 
 
@@ -334,7 +334,7 @@ async def test_limits_of_ones_own() -> None:
 
     assert not well
     (line,) = (x for x in lines_with(text, "!") if "QueryChangedStatistics" in x)
-    assert "of 100 an hour asked for: over the limit" in line
+    assert "of 100 requests per hour: over the limit" in line
 
 
 async def test_requests_in_an_hour() -> None:
@@ -359,7 +359,10 @@ async def test_skew(provider: str, ahead: float) -> None:
     text, _ = await world.check()
 
     (line,) = (x for x in lines_with(text, "?") if "clock" in x)
-    assert f"12{0 if '120 s' in line else 1} s {'ahead of' if ahead > 0 else 'behind'} ours" in line
+    assert (
+        f"12{0 if '120 s' in line else 1} s {'ahead of' if ahead > 0 else 'behind'} this host's"
+        in line
+    )
 
 
 @pytest.mark.parametrize("provider", NAMES)
@@ -426,8 +429,8 @@ async def test_certificate(tmp_path: Path, days: int, mark: str, verified: bool)
         def client(account: Any, folder: Path) -> httpx.AsyncClient:
             return open_client(account.transport_tls(folder), None)
 
-        enquiries = Enquiries(Config((world.account,), tmp_path), SystemClock(), client)
-        lines, _ = await enquiries.check()
+        preflight = Preflight(Config((world.account,), tmp_path), SystemClock(), client)
+        lines, _ = await preflight.check()
 
     (line,) = (each for each in lines if "certificate of localhost" in each)
     assert f"{days} days left" in line
@@ -439,7 +442,7 @@ async def test_a_proxy_may_hide_the_certificate() -> None:
     world = platform("five9", proxy_url="http://127.0.0.1:3128")
     text, _ = await world.check()
 
-    assert "as seen through the proxy, which may show its own" in text
+    assert "seen through the proxy; may be its own" in text
 
 
 # Accounts and failures --------------------------------------------------------------------------
@@ -453,13 +456,13 @@ async def test_one_of_several() -> None:
     def client(account: Any, folder: Path) -> httpx.AsyncClient:
         return (first if account.name == "acme" else second).client(account, folder)
 
-    lines, well = await Enquiries(config, first.clock, client).check("other")
+    lines, well = await Preflight(config, first.clock, client).check("other")
 
     assert well
     assert lines[0] == "other (voximplant): signed in"
     assert first.simulator.log == []
-    with pytest.raises(ConfigError, match="no account is called 'acne'; did you mean 'acme'"):
-        await Enquiries(config, first.clock, client).check("acne")
+    with pytest.raises(ConfigError, match="no account named 'acne'; did you mean 'acme'"):
+        await Preflight(config, first.clock, client).check("acne")
 
 
 async def test_a_bug_costs_one_account(caplog: pytest.LogCaptureFixture) -> None:
@@ -472,10 +475,10 @@ async def test_a_bug_costs_one_account(caplog: pytest.LogCaptureFixture) -> None
             raise LookupError("a bug")
         return second.client(account, folder)
 
-    lines, well = await Enquiries(config, second.clock, client).check()
+    lines, well = await Preflight(config, second.clock, client).check()
 
     assert not well
-    assert lines[:2] == live.broken("acme", LookupError())
+    assert lines[:2] == report_failure("acme", LookupError()).lines
     assert "other (five9): signed in" in lines
     assert "a bug" in caplog.text
 
@@ -483,7 +486,7 @@ async def test_a_bug_costs_one_account(caplog: pytest.LogCaptureFixture) -> None
 async def test_a_certificate_file_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     """An account whose certificate file cannot be read says so, without a traceback."""
     world = platform("five9", tls={"ca_file": "none.pem"})
-    lines, well = await Enquiries(Config((world.account,), Path()), world.clock).check()
+    lines, well = await Preflight(Config((world.account,), Path()), world.clock).check()
 
     assert not well
     assert lines[0] == "acme: not checked"
@@ -522,7 +525,7 @@ async def test_a_wait_without_end() -> None:
     text, well = await world.check()
 
     assert not well
-    assert "failed (throttled): not asked: its turn comes only in " in text
+    assert "failed (throttled): not read: a request limit would delay it by " in text
     assert world.clock.now - MORNING < 900
 
 
@@ -532,7 +535,7 @@ async def test_secrets_stay_secret(provider: str, caplog: pytest.LogCaptureFixtu
     world = platform(provider, agents="name", **PLATFORMS[provider].everything)
     with caplog.at_level(logging.DEBUG):
         checked, _ = await world.check()
-        offered, _ = await world.enquiries.discover("acme")
+        offered, _ = await world.preflight.discover("acme")
     said = "\n".join((checked, *offered, caplog.text))
     secrets = world.secrets()
     people = {each.name for each in world.floor.agents.values()}
@@ -545,11 +548,11 @@ async def test_secrets_stay_secret(provider: str, caplog: pytest.LogCaptureFixtu
 
 async def test_a_limit_of_nothing() -> None:
     """Where a limit allows no request at all, the feeds that need one are to be left out."""
-    asked = against([Limit("x", 60.0, 0)], {"first": {"x": 0.1}, "second": {"y": 1.0}})
+    expected = forecasts([Limit("x", 60.0, 0)], {"first": {"x": 0.1}, "second": {"y": 1.0}})
 
-    assert [each.fits for each in asked] == [False]
-    assert asked[0].advice({"first": 10.0}) == "over the limit. Leave these feeds out: first"
-    assert against([Limit("x", 60.0, 0)], {})[0].fits
+    assert [forecast.fits for forecast in expected] == [False]
+    assert expected[0].advice({"first": 10.0}) == "over the limit. Disable these feeds: first"
+    assert forecasts([Limit("x", 60.0, 0)], {})[0].fits
 
 
 async def test_five9_permissions_cannot_be_read() -> None:
@@ -572,8 +575,8 @@ async def test_what_did_not_fit() -> None:
     text, well = await world.check()
 
     assert well, text
-    assert "ACDStatus: not in the answer: Calls In Queue" in text
-    assert "CampaignState: 1 columns are not mapped: see 'discover'" in text
+    assert "ACDStatus: columns not in the answer: Calls In Queue" in text
+    assert "CampaignState: unmapped columns: 1, listed by 'discover'" in text
 
 
 async def test_voximplant_account() -> None:
@@ -592,20 +595,20 @@ async def test_voximplant_account() -> None:
     def client(_: Any, __: Path) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(serve))
 
-    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
-    lines, well = await enquiries.check()
+    preflight = Preflight(Config((world.account,), Path()), world.clock, client)
+    lines, well = await preflight.check()
 
     assert not well
     assert "  ! the account is frozen: contact Voximplant" in lines
     assert "  ! the account is not active: contact Voximplant" in lines
 
 
-async def test_looking_around_may_fail() -> None:
-    """Where the platform fails while it is looked around, that is a fault of its own."""
-    visit = Visit(platform("five9").account, Broken(), Http.__new__(Http), {})
-    await survey(visit)
+async def test_a_survey_that_fails() -> None:
+    """A survey that fails is a fault of its own."""
+    session = PreflightSession(platform("five9").account, Broken(), Http.__new__(Http), {})
+    await session.run_survey()
 
-    assert visit.survey.faults == ["survey failed: not now"]
+    assert session.survey.faults == ["survey failed: not now"]
 
 
 class Broken(Collector):
@@ -638,8 +641,8 @@ async def test_a_feed_that_takes_too_long() -> None:
     def client(_: Any, __: Path) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(serve))
 
-    enquiries = Enquiries(Config((world.account,), Path()), world.clock, client)
-    lines, well = await enquiries.check()
+    preflight = Preflight(Config((world.account,), Path()), world.clock, client)
+    lines, well = await preflight.check()
 
     assert not well
     assert any("ACDStatus: failed (timeout): took longer than 1 s" in line for line in lines)
@@ -677,10 +680,10 @@ async def test_an_objective_that_matches_nothing() -> None:
         for name in (queue, "Nobody")
     ]
     config = Config((world.account,), Path(), objectives_of(written, []))
-    lines, well = await Enquiries(config, world.clock, world.client).check()
+    lines, well = await Preflight(config, world.clock, world.client).check()
 
     assert well, lines
-    assert [line for line in lines if "matches nothing" in line] == [
-        f"? queues[1] matches nothing ({config.objectives.items[1]})"
+    assert [line for line in lines if "matches no queue" in line] == [
+        f"? queues[1]: matches no queue ({config.objectives.items[1]})"
     ]
     assert "Nobody" in lines[-1]

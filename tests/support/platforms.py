@@ -15,8 +15,8 @@ from exporter.clock import Clock
 from exporter.collector.http import Http
 from exporter.config.account import AccountConfig
 from exporter.config.load import Config
-from exporter.preflight.commands import Enquiries
-from exporter.preflight.session import visiting
+from exporter.preflight.commands import Preflight
+from exporter.preflight.session import open_session
 from exporter.providers import MODELS, PROVIDERS
 from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
 from exporter.simulators.five9.simulator import Five9Simulator
@@ -118,13 +118,13 @@ class Platform:
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.simulator.app))
 
     @property
-    def enquiries(self) -> Enquiries:
+    def preflight(self) -> Preflight:
         """What asks the account."""
-        return Enquiries(Config((self.account,), Path()), self.clock, self.client)
+        return Preflight(Config((self.account,), Path()), self.clock, self.client)
 
     async def check(self) -> tuple[str, bool]:
         """Check the account live; return the text, and whether nothing is missing."""
-        lines, well = await self.enquiries.check()
+        lines, well = await self.preflight.check()
         return "\n".join(lines), well
 
 
@@ -273,10 +273,10 @@ async def shape(
     async with httpx.AsyncClient(transport=transport) as client:
         http = Http(client, telemetry, clock)
         collector = PROVIDERS[account.provider].collector(account, http, telemetry, clock)
-        async with visiting(account, collector, telemetry, http, clock) as visit:
+        async with open_session(account, collector, telemetry, http, clock) as visit:
             sizes: dict[str, int] = {}
             assert visit.refusal is None, visit.refusal
-            assert visit.found.errors == {}
+            assert visit.collected.errors == {}
             for feed in visit.feeds.values():
                 assert feed.mapped is not None
                 for family, series in feed.mapped.series.items():
