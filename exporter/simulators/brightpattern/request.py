@@ -86,10 +86,10 @@ def read(body: Json, tenant: Tenant) -> dict[str, Block]:
 class _Members:
     """The members of one JSON object; members that are not taken are unknown."""
 
-    def __init__(self, place: str, value: Json, tenant: Tenant) -> None:
+    def __init__(self, path: str, value: Json, tenant: Tenant) -> None:
         if not isinstance(value, dict):
-            raise RefusedError(WRONG_TYPE, f"{place}: an object is expected")
-        self.place = place
+            raise RefusedError(WRONG_TYPE, f"{path}: an object is expected")
+        self.path = path
         self.members: Mapping[str, Json] = value
         self.tenant = tenant
         self._known: set[str] = set()
@@ -102,80 +102,80 @@ class _Members:
         self._known.add(name)
         if name not in self.members:
             return default
-        return convert(f"{self.place}.{name}", self.members[name])
+        return convert(f"{self.path}.{name}", self.members[name])
 
     def need(self, name: str, convert: Callable[[str, Json], Json]) -> Json:
         """Return a required member."""
         if name not in self.members:
-            raise RefusedError(MALFORMED, f"{self.place}: {name} is required")
+            raise RefusedError(MALFORMED, f"{self.path}: {name} is required")
         return self.take(name, convert, None)
 
     def close(self) -> None:
         """Refuse members that were not taken."""
         unknown = sorted(set(self.members) - self._known)
         if unknown:
-            raise RefusedError(UNKNOWN_MEMBER, f"{self.place}: unrecognized field {unknown[0]!r}")
+            raise RefusedError(UNKNOWN_MEMBER, f"{self.path}: unrecognized field {unknown[0]!r}")
 
 
-def _text(place: str, value: Json) -> str:
+def _text(path: str, value: Json) -> str:
     if not isinstance(value, str):
-        raise RefusedError(WRONG_TYPE, f"{place}: a string is expected")
+        raise RefusedError(WRONG_TYPE, f"{path}: a string is expected")
     return value
 
 
-def _texts(place: str, value: Json) -> tuple[str, ...]:
-    return tuple(_text(place, item) for item in _array(place, value))
+def _texts(path: str, value: Json) -> tuple[str, ...]:
+    return tuple(_text(path, item) for item in _array(path, value))
 
 
-def _array(place: str, value: Json) -> Sequence[Json]:
+def _array(path: str, value: Json) -> Sequence[Json]:
     if not isinstance(value, list):
-        raise RefusedError(WRONG_TYPE, f"{place}: an array is expected")
+        raise RefusedError(WRONG_TYPE, f"{path}: an array is expected")
     return value
 
 
-def _id(place: str, value: Json) -> str | int:
+def _id(path: str, value: Json) -> str | int:
     """Read an id; one example of the vendor has a number."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise RefusedError(WRONG_TYPE, f"{place}: a string is expected")
+        raise RefusedError(WRONG_TYPE, f"{path}: a string is expected")
     return value
 
 
-def _column_id(place: str, value: Json) -> str:
-    return str(_id(place, value))
+def _column_id(path: str, value: Json) -> str:
+    return str(_id(path, value))
 
 
-def _guids(place: str, value: Json) -> frozenset[str]:
-    guids = frozenset(_texts(place, value))
+def _guids(path: str, value: Json) -> frozenset[str]:
+    guids = frozenset(_texts(path, value))
     for guid in guids:
         try:
             UUID(guid)
         except ValueError:
-            raise RefusedError(WRONG_TYPE, f"{place}: {guid!r} is not a GUID") from None
+            raise RefusedError(WRONG_TYPE, f"{path}: {guid!r} is not a GUID") from None
     return guids
 
 
-def _limit(place: str, value: Json) -> int:
+def _limit(path: str, value: Json) -> int:
     """Read a limit: a string in one document of the vendor, a number in the other."""
     digits = isinstance(value, str) and value.isascii() and value.isdecimal()
     number = int(value) if digits else value
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise RefusedError(WRONG_TYPE, f"{place}: a positive integer is expected")
+        raise RefusedError(WRONG_TYPE, f"{path}: a positive integer is expected")
     return number
 
 
-def _boolean(place: str, value: Json) -> bool:
+def _boolean(path: str, value: Json) -> bool:
     words = {"true": True, "false": False}
     if isinstance(value, str) and value in words:
         return words[value]
     if not isinstance(value, bool):
-        raise RefusedError(WRONG_TYPE, f"{place}: a boolean is expected")
+        raise RefusedError(WRONG_TYPE, f"{path}: a boolean is expected")
     return value
 
 
 def _one_of(words: Sequence[str]) -> Callable[[str, Json], str]:
-    def convert(place: str, value: Json) -> str:
-        if _text(place, value) not in words:
-            raise RefusedError(WRONG_TYPE, f"{place}: {value!r} is not one of {', '.join(words)}")
+    def convert(path: str, value: Json) -> str:
+        if _text(path, value) not in words:
+            raise RefusedError(WRONG_TYPE, f"{path}: {value!r} is not one of {', '.join(words)}")
         return str(value)
 
     return convert
@@ -185,7 +185,7 @@ def _block(name: str, value: Json, tenant: Tenant) -> Block:
     members = _Members(name, value, tenant)
 
     def grids(kind: str) -> Callable[[str, Json], tuple[Grid, ...]]:
-        return lambda place, value: _grids(place, value, kind, tenant)
+        return lambda path, value: _grids(path, value, kind, tenant)
 
     block = Block(
         totals=members.take("stats_totals", _texts, None),
@@ -200,25 +200,25 @@ def _block(name: str, value: Json, tenant: Tenant) -> Block:
     return block
 
 
-def _grids(place: str, value: Json, kind: str, tenant: Tenant) -> tuple[Grid, ...]:
+def _grids(path: str, value: Json, kind: str, tenant: Tenant) -> tuple[Grid, ...]:
     grids = tuple(
-        _grid(f"{place}[{index}]", item, kind, tenant)
-        for index, item in enumerate(_array(place, value))
+        _grid(f"{path}[{index}]", item, kind, tenant)
+        for index, item in enumerate(_array(path, value))
     )
     if len({grid.id for grid in grids}) < len(grids):
-        raise RefusedError(MALFORMED, f"{place}: two grids have one id")
+        raise RefusedError(MALFORMED, f"{path}: two grids have one id")
     return grids
 
 
-def _grid(place: str, value: Json, kind: str, tenant: Tenant) -> Grid:
-    members = _Members(place, value, tenant)
+def _grid(path: str, value: Json, kind: str, tenant: Tenant) -> Grid:
+    members = _Members(path, value, tenant)
     columns = tuple(
-        _column(f"{place}.columns[{index}]", item, kind, tenant)
+        _column(f"{path}.columns[{index}]", item, kind, tenant)
         for index, item in enumerate(members.need("columns", _array))
     )
     known = {column.id for column in columns}
     if not known or len(known) < len(columns):
-        raise RefusedError(MALFORMED, f"{place}.columns: ids must be present and different")
+        raise RefusedError(MALFORMED, f"{path}.columns: ids must be present and different")
     agents = kind == "agent"
     grid = Grid(
         id=members.need("id", _id),
@@ -238,7 +238,7 @@ def _grid(place: str, value: Json, kind: str, tenant: Tenant) -> Grid:
     referenced += [grid.filter.column] if grid.filter is not None else []
     for column in referenced:
         if column not in known:
-            raise RefusedError(UNKNOWN_COLUMN, f"{place}: there is no column {column!r}")
+            raise RefusedError(UNKNOWN_COLUMN, f"{path}: there is no column {column!r}")
     return grid
 
 
@@ -251,7 +251,7 @@ def _order(members: _Members) -> tuple[tuple[str, bool], ...]:
         return () if by is None else ((by, descending),)
     order = []
     for index, value in enumerate(items):
-        item = _Members(f"{members.place}.order[{index}]", value, members.tenant)
+        item = _Members(f"{members.path}.order[{index}]", value, members.tenant)
         column = item.need("by", _column_id)
         order.append((column, item.take("dir", _one_of(_ORDERS), "ASC") == "DESC"))
         item.close()
@@ -265,13 +265,13 @@ def _filter(members: _Members) -> Filter | None:
     return None if by is None else Filter(by, operation, value)
 
 
-def _column(place: str, value: Json, kind: str, tenant: Tenant) -> Column:
-    members = _Members(place, value, tenant)
+def _column(path: str, value: Json, kind: str, tenant: Tenant) -> Column:
+    members = _Members(path, value, tenant)
     column_id = members.need("id", _column_id)
     name = _statistic(members)
     dispositions = members.take("dispositions", _texts, ())
     members.close()
-    _check_statistic(place, name, kind, tenant)
+    _check_statistic(path, name, kind, tenant)
     return Column(column_id, name, dispositions)
 
 
@@ -281,11 +281,11 @@ def _statistic(members: _Members) -> str:
     keys = ("stat_name", "statName") if spelling == "both" else (spelling,)
     given = [key for key in keys if key in members]
     if len(given) > 1:
-        raise RefusedError(MALFORMED, f"{members.place}: the statistic is named twice")
+        raise RefusedError(MALFORMED, f"{members.path}: the statistic is named twice")
     name: str = members.need(given[0] if given else keys[0], _text)
     return name
 
 
-def _check_statistic(place: str, name: str, kind: str, tenant: Tenant) -> None:
+def _check_statistic(path: str, name: str, kind: str, tenant: Tenant) -> None:
     if tenant.unknown_statistics == "refuse" and name not in names(tenant, kind):
-        raise RefusedError(UNKNOWN_STATISTIC, f"{place}: unknown statistic {name!r}")
+        raise RefusedError(UNKNOWN_STATISTIC, f"{path}: unknown statistic {name!r}")
