@@ -1,4 +1,4 @@
-"""The keys that every account may have."""
+"""Model of the keys that every account has, and the HTTP client they describe."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,19 +18,17 @@ from exporter.metrics.families import BASE_LABELS, FAMILIES
 from exporter.metrics.labels import AccountLabels, AgentMode, Filter
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-
-
-_SHORTEST_STALE = 30.0
-
-
+_MIN_STALE_AFTER = 30.0  # seconds
 _STALE_INTERVALS = 3
-
-
-_TAKEN_LABELS = {*BASE_LABELS, *(label for each in FAMILIES.values() for label in each.labels)}
+_RESERVED_LABELS = {
+    *("job", "instance", "le"),
+    *BASE_LABELS,
+    *(label for family in FAMILIES.values() for label in family.labels),
+}
 
 
 class FeedConfig(Model):
-    """How one feed is read; times in seconds, ``None`` where the default holds."""
+    """Settings of one feed; times in seconds, ``None`` for the default."""
 
     interval: Annotated[Duration, Field(ge=1, le=86_400)] | None = None
     timeout: Annotated[Duration, Field(ge=1, le=600)] | None = None
@@ -39,7 +37,7 @@ class FeedConfig(Model):
 
 
 def _feed_or_off(value: object) -> object:
-    """Read ``false`` as no feed, and nothing as a feed with its defaults."""
+    """Return ``None`` for ``false``, and default settings for an empty value."""
     if value is False:
         return None
     return {} if value is None else value
@@ -49,7 +47,7 @@ MaybeFeed = Annotated[FeedConfig | None, BeforeValidator(_feed_or_off)]
 
 
 class Patterns(Model):
-    """Shell patterns by kind of object."""
+    """Shell patterns for each kind of object."""
 
     queues: list[str] = []
     agents: list[str] = []
@@ -57,7 +55,7 @@ class Patterns(Model):
 
 
 class TlsConfig(Model):
-    """How to trust the platform and show who we are."""
+    """TLS settings: trusted CA and client certificate."""
 
     ca_file: str | None = None
     cert_file: str | None = None
@@ -66,13 +64,13 @@ class TlsConfig(Model):
 
 
 def url_fault(url: str, *, insecure_http: bool) -> str:
-    """Return what is wrong with a platform's address; nothing where it can be used."""
+    """Return what is wrong with a platform's URL, or an empty string."""
     try:
         parts = urlsplit(url)
-        port_fits = parts.port is None or parts.port > 0
+        port_valid = parts.port is None or parts.port > 0
     except ValueError:
-        port_fits = False
-    if not port_fits:
+        port_valid = False
+    if not port_valid:
         return "the host or port is not valid"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return "expected a URL such as https://host"
@@ -86,12 +84,12 @@ def url_fault(url: str, *, insecure_http: bool) -> str:
 
 
 class AccountConfig(Model):
-    """What every account can have; a provider's model adds its own keys.
+    """Keys of every account; each provider's model adds its own.
 
     ``INTERVALS`` maps the provider's feeds, in order of importance, to the default time between
-    two refreshes in seconds. ``AGENT_FEEDS`` are those whose rows are persons. ``SHARED_LOGIN``
-    says why two accounts may not have one ``login``. ``PLACEHOLDER`` stands in for required keys
-    that are missing, while other faults are looked for.
+    two refreshes in seconds. ``AGENT_FEEDS`` are feeds whose rows are agents. ``SHARED_LOGIN`` says
+    why two accounts must not share a ``login``. ``PLACEHOLDER`` replaces missing required keys, so
+    that other faults can be found too.
     """
 
     INTERVALS: ClassVar[Mapping[str, float]] = {}
@@ -118,11 +116,11 @@ class AccountConfig(Model):
 
     @property
     def login(self) -> object:
-        """What no two accounts may share, or ``None``."""
+        """Value that no two accounts may share, or ``None``."""
         return None
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong beyond the shape, with the path inside this account."""
+        """Yield faults that types cannot express, with the path inside this account."""
         yield from self._feed_faults()
         yield from self._label_faults()
         yield from self._url_faults()
@@ -148,26 +146,23 @@ class AccountConfig(Model):
         for label in self.labels:
             if not _LABEL.fullmatch(label) or label.startswith("__"):
                 yield ("labels", label), "is not a valid label name"
-            elif label in _TAKEN_LABELS or label in ("job", "instance", "le"):
+            elif label in _RESERVED_LABELS:
                 yield ("labels", label), "is a reserved label name"
 
     def _url_faults(self) -> Iterator[Fault]:
-        fault = (
-            url_fault(self.base_url, insecure_http=self.insecure_http)
-            if self.base_url is not None
-            else ""
-        )
-        if fault:
-            yield ("base_url",), fault
+        if self.base_url is not None:
+            fault = url_fault(self.base_url, insecure_http=self.insecure_http)
+            if fault:
+                yield ("base_url",), fault
         if self.proxy_url and not is_proxy(self.proxy_url.get_secret_value()):
             yield ("proxy_url",), "expected a URL such as http://user:password@host:3128"
 
     def wanted_feeds(self) -> dict[str, FeedTimes]:
-        """Return the feeds to read, in order of importance, with their times."""
+        """Return the settings of the enabled feeds, in order of importance."""
         return self.feed_times(self.INTERVALS)
 
     def feed_times(self, intervals: Mapping[str, float]) -> dict[str, FeedTimes]:
-        """Return the times of those feeds that are not switched off, by default intervals."""
+        """Return the settings of the enabled feeds; ``intervals`` are defaults in seconds."""
         wanted = {}
         for name, default in intervals.items():
             feed = self.feeds.get(name, FeedConfig())
@@ -175,7 +170,7 @@ class AccountConfig(Model):
                 continue
             interval = feed.interval or default
             stale_after = feed.stale_after or self.stale_after
-            stale_after = stale_after or max(_SHORTEST_STALE, _STALE_INTERVALS * interval)
+            stale_after = stale_after or max(_MIN_STALE_AFTER, _STALE_INTERVALS * interval)
             timeout = feed.timeout or self.timeout
             wanted[name] = FeedTimes(interval, timeout, stale_after, feed.raw)
         return wanted
@@ -189,8 +184,8 @@ class AccountConfig(Model):
             filter=Filter(_by_subject(self.include), _by_subject(self.exclude)),
         )
 
-    def transport_tls(self, directory: Path) -> Tls:
-        """Return the TLS settings, relative paths taken from the configuration's folder."""
+    def tls_settings(self, directory: Path) -> Tls:
+        """Return the TLS settings; relative paths start at ``directory``."""
 
         def resolve(name: str | None) -> str | None:
             return str(directory / name) if name else None
@@ -216,6 +211,6 @@ def _by_subject(patterns: Patterns) -> dict[Any, list[str]]:
 
 
 def client_for(account: AccountConfig, directory: Path) -> httpx.AsyncClient:
-    """Return an account's own HTTP client."""
+    """Return a new HTTP client with an account's TLS and proxy settings."""
     proxy = account.proxy_url.get_secret_value() if account.proxy_url else None
-    return open_client(account.transport_tls(directory), proxy)
+    return open_client(account.tls_settings(directory), proxy)

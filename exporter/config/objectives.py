@@ -1,4 +1,4 @@
-"""Objectives as they are written: what has to be said for queues and campaigns, and what may be?"""
+"""Models of the sections ``queues`` and ``campaigns``: limits, objectives, opening hours."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -14,19 +14,19 @@ from exporter.metrics.parsers import number
 from exporter.objectives.hours import Hours, Week, parse_week
 from exporter.objectives.model import Objective, Objectives, ObjectiveSeries
 
-_HOURS_WANTED = "expected days and hours such as Mon-Fri 08:00-20:00"
+_HOURS_EXPECTED = "expected days and hours such as Mon-Fri 08:00-20:00"
 
 
 def _line(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(_HOURS_WANTED)
+        raise ValueError(_HOURS_EXPECTED)
     parse_week([value])
     return value
 
 
 def _one_or_more(value: object) -> object:
     if value == []:
-        raise ValueError(_HOURS_WANTED)
+        raise ValueError(_HOURS_EXPECTED)
     return value if isinstance(value, list) else [value]
 
 
@@ -48,20 +48,20 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class HoursConfig(Model):
-    """Opening hours as they are written."""
+    """Opening hours in the configuration."""
 
     time_zone: Zone
     weekly: Lines
     holidays: list[Annotated[date, BeforeValidator(_day)]] = []
 
     def hours(self) -> Hours:
-        """Return what can be asked."""
+        """Return the hours in the form that can be evaluated."""
         spans: Week = parse_week(self.weekly)
         return Hours(self.time_zone, spans, frozenset(self.holidays))
 
 
 class QueueMatch(Model):
-    """Shell patterns, all of which a queue has to match."""
+    """Shell patterns; a queue matches if all of them match."""
 
     provider: Pattern = "*"
     account: Pattern = "*"
@@ -69,7 +69,7 @@ class QueueMatch(Model):
 
 
 class CampaignMatch(Model):
-    """Shell patterns, all of which a campaign has to match."""
+    """Shell patterns; a campaign matches if all of them match."""
 
     provider: Pattern = "*"
     account: Pattern = "*"
@@ -77,7 +77,7 @@ class CampaignMatch(Model):
 
 
 class WaitingLimit(Model):
-    """How many contacts may wait, by level."""
+    """Limit of waiting contacts, by level."""
 
     warning: Count | None = None
     critical: Count | None = None
@@ -90,12 +90,12 @@ class WaitingLimit(Model):
 
     @property
     def levels(self) -> list[int]:
-        """The limits that are given, the milder one first."""
-        return [each for each in (self.warning, self.critical) if each is not None]
+        """The limits that are set, warning first."""
+        return [limit for limit in (self.warning, self.critical) if limit is not None]
 
 
 class QueueObjectives(Model):
-    """What is to hold for the queues that match; an item without figures exempts them."""
+    """Limits, objectives and hours of matching queues; an item without any exempts them."""
 
     match: QueueMatch = QueueMatch()
     waiting_limit: WaitingLimit = WaitingLimit()
@@ -105,7 +105,7 @@ class QueueObjectives(Model):
 
 
 class CampaignObjectives(Model):
-    """What is to hold for the campaigns that match; an item without figures exempts them."""
+    """Limit and hours of matching campaigns; an item without any exempts them."""
 
     match: CampaignMatch = CampaignMatch()
     abandoned_limit: Limit | None = None
@@ -115,31 +115,31 @@ class CampaignObjectives(Model):
 def objectives_of(
     queues: Sequence[QueueObjectives], campaigns: Sequence[CampaignObjectives]
 ) -> Objectives:
-    """Return what is to hold by what was written under ``queues`` and ``campaigns``."""
+    """Return the objectives of the items under ``queues`` and ``campaigns``."""
     entries = [
         Objective(
-            format_path(("queues", at)),
+            format_path(("queues", index)),
             "queue",
             item.match.model_dump(),
             _queue_figures(item),
             f.QUEUE_OPEN,
             item.hours.hours() if item.hours else None,
         )
-        for at, item in enumerate(queues)
+        for index, item in enumerate(queues)
     ]
     entries += [
         Objective(
-            format_path(("campaigns", at)),
+            format_path(("campaigns", index)),
             "campaign",
             item.match.model_dump(),
             _figures([(f.CAMPAIGN_ABANDONED_LIMIT, item.abandoned_limit)]),
             f.CAMPAIGN_OPEN,
             item.hours.hours() if item.hours else None,
         )
-        for at, item in enumerate(campaigns)
+        for index, item in enumerate(campaigns)
     ]
     sections: dict[str, Sequence[object]] = {"queues": queues, "campaigns": campaigns}
-    return Objectives(tuple(entries), {name: each for name, each in sections.items() if each})
+    return Objectives(tuple(entries), {name: items for name, items in sections.items() if items})
 
 
 def _queue_figures(item: QueueObjectives) -> list[ObjectiveSeries]:

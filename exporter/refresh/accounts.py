@@ -46,7 +46,7 @@ class Identity:
 
         The content of other files (``*_file``) is part of the section once that has been read.
         """
-        tls = config.transport_tls(directory)
+        tls = config.tls_settings(directory)
         return cls(config, tuple(map(_digest, (tls.ca_file, tls.cert_file, tls.key_file))))
 
 

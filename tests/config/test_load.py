@@ -210,7 +210,7 @@ def test_tls(read: Load, file: Path) -> None:
     """Relative paths of certificates start at the configuration's folder."""
     config = read(alpha("tls: {ca_file: ca.pem, cert_file: /etc/c.pem, key_file: k/k.pem}"))
 
-    assert config.accounts[0].transport_tls(config.directory) == Tls(
+    assert config.accounts[0].tls_settings(config.directory) == Tls(
         str(file.parent / "ca.pem"), "/etc/c.pem", str(file.parent / "k/k.pem")
     )
 
@@ -219,7 +219,7 @@ def test_no_tls(read: Load) -> None:
     """Without files nothing is resolved."""
     config = read(alpha("tls: {insecure_skip_verify: true}"))
 
-    assert config.accounts[0].transport_tls(config.directory) == Tls(insecure_skip_verify=True)
+    assert config.accounts[0].tls_settings(config.directory) == Tls(insecure_skip_verify=True)
 
 
 @pytest.mark.parametrize(

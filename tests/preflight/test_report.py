@@ -427,7 +427,7 @@ async def test_certificate(tmp_path: Path, days: int, mark: str, verified: bool)
         world = platform("five9", base_url=f"https://localhost:{port}", tls=tls)
 
         def client(account: Any, folder: Path) -> httpx.AsyncClient:
-            return open_client(account.transport_tls(folder), None)
+            return open_client(account.tls_settings(folder), None)
 
         preflight = Preflight(Config((world.account,), tmp_path), SystemClock(), client)
         lines, _ = await preflight.check()

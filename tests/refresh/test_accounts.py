@@ -99,7 +99,7 @@ class World:
         return [at for each, who, at in self.events if (each, who) == (what, user)]
 
     def client(self, config: AccountConfig, directory: Path) -> httpx.AsyncClient:
-        tls = config.transport_tls(directory)
+        tls = config.tls_settings(directory)
         if tls.ca_file:
             Path(tls.ca_file).read_bytes()
         self.clients.append(httpx.AsyncClient())
