@@ -1,9 +1,10 @@
-"""Does every line stand in its room? The architecture, as far as the syntax tree can tell."""
+"""The architecture of the package, as far as the syntax trees of its modules can tell."""
 
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import httpx
@@ -16,16 +17,38 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 PROVIDERS = sorted(
     path.name for path in (ROOT / "providers").iterdir() if (path / "__init__.py").is_file()
 )
-DOORS = {"config.py", "client.py", "tables.py", "collector.py", "provider.py", "simulator.py"}
-# Kernel modules that may know the providers: they bring both ends together.
-BOTH_ENDS = {"app.py", "cli.py", "enquiries.py", "__main__.py"}
+# From the top to the ground; a module may import what stands below it, and its own package.
+LAYERS = (
+    ("__main__",),
+    ("cli",),
+    ("app", "preflight", "simulators"),
+    ("refresh", "web", "providers"),
+    ("config",),
+    ("collector",),
+    ("telemetry",),
+    ("exposition",),
+    ("objectives",),
+    ("metrics",),
+    ("status",),
+    ("errors", "clock", "logs"),
+)
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+PACKAGES = {
+    *("metrics", "objectives", "exposition", "collector", "config", "refresh", "web"),
+    *("providers", "preflight", "simulators"),
+}
+MODULES_AT_THE_ROOT = 12  # at the most
+OF_A_PROVIDER = {
+    *("__init__.py", "config.py", "client.py", "auth.py", "tables.py", "rows.py"),
+    *("collector.py", "preflight.py", "sanitise.py"),
+}
 HTTPX_ERRORS = {
     name
     for name, value in vars(httpx).items()
     if isinstance(value, type) and issubclass(value, Exception)
 }
 
-Found = Iterator[str]
+Names = Iterator[str]
 
 
 @cache
@@ -33,22 +56,17 @@ def tree(file: str) -> ast.Module:
     return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
 
-def is_simulator(file: str) -> bool:
-    return Path(file).name.startswith("simul")
+def part_of(file: str) -> str:
+    """Return the package that a file is in, or the name of a module at the root."""
+    return Path(file).parts[0].removesuffix(".py")
 
 
-def is_kernel(file: str) -> bool:
-    return not file.startswith(("providers/", "demo/")) and file not in BOTH_ENDS
+def within(*names: str) -> Callable[[str], bool]:
+    """Return whether a name is one of these, or inside one of them."""
+    return lambda name: any(name == outer or name.startswith(f"{outer}.") for outer in names)
 
 
-def docstrings(file: str) -> set[int]:
-    """Return the ids of the constants that are docstrings."""
-    owners = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    bodies = [node.body for node in ast.walk(tree(file)) if isinstance(node, owners)]
-    return {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
-
-
-def imports(file: str) -> Found:
+def imports(file: str) -> Names:
     """Yield the full name of everything that a file imports, at any depth."""
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
@@ -58,7 +76,21 @@ def imports(file: str) -> Found:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def names(file: str) -> Found:
+def imported_files(file: str) -> Names:
+    """Yield the files of this package that a file imports."""
+    for name in imports(file):
+        if not within("exporter")(name):
+            continue
+        parts = name.split(".")[1:]
+        for length in (len(parts), len(parts) - 1):
+            path = "/".join(parts[:length])
+            found = [x for x in (f"{path}.py", f"{path}/__init__.py") if x in FILES]
+            if found:
+                yield found[0]
+                break
+
+
+def names(file: str) -> Names:
     """Yield every dotted name that a file uses, imports included: ``time.sleep``."""
     yield from imports(file)
     for node in ast.walk(tree(file)):
@@ -66,15 +98,17 @@ def names(file: str) -> Found:
             yield f"{node.value.id}.{node.attr}"
 
 
-def literals(file: str) -> Found:
-    """Yield the texts of a file that are no docstrings."""
-    docs = docstrings(file)
+def literals(file: str) -> Names:
+    """Yield the texts of a file that are not docstrings."""
+    owners = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    bodies = [node.body for node in ast.walk(tree(file)) if isinstance(node, owners)]
+    docs = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             yield node.value
 
 
-def broad(file: str) -> Found:
+def broad(file: str) -> Names:
     """Yield the broad classes that a file's handlers catch; a bare one is BaseException."""
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.ExceptHandler):
@@ -82,46 +116,119 @@ def broad(file: str) -> Found:
             words = set(caught.strip("()").replace(",", " ").split())
             yield from words & {"Exception", "BaseException"}
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
-            yield from {ast.unparse(each) for each in node.args} & {"Exception", "BaseException"}
+            yield from {ast.unparse(part) for part in node.args} & {"Exception", "BaseException"}
 
 
-def files_with(find: Callable[[str], Found], wanted: Callable[[str], bool]) -> set[str]:
-    return {file for file in FILES if any(wanted(each) for each in find(file))}
+def files_with(find: Callable[[str], Names], wanted: Callable[[str], bool]) -> set[str]:
+    return {file for file in FILES if any(wanted(name) for name in find(file))}
 
 
-def within(*packages: str) -> Callable[[str], bool]:
-    """Return whether a name is one of these, or inside one of them."""
-    return lambda name: any(name == each or name.startswith(f"{each}.") for each in packages)
+# Layout -------------------------------------------------------------------------------------------
 
 
-def test_there_is_something_to_look_at() -> None:
-    """The rules below see the kernel, the providers and the demo."""
-    assert {"page.py", "schedule.py", "providers/five9/client.py", "demo/floor.py"} <= set(FILES)
-    assert "five9" in PROVIDERS
+def test_the_packages() -> None:
+    """There are ten packages, and few modules beside them; no name tells a simulated thing."""
+    assert {part_of(file) for file in FILES if "/" in file} == PACKAGES
+    assert len([file for file in FILES if "/" not in file]) <= MODULES_AT_THE_ROOT
+    assert [file for file in FILES if "simulated" in file] == []
+
+
+def test_imports_point_down() -> None:
+    """A module imports its own package and what stands below it in the layers, nothing else."""
+    edges = sorted(
+        f"{file} → {other}"
+        for file in FILES
+        for other in set(imported_files(file))
+        if file != "__init__.py" and other != "__init__.py"
+        if part_of(file) != part_of(other)
+        if LEVEL[part_of(file)] >= LEVEL[part_of(other)]
+    )
+
+    assert edges == []
+
+
+def test_no_modules_import_each_other() -> None:
+    """No circle is among the imports of the whole package."""
+    graph = {file: set(imported_files(file)) - {file} for file in FILES}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+    assert set(order) == set(FILES)
+
+
+def test_no_product_package_imports_simulators() -> None:
+    """Only simulators import simulators; the command line does so inside its functions."""
+    found = files_with(imports, within("exporter.simulators"))
+    outside = {file for file in found if part_of(file) != "simulators"}
+    at_the_top = {
+        file
+        for file in outside
+        for node in tree(file).body
+        if isinstance(node, ast.ImportFrom) and within("exporter.simulators")(str(node.module))
+    }
+
+    assert outside == {"cli.py"}
+    assert at_the_top == set()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_provider_is_named_outside_its_folder(provider: str) -> None:
+    """A provider's name is in its folder, its simulator's folder and the list of providers."""
+    home = (f"providers/{provider}/", "simulators/", "providers/__init__.py")
+    found = {
+        file
+        for file in FILES
+        if not file.startswith(home)
+        for text in (*literals(file), *imports(file))
+        if provider in text
+    }
+
+    assert found == set()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_providers_have_the_same_modules(provider: str) -> None:
+    """Every provider's folder has the same modules to begin with."""
+    assert {path.name for path in (ROOT / "providers" / provider).glob("*.py")} >= OF_A_PROVIDER
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_client_and_its_simulator_are_strangers(provider: str) -> None:
+    """A simulator shares no code with the client that it tests."""
+    files = [file for file in FILES if file.startswith(f"simulators/{provider}/")]
+    wanted = within(f"exporter.providers.{provider}")
+
+    assert files
+    assert [file for file in files if any(wanted(name) for name in imports(file))] == []
+
+
+# What only some modules do ------------------------------------------------------------------------
 
 
 def test_metric_names() -> None:
     """Metric names are written in the vocabulary only."""
-    assert files_with(literals, lambda text: "contactcenter_" in text) == {"families.py"}
+    assert files_with(literals, lambda text: "contactcenter_" in text) == {"metrics/families.py"}
 
 
 def test_prometheus_client() -> None:
-    """Only the exporter's own metrics and the web know the Prometheus library."""
-    found = files_with(imports, within("prometheus_client"))
-
-    assert found <= {"telemetry.py", "web.py"}
-    assert "telemetry.py" in found
+    """Only the exporter's own metrics use the Prometheus library."""
+    assert files_with(imports, within("prometheus_client")) == {"telemetry.py"}
 
 
 def test_broad_handlers() -> None:
-    """Broad handlers stand at the two boundaries of the schedule and nowhere else."""
-    found = Counter((file, each) for file in FILES for each in broad(file))
+    """Broad handlers stand around a refresh and around a session, and nowhere else."""
+    found = Counter(name for file in FILES if part_of(file) == "refresh" for name in broad(file))
 
-    assert found == {("schedule.py", "Exception"): 2}
+    assert found == {"Exception": 2}
+    assert {file for file in FILES if any(broad(file))} <= {
+        "refresh/schedule.py",
+        "refresh/session.py",
+    }
 
 
 def test_the_clock() -> None:
-    """Time is told and waited for in one file; everything else is given a clock."""
+    """Time is read and waited for in one module; everything else is given a clock."""
     wanted = within(
         "asyncio.sleep",
         "anyio.sleep",
@@ -141,109 +248,24 @@ def test_the_clock() -> None:
 
 
 def test_the_environment() -> None:
-    """The environment and YAML are read where the configuration is; the rest gets values."""
+    """The environment and YAML are read by the configuration and the command line."""
     wanted = within("os.environ", "os.environb", "os.getenv", "yaml")
+    found = files_with(names, wanted)
 
-    assert files_with(names, wanted) <= {
-        "located.py",
-        "config.py",
-        "shown.py",
-        "cli.py",
-        "__main__.py",
-    }
+    assert {file for file in found if part_of(file) != "config"} <= {"cli.py", "__main__.py"}
 
 
 def test_httpx_errors() -> None:
-    """Above the transport only our own errors exist; simulators raise httpx's on purpose."""
+    """Above the HTTP client only our own errors exist; simulators raise httpx's on purpose."""
     found = files_with(names, within(*(f"httpx.{name}" for name in HTTPX_ERRORS)))
 
-    assert {file for file in found if not is_simulator(file)} == {"transport.py"}
-
-
-def test_the_kernel_knows_no_provider() -> None:
-    """Providers import the kernel, never the other way round."""
-    kernel = [file for file in FILES if is_kernel(file)]
-    wanted = within("exporter.providers", "exporter.simulators")
-
-    assert [file for file in kernel if any(wanted(each) for each in imports(file))] == []
-
-
-def test_the_kernel_is_below_the_ends() -> None:
-    """What brings both ends together is imported by nothing below it."""
-    wanted = within(*(f"exporter.{Path(file).stem}" for file in BOTH_ENDS))
-
-    assert files_with(imports, wanted) <= {*BOTH_ENDS, "demo/centre.py"}
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_providers_do_not_know_each_other(provider: str) -> None:
-    """A provider imports no other provider."""
-    others = within(*(f"exporter.providers.{each}" for each in PROVIDERS if each != provider))
-    files = [file for file in FILES if file.startswith(f"providers/{provider}/")]
-
-    assert [file for file in files if any(others(each) for each in imports(file))] == []
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_providers_have_the_same_doors(provider: str) -> None:
-    """Every provider's folder has the same files to enter by."""
-    assert {path.name for path in (ROOT / "providers" / provider).glob("*.py")} >= DOORS
-
-
-def test_simulators_stay_outside() -> None:
-    """Nothing but the demo and other simulator files imports a simulator or the demo."""
-    inside = [file for file in FILES if not file.startswith("demo/") and not is_simulator(file)]
-
-    def wanted(name: str) -> bool:
-        return any(part.startswith("simul") for part in name.split(".")) or within(
-            "exporter.simulators"
-        )(name)
-
-    found = {file for file in inside if any(wanted(each) for each in imports(file))}
-    assert found <= {"cli.py", "app.py"}
-    assert not [
-        (file, each)
-        for file in found
-        for each in imports(file)
-        if any(
-            part.startswith("simul") for part in each.removeprefix("exporter.simulators").split(".")
-        )
-    ]
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_client_and_its_simulator_are_strangers(provider: str) -> None:
-    """A simulator shares no code with the client it is to judge."""
-    wanted = within(
-        *(
-            f"exporter.providers.{provider}.{path.stem}"
-            for path in (ROOT / "providers" / provider).glob("*.py")
-            if not is_simulator(path.name)
-        )
-    )
-    files = [
-        file for file in FILES if file.startswith(f"providers/{provider}/") and is_simulator(file)
-    ]
-
-    assert [file for file in files if any(wanted(each) for each in imports(file))] == []
-
-
-def test_providers_are_named_in_one_place() -> None:
-    """No kernel file names two providers: nothing compares vendors."""
-    found = {
-        file
-        for file in FILES
-        if is_kernel(file)
-        and len({name for name in PROVIDERS for text in literals(file) if name in text}) > 1
-    }
-
-    assert found == set()
+    assert {file for file in found if part_of(file) != "simulators"} == {"collector/http.py"}
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_modules_say_which_question_they_answer(file: str) -> None:
-    """Every module begins with a docstring of at least one sentence."""
+def test_modules_say_what_they_are(file: str) -> None:
+    """Every module begins with a docstring whose first line is a sentence and not a question."""
     text = ast.get_docstring(tree(file))
 
     assert text
-    assert text.splitlines()[0].rstrip(":")[-1] in ".?!"
+    assert text.splitlines()[0].endswith((".", ":"))
