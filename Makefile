@@ -17,7 +17,7 @@ demo: .venv/.demo ## simulated platforms and the exporter reading them; no accou
 test: .venv/.test ## run the tests, in minutes
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow'
 
-test-all: .venv/.test ## run all tests: storms, longer fuzzing, branch coverage
+test-all: .venv/.test .venv/.lint ## run all tests: storms, longer fuzzing, branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-branch --cov-fail-under=95
 
