@@ -20,7 +20,7 @@ import exporter.providers
 from exporter.app import App
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError
-from exporter.preflight.commands import Enquiries
+from exporter.preflight.commands import Preflight
 from exporter.providers import MODELS
 from support.clock import MORNING, VirtualClock
 from support.platforms import NAMES  # noqa: F401 - loads every provider before the folder changes
@@ -205,7 +205,7 @@ async def test_check_live(acmedesk: FakeAcmeDesk, tmp_path: Path) -> None:
     """``check --live`` names the scope that is missing; discover and capture work."""
     checked = config(tmp_path)
     clock = VirtualClock(MORNING)
-    preflight = Enquiries(checked, clock, client_of(acmedesk))
+    preflight = Preflight(checked, clock, client_of(acmedesk))
     lines, well = await preflight.check()
     assert well, lines
     acmedesk.scope = False
