@@ -194,6 +194,26 @@ def test_providers_have_the_same_modules(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_collector_has_the_methods_of_its_base(provider: str) -> None:
+    """A provider's collector defines no public method that the base does not have."""
+    files = [tree(f"providers/{provider}/collector.py"), tree("collector/base.py")]
+    own, base = (
+        {
+            method.name
+            for node in ast.walk(file)
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Collector")
+            for method in node.body
+            if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+            if not method.name.startswith("_")
+        }
+        for file in files
+    )
+
+    assert own >= {"open", "fetch"}
+    assert own <= base
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_client_and_its_simulator_are_strangers(provider: str) -> None:
     """A simulator shares no code with the client that it tests."""
     files = [file for file in FILES if file.startswith(f"simulators/{provider}/")]
