@@ -57,7 +57,7 @@ def answers(port: int, path: str = "/metrics") -> Callable[[], bool]:
 
 
 def figures(series: int, generation: int = 1) -> SnapshotStore:
-    """Return a board with all the figures, and none of the exporter's own."""
+    """Return a store with all the figures, and none of the exporter's own."""
     store = SnapshotStore()
     for each in accounts(series):
         store.add_account(each.name, [FEED], sys.maxsize)

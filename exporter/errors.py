@@ -46,7 +46,7 @@ class ProviderError(ExporterError):
     its budget gives one. ``reason`` is the class's short word in logs and in the label
     ``outcome``; ``remedy`` says, in log, status page and ``check --live``, what it means and what
     to do. Where ``early`` is set the platform has no data yet, and the feed is read again at its
-    next beat; where ``voids`` is set the figures that the feed shows are no longer true.
+    next regular time; where ``voids`` is set the figures that the feed shows are no longer true.
     """
 
     reason: ClassVar[str] = "provider"

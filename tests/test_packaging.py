@@ -50,8 +50,8 @@ def test_wheel_is_pure_and_named_for_the_version(wheel: Path) -> None:
     "name",
     [
         "exporter/py.typed",
-        "exporter/landing.css",
-        "exporter/landing.js",
+        "exporter/web/status_page.css",
+        "exporter/web/status_page.js",
         "exporter/providers/five9/statistics.wsdl",
     ],
 )

@@ -31,7 +31,7 @@ T = TypeVar("T")
 Read = Callable[[httpx.Response], Awaitable[T]]
 # Called after every exchange: its operation, the request, and the whole answer if there was one.
 OnExchange = Callable[[str, httpx.Request, httpx.Response | None], None]
-# Raises for an answer that is a failure, from its status and the JSON of its body, if that is any.
+# Raises for an answer that is a failure, from its status and its body, parsed as JSON if it is.
 Check = Callable[[httpx.Response, Any], None]
 MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
 _CONNECT_TIMEOUT = 10.0
@@ -65,7 +65,7 @@ def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
 
 
 def is_proxy(address: str) -> bool:
-    """Return whether a client can be opened with this proxy; SOCKS needs a package we lack."""
+    """Return whether a client can be opened with this proxy; SOCKS is not supported."""
     try:
         url = httpx.Proxy(address).url
     except (ValueError, httpx.InvalidURL):
@@ -126,8 +126,8 @@ class Http:
     """Sends one account's requests and counts them.
 
     ``skew`` is how many seconds the platform's clock is ahead of ours, ``None`` until an answer
-    has told. ``certificates`` holds the expiry (epoch seconds) of the certificates seen, by host.
-    ``redact`` removes the account's secrets from a text.
+    with a date has come. ``certificates`` holds the expiry (epoch seconds) of the certificates
+    seen, by host. ``redact`` removes the account's secrets from a text.
     """
 
     def __init__(

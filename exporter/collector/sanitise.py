@@ -2,7 +2,7 @@
 
 The vendor's own words (headers, states, keys) and figures are kept. Every other text, and every
 number that may identify a person or an object, is replaced, the same text by the same replacement.
-Texts are judged by the key, header or parameter that they stand under.
+What becomes of a text depends on its key, header or parameter.
 """
 
 import re
@@ -137,7 +137,7 @@ class Sanitiser:
         return {"json": self.value(body, self.root(operation))}
 
     def root(self, operation: str) -> str:  # noqa: ARG002
-        """Return the key by which an answer is judged that is a bare list."""
+        """Return the key that decides about an answer which is a bare list."""
         return ""
 
     def path(self, path: str, query: str, operation: str) -> str:
@@ -171,11 +171,11 @@ class Sanitiser:
             return self._number(value, key, hide=hide)
         return self.text(str(value), key)  # of settings: a zone, a time of day
 
-    def mapping(self, found: Mapping[str, Value], key: str, *, hide: bool) -> Value:
+    def mapping(self, content: Mapping[str, Value], key: str, *, hide: bool) -> Value:
         """Return the object of ``key``."""
         hide = hide or bool(self.customer_data.search(key))
         rename = self.pseudonyms.text if hide else self.key
-        return {rename(name): self.value(item, name, hide=hide) for name, item in found.items()}
+        return {rename(name): self.value(item, name, hide=hide) for name, item in content.items()}
 
     def text(self, text: str, key: str) -> str:
         """Return the text of ``key``."""

@@ -163,7 +163,7 @@ class AccountConfig(Model):
 
     def feed_times(self, intervals: Mapping[str, float]) -> dict[str, FeedTimes]:
         """Return the settings of the enabled feeds; ``intervals`` are defaults in seconds."""
-        wanted = {}
+        enabled = {}
         for name, default in intervals.items():
             feed = self.feeds.get(name, FeedConfig())
             if feed is None:
@@ -172,8 +172,8 @@ class AccountConfig(Model):
             stale_after = feed.stale_after or self.stale_after
             stale_after = stale_after or max(_MIN_STALE_AFTER, _STALE_INTERVALS * interval)
             timeout = feed.timeout or self.timeout
-            wanted[name] = FeedTimes(interval, timeout, stale_after, feed.raw)
-        return wanted
+            enabled[name] = FeedTimes(interval, timeout, stale_after, feed.raw)
+        return enabled
 
     def account_labels(self) -> AccountLabels:
         """Return how this account's series are labelled and filtered."""

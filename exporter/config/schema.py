@@ -14,6 +14,7 @@ from exporter.config.yaml import KeyPath, suggest
 
 Fault = tuple[KeyPath, str]
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+_SUBJECT = re.compile(r"^(Input|String|List|Dictionary) should")  # of pydantic's messages
 _UNITS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 
 
@@ -68,7 +69,7 @@ def shape_faults(error: ValidationError, data: Any, model: type[BaseModel]) -> l
             faults.append((path, f"unknown key{hint}"))
         else:
             message = detail["msg"].removeprefix("Value error, ")
-            faults.append((path, message.replace("Input should", "must")))
+            faults.append((path, _SUBJECT.sub("must", message)))
     return faults
 
 

@@ -234,7 +234,7 @@ class _Trimmer:
         earlier = self._by_name.get(block.family.name)
         if not earlier:
             return block, 0
-        shown = {labels for other in earlier for labels in other.labels}
+        shown = {labels for shown_block in earlier for labels in shown_block.labels}
         if shown.isdisjoint(block.labels):
             return block, 0
         key = (block, *earlier)

@@ -97,7 +97,7 @@ def _setting(name: str, text: str, *labels: str) -> Family:
 
 @lru_cache(maxsize=4096)
 def custom_family(name: str, labels: tuple[str, ...]) -> Family:
-    """Return the gauge family ``name`` for figures that the user maps to no family of ours."""
+    """Return the gauge family ``name`` for figures that are mapped to a name of the user."""
     return Family(name, "A figure mapped in exporter.yml.", "gauge", labels)
 
 

@@ -137,11 +137,11 @@ def load(file: Path) -> LoadResult:
     """Read a web configuration and the files that it names."""
     result = LoadResult(stamps={file: _stamp(file)})
     try:
-        located = read(file, None)
+        document = read(file, None)
     except ConfigError as error:
         result.faults = error.faults
         return result
-    content = _without_nulls(located.value)
+    content = _without_nulls(document.value)
     faults: list[Fault] = []
     if not isinstance(content, dict):
         faults.append(((), "expected a mapping"))
@@ -156,7 +156,7 @@ def load(file: Path) -> LoadResult:
     if not faults and tls.enabled:
         context, problems = make_context(tls, file.parent)
         faults += [(("tls_server_config", *path), message) for path, message in problems]
-    result.faults = [*located.faults, *(located.fault(path, message) for path, message in faults)]
+    result.faults = [*document.faults, *(document.fault(path, message) for path, message in faults)]
     if not result.faults:
         result.config = _config(sections, context)
     return result

@@ -144,7 +144,7 @@ def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
             "5: queues[0].match.queues: unknown key; did you mean 'queue'?",
         ),
         ("queues: [{match: {campaign: x}}]", "3: queues[0].match.campaign: unknown key"),
-        ('queues: [{match: {queue: ""}}]', "3: queues[0].match.queue: String should have at least"),
+        ('queues: [{match: {queue: ""}}]', "3: queues[0].match.queue: must have at least"),
         ("queues: [{match: {queue: 1}}]", "3: queues[0].match.queue: must be a valid string"),
         (
             "queues: [{}, {waiting_limits: {}}]",

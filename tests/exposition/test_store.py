@@ -292,8 +292,8 @@ def test_doubles_do_not_use_up_the_cap(store: SnapshotStore) -> None:
 # The exporter's own metrics -------------------------------------------------------------------
 
 
-def test_extra_chapters_come_last(store: SnapshotStore) -> None:
-    """Chapters that a page is given follow the figures, whatever their names."""
+def test_extra_families_come_last(store: SnapshotStore) -> None:
+    """Extra families of a page follow the figures, whatever their names."""
     store.put(agents(a=1))
     page = store.page(NOON, parse_exposition(OWN.format(1)))
 
@@ -480,7 +480,7 @@ def test_renewed_at_once(store: SnapshotStore) -> None:
 
 
 def test_publisher_follows_changes(store: SnapshotStore) -> None:
-    """A running publisher makes a new page when the board changes, and stops when told."""
+    """A running publisher makes a new page when the store changes, and stops when asked."""
     made = threading.Event()
     ticks = iter(range(10**9))
 

@@ -40,8 +40,8 @@ def hours(*lines: str, zone: ZoneInfo = BERLIN, holidays: tuple[str, ...] = ()) 
     return Hours(zone, parse_week(lines), frozenset(map(date.fromisoformat, holidays)))
 
 
-def at(text: str, zone: ZoneInfo = BERLIN, map_reading: int = 0) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=zone, fold=map_reading).timestamp()
+def at(text: str, zone: ZoneInfo = BERLIN, fold: int = 0) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=zone, fold=fold).timestamp()
 
 
 def changes(found: Hours, since: str, until: str) -> Iterator[str]:

@@ -241,13 +241,13 @@ class BrightPatternCollector(Collector):
         """Subscribe to the statistics that the platform does not decline."""
         self._subscription = None
         await self._client.unsubscribe()
-        wanted = [item for item in self._statistics if item not in self._declined]
+        statistics = [item for item in self._statistics if item not in self._declined]
         try:
-            await self._subscribe_to(wanted)
+            await self._subscribe_to(statistics)
         except SubscriptionDeclined as error:
             self._log.debug("subscription declined", error=str(error))
             known = set(self._declined)
-            await subscribe_accepted(wanted, self._declined, self._subscribe_to, str(error))
+            await subscribe_accepted(statistics, self._declined, self._subscribe_to, str(error))
             self._log_declined(self._declined - known, error.code)
         self._subscription = self._last_accepted
 

@@ -58,14 +58,14 @@ class BrightPatternSanitiser(Sanitiser):
                         for column in grid["columns"]
                     }
 
-    def mapping(self, found: Any, key: str, *, hide: bool) -> Value:
+    def mapping(self, content: Any, key: str, *, hide: bool) -> Value:
         """Return a sanitised object; the cells of a grid are judged by their columns."""
-        if key in _GRIDS and isinstance(found.get("values"), list):
+        if key in _GRIDS and isinstance(content.get("values"), list):
             columns = self._columns.get(key, {})
-            rows = [self._row(row, columns) for row in found["values"]]
-            rest = {name: value for name, value in found.items() if name != "values"}
+            rows = [self._row(row, columns) for row in content["values"]]
+            rest = {name: value for name, value in content.items() if name != "values"}
             return {**super().mapping(rest, key, hide=hide), "values": rows}
-        return super().mapping(found, key, hide=hide)
+        return super().mapping(content, key, hide=hide)
 
     def _row(self, row: Any, columns: dict[str, str]) -> Value:
         if not isinstance(row, dict):

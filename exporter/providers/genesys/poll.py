@@ -41,9 +41,9 @@ class PollSession:
         self._cometd = CometdSession(client.post_messages, clock, subscriptions.on_event, log)
         self._refused: set[int] = set()  # named statistics that the platform refuses
         self._named: dict[_NameKey, int] = {
-            (each.stat_type.name, each.object_type, each.object_id): index
-            for index, each in enumerate(store.statistics)
-            if each.stat_type.name
+            (item.stat_type.name, item.object_type, item.object_id): index
+            for index, item in enumerate(store.statistics)
+            if item.stat_type.name
         }
         self._lost = False
         self._retry_at = 0.0

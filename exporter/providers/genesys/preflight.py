@@ -73,8 +73,8 @@ def survey(
         result.permissions.append(Permission(_STATISTICS, granted=True))
     unopened = set(store.unopened)
     objects = {
-        (each.object_type, each.object_id)
-        for index, each in enumerate(store.statistics)
+        (statistic.object_type, statistic.object_id)
+        for index, statistic in enumerate(store.statistics)
         if index not in unopened
     }
     counts = Counter(object_type for object_type, _ in objects)
@@ -82,8 +82,8 @@ def survey(
         result.objects[f"{object_type} objects"] = count
     failed = [store.statistics[index] for index in sorted(unopened)]
     total = len(store.statistics)
-    undocumented = [each for each in failed if not each.stat_type.documented]
-    documented = [each for each in failed if each.stat_type.documented]
+    undocumented = [statistic for statistic in failed if not statistic.stat_type.documented]
+    documented = [statistic for statistic in failed if statistic.stat_type.documented]
     result.hints += _not_opened(undocumented, total, "this release may not have them")
     result.faults += _not_opened(documented, total, "check the ids and types under objects:")
 

@@ -37,9 +37,9 @@ class GenesysSanitiser(Sanitiser):
             words=(*OBJECT_TYPES, *PROFILES.values(), *names, "INFO", "OFF", "subscribe", "poll"),
         )
 
-    def mapping(self, found: Any, key: str, *, hide: bool) -> Value:
+    def mapping(self, content: Any, key: str, *, hide: bool) -> Value:
         """Return an object; ``names`` of the configuration has object ids as keys."""
         if key == "names":
             text = self.pseudonyms.text
-            return {text(object_id): text(label) for object_id, label in found.items()}
-        return super().mapping(found, key, hide=hide)
+            return {text(object_id): text(label) for object_id, label in content.items()}
+        return super().mapping(content, key, hide=hide)

@@ -85,7 +85,7 @@ class Subscriptions:
     def _subscribed(self) -> Iterable[int]:
         """Return the statistics that need a subscription: a named one can be read without."""
         statistics = enumerate(self._store.statistics)
-        return (index for index, each in statistics if self._updates or not each.stat_type.name)
+        return (index for index, item in statistics if self._updates or not item.stat_type.name)
 
     async def read_values(self) -> None:
         """Read every open statistic, and mark those as closed that are gone.

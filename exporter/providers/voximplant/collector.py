@@ -123,7 +123,7 @@ class VoximplantCollector(Collector):
 
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Return a feed's own requests, and its share in reading the inventory again."""
-        interval = next(each.times.interval for each in self.feeds if each.name == feed)
+        interval = next(item.times.interval for item in self.feeds if item.name == feed)
         methods = preflight.FEED_METHODS[feed]
         cost = {
             method: count if method in methods else count * interval / max(SLOW, interval)

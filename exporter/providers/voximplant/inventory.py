@@ -93,21 +93,21 @@ class Inventory:
     async def applications(self) -> list[Application]:
         """Return the configured applications, else all."""
         if self._config.applications:
-            return [_application(each) for each in self._config.applications]
+            return [_application(name) for name in self._config.applications]
         return await self._applications.get(SLOW)
 
     async def smartqueue_applications(self) -> list[Application]:
         """Return the applications whose SmartQueue is read."""
         smartqueue = self._config.smartqueue
         references = smartqueue.applications if smartqueue else []
-        return [_application(each) for each in references] or await self.applications()
+        return [_application(name) for name in references] or await self.applications()
 
     async def _read_applications(self) -> list[Application]:
         rows = await self._client.read_pages("GetApplications")
-        return [{"application_id": each} for each in _by_id(rows, "application_id")]
+        return [{"application_id": identity} for identity in _by_id(rows, "application_id")]
 
     async def _read_queues(self) -> ObjectsById:
-        applications = [_application(each) for each in self._config.applications] or [{}]
+        applications = [_application(name) for name in self._config.applications] or [{}]
         rows: list[JsonObject] = []
         for application in applications:
             rows += await self._client.read_pages(
@@ -179,7 +179,7 @@ class Inventory:
         for queue, label in unique_labels(self._smartqueue_names).items():
             name = self._smartqueue_names[queue]
             candidates = (label, f"{name} ({queue})", f"{name} (SmartQueue {queue})")
-            labels[queue] = next(each for each in candidates if each not in taken)
+            labels[queue] = next(text for text in candidates if text not in taken)
         return labels
 
 
