@@ -390,8 +390,8 @@ def test_any_web_configuration(content: str | bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "web.yml"
         file.write_bytes(in_a_file(content))
-        reading = webconfig.attempt(file)
-        assert (reading.config is None) == bool(reading.faults)
+        result = webconfig.load(file)
+        assert (result.config is None) == bool(result.faults)
 
 
 def test_our_errors_are_what_a_visit_survives() -> None:

@@ -147,7 +147,7 @@ def test_a_failure_shows_by_itself(exporter: Exporter, tab: Tab) -> None:
     took = tab.until("document.querySelectorAll('tbody .failing').length == 1", 10)
     print(f"a failing feed was visible after {took:.2f} s")
     assert took < REFRESH + 1.0
-    assert "No connection could be made." in tab.evaluate("document.body.innerText")
+    assert "No connection: check base_url" in tab.evaluate("document.body.innerText")
     assert tab.evaluate("document.title").startswith("(1)")
     assert tab.evaluate("[window.kept, scrollY].join()") == "true,300"
     assert tab.complaints == [], "the policy, or the script, had something to say"

@@ -159,11 +159,11 @@ def test_ciphers_that_this_machine_lacks(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr("exporter.web.tls._CIPHERS", {AES_128: "NO-SUCH-CIPHER"})
     tls = TlsServerConfig(cert_file="server.crt", key_file="server.key", cipher_suites=[AES_128])
     _, faults = make_context(tls, world.folder)
-    assert faults == [(("cipher_suites",), "the OpenSSL of this machine has none of them")]
+    assert faults == [(("cipher_suites",), "the OpenSSL of this machine supports none of them")]
 
 
 def test_texts_need_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a text cannot be given to OpenSSL, that is said, and what to do."""
     monkeypatch.delattr("os.memfd_create")
     faults = dict(TlsServerConfig(cert="x", key_file="server.key").faults())
-    assert faults == {("cert",): "can be given in the file on Linux only; use cert_file"}
+    assert faults == {("cert",): "is supported on Linux only; use cert_file"}

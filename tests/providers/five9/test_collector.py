@@ -90,7 +90,7 @@ async def test_daylight_saving_is_sent_again() -> None:
     floor = Floor(agents=5, queues=3, campaigns=3, seed=3, start=change)
     zone = {"time_zone": "America/New_York"}
     centre = Centre(start=change, floor=floor, view=zone)
-    async with centre.running(until=change + 3600):
+    async with centre.running(until=change + 2400):
         sent = [r for r in centre.simulator.log if r.operation == "setSessionParameters"]
         assert len(sent) == 2
         assert centre.metric("up") == 1

@@ -49,8 +49,9 @@ def small(**settings: Any) -> Platform:
     return Platform(floor=floor, **settings)
 
 
-def test_a_change_is_on_the_page_within_two_seconds() -> None:
-    """Of 200 changes on the floor, half are on the page within 1 s and all within 2, unpolled."""
+@pytest.mark.parametrize("changes", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_change_is_on_the_page_within_two_seconds(changes: int) -> None:
+    """Of many changes on the floor, half are on the page within 1 s and all within 2, unpolled."""
     platform = small()
     exporter = Exporter(platform)
     platform.frozen = True
@@ -60,7 +61,7 @@ def test_a_change_is_on_the_page_within_two_seconds() -> None:
         clock, floor, chance = platform.clock, platform.floor, random.Random(5)
         names = list(floor.queues)
         before = len(platform.requests("/subscriptions"))
-        for number in range(200):
+        for number in range(changes):
             await exporter.go_on(1.5 + chance.random())
             name = names[number % len(names)]
             for agent in floor.agents.values():
@@ -185,7 +186,7 @@ def test_tokens_are_renewed_ahead_of_their_end() -> None:
     exporter = Exporter(platform)
 
     async def work() -> None:
-        await exporter.go_on(3600)
+        await exporter.go_on(1200)
         assert {each.status for each in platform.simulator.log} <= {200, None}
         assert (
             exporter.metric("api_requests_total", operation="/meta/connect", outcome="auth") is None
@@ -194,7 +195,7 @@ def test_tokens_are_renewed_ahead_of_their_end() -> None:
     alone(exporter, work())
     tokens = exporter.metric("api_requests_total", operation="POST /oauth/token", outcome="ok")
     assert tokens is not None
-    assert 13 <= tokens <= 17
+    assert 5 <= tokens <= 7
 
 
 def test_wrong_credentials_are_tried_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -399,6 +400,7 @@ def test_trouble_while_opening_is_waited_out() -> None:
     alone(exporter, work())
 
 
+@pytest.mark.slow
 def test_what_a_quiet_hour_costs() -> None:
     """A live session costs its long polls and an opening of all statistics every ten minutes."""
     platform = small()
