@@ -361,7 +361,7 @@ def _check(options: argparse.Namespace) -> int:
     config, watcher = _load(options)
     for account in config.accounts:
         feeds = ", ".join(
-            f"{name} {times.interval:g}s" for name, times in account.wanted_feeds().items()
+            f"{name} {times.interval:g}s" for name, times in account.enabled_feeds().items()
         )
         print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
     print(f"{options.config}: no errors found")  # noqa: T201 - same

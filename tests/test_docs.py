@@ -1,4 +1,4 @@
-"""What is written for people: is it true of the program?"""
+"""Tests that the documentation is true of the program."""
 
 import json
 import re
@@ -153,7 +153,7 @@ def test_sample_shows_true_defaults(tmp_path: Path) -> None:
     plain = _account(tmp_path, sample)
     shown = _account(tmp_path, _COMMENTED_OUT.sub(r"\1", defaults) + _NO_DEFAULTS + rest)
 
-    assert shown.wanted_feeds() == plain.wanted_feeds()
+    assert shown.enabled_feeds() == plain.enabled_feeds()
     without_feeds = {"feeds"}
     assert shown.model_dump(exclude=without_feeds) == plain.model_dump(exclude=without_feeds)
     assert len(shown.model_fields_set) > len(plain.model_fields_set)

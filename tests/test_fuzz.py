@@ -1,4 +1,4 @@
-"""Whatever comes in, only our own errors come of it, soon, and no figure that was not there."""
+"""Fuzz tests: hostile input raises only our own errors, soon, and makes no figure."""
 
 import asyncio
 import json
@@ -380,7 +380,7 @@ def test_any_configuration(content: str | bytes) -> None:
     assert yaml.safe_load(as_yaml(config))["accounts"]
     for account in config.accounts:
         assert account.account_labels().base["account"] == account.name
-        assert account.wanted_feeds()
+        assert account.enabled_feeds()
 
 
 @settings(deadline=SLOWEST)

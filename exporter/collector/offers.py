@@ -38,7 +38,7 @@ class Offers:
     ``notes`` say what is not in ``keys``, and why. No value of the platform is included.
     """
 
-    found: list[Offer] = field(default_factory=list)
+    items: list[Offer] = field(default_factory=list)
     keys: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -46,7 +46,7 @@ class Offers:
         """Return the columns of a table that hold numbers and are not mapped."""
         return [
             offer
-            for offer in self.found
+            for offer in self.items
             if offer.table == table and offer.use == "not mapped" and offer.parse
         ]
 
@@ -58,7 +58,7 @@ def offers(tables: Iterable[Table], collected: Collected) -> Offers:
         for reading in collected.readings.values():
             rows = reading.tables.get(table.name)
             if rows is not None:
-                result.found += _columns(table, rows)
+                result.items += _columns(table, rows)
     return result
 
 

@@ -139,7 +139,7 @@ class AccountConfig(Model):
                     ("feeds", name, "raw"),
                     "rows are agents: requires agents: hashed, id or name",
                 )
-        if self.INTERVALS and not self.wanted_feeds():
+        if self.INTERVALS and not self.enabled_feeds():
             yield ("feeds",), "all feeds are disabled"
 
     def _label_faults(self) -> Iterator[Fault]:
@@ -157,7 +157,7 @@ class AccountConfig(Model):
         if self.proxy_url and not is_proxy(self.proxy_url.get_secret_value()):
             yield ("proxy_url",), "expected a URL such as http://user:password@host:3128"
 
-    def wanted_feeds(self) -> dict[str, FeedTimes]:
+    def enabled_feeds(self) -> dict[str, FeedTimes]:
         """Return the settings of the enabled feeds, in order of importance."""
         return self.feed_times(self.INTERVALS)
 

@@ -47,7 +47,7 @@ def as_yaml(config: Config) -> str:
 
 def _account(account: AccountConfig, redact: Redact) -> dict[str, Any]:
     feeds: dict[str, Any] = dict.fromkeys(account.INTERVALS, False)
-    for name, times in account.wanted_feeds().items():
+    for name, times in account.enabled_feeds().items():
         feeds[name] = {
             "interval": _duration(times.interval),
             "timeout": _duration(times.timeout),

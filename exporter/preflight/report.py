@@ -136,7 +136,7 @@ def _add_requests(report: Report, session: PreflightSession) -> None:
         if forecast.fits:
             report.info(str(forecast))
         else:
-            report.fault(f"{forecast}: {forecast.advice(intervals)}")
+            report.fault(f"{forecast}: {forecast.remedy(intervals)}")
 
 
 def _counted(counts: Mapping[str, float]) -> str:
@@ -226,7 +226,7 @@ class Forecast:
         used = "" if limit.used is None else f", {limit.used:g} used now"
         return f"{limit.operation}: {self.total:.0f} of {limit.limit:g} requests {window}{used}"
 
-    def advice(self, intervals: Mapping[str, float]) -> str:
+    def remedy(self, intervals: Mapping[str, float]) -> str:
         """Return which intervals to lengthen: that of the busiest feed, or all if not sufficient.
 
         ``intervals`` are those of the feeds, in seconds.
@@ -267,9 +267,9 @@ def _requests(limit: Limit, rates: Rates) -> dict[str, float]:
 def list_offers(session: PreflightSession, offers: Offers) -> list[str]:
     """Return every column by table with its use, and YAML that maps the unmapped ones."""
     lines = [f"{session.account.name} ({session.account.provider}) offers:"]
-    for table in dict.fromkeys(offer.table for offer in offers.found):
+    for table in dict.fromkeys(offer.table for offer in offers.items):
         lines.append(f"  {table}:")
-        lines += [f"    {_described(offer)}" for offer in offers.found if offer.table == table]
+        lines += [f"    {_described(offer)}" for offer in offers.items if offer.table == table]
     for name, error in session.collected.errors.items():
         lines.append(f"  ! {name}: not read ({error.reason}): {error}")
     lines += [f"  ? {note}" for note in offers.notes]

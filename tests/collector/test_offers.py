@@ -1,4 +1,4 @@
-"""What a platform offers, and YAML for the rest that can be pasted as it is."""
+"""Tests of offered columns, and of the YAML that maps them."""
 
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ async def test_brightpattern_takes_nothing() -> None:
     seen = Offers()
     await brightpattern.discover(platform("brightpattern").account, post, (), seen)  # type: ignore[arg-type]
 
-    assert seen.found == []
+    assert seen.items == []
     assert len([note for note in seen.notes if "is not offered by this tenant" in note]) == 14
 
 

@@ -144,7 +144,7 @@ def test_the_smallest_file(read: Load, file: Path) -> None:
     assert config.directory == file.parent
     assert (account.name, account.agents, account.max_series) == ("one", "aggregate", 100_000)
     assert (account.timeout, account.auth_retry) == (30, 900)
-    assert account.wanted_feeds() == {
+    assert account.enabled_feeds() == {
         "queues": FeedTimes(10, 30, 30, raw=False),
         "agents": FeedTimes(20, 30, 60, raw=False),
     }
@@ -162,14 +162,14 @@ def test_feeds(read: Load) -> None:
         )
     ).accounts
 
-    assert account.wanted_feeds() == {"queues": FeedTimes(60, 5, 120, raw=True)}
+    assert account.enabled_feeds() == {"queues": FeedTimes(60, 5, 120, raw=True)}
 
 
 def test_feeds_without_settings(read: Load) -> None:
     """A feed named without settings runs with the account's and the provider's."""
     (account,) = read(alpha("feeds: {queues: }\nstale_after: 90s\ntimeout: 7s")).accounts
 
-    assert account.wanted_feeds()["queues"] == FeedTimes(10, 7, 90, raw=False)
+    assert account.enabled_feeds()["queues"] == FeedTimes(10, 7, 90, raw=False)
 
 
 @pytest.mark.parametrize(("interval", "expected"), [("1s", 30), ("10s", 30), ("1m", 180)])
@@ -177,7 +177,7 @@ def test_stale_after(read: Load, interval: str, expected: float) -> None:
     """Figures are stale after three intervals, at least half a minute."""
     (account,) = read(alpha(f"feeds: {{queues: {{interval: {interval}}}}}")).accounts
 
-    assert expected == account.wanted_feeds()["queues"].stale_after
+    assert expected == account.enabled_feeds()["queues"].stale_after
 
 
 def test_scope(read: Load) -> None:

@@ -1,4 +1,4 @@
-"""What may be shown of a configuration."""
+"""Tests of redaction: what may be shown of a configuration."""
 
 import json
 from dataclasses import replace
@@ -124,7 +124,7 @@ def test_what_is_shown_can_be_read_again(config: Config, tmp_path: Path, key: st
     again = load(file, {}, MODELS)
     assert as_yaml(again) == as_yaml(config)
     for old, new in zip(config.accounts, again.accounts, strict=True):
-        assert old.wanted_feeds() == new.wanted_feeds()
+        assert old.enabled_feeds() == new.enabled_feeds()
         assert old.model_copy(update={"feeds": {}, "stale_after": None}) == new.model_copy(
             update={"feeds": {}, "stale_after": None}
         )

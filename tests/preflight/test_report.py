@@ -1,4 +1,4 @@
-"""The live check: what is missing is named, and nothing is left behind."""
+"""Tests of check --live: it names what is missing, and leaves no session behind."""
 
 import asyncio
 import datetime as dt
@@ -144,7 +144,7 @@ async def test_five9_without_the_account_feed() -> None:
 async def test_five9_only_what_is_wanted() -> None:
     """A permission that no wanted feed needs is not asked for."""
     feeds = ("ACDStatus", "AgentState", "account")
-    off = {name: False for name in platform("five9").account.wanted_feeds() if name not in feeds}
+    off = {name: False for name in platform("five9").account.enabled_feeds() if name not in feeds}
     world = platform("five9", feeds=off)
     world.simulator.permissions["Campaigns"] = False
     text, well = await world.check()
@@ -316,7 +316,7 @@ async def test_everything_over_the_budget() -> None:
     """Where one feed alone cannot make up for it, all of them are to be slower."""
     feeds = {
         name: {"interval": "3s"}
-        for name in platform("five9").account.wanted_feeds()
+        for name in platform("five9").account.enabled_feeds()
         if name != "account"
     }
     text, well = await platform("five9", {"limits": LIMITS_OF_2015}, feeds=feeds).check()
@@ -551,7 +551,7 @@ async def test_a_limit_of_nothing() -> None:
     expected = forecasts([Limit("x", 60.0, 0)], {"first": {"x": 0.1}, "second": {"y": 1.0}})
 
     assert [forecast.fits for forecast in expected] == [False]
-    assert expected[0].advice({"first": 10.0}) == "over the limit. Disable these feeds: first"
+    assert expected[0].remedy({"first": 10.0}) == "over the limit. Disable these feeds: first"
     assert forecasts([Limit("x", 60.0, 0)], {})[0].fits
 
 

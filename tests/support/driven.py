@@ -70,7 +70,7 @@ class Driven:
         for account in config.accounts:
             often = {
                 name: _OFTEN
-                for name, times in account.wanted_feeds().items()
+                for name, times in account.enabled_feeds().items()
                 if times.interval <= _SLOW
             }
             accounts.append(account.model_copy(update={"feeds": account.feeds | often}))

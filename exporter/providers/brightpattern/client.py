@@ -88,7 +88,7 @@ class Client:
             else PasswordAuth(config, http)
         )
         self._lists_auth = (
-            TokenAuth(config, http, clock, "v3") if CAMPAIGNS in config.wanted_feeds() else None
+            TokenAuth(config, http, clock, "v3") if CAMPAIGNS in config.enabled_feeds() else None
         )
 
     # Session -------------------------------------------------------------------------------

@@ -147,8 +147,8 @@ class BrightPatternCollector(Collector):
     async def discover(self, collected: Collected) -> Offers:
         """Add known statistics that are not subscribed to, after subscribing to them."""
         result = await super().discover(collected)
-        result.found = [
-            offer for offer in result.found if offer.table != t.TOTALS.name or offer.use == "mapped"
+        result.items = [
+            offer for offer in result.items if offer.table != t.TOTALS.name or offer.use == "mapped"
         ]
         await preflight.discover(self._config, self._subscribe_to, self._declined, result)
         return result
@@ -277,7 +277,7 @@ def statistics(config: BrightPatternConfig, tables: Mapping[str, Table]) -> list
 
     Names of agents are personal data: they are requested only where they are shown or filtered by.
     """
-    times = config.wanted_feeds().get(SUBSCRIPTION)
+    times = config.enabled_feeds().get(SUBSCRIPTION)
     filtered = config.include.agents or config.exclude.agents
     return subscribed_statistics(
         tables,
@@ -305,7 +305,7 @@ def feeds(config: BrightPatternConfig) -> list[Feed]:
         DIRECTORY: [t.DIRECTORY_SERVICES, t.DIRECTORY_TEAMS],
         CAMPAIGNS: [t.CAMPAIGN_STATES, t.CAMPAIGN_RECORDS],
     }
-    return [Feed(name, tables[name], times) for name, times in config.wanted_feeds().items()]
+    return [Feed(name, tables[name], times) for name, times in config.enabled_feeds().items()]
 
 
 def _scaled(table: Table, config: BrightPatternConfig) -> Table:

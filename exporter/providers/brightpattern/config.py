@@ -93,9 +93,9 @@ class BrightPatternConfig(AccountConfig):
         parts = urlsplit(self.base_url)
         return parts.hostname, parts.port, self.username.casefold()
 
-    def wanted_feeds(self) -> dict[str, FeedTimes]:
+    def enabled_feeds(self) -> dict[str, FeedTimes]:
         """Return the feeds to read; campaigns only where the configuration names them."""
-        feeds = super().wanted_feeds()
+        feeds = super().enabled_feeds()
         if CAMPAIGNS not in self.feeds:
             del feeds[CAMPAIGNS]
         return feeds
@@ -128,7 +128,7 @@ class BrightPatternConfig(AccountConfig):
             yield ("api_secret",), "is required with auth: oauth"
         if self.auth == "password" and not self.password:
             yield ("password",), "is required with auth: password"
-        if self.auth == "password" and CAMPAIGNS in self.wanted_feeds() and not self.api_secret:
+        if self.auth == "password" and CAMPAIGNS in self.enabled_feeds() and not self.api_secret:
             yield ("feeds", CAMPAIGNS), "requires api_secret: List Management accepts OAuth only"
 
     def _statistic_faults(self, grid: str) -> Iterator[Fault]:

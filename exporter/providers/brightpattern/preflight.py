@@ -47,7 +47,7 @@ def survey(
     if SUBSCRIPTION in collected.readings:
         result.permissions.append(Permission(_STATS, granted=True))
         result.permissions += _from_grids(collected, directory)
-    if CAMPAIGNS in config.wanted_feeds():
+    if CAMPAIGNS in config.enabled_feeds():
         result.permissions.append(_list_management(collected.errors.get(CAMPAIGNS)))
     for name in sorted(directory.unknown(config)):
         result.faults.append(
@@ -105,12 +105,12 @@ async def discover(
         if name not in config.statistics.totals
     ]
     rejected = await _declined_totals(totals, subscribe) if totals else set()
-    taken = taken_names(result.found)
+    taken = taken_names(result.items)
     own: dict[str, Any] = config.statistics.model_dump(exclude_defaults=True)
     mappings: dict[str, Any] = {}
     for _, name in (total for total in totals if total not in rejected):
         parse = _parser(config, name)
-        result.found.append(Offer(t.TOTALS.name, name, "not mapped", parse=parse))
+        result.items.append(Offer(t.TOTALS.name, name, "not mapped", parse=parse))
         if parse is None:
             result.notes.append(f"totals: {name} is a ratio; set its ratio_scale: first")
         else:

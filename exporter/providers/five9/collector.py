@@ -287,7 +287,7 @@ def feeds(config: Five9Config) -> list[Feed]:
     day = config.view.period()
     rolling = Period(config.view.rolling_window(), config.view.time_zone)
     result = []
-    for name, times in config.wanted_feeds().items():
+    for name, times in config.enabled_feeds().items():
         tables: tuple[Table, ...] = (LICENSES, PERMISSIONS)
         if name != _ACCOUNT:
             table = add_columns(STATISTICS[name], config.columns.get(name, {}))  # type: ignore[call-overload]

@@ -39,7 +39,7 @@ def survey(
 
 def _permissions(config: Five9Config, granted: Mapping[str, bool]) -> list[Permission]:
     """Return the permissions that this configuration needs."""
-    feeds = config.wanted_feeds()
+    feeds = config.enabled_feeds()
     agents = [name for name in _AGENTS if name in feeds]
     campaigns = [name for name in STATISTICS if name in feeds and name not in _AGENTS]
     # Without the last two, rows are missing without an error, unless include: names the rest.
@@ -77,7 +77,7 @@ def _not_exported(feeds: list[str]) -> str:
 
 def discover(config: Five9Config, result: Offers) -> None:
     """Add the keys that map the columns which are not mapped."""
-    taken = taken_names(result.found)
+    taken = taken_names(result.items)
     columns: dict[str, dict[str, Any]] = {
         name: {header: column.model_dump(exclude_defaults=True) for header, column in own.items()}
         for name, own in config.columns.items()

@@ -174,7 +174,7 @@ def _series_of(statistic: ObjectStatistic) -> Iterator[tuple[str, tuple[tuple[st
 
 def feeds(config: GenesysConfig) -> list[Feed]:
     """Return the account's feed, with the user's columns and the period of the daily figures."""
-    times = config.wanted_feeds()[STATISTICS]
+    times = config.enabled_feeds()[STATISTICS]
     own: dict[str, list[Column]] = {}
     for name, _, mapped in _own_columns(config):
         own.setdefault(name, []).append(mapped)

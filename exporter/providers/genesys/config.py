@@ -86,11 +86,11 @@ class GenesysConfig(AccountConfig):
     reset_time: WallTime = time()
     time_zone: Zone = ZoneInfo("UTC")
 
-    def wanted_feeds(self) -> dict[str, FeedTimes]:
+    def enabled_feeds(self) -> dict[str, FeedTimes]:
         """Return the enabled feeds; the default interval is longer in poll mode."""
         if self.mode == "poll":
             return self.feed_times({STATISTICS: _POLL_INTERVAL})
-        return super().wanted_feeds()
+        return super().enabled_feeds()
 
     def period(self) -> Period:
         """Return the period of daily figures."""

@@ -88,16 +88,16 @@ def survey(
     result.faults += _not_opened(documented, total, "check the ids and types under objects:")
 
 
-def _not_opened(statistics: Sequence[ObjectStatistic], total: int, advice: str) -> list[str]:
+def _not_opened(statistics: Sequence[ObjectStatistic], total: int, remedy: str) -> list[str]:
     if not statistics:
         return []
     examples = "; ".join(list(dict.fromkeys(map(str, statistics)))[:_EXAMPLES])
-    return [f"statistics not opened: {len(statistics)} of {total}, such as {examples}: {advice}"]
+    return [f"statistics not opened: {len(statistics)} of {total}, such as {examples}: {remedy}"]
 
 
 async def discover(config: GenesysConfig, client: Client, result: Offers) -> None:
     """Request every known name, for one object of each type. Raises ``ProviderError``."""
-    taken = taken_names(result.found)
+    taken = taken_names(result.items)
     own = [statistic.model_dump(exclude_defaults=True) for statistic in config.statistics]
     mapped = {(statistic.object_type, statistic.name) for statistic in config.statistics}
     added: list[dict[str, Any]] = []
@@ -113,7 +113,7 @@ async def discover(config: GenesysConfig, client: Client, result: Offers) -> Non
         table = table_of(object_type)
         for name in await _defined_names(client, object_type, ids[0], names):
             parse = "percent" if name in _PERCENT else None
-            result.found.append(Offer(table.name, name, "not mapped", parse=parse or "number"))
+            result.items.append(Offer(table.name, name, "not mapped", parse=parse or "number"))
             keys = mapping(name, parse, taken, table.subject or "object")
             added.append({"name": name, "object_type": object_type, "object_ids": ids, **keys})
     if added:

@@ -321,7 +321,7 @@ def reports_table(config: VoximplantConfig) -> Table:
 def feeds(config: VoximplantConfig) -> list[Feed]:
     """Return the account's feeds in order of importance, with the period of their tables."""
     result = []
-    for name, times in config.wanted_feeds().items():
+    for name, times in config.enabled_feeds().items():
         tables: Sequence[Table] = t.FEED_TABLES[name]
         if name in t.PERIOD_FEEDS:
             tables = [table.over(config.period) for table in tables]

@@ -180,9 +180,9 @@ class VoximplantConfig(AccountConfig):
         parts = urlsplit(self.url)
         return parts.hostname, parts.port, self.issuer, self.credentials.key_id
 
-    def wanted_feeds(self) -> dict[str, FeedTimes]:
+    def enabled_feeds(self) -> dict[str, FeedTimes]:
         """Return the enabled feeds; those of SmartQueue only where that is configured."""
-        feeds = super().wanted_feeds()
+        feeds = super().enabled_feeds()
         if self.smartqueue is None:
             feeds.pop("smartqueue_state", None)
         if self.smartqueue is None or not self.reports:

@@ -66,7 +66,7 @@ def _permissions(
 ) -> list[Permission]:
     permissions = []
     for method in dict.fromkeys((*ROLES, *sorted({*allowed, *forbidden}))):
-        feeds = [feed for feed in config.wanted_feeds() if _uses(feed, method)]
+        feeds = [feed for feed in config.enabled_feeds() if _uses(feed, method)]
         name = f"role for {method} ({ROLES.get(method, _UNPUBLISHED)})"
         if method in forbidden:
             consequence = (
@@ -118,12 +118,12 @@ REPORTS: Final = (
 def discover(config: VoximplantConfig, result: Offers) -> None:
     """Add the reports that are not read, and the configuration that reads them."""
     new = [name for name in REPORTS if name not in config.reports]
-    result.found += [
+    result.items += [
         Offer(SMARTQUEUE_REPORTS.name, name, "not mapped", parse="number") for name in new
     ]
     unknown = [
         f"{offer.table}: {offer.name}"
-        for offer in result.found
+        for offer in result.items
         if offer.use == "not mapped" and offer.table != SMARTQUEUE_REPORTS.name
     ]
     if unknown:
@@ -131,7 +131,7 @@ def discover(config: VoximplantConfig, result: Offers) -> None:
     smartqueue = config.smartqueue
     if smartqueue is None:
         result.notes.append("smartqueue: without this key SmartQueue is not read")
-    taken = taken_names(result.found)
+    taken = taken_names(result.items)
     reports = [*config.reports, *new]
     own: dict[str, Any] = {
         name: column.model_dump(exclude_defaults=True) for name, column in config.statistics.items()

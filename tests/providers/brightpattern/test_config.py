@@ -1,4 +1,4 @@
-"""What can be said of a Bright Pattern account, and what is refused."""
+"""Tests of the Bright Pattern account configuration and its faults."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_defaults(tmp_path: Path) -> None:
     """A short account reads two feeds, by OAuth, of the tenant that its host names."""
     (account,) = read(tmp_path, ACCOUNT).accounts
     assert isinstance(account, BrightPatternConfig)
-    feeds = account.wanted_feeds()
+    feeds = account.enabled_feeds()
     assert {name: times.interval for name, times in feeds.items()} == {
         "subscription": 5.0,
         "directory": 3600.0,
@@ -51,7 +51,7 @@ def test_campaigns_are_read_where_named(tmp_path: Path) -> None:
     for setting, wanted in (("{interval: 1h}", 3600.0), ("", 900.0), ("false", None)):
         text = f"{ACCOUNT}    feeds: {{campaigns: {setting}}}\n"
         (account,) = read(tmp_path, text).accounts
-        found = account.wanted_feeds().get("campaigns")
+        found = account.enabled_feeds().get("campaigns")
         assert (found.interval if found else None) == wanted
 
 

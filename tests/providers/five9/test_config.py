@@ -56,7 +56,7 @@ def test_defaults(read: Read) -> None:
 
 def test_all_feeds_by_default(read: Read) -> None:
     """All statistic types and the account itself are read, the queues first."""
-    feeds = read().wanted_feeds()
+    feeds = read().enabled_feeds()
 
     assert set(feeds) == {*STATISTICS, "account"}
     assert list(feeds)[:2] == ["ACDStatus", "AgentState"]
@@ -64,7 +64,7 @@ def test_all_feeds_by_default(read: Read) -> None:
 
 def test_the_default_intervals_fit_the_limits(read: Read) -> None:
     """The default intervals ask for less than the limits that the guide prints."""
-    feeds = read().wanted_feeds()
+    feeds = read().enabled_feeds()
     a_minute = sum(60 / times.interval for name, times in feeds.items() if name != "account")
 
     assert a_minute <= 0.95 * 24_000 / (24 * 60)

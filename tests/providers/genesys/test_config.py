@@ -51,7 +51,7 @@ def test_defaults(tmp_path: Path) -> None:
     found = account(tmp_path, ACCOUNT + OBJECTS)
     assert (found.mode, found.grant, found.chunk) == ("subscribe", "password", 200)
     assert found.username == "acme\\wallboard"
-    times = found.wanted_feeds()["statistics"]
+    times = found.enabled_feeds()["statistics"]
     assert (times.interval, times.stale_after) == (1.0, 30.0)
     labels = {each.label for each in statistics(found)}
     assert labels == {"Sales", "help@switch"}
@@ -60,9 +60,9 @@ def test_defaults(tmp_path: Path) -> None:
 def test_polling_is_slower(tmp_path: Path) -> None:
     """In poll mode the feed is read every 15 s, unless the user says otherwise."""
     poll = ACCOUNT + OBJECTS + "    mode: poll\n"
-    assert account(tmp_path, poll).wanted_feeds()["statistics"].interval == 15.0
+    assert account(tmp_path, poll).enabled_feeds()["statistics"].interval == 15.0
     faster = poll + "    feeds: {statistics: {interval: 5s}}\n"
-    assert account(tmp_path, faster).wanted_feeds()["statistics"].interval == 5.0
+    assert account(tmp_path, faster).enabled_feeds()["statistics"].interval == 5.0
 
 
 def test_client_credentials_need_no_user(tmp_path: Path) -> None:

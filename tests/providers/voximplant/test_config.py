@@ -185,9 +185,9 @@ def test_smartqueue_is_read_only_where_it_is_configured(directory: Path) -> None
         statistics={"occupancy_rate": {"metric": "custom_occupancy"}},
     )
 
-    assert [name for name in plain.wanted_feeds() if "smart" in name] == []
-    assert [name for name in state.wanted_feeds() if "smart" in name] == ["smartqueue_state"]
-    assert "smartqueue_reports" in mapped.wanted_feeds()
+    assert [name for name in plain.enabled_feeds() if "smart" in name] == []
+    assert [name for name in state.enabled_feeds() if "smart" in name] == ["smartqueue_state"]
+    assert "smartqueue_reports" in mapped.enabled_feeds()
     assert mapped.reports == ["service_level", "occupancy_rate"]
 
 
