@@ -1,1 +1,1 @@
-"""Figures beside those of others: how fast, and how large? See README.md."""
+"""Benchmarks of the exporter beside other exporters. See README.md."""

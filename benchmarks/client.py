@@ -1,4 +1,4 @@
-"""A scraper that costs little: some connections, each asking again as soon as it has its page.
+"""A light scraper: several connections, each of which requests the page again at once.
 
 One thread waits for all of them, so that eight scrapers on one core do not get in each other's
 way. Knows answers of a given length, in chunks, and those that end with the connection.

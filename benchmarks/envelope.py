@@ -1,4 +1,4 @@
-"""A Five9 answer of any size: 30 columns, as many rows as asked for."""
+"""A Five9 answer of any size: 30 columns, any number of rows."""
 
 from benchmarks.workload import POOL, TEXTS
 

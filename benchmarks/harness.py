@@ -1,4 +1,4 @@
-"""What all benchmarks share: the cores, the processes measured, and where figures are kept."""
+"""Shared parts of the benchmarks: cores, measured processes, results."""
 
 import os
 import re

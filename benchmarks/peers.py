@@ -1,4 +1,4 @@
-"""Those who serve the same figures: ours, nginx (the limit), and what is used instead of us."""
+"""The servers compared: the exporter, nginx (the limit), and the usual alternatives."""
 
 import gzip
 import http.client

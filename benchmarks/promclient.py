@@ -1,4 +1,4 @@
-"""The exporter as it is usually written: prometheus-client, gauges set at each refresh."""
+"""An exporter as usually written: prometheus-client, gauges set at each refresh."""
 
 import argparse
 import threading

@@ -1,4 +1,4 @@
-"""What does a real Prometheus say: its own ``scrape_duration_seconds`` of each peer."""
+"""Benchmark with a real Prometheus: its ``scrape_duration_seconds`` of each peer."""
 
 import json
 import statistics

@@ -1,4 +1,4 @@
-"""The results as Markdown, and where they are written."""
+"""The results as Markdown, and the files that they are written to."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

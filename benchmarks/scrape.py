@@ -1,4 +1,4 @@
-"""How long does a scrape take, and whose? The same page from every peer, in turn."""
+"""Benchmark of a scrape: the same page from every peer, in turn."""
 
 from contextlib import ExitStack
 

@@ -1,4 +1,4 @@
-"""What does a large Five9 answer cost: time, memory, and the event loop's patience?
+"""Benchmark of a large Five9 answer: time, memory, and delay of the event loop.
 
 Our reader against zeep's deserialiser, which is what a SOAP client does by itself, and against
 bare lxml. Each reads in a process of its own, so that the peak of memory is its own.

@@ -1,7 +1,9 @@
-"""What all tests share: a clock that tests move, and how long properties are tried."""
+"""Fixtures and hypothesis profiles that all tests share."""
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -31,3 +33,14 @@ def clock() -> VirtualClock:
 @pytest.fixture(scope="session")
 def make_clock() -> type[VirtualClock]:
     return VirtualClock
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Restore the process's logging after the test."""
+    root, ours = logging.getLogger(), logging.getLogger("exporter")
+    before = (root.handlers[:], root.level, ours.level)
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])

@@ -1,4 +1,4 @@
-"""The whole process: accounts apart from each other, secrets kept, an orderly end."""
+"""Tests of the whole process: isolation of accounts, secrets, orderly shutdown."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The benchmarks run: what they measure is for README.md, not for a test."""
+"""Tests that the benchmarks run; their figures are in README.md."""
 
 import json
 import os

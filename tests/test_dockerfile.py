@@ -1,4 +1,4 @@
-"""The Dockerfile, read as text: does the image keep what it promises?"""
+"""Tests of the Dockerfile, read as text."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a hostile platform, a hostile file or somebody in between may try."""
+"""Tests against a hostile platform, a hostile file and a hostile peer on the network."""
 
 import gzip
 import ssl

@@ -1,4 +1,4 @@
-"""What a process loads: the libraries of those platforms alone that it has accounts of."""
+"""Tests of what a process imports: libraries of configured platforms only."""
 
 import json
 import subprocess

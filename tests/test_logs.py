@@ -2,7 +2,7 @@ import io
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -15,18 +15,7 @@ values = st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none
 
 
 @pytest.fixture
-def restored() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("exporter")
-    before = (root.handlers[:], root.level, ours.level)
-    yield
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
-
-
-@pytest.fixture
-def lines(restored: None) -> Callable[..., list[str]]:
+def lines(restored_logging: None) -> Callable[..., list[str]]:
     """Return a function that sets up logging, says something and gives the lines written."""
 
     def lines(

@@ -1,4 +1,4 @@
-"""What is shipped: is everything in the wheel, and does it say the same version everywhere?"""
+"""Tests of what is shipped: the wheel's content, versions, systemd units."""
 
 import re
 import subprocess

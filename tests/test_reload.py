@@ -1,4 +1,4 @@
-"""Reloading the configuration: answers, effects, and what stays undisturbed."""
+"""Tests of reloading the configuration: responses, effects, and what is not disturbed."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Which dashboards are there? Each is a module of its own."""
+"""The dashboards, each a module of its own."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Agents and operator status: who is there, doing what, for how long?"""
+"""Dashboard of agents and operators: states and times."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 

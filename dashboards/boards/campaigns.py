@@ -1,4 +1,4 @@
-"""Campaigns: do they dial, whom do they reach, and do they keep the law?"""
+"""Dashboard of campaigns: dialling, results, and legal limits."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 

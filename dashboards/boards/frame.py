@@ -1,4 +1,4 @@
-"""What every dashboard has: identity, variables, links to the others, and a full grid."""
+"""Frame of every dashboard: identity, variables, links to the others, grid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Exporter health: are the figures fresh, what do they cost, what goes wrong?"""
+"""Dashboard of the exporter: age of figures, requests, failures."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 

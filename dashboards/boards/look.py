@@ -1,4 +1,4 @@
-"""What does it look like? Colours that everybody can tell apart, states, units of nothing else."""
+"""Colours that everybody can tell apart, names of states, and units."""
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model

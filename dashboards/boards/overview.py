@@ -1,4 +1,4 @@
-"""Overview: are all accounts well, and where should I look?"""
+"""Dashboard of all accounts at a glance."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 

@@ -1,4 +1,4 @@
-"""The kinds of panels: a number, lines, bars, a table, a strip of states; each made one way."""
+"""Kinds of panels: number, lines, bars, table, states."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How is a figure asked for, so that replicas, filters and restarts of totals do no harm?
+"""PromQL of figures, robust against replicas, filters and restarts of totals.
 
 Every query begins with ``max by (...)``: a second replica of the exporter shows the same figures
 again, and what is reduced first can be summed afterwards. The dashboards ask the exporter's own

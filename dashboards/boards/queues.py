@@ -1,4 +1,4 @@
-"""Queues: what waits, for how long, who serves it, how well?"""
+"""Dashboard of queues: waiting contacts, waiting times, agents, service level."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 

@@ -1,4 +1,4 @@
-"""Wallboard: what must everybody on the floor see, from five metres?"""
+"""Wallboard: the figures that everybody on the floor sees from five metres."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 

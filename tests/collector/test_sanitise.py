@@ -1,4 +1,4 @@
-"""What stays in a recording, and what is replaced."""
+"""Tests of the sanitiser: what a recording keeps, and what is replaced."""
 
 from typing import Any
 

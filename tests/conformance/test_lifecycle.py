@@ -1,4 +1,4 @@
-"""What every account does from sign-in to sign-out, and while its platform is in trouble."""
+"""Every account from sign-in to sign-out, and while its platform fails."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Nobody is on the page: no caller, no customer, and no agent by more than the account says."""
+"""The page names no caller, no customer, and agents only as the account allows."""
 
 import re
 from pathlib import Path

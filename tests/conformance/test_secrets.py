@@ -1,9 +1,8 @@
-"""No secret comes out: not on a page, in a log, a report, a recording, a message or a repr."""
+"""Secrets appear on no page and in no log, report, recording, message or repr."""
 
 import asyncio
 import io
 import json
-import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -34,19 +33,8 @@ pytestmark = pytest.mark.anyio
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
-@pytest.fixture
-def restored() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("exporter")
-    before = (root.handlers[:], root.level, ours.level)
-    yield
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
-
-
 @pytest.fixture(params=["logfmt", "json"])
-def log(restored: None, request: pytest.FixtureRequest) -> io.StringIO:
+def log(restored_logging: None, request: pytest.FixtureRequest) -> io.StringIO:
     """Return where everything that is logged goes, in either format, at debug level."""
     stream = io.StringIO()
     form: LogFormat = request.param

@@ -1,4 +1,4 @@
-"""What the tests of dashboards share: one chain of real components, started once."""
+"""Fixtures of the dashboards' tests: one chain of real components, started once."""
 
 from collections.abc import Iterator
 

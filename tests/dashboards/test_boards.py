@@ -1,4 +1,4 @@
-"""The dashboards as they lie in the tree: importable, complete, of one piece with the metrics?"""
+"""Tests of the dashboards' JSON: importable, up to date, and of existing metrics only."""
 
 import json
 import re

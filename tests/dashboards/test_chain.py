@@ -1,4 +1,4 @@
-"""For real: simulated platforms → exporter → Prometheus with our rules → Alertmanager → a person.
+"""End to end: simulated platforms, exporter, Prometheus with our rules, Alertmanager, receiver.
 
 What is shortened is said in ``support.stack``; everything else is as it is shipped.
 """

@@ -1,4 +1,4 @@
-"""The recording rules and alerts, judged by promtool: do they fire when they should?"""
+"""Tests of the recording rules and alerts with promtool: when they fire."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The samples beside the rules: are they accepted by those that read them, and of one piece?"""
+"""Tests of the sample configurations beside the rules."""
 
 import re
 import subprocess

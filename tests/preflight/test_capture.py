@@ -1,4 +1,4 @@
-"""A recording for a bug report: it can be replayed, and nobody is in it."""
+"""A recording for a bug report can be replayed and identifies nobody."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What the simulated platforms share, on a platform with one path and one kind of its own."""
+"""Tests of what the simulated platforms share, on a platform with one path."""
 
 import asyncio
 from collections.abc import Mapping
@@ -42,11 +42,6 @@ class Tiny(SimulatedPlatform[Record]):
         if failure is not None and failure.word == "rename":
             return JSONResponse({failure.detail: []})
         return JSONResponse({"rows": []} if failure and failure.word == "no_rows" else ANSWER)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

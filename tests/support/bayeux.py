@@ -1,4 +1,4 @@
-"""A strict Bayeux server in a few lines: scripted where a test wants oddities, else a good one."""
+"""A strict Bayeux server; a test can script single replies."""
 
 import asyncio
 from collections import defaultdict, deque

@@ -1,4 +1,4 @@
-"""Certificates made on the spot: an authority, and whom it signs."""
+"""Test certificates: an authority, and the certificates that it signs."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""Answers that are damaged on the way: anything in them is anything else, or nothing."""
+"""Damaged answers: replaces or removes any value of an answer."""
 
 import json
 import re

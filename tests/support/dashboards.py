@@ -1,4 +1,4 @@
-"""What the tests of rules and dashboards share: where they are, which metrics there may be."""
+"""Paths of the rules and dashboards, and the metrics that they may use."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The dashboards of the tree, taken apart: documents, panels, queries."""
+"""Parser of the dashboards: documents, panels, queries."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What tests with a real Prometheus share: its binary, a free port, and a query's result."""
+"""A real Prometheus for tests: its binary, a free port, results of queries."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""A platform that is a recording: it answers what was answered then, in the same order."""
+"""A platform that replays a recording in the same order."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Scenarios of alerts, as short as they can be said, made into promtool's unit tests of rules.
+"""Scenarios of alerts in short notation, converted to promtool's unit tests of rules.
 
 A scenario has series and says which alerts fire and which are silent at an instant. What the rules
 themselves say about an alert (severity, summary, runbook) is filled in from the rules, so that a

@@ -1,4 +1,4 @@
-"""Small servers on this machine, for what goes wrong before HTTP is spoken or in its head."""
+"""Small servers for failures before HTTP begins or in its head."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""The whole chain for tests: exporter, Prometheus with our rules, Alertmanager, and who is told.
+"""The whole chain for tests: exporter, Prometheus with our rules, Alertmanager, receiver.
 
 The rules and the Alertmanager configuration are rendered copies of ours: every ``for`` is two
 seconds, ``keep_firing_for`` fifteen, Alertmanager groups for one second, and its receivers are the

@@ -1,4 +1,4 @@
-"""The gate: passwords, rates and headers, as a client sees them."""
+"""Tests of basic auth, rate limit and response headers, as a client sees them."""
 
 import asyncio
 import base64

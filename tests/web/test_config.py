@@ -1,4 +1,4 @@
-"""The web configuration file: taken and refused as Prometheus' own exporters do, and where not."""
+"""Tests of the web configuration file, compared with Prometheus' exporter-toolkit."""
 
 from pathlib import Path
 from typing import NamedTuple

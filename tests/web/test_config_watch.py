@@ -1,4 +1,4 @@
-"""The web configuration while it changes: what is taken, what is kept, what is said."""
+"""Tests of reloading the web configuration when its files change."""
 
 import logging
 import os

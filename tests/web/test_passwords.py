@@ -1,4 +1,4 @@
-"""PasswordChecker: who is known, what is remembered, and what a stranger can learn or take up."""
+"""Tests of PasswordChecker: results, cache, and what an unknown client can learn or block."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Connections on real sockets: slow and greedy clients, TLS, and certificates that change."""
+"""Tests of connections on real sockets: slow clients, limits, TLS, new certificates."""
 
 import asyncio
 import contextlib

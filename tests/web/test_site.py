@@ -1,4 +1,4 @@
-"""What a client sees: formats, encodings, HEAD, unknown paths, addresses, and a real socket."""
+"""Tests of the site: formats, encodings, HEAD, unknown paths, route prefixes, a real socket."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""Where we listen: several addresses, all or none of them, and what systemd passes."""
+"""Tests of listening sockets: several addresses, all or none, and those of systemd."""
 
 import os
 import socket

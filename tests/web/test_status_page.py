@@ -1,4 +1,4 @@
-"""The status page: what it says, of what, and what it lets run."""
+"""Tests of the status page: its content, escaping and content security policy."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""TLS as a client meets it: versions, ciphers, curves and client certificates, without a socket."""
+"""Tests of TLS without a socket: versions, ciphers, curves and client certificates."""
 
 import ssl
 from pathlib import Path

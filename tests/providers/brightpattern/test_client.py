@@ -1,4 +1,4 @@
-"""Bright Pattern's client and logins against small apps that play the platform."""
+"""Tests of the Bright Pattern client and authentication against stub applications."""
 
 import json
 from collections.abc import Callable

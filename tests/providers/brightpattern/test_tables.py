@@ -1,4 +1,4 @@
-"""How answers become rows: keys, odd cells, sums, namesakes, dispositions; and bisection."""
+"""Tests from answers to rows: keys, odd cells, sums, namesakes, dispositions, bisection."""
 
 from pathlib import Path
 from typing import Any

@@ -96,11 +96,6 @@ LOGIN = {"id": "1", "stat_name": "login_id"}
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock(START)
 

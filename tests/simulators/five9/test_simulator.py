@@ -33,7 +33,7 @@ OWN_WSDL = importlib.resources.files("exporter.providers.five9") / "statistics.w
 REAL_WSDL = Path(__file__).parents[3] / "../shared/reference/data/SupervisorWebService-v9_5.wsdl"
 needs_real_wsdl = pytest.mark.skipif(
     not REAL_WSDL.is_file(),
-    reason=f"THE VENDOR'S OWN WSDL IS MISSING, its client cannot bear witness: {REAL_WSDL}",
+    reason=f"THE VENDOR'S OWN WSDL IS MISSING, its client cannot be tested: {REAL_WSDL}",
 )
 TYPES = {
     "AgentState": "Username",
@@ -136,11 +136,6 @@ def apply(table: dict[str, dict[str, str]], columns: list[str], answer: etree._E
         row[change.findtext("columnName") or ""] = change.findtext("columnValue") or ""
     for name in cells(answer.find("return/deletedObjects")):
         del table[name]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

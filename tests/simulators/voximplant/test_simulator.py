@@ -80,11 +80,6 @@ class Wire:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock(START)
 

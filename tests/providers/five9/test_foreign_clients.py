@@ -1,4 +1,4 @@
-"""Clients that know nothing of the Five9 simulator read it over a socket, as they would Five9."""
+"""Independent SOAP clients read the Five9 simulator over a socket."""
 
 import socket
 import threading
@@ -57,7 +57,7 @@ def plain(statistics: Any) -> tuple[list[str], list[list[str]]]:
 
 @pytest.mark.skipif(
     not REAL_WSDL.is_file(),
-    reason=f"THE VENDOR'S OWN WSDL IS MISSING, its client cannot bear witness: {REAL_WSDL}",
+    reason=f"THE VENDOR'S OWN WSDL IS MISSING, its client cannot be tested: {REAL_WSDL}",
 )
 def test_zeep_reads_it_with_the_description_of_the_platform(
     simulator: Five9Simulator, address: str, session: requests.Session

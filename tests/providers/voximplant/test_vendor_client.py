@@ -1,4 +1,4 @@
-"""The vendor's own client reads the Voximplant simulator over TLS, as it would the platform."""
+"""The vendor's own client reads the Voximplant simulator over TLS."""
 
 import ipaddress
 import json
