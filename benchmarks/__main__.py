@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 
 def machine() -> str:
-    """Say on what it ran."""
+    """Return the machine and versions of this run."""
     model = next(
         (
             line.partition(":")[2].strip()

@@ -69,7 +69,7 @@ class _Connection:
         self._selector.register(self._socket, selectors.EVENT_WRITE, self)
 
     def go_on(self) -> bool:
-        """Do what the socket is ready for; tell whether the answer is complete."""
+        """Do what the socket is ready for; return whether the answer is complete."""
         complete = self._go_on()
         if complete and self._closes:
             self.close()

@@ -104,7 +104,7 @@ class Process:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Let it run."""
+        """Continue the process."""
         self._signal(signal.SIGCONT)
         try:
             yield
@@ -121,12 +121,12 @@ class Process:
         return total
 
     def forget_peak(self) -> None:
-        """Let the peak of memory begin at what is in use."""
+        """Reset the peak of memory to what is in use."""
         for pid in self.pids:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def ended(self) -> bool:
-        """Tell whether it has come to an end by itself."""
+        """Return whether the process has ended by itself."""
         return self._popen.poll() is not None
 
 

@@ -66,7 +66,7 @@ def _durations(port: int, wanted: int) -> list[float]:
 
 
 def run(options: Options, figures: Figures) -> None:
-    """Let one Prometheus after the other scrape each peer."""
+    """Scrape each peer with a Prometheus of its own, in turn."""
     interval = 1 if options.quick else 3
     with ExitStack() as stack:
         chosen = {

@@ -1,1 +1,1 @@
-"""What the author of a provider needs: base class, HTTP client, tokens, surveys, sanitising."""
+"""Toolkit for providers: base class, HTTP client, tokens, surveys, sanitising."""

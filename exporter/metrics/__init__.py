@@ -1,1 +1,1 @@
-"""What is a figure: families, tables, and how an answer becomes series."""
+"""Figures: families, tables, and the mapping of answers to series."""

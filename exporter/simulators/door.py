@@ -1,4 +1,4 @@
-"""What the simulated platforms share: failures on request, request log, gateway pages, clock."""
+"""Base of the simulated platforms: failures on request, request log, gateway pages, clock."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping

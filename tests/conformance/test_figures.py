@@ -16,7 +16,7 @@ SHORT, LONG = 40, 2_000  # ticks
 
 
 def weather(provider: str, name: str, ticks: int) -> None:
-    """Let a storm run; nothing on the page may be wrong, and not too much absent."""
+    """Run a storm; nothing on the page may be wrong, and not too much absent."""
     comparison = run(STORMS[provider][name](ticks))
     right = comparison.equal + comparison.late
     print(f"{provider} {name}: {right} right, {comparison.late} late, {comparison.absent} absent")

@@ -39,7 +39,7 @@ class Account(Bench):
             await self.client.aclose()
 
     async def wait(self, seconds: float) -> None:
-        """Let the schedule go on for a while."""
+        """Continue the schedule for a while."""
         await asyncio.wait([self.task], timeout=seconds)
         if self.task.done():
             self.task.result()  # raises what ended the schedule, which nothing may

@@ -43,7 +43,7 @@ def log(restored_logging: None, request: pytest.FixtureRequest) -> io.StringIO:
 
 
 async def pages(app: App) -> str:
-    """Let an application try every feed once; return all its pages with their headers."""
+    """Run an application until every feed was tried; return all its pages with their headers."""
     texts = []
     async with app._refreshing():
         await asyncio.wait_for(

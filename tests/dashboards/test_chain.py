@@ -150,7 +150,7 @@ def depth_alerts(stack: Stack, queue: str, status: str) -> list[dict[str, Any]]:
 
 
 def overload(stack: Stack, queue: str) -> str:
-    """Let far more contacts arrive at a queue than its limit and its ready agents take."""
+    """Send far more contacts to a queue than its limit and its ready agents allow."""
     where = f'{{account="{_ACCOUNT}", queue="{queue}"'
 
     def figure(name: str, more: str = "") -> float:

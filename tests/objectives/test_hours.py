@@ -55,7 +55,7 @@ def changes(found: Hours, since: str, until: str) -> Iterator[str]:
         yield f"{wall:%a %H:%M%z} {'open' if found.open_at(instant) else 'closed'}"
 
 
-# How they are written -------------------------------------------------------------------------
+# Notation ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_is_no_week(line: str, message: str) -> None:
         parse_week([line])
 
 
-# When it is open ------------------------------------------------------------------------------
+# Open or closed ------------------------------------------------------------------------------
 
 
 def test_an_ordinary_week() -> None:
@@ -240,7 +240,7 @@ def weeks(draw: st.DrawFn) -> list[str]:
 
 
 def shown_open(lines: list[str], wall: datetime, holidays: frozenset[date]) -> bool:
-    """Tell whether a wall clock shows an open time; written apart from the code on purpose."""
+    """Return whether a wall clock shows an open time; written apart from the code on purpose."""
     if wall.date() in holidays:
         return False
     minute = wall.hour * 60 + wall.minute

@@ -110,7 +110,7 @@ def shown(page: Page) -> dict[str, float]:
     }
 
 
-# What holds for what --------------------------------------------------------------------------
+# Matching ------------------------------------------------------------------------------------
 
 
 def test_the_series() -> None:
@@ -363,7 +363,7 @@ def test_hours_are_absent_where_none_are_given(wall: Wall) -> None:
     assert shown(store.page(wall.now)) == {"queue_open a": 1, "queue_waiting_limit b warning": 1}
 
 
-# What matches nothing -------------------------------------------------------------------------
+# Unmatched objectives -------------------------------------------------------------------------
 
 
 def test_unmatched(wall: Wall) -> None:

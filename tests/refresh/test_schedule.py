@@ -130,7 +130,7 @@ class Bench:
         )
 
     async def run(self, until: float) -> None:
-        """Let the schedule run for so many seconds, then end it."""
+        """Run the schedule for so many seconds, then end it."""
         self.clock.end = self.clock.start + until
         self.clock.ended.clear()
         task = asyncio.create_task(self.refresher.run())

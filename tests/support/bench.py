@@ -108,7 +108,7 @@ class Bench:
 
     @asynccontextmanager
     async def running(self, seconds: float) -> AsyncIterator[None]:
-        """Let the exporter run for so long on a ``VirtualClock``, then sign out."""
+        """Run the exporter for so long on a ``VirtualClock``, then sign out."""
         clock = self.clock
         assert isinstance(clock, VirtualClock)
         clock.end = clock.now + seconds

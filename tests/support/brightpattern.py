@@ -95,7 +95,7 @@ class Turn:
         await self._clock.sleep(wake - self.monotonic())
 
     def give(self, seconds: float) -> None:
-        """Let the exporter run for a while."""
+        """Run the exporter for a while."""
         self.end = self.monotonic() + seconds
         self.over.clear()
         self._next.set()
@@ -144,7 +144,7 @@ class Exporter(Bench):
 
     @asynccontextmanager
     async def running(self, seconds: float, *, clean: bool = True) -> AsyncIterator[None]:
-        """Let the exporter run for a while; then stop it, or let it die if not ``clean``."""
+        """Run the exporter for a while; then stop it, or kill it if not ``clean``."""
         self._task = asyncio.create_task(self.refresher.run())
         try:
             await self.go_on(seconds)
@@ -156,7 +156,7 @@ class Exporter(Bench):
             await self.client.aclose()
 
     async def go_on(self, seconds: float) -> None:
-        """Let a running exporter go on for a while."""
+        """Continue a running exporter for a while."""
         self.clock.give(seconds)
         over = asyncio.create_task(self.clock.over.wait())
         await asyncio.wait([self._task, over], return_when=asyncio.FIRST_COMPLETED)

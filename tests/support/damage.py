@@ -88,7 +88,7 @@ def _steps(value: Any) -> Iterator[Step]:
 
 
 def _is_figure(key: Any, value: Any) -> bool:
-    """Tell whether something is a number that counts or measures, not one that names."""
+    """Return whether something is a number that counts or measures, not one that names."""
     if "id" in str(key).lower() or isinstance(value, bool):
         return False
     return isinstance(value, int | float) or (

@@ -78,7 +78,7 @@ class Centre(Bench):
         )
 
     def running(self, until: float) -> AbstractAsyncContextManager[None]:  # type: ignore[override]
-        """Let the exporter run until an instant, then sign out."""
+        """Run the exporter until an instant, then sign out."""
         return super().running(until - self.clock.now)
 
     # What the floor says, in our vocabulary ------------------------------------------------

@@ -111,7 +111,7 @@ class Exporter(Bench):
 
     @asynccontextmanager
     async def running(self, seconds: float) -> AsyncIterator[None]:
-        """Let the exporter run for a while, then stop it as on SIGTERM."""
+        """Run the exporter for a while, then stop it as on SIGTERM."""
         self._task = asyncio.create_task(self.refresher.run())
         try:
             await self.go_on(seconds)
@@ -122,7 +122,7 @@ class Exporter(Bench):
             await self.client.aclose()
 
     async def go_on(self, seconds: float) -> None:
-        """Let a running exporter go on for a while."""
+        """Continue a running exporter for a while."""
         await asyncio.wait([self._task], timeout=seconds)
         if self._task.done():
             self._task.result()  # raises what ended the schedule, which nothing may

@@ -18,7 +18,7 @@ UPDATES, SERVICE = "/statistics/v3/updates", "/statistics/v3/service"
 
 
 def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Let a test run on a virtual loop of its own."""
+    """Run a test on a virtual loop of its own."""
 
     @wraps(test)
     def wrapper(*args: Any, **kwargs: Any) -> None:

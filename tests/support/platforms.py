@@ -36,7 +36,7 @@ class Platform:
 
     ``switches`` are the simulator's, ``options`` the account's. ``everything`` are the options with
     which every feed is read, ``on_a_loop`` those for an account on a virtual loop.
-    ``names_callers`` and ``names_agents`` tell whether answers hold callers' numbers and agents'
+    ``names_callers`` and ``names_agents`` are whether answers hold callers' numbers and agents'
     full names, ``names_unasked`` whether they do so for an account that shows no agents. ``wrong``
     are options that the platform rejects at sign-in, ``stranger`` those of somebody who replays a
     recording.
@@ -94,7 +94,7 @@ class Platform:
         return {}
 
     def add_unmapped_column(self, header: str) -> None:
-        """Let the next answers hold a column that no table knows, where the platform can."""
+        """Add to the next answers a column that no table knows, where the platform can."""
 
     def into_files(self, options: dict[str, Any], folder: Path) -> None:
         """Move credentials into a file of the platform's own format, where it has one."""

@@ -55,7 +55,7 @@ def scenarios(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def judge(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> None:
-    """Let promtool judge scenarios against a folder of rules, all in one run.
+    """Test scenarios with promtool against a folder of rules, all in one run.
 
     ``folder`` holds the files that it reads: one for each interval of evaluation.
     """

@@ -45,7 +45,7 @@ def world(tmp_path: Path) -> World:
 
 
 def met(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
-    """Let a client and a server shake hands in memory; return the server's side."""
+    """Shake hands between a client and a server in memory; return the server's side."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = server.wrap_bio(up, down, server_side=True)
     theirs = client.wrap_bio(down, up, server_hostname="localhost")

@@ -134,7 +134,7 @@ def _parse_token(body: Any) -> tuple[str, float]:
     """Return a token and the seconds left of its lifetime, which come as text."""
     token = body.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
-        raise InvalidAnswer("response holds no token")
+        raise InvalidAnswer("the answer holds no token")
     lifetime = _DEFAULT_LIFETIME
     with contextlib.suppress(TypeError, ValueError):
         lifetime = float(int(body.get("expires_in")))

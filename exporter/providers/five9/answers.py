@@ -92,7 +92,7 @@ def read_statistics(body: bytes) -> Statistics:
             statistics.type = element.text
         complete = complete or name == "getStatisticsResponse"
     if not complete:
-        raise InvalidAnswer("not a response to getStatistics")
+        raise InvalidAnswer("not an answer to getStatistics")
     return statistics
 
 
@@ -121,7 +121,7 @@ def read_update(body: bytes) -> StatisticsUpdate | None:
         changed = changed or name == "return"
         complete = complete or name == "getStatisticsUpdateResponse"
     if not complete:
-        raise InvalidAnswer("not a response to getStatisticsUpdate")
+        raise InvalidAnswer("not an answer to getStatisticsUpdate")
     return update if changed else None
 
 
@@ -130,7 +130,7 @@ def _elements(
 ) -> Iterator[etree._Element]:
     """Yield elements (those of ``names``, or all) as they end; empty a ``clear`` after use."""
     if b"<!DOCTYPE" in body[:_START_OF_DOCUMENT]:
-        raise InvalidAnswer("response has a document type declaration")
+        raise InvalidAnswer("the answer has a document type declaration")
     events = etree.iterparse(
         io.BytesIO(body),
         events=("end",),
@@ -145,7 +145,7 @@ def _elements(
     try:
         for _, element in events:
             if element.getparent() is None and element.getroottree().docinfo.doctype:
-                raise InvalidAnswer("response has a document type declaration")
+                raise InvalidAnswer("the answer has a document type declaration")
             yield element
             if clear and local_name(element) == clear:
                 element.clear()

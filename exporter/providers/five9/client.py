@@ -260,7 +260,7 @@ class Client:
         try:
             return self._binding.process_reply(self._zeep, self._binding.get(operation), response)
         except (ZeepError, TypeError, ValueError, AttributeError) as error:
-            raise InvalidAnswer(f"not a response to {operation}: {type(error).__name__}") from error
+            raise InvalidAnswer(f"not an answer to {operation}: {type(error).__name__}") from error
 
 
 _PARSERS: dict[str, Callable[[bytes], Any]] = {

@@ -95,7 +95,7 @@ def _parse_token(answer: Mapping[str, Any]) -> tuple[str, float]:
     """Return a token and its lifetime in seconds."""
     token = answer.get("access_token")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-        raise InvalidAnswer("response holds no token")
+        raise InvalidAnswer("the answer holds no token")
     return token, _lifetime(answer.get("expires_in"))
 
 

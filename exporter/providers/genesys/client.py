@@ -119,7 +119,7 @@ class Client:
         """
         answer = await self._authorized(method, path, operation, body, self._timeout)
         if not isinstance(answer, dict):
-            raise InvalidAnswer(f"{operation}: response is not a JSON object")
+            raise InvalidAnswer(f"{operation}: the answer is not a JSON object")
         data = answer.get("data")
         if isinstance(data, dict) and data:
             return data

@@ -291,10 +291,10 @@ def messages_of(body: object) -> list[Message]:
     """Return the messages of a body, which may be a single one. Raises ``InvalidAnswer``."""
     messages = [body] if isinstance(body, dict) else body
     if not isinstance(messages, list):
-        raise InvalidAnswer("response is not a list of Bayeux messages")
+        raise InvalidAnswer("the answer is not a list of Bayeux messages")
     for message in messages:
         if not isinstance(message, dict) or not isinstance(message.get("channel"), str):
-            raise InvalidAnswer("response holds an item that is not a Bayeux message")
+            raise InvalidAnswer("the answer holds an item that is not a Bayeux message")
     return messages
 
 

@@ -35,7 +35,7 @@ def test_every_uncertain_shape_is_read(name: str, mode: str) -> None:
 
 
 def alone(exporter: Exporter, work: Coroutine[Any, Any, None]) -> None:
-    """Let an exporter run on a virtual loop while a test does its work."""
+    """Run an exporter on a virtual loop while a test does its work."""
 
     async def main() -> None:
         async with exporter.running(3 * TICK):

@@ -39,7 +39,7 @@ def agent_of(simulator: GenesysSimulator, state: str = ON_CONTACT) -> str:
 
 
 def freeze(simulator: GenesysSimulator) -> None:
-    """Let the floor stand still."""
+    """Stop the floor."""
     simulator.tick = None
 
 

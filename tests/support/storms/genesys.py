@@ -87,7 +87,7 @@ class Mischief:
         self.done: set[str] = set()
 
     def tick(self) -> bool:
-        """Perhaps do something; tell whether anything has been done."""
+        """Do something at random; return whether anything was done."""
         self.ticks_cut -= self.line.is_cut
         self.line.is_cut = self.ticks_cut > 0
         if self.line.is_cut:
