@@ -94,7 +94,9 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
     publisher = Publisher(store, telemetry.exposed_families, clock.monotonic)
     site = Site(publisher, telemetry, lambda: True)
     publisher.start()
-    tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.run()) for each in refreshers]
+    tasks: list[asyncio.Task[None]] = [
+        asyncio.create_task(refresher.run()) for refresher in refreshers
+    ]
     await asyncio.gather(*(each.all_tried.wait() for each in refreshers))
     gc.freeze()
     publisher.renew()  # the first scrape gets every account

@@ -59,9 +59,9 @@ def answers(port: int, path: str = "/metrics") -> Callable[[], bool]:
 def figures(series: int, generation: int = 1) -> SnapshotStore:
     """Return a store with all the figures, and none of the exporter's own."""
     store = SnapshotStore()
-    for each in accounts(series):
-        store.add_account(each.name, [FEED], sys.maxsize)
-        store.put(_snapshot(each, generation))
+    for account in accounts(series):
+        store.add_account(account.name, [FEED], sys.maxsize)
+        store.put(_snapshot(account, generation))
     return store
 
 

@@ -43,7 +43,9 @@ def _only(word: str) -> str:
 
 def test_stages_start_from_one_pinned_base() -> None:
     """Both stages name an image of one Python on one Debian, never the latest."""
-    bases = [each.rest.split()[0] for each in _instructions() if each.word == "FROM"]
+    bases = [
+        instruction.rest.split()[0] for instruction in _instructions() if instruction.word == "FROM"
+    ]
 
     assert bases == ["python:3.11-slim-bookworm"] * 2
 
@@ -82,20 +84,26 @@ def test_health_check_and_exposed_port_are_the_default_one() -> None:
 
 def test_nothing_is_added_from_elsewhere() -> None:
     """Only files of the tree and of the first stage come in; no ADD, which also takes URLs."""
-    assert [each for each in _instructions() if each.word == "ADD"] == []
+    assert [instruction for instruction in _instructions() if instruction.word == "ADD"] == []
     assert [each for each in _instructions() if "://" in each.rest] == []
 
 
 def test_no_secret_is_baked_in() -> None:
     """No argument or variable of the image is named like a secret."""
-    named = [each.rest for each in _instructions() if each.word in ("ENV", "ARG", "LABEL")]
+    named = [
+        instruction.rest
+        for instruction in _instructions()
+        if instruction.word in ("ENV", "ARG", "LABEL")
+    ]
 
     assert [rest for rest in named if _SECRET.search(rest)] == []
 
 
 def test_installs_what_the_constraints_pin() -> None:
     """The first stage builds with constraints; what is installed comes from there alone."""
-    runs = " ".join(each.rest for each in _instructions() if each.word == "RUN")
+    runs = " ".join(
+        instruction.rest for instruction in _instructions() if instruction.word == "RUN"
+    )
 
     assert "pip wheel --no-cache-dir -c constraints.txt" in runs
     assert "--no-index" in runs
@@ -134,9 +142,9 @@ def test_context_holds_what_is_copied_and_little_else() -> None:
     let_in = {line.removeprefix("!") for line in ignore if line.startswith("!")}
     copied = {
         name
-        for each in _instructions()
-        if each.word == "COPY" and not each.rest.startswith("--from")
-        for name in each.rest.split()[:-1]
+        for instruction in _instructions()
+        if instruction.word == "COPY" and not instruction.rest.startswith("--from")
+        for name in instruction.rest.split()[:-1]
     }
 
     assert "*" in ignore

@@ -92,8 +92,8 @@ def visited(provider: str, at: int, damage: Damage) -> Figures:
             async with open_session(
                 world.account, collector, telemetry, http, world.clock
             ) as visit:
-                for each in visit.feeds.values():
-                    found |= figures(each.mapped.series) if each.mapped else {}
+                for feed in visit.feeds.values():
+                    found |= figures(feed.mapped.series) if feed.mapped else {}
         return found
 
     return asyncio.run(main())

@@ -224,4 +224,4 @@ def test_numbers_without_end(tmp_path: Path, key: str, value: str) -> None:
 
     with pytest.raises(ConfigError) as caught:
         load(file, {}, MODELS)
-    assert any(each.startswith(f"{file}:4: ") for each in caught.value.faults)
+    assert any(fault.startswith(f"{file}:4: ") for fault in caught.value.faults)

@@ -40,8 +40,8 @@ def test_only_what_is_configured_is_loaded(tmp_path: Path, providers: list[str])
     """Platforms without an account, and their libraries, are not in the process."""
     file = tmp_path / "exporter.yml"
     accounts = [
-        {**platform(each).options, "name": each, "base_url": "http://127.0.0.1:9"}
-        for each in providers
+        {**platform(provider).options, "name": provider, "base_url": "http://127.0.0.1:9"}
+        for provider in providers
     ]
     file.write_text(json.dumps({"accounts": accounts}))
     code, *loaded = run(ONCE, str(file))

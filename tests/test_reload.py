@@ -369,7 +369,7 @@ async def test_a_config_error_reaches_the_caller(tmp_path: Path) -> None:
 
 def faults(caplog: pytest.LogCaptureFixture) -> str:
     """Return the mistakes that were logged."""
-    return "\n".join(getattr(each, "fields", {}).get("fault", "") for each in caplog.records)
+    return "\n".join(getattr(record, "fields", {}).get("fault", "") for record in caplog.records)
 
 
 async def _settled(done: Any) -> None:

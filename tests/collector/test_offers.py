@@ -181,7 +181,7 @@ async def test_genesys_names(mixed: bool) -> None:
     lines, _ = await world.preflight.discover("acme")
     text = pasted(lines)
     (account,) = yaml.safe_load(f"accounts:\n  - x: 1\n{text}")["accounts"]
-    offered = [(each["object_type"], each["name"]) for each in account["statistics"]]
+    offered = [(statistic["object_type"], statistic["name"]) for statistic in account["statistics"]]
     tried = {(kind, name) for kind in ("Queue", "GroupAgents") for name in survey.NAMES[kind]}
 
     assert len(offered) == len(set(offered))

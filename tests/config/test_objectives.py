@@ -44,10 +44,10 @@ def faults(read: Read, tmp_path: Path) -> Callable[[str], list[str]]:
 
 def figures(entry: Objective) -> dict[str, float]:
     return {
-        " ".join([each.family.name.removeprefix("contactcenter_"), *each.labels.values()]): (
-            each.value
+        " ".join([series.family.name.removeprefix("contactcenter_"), *series.labels.values()]): (
+            series.value
         )
-        for each in entry.series
+        for series in entry.series
     }
 
 

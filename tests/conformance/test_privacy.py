@@ -63,7 +63,7 @@ async def test_no_caller_is_on_the_page(provider: str, agents: str) -> None:
 
     assert bool(callers) == watched.world.names_callers
     assert f'contactcenter_up{{account="acme",provider="{provider}"}} 1.0' in page
-    assert [each for each in callers if each in page] == []
+    assert [caller for caller in callers if caller in page] == []
 
 
 @pytest.mark.parametrize("agents", MODES)
@@ -78,12 +78,12 @@ async def test_agents_are_shown_as_the_account_says(provider: str, agents: str) 
     logins = {each.username for each in people}
 
     if agents == "name" and watched.world.names_agents:
-        assert any(each in page for each in names)
+        assert any(name in page for name in names)
     else:
         assert [each for each in names if each in page] == []
         assert any(each in watched.wire for each in names) == watched.world.names_unasked
     if agents in ("aggregate", "hashed"):
-        assert [each for each in logins if each in page] == []
+        assert [login for login in logins if login in page] == []
     labelled = re.findall(r'[{,]agent="([^"]*)"', page)
     assert bool(labelled) == (agents != "aggregate")
     if agents == "hashed":

@@ -246,7 +246,7 @@ def test_mistakes(tmp_path: Path, provider: str) -> None:
         **planted.world.options,
         **{name: secret for name, secret in secrets_in(planted.world.account) if "." not in name},
     }
-    for name in [each for each in secret_fields(MODELS[provider]) if "." not in each]:
+    for name in [field for field in secret_fields(MODELS[provider]) if "." not in field]:
         secret = sound[name]
         for odd in (
             {name: [secret]},

@@ -220,7 +220,7 @@ def test_a_counter_beside_its_sliding_twin(form: Format) -> None:
 def test_the_whole_vocabulary(form: Format) -> None:
     """A page on which every family of figures has a series is valid."""
     families = [each for each in FAMILIES.values() if each.kind != "histogram"]
-    page = make(*(block(each, (dict.fromkeys(each.labels, "x"), 1)) for each in families))
+    page = make(*(block(family, (dict.fromkeys(family.labels, "x"), 1)) for family in families))
 
     assert len(families) == len(read(page, form))
 
@@ -262,7 +262,7 @@ def test_length(made: tuple[Page, Samples], form: Format, gzip: bool) -> None:
     """The length that is told is the sum of the buffers, none of which is empty."""
     buffers, length = made[0].body(form, gzip=gzip)
 
-    assert length == sum(len(each) for each in buffers)
+    assert length == sum(len(buffer) for buffer in buffers)
     assert all(buffers)
 
 
@@ -281,7 +281,7 @@ def test_pieces_are_the_buffers(gzip: bool) -> None:
     buffers, length = page.body(Format.TEXT, gzip=gzip)
     chunks = page.chunks(Format.TEXT, gzip=gzip)
 
-    assert [part for each in chunks for part in each.parts] == buffers
+    assert [part for chunk in chunks for part in chunk.parts] == buffers
     assert sum(map(len, chunks)) == length
     assert max(len(each.parts) for each in chunks) <= 1024
     assert all(len(each) <= 512 * 1024 or len(each.parts) == 1 for each in chunks)

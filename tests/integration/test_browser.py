@@ -131,7 +131,7 @@ def _debugger(profile: Path) -> str:
         if port.exists() and port.read_text():
             url = f"http://127.0.0.1:{port.read_text().split()[0]}/json/list"
             pages = httpx.get(url, trust_env=False).json()
-            found = [each for each in pages if each["type"] == "page"]
+            found = [page for page in pages if page["type"] == "page"]
             if found:
                 return str(found[0]["webSocketDebuggerUrl"])
         time.sleep(0.1)

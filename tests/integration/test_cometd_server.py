@@ -67,7 +67,7 @@ class Lab:
         self.heard.append((channel, data, time.monotonic()))
 
     async def post(self, messages: Sequence[Message], operation: str, limit: float) -> Any:
-        assert {each["channel"] for each in messages} == {f"/meta/{operation}"}
+        assert {message["channel"] for message in messages} == {f"/meta/{operation}"}
         self.posted += messages
         url = f"{self.server.base}/statistics/v3/notifications"
         try:
@@ -213,7 +213,7 @@ async def test_a_cancelled_connect(lab: Lab) -> None:
     await lab.publish(1)
     task.cancel()
 
-    assert len({each["clientId"] for each in lab.connects()}) == 1
+    assert len({connect["clientId"] for connect in lab.connects()}) == 1
 
 
 async def test_two_sessions_with_one_jar(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:

@@ -87,7 +87,7 @@ def test_a_subscription_answers_what_it_could_open(
     assert state["value"]["stateValue"]["agentId"] == agent.username
     assert state["value"]["stateValue"]["time"] == int(agent.since)
     assert waiting["value"]["intValue"] == queue.waiting_count
-    assert [each["status"]["message"] for each in created["errors"]] == [
+    assert [error["status"]["message"] for error in created["errors"]] == [
         "unknown: Unknown statistic NoSuchStatistic"
     ]
 
@@ -107,7 +107,7 @@ def test_values_are_read(simulator: GenesysSimulator, told: dict[str, Any]) -> N
     """Peeks and reads without a subscription tell the floor's figures, however ids are sent."""
     agent = next(iter(simulator.floor.agents.values()))
     queue = next(iter(simulator.floor.queues.values()))
-    peeked = [each["statisticId"] for each in told["peeked"]["data"]["statistics"]]
+    peeked = [statistic["statisticId"] for statistic in told["peeked"]["data"]["statistics"]]
     (inbound,) = told["several"]["data"]["statistics"]
 
     assert peeked == ["state", "waiting"]

@@ -251,7 +251,7 @@ class Left:
             sockets=sum(link.startswith("socket:") for link in links),
             threads=threading.active_count(),
             clients=len(exporter.clients),
-            refreshers=sum(isinstance(each, Refresher) for each in gc.get_objects()),
+            refreshers=sum(isinstance(item, Refresher) for item in gc.get_objects()),
             megabytes=pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
         )
 
@@ -299,8 +299,8 @@ async def test_two_hundred_reloads(tmp_path: Path, caplog: pytest.LogCaptureFixt
             key = f"{account['provider']} {account['username']}"
             assert platforms.sign_ins[key] == 1 + changed.count(name), name
     assert platforms.five9.max_in_flight == 1
-    ours = [each for each in caplog.records if each.name.startswith("exporter")]
-    assert [each.getMessage() for each in ours if each.levelname == "ERROR"] == []
+    ours = [record for record in caplog.records if record.name.startswith("exporter")]
+    assert [record.getMessage() for record in ours if record.levelname == "ERROR"] == []
     assert (after.clients, after.refreshers) == (len(names), len(names))
     assert after.tasks <= before.tasks
     assert after.threads <= before.threads + 1

@@ -17,7 +17,7 @@ EVERY = list(FAMILIES.values())
 
 def test_names_are_kept_by_themselves() -> None:
     """The vocabulary holds every declared family and every sliding twin under its own name."""
-    declared = {each.name for each in vars(f).values() if isinstance(each, Family)}
+    declared = {family.name for family in vars(f).values() if isinstance(family, Family)}
     twins = {each.sliding.name for each in EVERY if each.sliding}
 
     assert set(FAMILIES) == declared | twins
@@ -26,7 +26,7 @@ def test_names_are_kept_by_themselves() -> None:
 
 def test_no_name_is_declared_twice() -> None:
     """No two different families share a name."""
-    declared = [each for each in vars(f).values() if isinstance(each, Family)]
+    declared = [family for family in vars(f).values() if isinstance(family, Family)]
     twins = [each.sliding for each in declared if each.sliding]
 
     assert len(FAMILIES) == len({id(each) for each in [*declared, *twins]})

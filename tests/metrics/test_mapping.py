@@ -225,7 +225,7 @@ def test_an_empty_grid() -> None:
     mapped = map_one(QUEUES, grid([]))
 
     assert not mapped.schemas["queues"].missing
-    assert not [each for each in mapped.series.values() if each.labels]
+    assert not [series for series in mapped.series.values() if series.labels]
 
 
 def test_doubles_are_dropped() -> None:
@@ -448,7 +448,7 @@ def test_aggregate_shows_nobody() -> None:
         spread=["Sale"],
     )
     mapped = map_one(AGENTS, rows, agents="aggregate", raw=True)
-    text = b"".join(label for each in mapped.series.values() for label in each.labels)
+    text = b"".join(label for series in mapped.series.values() for label in series.labels)
 
     assert series(mapped, f.AGENTS)[label(state="not_ready")] == 1
     assert b"agent=" not in text

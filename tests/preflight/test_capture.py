@@ -90,7 +90,7 @@ async def test_nobody_is_in_it(
     text = document.decode()
 
     assert re.findall(r"(?i)planted[-_\w]*|86753090|1555\d{7}|\+?4930\d+", text) == []
-    assert [each for each in sorted(secrets(world)) if each in text] == []
+    assert [secret for secret in sorted(secrets(world)) if secret in text] == []
     said = "\n".join(lines) + caplog.text
     assert [each for each in sorted(secrets(world) - {"127.0.0.1"}) if each in said] == []
 
@@ -108,7 +108,7 @@ async def test_smartqueue_hides_its_customers() -> None:
 
     assert callers
     assert "custom_data" in text
-    assert [each for each in callers if each in text] == []
+    assert [caller for caller in callers if caller in text] == []
 
 
 async def test_figures_and_the_vendors_words_stay() -> None:
@@ -170,7 +170,7 @@ async def test_what_is_no_answer_is_in_it_too() -> None:
     world.simulator.fail_next("html502", target="getStatistics")
     world.simulator.fail_next("reset", target="getUserLimits")
     document = await captured(world)
-    by_operation = {each["operation"]: each for each in reversed(document["exchanges"])}
+    by_operation = {exchange["operation"]: exchange for exchange in reversed(document["exchanges"])}
 
     page = by_operation["getStatistics"]
     assert page["status"] == 502

@@ -538,11 +538,11 @@ async def test_secrets_stay_secret(provider: str, caplog: pytest.LogCaptureFixtu
         offered, _ = await world.preflight.discover("acme")
     said = "\n".join((checked, *offered, caplog.text))
     secrets = world.secrets()
-    people = {each.name for each in world.floor.agents.values()}
+    people = {agent.name for agent in world.floor.agents.values()}
     people |= {each.username for each in world.floor.agents.values()}
     people -= {identity for each in world.options.get("objects", ()) for identity in each["ids"]}
 
-    assert [each for each in sorted(secrets) if each in said] == []
+    assert [secret for secret in sorted(secrets) if secret in said] == []
     assert [each for each in sorted(people) if each in checked + "\n".join(offered)] == []
 
 

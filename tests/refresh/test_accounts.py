@@ -138,10 +138,10 @@ class World:
 
     @property
     def names(self) -> list[str]:
-        return [each.identity.config.name for each in self.accounts]
+        return [account.identity.config.name for account in self.accounts]
 
     def running(self, name: str) -> RunningAccount:
-        return next(each for each in self.accounts if each.identity.config.name == name)
+        return next(account for account in self.accounts if account.identity.config.name == name)
 
     def own(self, account: str) -> dict[tuple[str, ...], float]:
         """Return all of the exporter's own series of an account."""

@@ -122,7 +122,7 @@ class Server:
         if operation == "handshake":
             return self._handshake(messages[0])
         if self._expired(messages[0]):
-            return [unknown(each) for each in messages]
+            return [unknown(message) for message in messages]
         return await getattr(self, f"_{operation}")(messages)
 
     def _expired(self, message: Message) -> bool:
@@ -138,7 +138,7 @@ class Server:
         return [{**reply, "supportedConnectionTypes": ["long-polling"], "advice": self._advice()}]
 
     async def _subscribe(self, messages: list[Message]) -> list[Message]:
-        self.subscribed |= {each["subscription"] for each in messages}
+        self.subscribed |= {message["subscription"] for message in messages}
         return [yes(each) for each in messages]
 
     async def _connect(self, messages: list[Message]) -> list[Message]:

@@ -41,7 +41,7 @@ class Authority:
             if use_rsa
             else ec.generate_private_key(ec.SECP256R1())
         )
-        names = x509.SubjectAlternativeName([_san(each) for each in sans])
+        names = x509.SubjectAlternativeName([_san(san) for san in sans])
         builder = _builder(_named(common), self._name, key).add_extension(names, critical=False)
         text = key.private_bytes(
             serialization.Encoding.PEM,

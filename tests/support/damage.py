@@ -28,7 +28,9 @@ class Damaged(httpx.AsyncBaseTransport):
             return answer
         content = await answer.aread()
         plain = httpx.Response(answer.status_code, headers=answer.headers, content=content)
-        headers = [each for each in answer.headers.multi_items() if each[0] != "content-length"]
+        headers = [
+            header for header in answer.headers.multi_items() if header[0] != "content-length"
+        ]
         return httpx.Response(answer.status_code, headers=headers, content=self._damage(plain))
 
 

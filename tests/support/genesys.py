@@ -143,7 +143,7 @@ def truth(floor: Floor, config: GenesysConfig) -> dict[Series, float]:
     if "GroupAgents" in kinds:
         for name in floor.queues:
             found |= _group(name, Counter(floor.queue_agents(name)))
-        found |= _group("All Agents", Counter(each.state for each in floor.agents.values()))
+        found |= _group("All Agents", Counter(agent.state for agent in floor.agents.values()))
     if "Agent" in kinds:
         found |= _agents(floor, each_agent=config.agents != "aggregate")
     if "CampaignGroup" in kinds:

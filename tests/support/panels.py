@@ -41,7 +41,7 @@ def unit_of(panel: dict[str, Any], ref: str) -> str:
     unit = str(panel["fieldConfig"]["defaults"]["unit"])
     if panel["type"] != "table":
         return unit
-    (organize,) = (each for each in panel["transformations"] if each["id"] == "organize")
+    (organize,) = (item for item in panel["transformations"] if item["id"] == "organize")
     heading = organize["options"]["renameByName"][f"Value #{ref}"]
     found = [
         value["value"]

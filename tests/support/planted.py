@@ -31,8 +31,8 @@ def secret_fields(model: type[BaseModel]) -> Iterator[str]:
 
 def _kinds(annotation: Any) -> Iterator[Any]:
     yield annotation
-    for each in get_args(annotation):
-        yield from _kinds(each)
+    for argument in get_args(annotation):
+        yield from _kinds(argument)
 
 
 def secrets_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -64,7 +64,7 @@ class Planted:
         known = self.world.options
         known |= self.world.also_accepted()
         known["proxy_url"] = f"http://{PROXY_USER}:{PROXY_PASSWORD}@127.0.0.1:9"
-        for name in (each for each in secret_fields(MODELS[provider]) if "." not in each):
+        for name in (field for field in secret_fields(MODELS[provider]) if "." not in field):
             known.setdefault(name, f"planted-{provider}-{name}")
             self._write(name, known, way)
         if way == "file":
@@ -103,7 +103,7 @@ class Planted:
 
 def leaks(text: str, secrets: Collection[str]) -> list[str]:
     """Return the secrets that are in a text."""
-    return sorted(each for each in secrets if len(each) >= _SHORTEST and each in text)
+    return sorted(secret for secret in secrets if len(secret) >= _SHORTEST and secret in text)
 
 
 def _with_decoded(value: str) -> Iterator[str]:

@@ -22,9 +22,11 @@ class Replay(httpx.AsyncBaseTransport):
     def __init__(self, document: dict[str, Any]) -> None:
         assert document["format"] == 1
         self._left: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
-        for each in document["exchanges"]:
-            asked = each["request"] or {}
-            self._left[_key(each["method"], each["path"], asked.get("xml", ""))].append(each)
+        for exchange in document["exchanges"]:
+            asked = exchange["request"] or {}
+            self._left[_key(exchange["method"], exchange["path"], asked.get("xml", ""))].append(
+                exchange
+            )
         self._renamed: dict[str, str] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -61,7 +63,7 @@ def _key(method: str, path: str, xml: str) -> str:
     what = ""
     if xml:
         elements = list(etree.fromstring(xml.encode()).iter())
-        body = next(each for each in elements if str(each.tag).endswith("}Body"))
+        body = next(element for element in elements if str(element.tag).endswith("}Body"))
         kind = next((each.text for each in elements if each.tag == "statisticType"), "")
         what = f" {str(body[0].tag).rpartition('}')[2]} {kind}"
     return f"{method} {_GUID.sub('*', path)}{what}"

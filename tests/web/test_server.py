@@ -442,7 +442,9 @@ async def test_sockets_that_cannot_be_copied(
         world.rotate()
         for _ in range(4):
             await listener._reload_certificate()
-        said = [each.getMessage() for each in caplog.records if each.name == "exporter.web.server"]
+        said = [
+            record.getMessage() for record in caplog.records if record.name == "exporter.web.server"
+        ]
         assert said == ["new certificate not in use yet"]
         assert listener.servers is before
         opened[1] = spare

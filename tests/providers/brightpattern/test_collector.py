@@ -228,7 +228,7 @@ async def test_names_filters_and_own_statistics() -> None:
         queues = {dict(labels)["queue"] for name, labels in page if "waiting" in name}
         assert queues == {"Support", "Chat"}
         names = {dict(labels)["agent"] for name, labels in page if name.endswith("agent_state")}
-        assert names == {each.name for each in floor.agents.values() if each.team == "Blue"}
+        assert names == {agent.name for agent in floor.agents.values() if agent.team == "Blue"}
         truth = platform.simulator.truth().services["Support"]
         both = int(truth["agents_logged"]) + int(truth["agents_busy"])
         assert page[own("custom_sum", queue="Support")] == both
@@ -307,7 +307,7 @@ async def test_changed_directory_is_followed() -> None:
         await exporter.go_on(120)
         assert platform.requests().count("POST /statsapi/subscription") == 2
         labels = [dict(labels) for name, labels in exporter.page() if "disposition" in name]
-        assert "Brand New" in {each["disposition"] for each in labels}
+        assert "Brand New" in {label["disposition"] for label in labels}
 
 
 async def test_failed_remaking_of_the_subscription_is_made_up_for() -> None:

@@ -256,7 +256,7 @@ def test_namesakes_are_told_apart() -> None:
     )
     reader = Reader(directory)
     (block,) = reader.subscription.body().values()
-    assert [each.get("service_ids") for each in block["service_grids"]] == [
+    assert [grid.get("service_ids") for grid in block["service_grids"]] == [
         None,
         [f"{ID}A"],
         [f"{ID}B"],

@@ -435,7 +435,7 @@ def test_no_person_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None
     alone(exporter, work())
     assert "statistics not opened" in caplog.text
     fields = [getattr(record, "fields", {}) for record in caplog.records]
-    assert not any("nobody.known" in str(each) for each in fields)
+    assert not any("nobody.known" in str(field) for field in fields)
 
 
 @pytest.mark.parametrize("mode", ["subscribe", "poll"])

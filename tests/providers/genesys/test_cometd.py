@@ -82,9 +82,9 @@ class Lab:
 
     def posted(self, operation: str) -> list[Message]:
         return [
-            each
+            message
             for post in self.server.posted
-            for each in post.messages
+            for message in post.messages
             if post.operation == operation
         ]
 
@@ -160,7 +160,7 @@ async def test_connects(lab: Lab) -> None:
     first, *others = lab.posted("connect")
 
     assert first["advice"] == {"timeout": 0}
-    assert all("advice" not in each for each in others)
+    assert all("advice" not in other for other in others)
     assert lab.server.times("connect") == pytest.approx([0, 0, 20, 40])
     assert [each.limit for each in lab.server.posted if each.operation == "connect"] == [30] * 4
 
@@ -669,7 +669,7 @@ async def test_failures(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
 
     assert lab.server.times("connect") == pytest.approx([0, 0, 1, 3, 7, 11, 12])
     assert {each["clientId"] for each in lab.posted("connect")} == {client}
-    assert [each.message for each in caplog.records if each.levelno >= logging.WARNING] == [
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
         "connect failed"
     ]
 
@@ -915,7 +915,7 @@ async def test_nothing_secret_is_logged(lab: Lab, caplog: pytest.LogCaptureFixtu
     assert {"connect failed", "new handshake required", "cometd session left open"} <= set(
         caplog.messages
     )
-    assert not [each for each in caplog.records if SECRET in str(vars(each))]
+    assert not [record for record in caplog.records if SECRET in str(vars(record))]
 
 
 # Anything ---------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert found.username == "acme\\wallboard"
     times = found.enabled_feeds()["statistics"]
     assert (times.interval, times.stale_after) == (1.0, 30.0)
-    labels = {each.label for each in statistics(found)}
+    labels = {statistic.label for statistic in statistics(found)}
     assert labels == {"Sales", "help@switch"}
 
 

@@ -77,7 +77,7 @@ def test_a_file_that_others_can_read_is_told(
     """A private key that the group or the world can read is worth a warning."""
     read(directory, credentials_file=write_credentials(directory, KEY, mode))
 
-    assert [each.getMessage() for each in caplog.records].count(
+    assert [record.getMessage() for record in caplog.records].count(
         "credentials file is readable by other users"
     ) == told
 

@@ -183,7 +183,7 @@ def test_odd_answers_are_invalid_and_nothing_worse(rows: list[dict[str, Any]]) -
         lambda: [r.queue_row(rows)],
         lambda: [r.acd_state_row(row) for row in rows],
         lambda: [r.smartqueue_row(row) for row in rows],
-        lambda: [{"value": each[2]} for each in r.report_values(rows, 1.0)],
+        lambda: [{"value": row[2]} for row in r.report_values(rows, 1.0)],
     )
     for make in makers:
         try:

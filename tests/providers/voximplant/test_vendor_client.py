@@ -146,14 +146,14 @@ def test_the_client_reads_the_statistics_of_statuses(
     )["result"]
 
     assert [row["user_id"] for row in rows] == [1001, 1002]
-    statuses = [each["acd_status"] for row in rows for each in row["statistics"]]
+    statuses = [statistic["acd_status"] for row in rows for statistic in row["statistics"]]
     assert statuses
-    for each in statuses:
-        assert isinstance(each, list) is (shape == "array")
+    for status in statuses:
+        assert isinstance(status, list) is (shape == "array")
         figures = (
-            {name: stat for part in each for name, stat in part.items()}
+            {name: stat for part in status for name, stat in part.items()}
             if (shape == "array")
-            else each
+            else status
         )
         assert set(figures) <= {"READY", "OFFLINE"}
         assert all(stat["avg"] == stat["sum"] // stat["count"] for stat in figures.values())

@@ -917,7 +917,7 @@ class TestGrids:
 
         rows = await wire.rows("agent", ["login_id", "acd_state"], **choice)
 
-        present = [each for each in floor.agents.values() if each.state != LOGGED_OUT]
+        present = [agent for agent in floor.agents.values() if agent.state != LOGGED_OUT]
         expected = len(present) if only in (True, "true") else len(floor.agents)
         assert len(rows) == expected
         assert ("" in {state for _, state in rows}) == (only not in (True, "true"))

@@ -71,7 +71,7 @@ def queue_figures(queue: Queue) -> dict[str, float]:
 
 def campaign_figures(campaign: Campaign) -> dict[str, float]:
     day = campaign.day
-    figures = {each.name: getattr(day, each.name) for each in fields(day)}
+    figures = {field.name: getattr(day, field.name) for field in fields(day)}
     dispositions: dict[str, int] = figures.pop("dispositions")
     return figures | {f"disposition {name}": n for name, n in dispositions.items()}
 

@@ -246,7 +246,7 @@ async def test_peeks() -> None:
     await wire.create(*(state(f"s{index}", agents[index]) for index in range(3)))
 
     def ids(answer: httpx.Response) -> list[str]:
-        return [each["statisticId"] for each in answer.json()["data"]["statistics"]]
+        return [statistic["statisticId"] for statistic in answer.json()["data"]["statistics"]]
 
     assert ids(await wire.peek()) == ["s0", "s1", "s2"]
     assert ids(await wire.peek(statisticIds="s2,s0")) == ["s2", "s0"]
@@ -369,7 +369,7 @@ async def test_partial_success(layout: Any) -> None:
         "detail": {"code": 2, "message": reason, "detail": {"statisticId": "bad"}},
         "bare": {"code": 2, "message": reason},
     }
-    assert [each["statisticId"] for each in body["data"]["statistics"]] == ["good"]
+    assert [statistic["statisticId"] for statistic in body["data"]["statistics"]] == ["good"]
     assert body["status"]["code"] == 3
     assert body.get("errors") == ([{"status": status[layout]}] if layout in status else None)
     assert good["status"]["code"] == 1
@@ -415,7 +415,7 @@ async def test_reading_many() -> None:
 
     answer = (await wire.http.post(path, json={"data": {"statistics": asked}})).json()
 
-    assert [each["name"] for each in answer["data"]["statistics"]] == ["InboundCalls"]
+    assert [statistic["name"] for statistic in answer["data"]["statistics"]] == ["InboundCalls"]
     assert "statisticId" not in answer["data"]["statistics"][0]
     assert len(answer["errors"]) == 2
     assert (await wire.http.post(path, json={})).status_code == 400
@@ -439,7 +439,7 @@ async def test_an_unavailable_service() -> None:
     ]
     simulator.available()
 
-    assert [each.status_code for each in answers] == [503] * 4
+    assert [answer.status_code for answer in answers] == [503] * 4
     assert simulator.open_statistics == 0
     assert (await wire.create(state("s", agent))).status_code == 200
 

@@ -166,7 +166,7 @@ async def test_a_connect_in_a_batch_is_not_held() -> None:
     replies = await wire.send(connecting(), {"channel": "/meta/subscribe", "subscription": UPDATES})
 
     assert wire.simulator.clock.monotonic() == 0
-    assert [each["channel"] for each in replies] == ["/meta/connect", "/meta/subscribe"]
+    assert [reply["channel"] for reply in replies] == ["/meta/connect", "/meta/subscribe"]
 
 
 @virtual
@@ -468,7 +468,7 @@ async def test_events_may_ride_on_any_reply() -> None:
 
         replies = await wire.subscribe()
 
-        channels = [each["channel"] for each in replies]
+        channels = [reply["channel"] for reply in replies]
         expected = [SERVICE, "/meta/subscribe"]
         assert channels == (expected if order == "before" else expected[::-1])
 

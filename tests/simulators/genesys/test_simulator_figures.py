@@ -56,7 +56,7 @@ def floor() -> Floor:
 
 
 def agents(group: str | None = GROUP) -> list[Agent]:
-    return [each for each in floor().agents.values() if group is None or group in each.queues]
+    return [agent for agent in floor().agents.values() if group is None or group in agent.queues]
 
 
 def one() -> Agent:
@@ -172,7 +172,7 @@ async def test_logged_in_as_an_action() -> None:
 async def test_times_in_a_status(category: str, expected: Callable[[list[int]], float]) -> None:
     """The longest, shortest and mean time of the agents in a status."""
     of = floor()
-    times = [int(of.now - each.since) for each in agents(None) if each.state == ON_CONTACT]
+    times = [int(of.now - agent.since) for agent in agents(None) if agent.state == ON_CONTACT]
 
     assert await value(statistic(category, TALK, "GroupAgents", "All Agents")) == expected(times)
 
@@ -271,7 +271,7 @@ async def test_totals_of_a_group() -> None:
     calls = statistic("TotalNumber", TALK, "GroupAgents", GROUP)
     ready = statistic("TotalTime", "WaitForNextCall", "GroupAgents", GROUP)
 
-    assert await value(calls) == sum(each.day.handled for each in agents())
+    assert await value(calls) == sum(agent.day.handled for agent in agents())
     assert await value(ready) == int(sum(each.day.state_seconds[READY] for each in agents()))
 
 
@@ -597,7 +597,7 @@ async def test_group_trees() -> None:
     tree = await value(named("s", "CurrentAllAgentState", "GroupAgents", GROUP))
 
     assert (tree["groupId"], tree["agentCount"]) == (GROUP, len(agents()))
-    assert [each["agentId"] for each in tree["agents"]] == [each.username for each in agents()]
+    assert [agent["agentId"] for agent in tree["agents"]] == [each.username for each in agents()]
 
 
 @virtual
@@ -614,7 +614,7 @@ async def test_all_names() -> None:
     body = await answer(simulator, *asked)
 
     assert len(NAMES) == 47
-    assert [each["status"]["message"] for each in body["errors"]] == [
+    assert [error["status"]["message"] for error in body["errors"]] == [
         "RefusedCalls/Agent: The action is not counted for agents"
     ]
 

@@ -275,7 +275,9 @@ async def test_updates_are_grouped() -> None:
     messages = await wire.connect()
 
     sizes = [
-        len(each["data"]["data"]["statistics"]) for each in messages if each["channel"] == UPDATES
+        len(message["data"]["data"]["statistics"])
+        for message in messages
+        if message["channel"] == UPDATES
     ]
     assert sizes == [500, 500, 1]
 
@@ -328,7 +330,7 @@ async def test_events_keep_their_order() -> None:
 
     *events, _ = await wire.connect()
 
-    assert [each["channel"] for each in events] == [UPDATES, SERVICE, UPDATES]
+    assert [event["channel"] for event in events] == [UPDATES, SERVICE, UPDATES]
 
 
 @virtual
@@ -361,7 +363,9 @@ async def test_number_layouts(layout: Any) -> None:
         named("count", "InboundCalls", "Agent", agent.username),
     )
 
-    mean_value, count_value = (each["value"] for each in answer.json()["data"]["statistics"])
+    mean_value, count_value = (
+        statistic["value"] for statistic in answer.json()["data"]["statistics"]
+    )
     if layout == "wrapped":
         assert set(mean_value) == {"eventInfo"}
         mean_value, count_value = mean_value["eventInfo"], count_value["eventInfo"]

@@ -566,9 +566,9 @@ async def test_status_times_of_the_day_are_the_floors(wire: Wire, floor: Floor) 
         }.items():
             found = record["acd_status"].get(status, {"sum": 0, "count": 0})
             assert found["sum"] == int(sum(seconds[each] for each in states) + 1e-6)
-            carried = found["count"] - sum(entries[each] for each in states)
+            carried = found["count"] - sum(entries[state] for state in states)
             assert carried in (0, 1)
-        total = sum(each["sum"] for each in record["acd_status"].values())
+        total = sum(times["sum"] for times in record["acd_status"].values())
         assert abs(total - 12 * 3600) < 8
 
 
@@ -593,7 +593,7 @@ async def test_buckets_clip_and_add_up(wire: Wire) -> None:
         pieces = [piece for piece in pieces if piece]
         assert abs(sum(piece["sum"] for piece in pieces) - stat["sum"]) <= len(pieces)
         assert sum(piece["count"] for piece in pieces) >= stat["count"]
-    offline = [each["acd_status"].get("OFFLINE", {}) for each in hours["statistics"]]
+    offline = [statistic["acd_status"].get("OFFLINE", {}) for statistic in hours["statistics"]]
     assert offline[0] == {"min": 3600, "avg": 3600, "max": 3600, "count": 1, "sum": 3600}
 
 
@@ -603,7 +603,7 @@ async def test_two_halves_of_a_window_make_the_whole(wire: Wire) -> None:
 
     async def seconds(**values: str) -> int:
         rows = await wire.result(STATUSES, **{**USERS, "user_id": "1001", **values})
-        return sum(each["sum"] for each in rows[0]["statistics"][0]["acd_status"].values())
+        return sum(times["sum"] for times in rows[0]["statistics"][0]["acd_status"].values())
 
     first, second = await seconds(to_date=noon), await seconds(from_date=noon)
     assert abs(first - (9 * 3600 + 23 * 60 + 45)) < 6
@@ -695,7 +695,7 @@ async def test_rows_are_laid_out_by_user_or_by_time(
     assert list(by_user[0]["statistics"][0]) == [*outer, *inner]
     assert list(by_time[0]) == [*outer, "statistics"]
     assert list(by_time[0]["statistics"][0]) == ["user_id", *inner]
-    assert {record(row, each) for row in by_user for each in row["statistics"]} == {
+    assert {record(row, statistic) for row in by_user for statistic in row["statistics"]} == {
         record(row, each) for row in by_time for each in row["statistics"]
     }
 
@@ -709,7 +709,7 @@ async def test_uncertain_layouts_are_switches(make: Callable[..., Wire]) -> None
     (based,) = await make(first_hour=1).result(STATUSES, **one, aggregation="hour")
 
     assert list(odd[0]) == ["user_id", "statistics"]
-    assert [each["hour"] for each in zero["statistics"]] == list(range(8, 20))
+    assert [statistic["hour"] for statistic in zero["statistics"]] == list(range(8, 20))
     assert [each["hour"] for each in based["statistics"]] == list(range(9, 21))
 
 
@@ -762,7 +762,7 @@ async def test_operators_figures_of_hours_add_up(wire: Wire) -> None:
     (hours,) = await wire.result(OPERATORS, **one, aggregation="hour_of_day")
 
     for key in ("AC", "TTT", "THT", "TDT"):
-        assert sum(each[key] for each in hours["statistics"]) == day["statistics"][0][key]
+        assert sum(statistic[key] for statistic in hours["statistics"]) == day["statistics"][0][key]
 
 
 async def test_queues_figures_of_the_day_are_the_floors(wire: Wire, floor: Floor) -> None:
@@ -803,7 +803,7 @@ async def test_several_queues_are_summed_up(wire: Wire, floor: Floor) -> None:
         assert both[key] == sum(row[key] for row in single)
     voice = [queue for queue in floor.queues.values() if queue.media == "voice"]
     assert every["AC"][0]["count"] == sum(queue.day.answered for queue in voice)
-    refused = sum(each.day.rejected for each in floor.campaigns.values())
+    refused = sum(campaign.day.rejected for campaign in floor.campaigns.values())
     assert every["RC"][0]["count"] == refused > 0
 
 
@@ -893,7 +893,7 @@ async def test_reports_of_queues_are_the_floors(wire: Wire, floor: Floor) -> Non
         for report in answer["result"]
         for group in report["groups"]
     }
-    assert all(len(each) == 1 for each in values.values())
+    assert all(len(value) == 1 for value in values.values())
     for name in ("Support", "Sales"):
         day = floor.queues[name].day
         only = {report: values[report, name][0]["value"] for report in names.split(";")}
