@@ -58,7 +58,10 @@ class FeedStatus:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """One account: its session, why that failed, when it is retried, its feeds."""
+    """One account: its session, why that failed, when it is retried, its feeds.
+
+    ``up`` is the value of ``contactcenter_up``.
+    """
 
     account: str
     provider: str
@@ -67,6 +70,7 @@ class AccountStatus:
     retry_in: float | None = None
     failure: Failure | None = None
     quotas: tuple[Quota, ...] = ()
+    up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,9 +115,8 @@ class AccountTelemetry:
         exported.remove_account(self.provider, self.account)
 
     def add_feeds(self, intervals: Mapping[str, float]) -> None:
-        """Export the account and its feeds as down; ``intervals`` are seconds by feed."""
+        """Export the feeds as down; ``intervals`` are seconds by feed."""
         own = self._own
-        self.telemetry.up.labels(*own).set(0)
         for feed, interval in intervals.items():
             self.telemetry.feed_up.labels(*own, feed).set(0)
             self.telemetry.feed_interval.labels(*own, feed).set(interval)
@@ -126,9 +125,9 @@ class AccountTelemetry:
             self.telemetry.duplicates.labels(*own, feed)
         self.telemetry.session_signins.labels(*own, "ok")
 
-    def set_up(self, *, answering: bool) -> None:
-        """Set whether the platform answers this account."""
-        self.telemetry.up.labels(*self._own).set(answering)
+    def watch_up(self, is_up: Callable[[], bool]) -> None:
+        """Export whether the account is up; ``is_up`` is called from any thread."""
+        self.telemetry.up.labels(*self._own).set_function(is_up)
 
     def count_sign_in(self, outcome: str) -> None:
         """Count a sign-in."""

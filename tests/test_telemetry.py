@@ -48,7 +48,7 @@ def snapshot(**options: float) -> Snapshot:
 
 def busy(acme: AccountTelemetry) -> None:
     acme.add_feeds({"ACDStatus": 12.0})
-    acme.set_up(answering=True)
+    acme.watch_up(lambda: True)
     acme.count_sign_in("ok")
     acme.count_request('get"\\\n', "ok", 0.3)
     acme.set_quota("QueryStatistics", "minute", 2, 1)
@@ -119,7 +119,7 @@ def test_every_process_metric_is_there(telemetry: Telemetry) -> None:
 
 def test_registries_are_apart(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Two processes' worth of telemetry in one do not share a series."""
-    acme.set_up(answering=True)
+    acme.watch_up(lambda: True)
 
     assert value(Telemetry(), families.UP) is None
     assert value(telemetry, families.UP) == 1
@@ -127,6 +127,7 @@ def test_registries_are_apart(telemetry: Telemetry, acme: AccountTelemetry) -> N
 
 def test_starting(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """Before the first answer an account and its feeds are down, and its counters are zero."""
+    acme.watch_up(lambda: False)
     acme.add_feeds({"ACDStatus": 12.0, "AgentState": 15.0})
 
     assert value(telemetry, families.UP) == 0

@@ -35,6 +35,11 @@ class Feed:
     tables: Sequence[Table]
     times: FeedTimes
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the feed has figures of what queues, agents or campaigns do."""
+        return any(table.subject and not table.inventory for table in self.tables)
+
 
 class Collector(ABC):
     """Reads the feeds of one account at one provider.

@@ -27,6 +27,7 @@ class Publisher:
     ) -> None:
         self._store = store
         self._render_own = own
+        self._removals = store.removals
         self._own: tuple[float, list[ExposedFamily]] = (float("-inf"), [])
         self._now = now
         self._pause = pause
@@ -60,7 +61,10 @@ class Publisher:
 
     def _publish(self) -> None:
         with self._lock:
-            now = self._now()
+            now, removals = self._now(), self._store.removals
+            if now >= self.page.valid_until or removals != self._removals:
+                self._own = (float("-inf"), [])  # an account may be up no more
+            self._removals = removals
             self.page = self._store.page(now, self._own_families(now), self.page)
 
     def _own_families(self, now: float) -> list[ExposedFamily]:

@@ -76,6 +76,7 @@ class SnapshotStore:
         self._objectives = objectives or Objectives()
         self._wall = wall or SystemClock().time
         self.changed = threading.Event()
+        self.removals = 0  # snapshots removed before they expired
 
     def add_account(
         self,
@@ -99,6 +100,7 @@ class SnapshotStore:
         """Remove an account's snapshots; the account stays."""
         with self._lock:
             self._slots[account].snapshots = {}
+            self.removals += 1
         self.changed.set()
 
     def remove_feed(self, account: str, feed: str) -> None:
@@ -106,6 +108,7 @@ class SnapshotStore:
         with self._lock:
             if account in self._slots:
                 self._slots[account].snapshots.pop(feed, None)
+                self.removals += 1
         self.changed.set()
 
     def put(self, snapshot: Snapshot) -> None:

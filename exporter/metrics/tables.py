@@ -133,8 +133,9 @@ class Table:
     ``key`` identifies a row. ``subject`` is what a row is about, for include and exclude patterns
     and the privacy of agents; ``display`` is the header of a person's name. ``ignored`` headers
     are left out on purpose; ``private`` ones are never exported, not even raw. ``period`` is
-    the period of the figures, set per account by ``over``. Raises ``ValueError`` if a figure does
-    not give exactly the labels of its family, or if two owners claim a header.
+    the period of the figures, set per account by ``over``. ``inventory`` is set if the figures
+    say what is configured, and not what happens. Raises ``ValueError`` if a figure does not give
+    exactly the labels of its family, or if two owners claim a header.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Table:
     ignored: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     period: Period | None = None
+    inventory: bool = False
 
     def __post_init__(self) -> None:
         for figure in self.figures:

@@ -112,6 +112,8 @@ class Refresher:
         self._feeds = {
             feed.name: _ScheduledFeed(feed, rank) for rank, feed in enumerate(collector.feeds)
         }
+        live = [feed.name for feed in collector.feeds if feed.is_live]
+        self._deciding = live or list(self._feeds)  # the feeds that decide whether it is up
         self._failures = 0  # sessions in a row that ended before a feed succeeded
         self._session: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._listen_after = float("-inf")
@@ -123,6 +125,7 @@ class Refresher:
         store.add_account(
             account, list(self._feeds), max_series, labels.base, self.all_tried.is_set
         )
+        telemetry.watch_up(self.is_up)
         telemetry.add_feeds({feed.name: feed.times.interval for feed in collector.feeds})
 
     async def run(self) -> NoReturn:
@@ -156,6 +159,20 @@ class Refresher:
         finally:
             self._asleep = False
 
+    def is_up(self) -> bool:
+        """Return whether the account is signed in and a live feed's figures are on the page.
+
+        If no live feed is enabled, any feed's figures count. Thread-safe.
+        """
+        if self._session[0] != "signed in":
+            return False
+        return any(fresh and fresh.size for fresh in map(self._fresh, self._deciding))
+
+    def _fresh(self, feed: str) -> Snapshot | None:
+        """Return a feed's snapshot if it has not expired."""
+        latest = self._store.latest(self._account, feed)
+        return latest if latest and latest.expires_at > self._clock.monotonic() else None
+
     def status(self) -> AccountStatus:
         """Return the current status of the account. Thread-safe."""
         now = self._clock.monotonic()
@@ -168,6 +185,7 @@ class Refresher:
             retry_in=None if retry_at is None else max(retry_at - now, 0.0),
             failure=failure,
             quotas=self._telemetry.quotas,
+            up=self.is_up(),
         )
 
     # Session -------------------------------------------------------------------------------
@@ -221,7 +239,8 @@ class Refresher:
         return pause
 
     def _set_all_down(self) -> None:
-        self._telemetry.set_up(answering=False)
+        if self._session[0] == "signed in":  # the session was cancelled
+            self._session = ("signing in", None, None)
         for scheduled in self._feeds.values():
             scheduled.answering = False
             self._telemetry.set_feed_down(scheduled.feed.name)
@@ -315,9 +334,7 @@ class Refresher:
 
     def _has_live_figures(self, scheduled: _ScheduledFeed) -> bool:
         """Return whether the feed works and its figures are exported."""
-        latest = self._store.latest(self._account, scheduled.feed.name)
-        now = self._clock.monotonic()
-        return scheduled.answering and latest is not None and latest.expires_at > now
+        return scheduled.answering and self._fresh(scheduled.feed.name) is not None
 
     def _schedule_next(self, scheduled: _ScheduledFeed) -> None:
         """Set the next refresh: a multiple of the interval, without making up for missed ones."""
@@ -347,7 +364,6 @@ class Refresher:
         self._telemetry.record_refresh(snapshot, scheduled.seconds)
         self._record_schemas(mapped)
         scheduled.answering = True
-        self._telemetry.set_up(answering=True)
         if scheduled.failures:
             self._log.info("refresh recovered", feed=name, failures=scheduled.failures)
             scheduled.failures = 0
@@ -423,4 +439,3 @@ class Refresher:
         scheduled.seconds = self._clock.monotonic() - started
         scheduled.failure = Failure.of(error, scheduled.failures)
         self._telemetry.record_failure(scheduled.feed.name, error.reason, scheduled.seconds)
-        self._telemetry.set_up(answering=any(feed.answering for feed in self._feeds.values()))

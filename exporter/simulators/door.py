@@ -127,6 +127,10 @@ class SimulatedPlatform(Generic[R]):
                 return
         raise ValueError(f"unknown kind of failure: {kind}")
 
+    def fail_no_more(self) -> None:
+        """Forget the failures that were asked for."""
+        self._failures.clear()
+
     def move(self) -> None:
         """Let the floor catch up with the time."""
         if self.tick is not None:

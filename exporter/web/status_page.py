@@ -36,6 +36,7 @@ _SESSION_MARKS = {
     "waiting": ("failing", "✕"),
     "stopped": ("stopped", "■"),
 }
+_UP_MARKS = {True: ("ok", "✓", "up"), False: ("failing", "✕", "down")}
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 _COLUMNS = ("Feed", "State", "Last success", "Next refresh", "Duration", "Series")
 
@@ -89,7 +90,7 @@ def _account(account: AccountStatus) -> Iterator[str]:
     name = escape(account.account)
     yield (
         f'<section><h2>{name}</h2><p class="facts"><span>{escape(account.provider)}</span>'
-        f"{_badge(style, mark, account.session)}</p>"
+        f"{_badge(style, mark, account.session)}{_badge(*_UP_MARKS[account.up])}</p>"
     )
     if account.failure:
         yield f'<p class="why">{_failure(account.failure, account.retry_in)}</p>'

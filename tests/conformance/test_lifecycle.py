@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from exporter.providers import MODELS
 from support.bench import Bench, Line
 from support.clock import MORNING, LoopClock, run
 from support.platforms import NAMES, PLATFORMS, Platform, platform
 
 LIVE = 120.0  # seconds after which every live feed of every platform has been read
 GONE = 1800.0  # seconds after which no live figure of a platform that is away may be shown
+UNDER_WAY = 2.0  # seconds in which an answer can still come that was under way, and be published
 BACK = 420.0  # seconds: the longest back-off of a session, and a refresh
 
 
@@ -43,6 +45,11 @@ class Account(Bench):
         await asyncio.wait([self.task], timeout=seconds)
         if self.task.done():
             self.task.result()  # raises what ended the schedule, which nothing may
+
+    @property
+    def live_for(self) -> float:
+        """The seconds after which no live feed has figures unless it was read again."""
+        return max(feed.times.stale_after for feed in self.collector.feeds if feed.is_live)
 
     def waiting(self) -> int:
         """Return for how many queues the page shows who waits."""
@@ -117,5 +124,100 @@ def test_a_platform_that_is_away_shows_nothing(provider: str) -> None:
             await account.wait(BACK)
             assert account.waiting() == queues
             assert account.metric("up") == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_the_live_feeds_of_a_platform(provider: str) -> None:
+    """Exactly the feeds with figures of what queues, agents or campaigns do are live."""
+
+    async def main() -> None:
+        account = Account(provider, **PLATFORMS[provider].everything)
+        live = {feed.name for feed in account.collector.feeds if feed.is_live}
+        assert live == PLATFORMS[provider].live_feeds
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_a_blind_account_is_down(provider: str) -> None:
+    """An account without live figures is down while its other feeds work, and comes back."""
+
+    async def main() -> None:
+        account = Account(provider, **PLATFORMS[provider].everything)
+        async with account.signed_in(BACK):
+            others = [feed.name for feed in account.collector.feeds if not feed.is_live]
+            for target in account.platform.live_targets:
+                account.platform.simulator.fail_next("html503", 10**9, target)
+            await account.wait(account.live_for + UNDER_WAY)
+            assert account.metric("up") == 0
+            assert not account.refresher.status().up
+            assert [account.metric("feed_up", feed=feed) for feed in others] == [1] * len(others)
+            account.platform.simulator.fail_no_more()
+            await account.wait(BACK)
+            assert account.metric("up") == 1
+            assert account.refresher.status().up
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_an_account_is_up_while_it_has_live_figures(provider: str) -> None:
+    """Where a platform is cut off, the account goes down with its last live figure."""
+
+    async def main() -> None:
+        account = Account(provider)
+        async with account.signed_in():
+            live = [feed.name for feed in account.collector.feeds if feed.is_live]
+            account.line.is_cut = True
+            cut_at = account.clock.monotonic()
+            while account.metric("up"):
+                latest = [account.store.latest("acme", feed) for feed in live]
+                now = account.clock.monotonic()
+                assert any(snapshot and snapshot.expires_at > now for snapshot in latest)
+                await account.wait(1)
+            assert account.clock.monotonic() - cut_at <= account.live_for + UNDER_WAY
+            account.line.is_cut = False
+            await account.wait(BACK)
+            assert account.metric("up") == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_an_account_without_live_feeds_is_up(provider: str) -> None:
+    """Where every live feed is disabled, the other feeds decide."""
+
+    async def main() -> None:
+        names = MODELS[provider].INTERVALS.keys()
+        live = PLATFORMS[provider].live_feeds
+        if not names - live:
+            pytest.skip("every feed of the platform is live")
+        account = Account(provider, feeds=dict.fromkeys(live, False))
+        async with account.signed_in():
+            assert account.metric("up") == 1
+            account.line.is_cut = True
+            stale = max(feed.times.stale_after for feed in account.collector.feeds)
+            await account.wait(stale)
+            assert account.metric("up") == 0
+            account.line.is_cut = False
+            await account.wait(4000)  # an hourly feed is read again
+            assert account.metric("up") == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_a_silent_platform_stays_up(provider: str) -> None:
+    """Where nothing happens on a platform that answers, its figures are fresh all the same."""
+
+    async def main() -> None:
+        account = Account(provider)
+        async with account.signed_in():
+            account.platform.simulator.tick = None
+            for _ in range(30):
+                await account.wait(20)
+                assert account.metric("up") == 1
 
     run(main())

@@ -312,27 +312,53 @@ def test_extra_chapters_are_not_taken_over(store: SnapshotStore) -> None:
 def test_own_metrics_come_last_and_not_too_often(store: SnapshotStore) -> None:
     """The exporter's own metrics follow the figures and are rendered once a second at most."""
     made = []
-    moments = (0, 0.5, 1.0, 1.5)
     now = [NOON]
 
     def own() -> list[ExposedFamily]:
         made.append(len(made))
         return parse_exposition(OWN.format(len(made)))
 
-    for account, moment in zip(ACCOUNTS, moments[1:], strict=True):
-        store.add_account(account, FEEDS, 1000)
-        store.put(agents(account=account, expires_at=NOON + moment, a=1))
     store.put(agents("second", b=1))
     publisher = Publisher(store, own, lambda: now[0])
     pages = []
-    for moment in moments:
+    for moment in (0, 0.5, 1.0, 1.5):
         now[0] = NOON + moment
+        store.put(agents(a=moment))
+        publisher._publish()
         pages.append(publisher.current())
 
-    assert len(set(map(id, pages))) == len(moments)
+    assert len(set(map(id, pages))) == len(pages)
     for page in pages:
         assert [family.name for family in page.families] == [AGENTS, "a_own"]
     assert [int(body(page).split()[-1]) for page in pages] == [1, 1, 2, 2]
+
+
+def test_own_metrics_follow_figures_that_leave(store: SnapshotStore) -> None:
+    """Where figures expire or are removed, the own metrics on that page are no older."""
+    now = [NOON]
+
+    def own() -> list[ExposedFamily]:
+        latest = store.latest("acme", "first")
+        return parse_exposition(OWN.format(int(bool(latest and latest.expires_at > now[0]))))
+
+    def last() -> int:
+        return int(body(publisher.current()).split()[-1])
+
+    store.put(agents(a=1, expires_at=NOON + 0.3))
+    publisher = Publisher(store, own, lambda: now[0])
+    assert last() == 1
+    now[0] += 0.3
+    assert (last(), shown(publisher.current())) == (0, {})
+    for remove in (
+        lambda: store.remove_feed("acme", "first"),
+        lambda: store.clear_account("acme"),
+    ):
+        store.put(agents(a=1))
+        publisher.renew()
+        assert last() == 1
+        remove()
+        publisher._publish()
+        assert (last(), shown(publisher.current())) == (0, {})
 
 
 def test_own_metrics_after_a_clock_went_back(store: SnapshotStore) -> None:

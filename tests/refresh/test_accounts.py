@@ -404,7 +404,7 @@ def test_what_has_left_counts_nowhere(play: Callable[[Scene], None]) -> None:
         gone.count_request("closeSession", "ok", 0.1)
         gone.set_dropped("a", 3)
         gone.count_duplicates("a", 1)
-        gone.set_up(answering=True)
+        gone.watch_up(lambda: True)
         assert world.own("b") == {}
 
     play(scene)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,6 +37,8 @@ TABLE = Table(
     (Key("queue", "Queue"),),
     (Column("Waiting", f.QUEUE_CONTACTS_WAITING, labels={"media": "voice"}),),
 )
+LIVE = replace(TABLE, subject="queue")
+INVENTORY = replace(LIVE, inventory=True)
 Answer = Callable[[], Reading]
 
 
@@ -106,9 +109,10 @@ class Bench:
     def __init__(self, *intervals: float, **options: Any) -> None:
         self.clock = VirtualClock(1_700_000_000.0)
         stale = options.pop("stale_after", 30.0)
+        tables = options.pop("tables", (TABLE,) * len(intervals))
         names = "abcdefgh"
         feeds = [
-            Feed(names[at], (TABLE,), FeedTimes(interval, 5.0, stale))
+            Feed(names[at], (tables[at],), FeedTimes(interval, 5.0, max(stale, interval)))
             for at, interval in enumerate(intervals)
         ]
         self.script = Script(self.clock, feeds)
@@ -389,6 +393,82 @@ async def test_losing_the_session_while_listening_opens_a_new_one() -> None:
     bench.script.heard = [SessionLost("closed")]
     await bench.run(20)
     assert len(bench.script.sessions) == 2
+
+
+DOWN = raising(Unreachable("x"))
+AT_LENGTH = 99  # refreshes
+
+
+@pytest.mark.parametrize("other", [INVENTORY, TABLE])
+async def test_only_live_figures_make_an_account_up(other: Table) -> None:
+    """A feed without live figures does not keep an account up, however long it is fresh."""
+    bench = Bench(10, 3600, tables=(LIVE, other))
+    bench.script.answers["a"] = [reading, *[DOWN] * AT_LENGTH]
+    await bench.run(29.9)
+    assert (bench.metric("up"), bench.status.up) == (1, True)
+    bench = Bench(10, 3600, tables=(LIVE, other))
+    bench.script.answers["a"] = [reading, *[DOWN] * AT_LENGTH]
+    await bench.run(30)
+    assert (bench.metric("up"), bench.status.up) == (0, False)
+    assert bench.metric("feed_up", feed="b") == 1
+
+
+async def test_one_live_feed_is_enough() -> None:
+    """An account is up while any of its live feeds has figures, and again once one has."""
+    bench = Bench(10, 10, tables=(LIVE, LIVE))
+    bench.script.answers["a"] = [DOWN] * AT_LENGTH
+    await bench.run(600)
+    assert bench.metric("up") == 1
+    bench = Bench(10, tables=(LIVE,))
+    bench.script.answers["a"] = [reading, *[DOWN] * 4]
+    await bench.run(200)
+    assert bench.metric("feed_refreshes_total", feed="a", outcome="network") == 4
+    assert bench.metric("up") == 1
+
+
+async def test_up_falls_between_refreshes() -> None:
+    """Figures that expire while nothing is refreshed take the account down at that moment."""
+    bench = Bench(10, tables=(LIVE,))
+    bench.script.answers["a"] = [reading, raising(Throttled("later", retry_after=3600))]
+    await bench.run(20)
+    assert bench.metric("up") == 1
+    bench = Bench(10, tables=(LIVE,))
+    bench.script.answers["a"] = [reading, raising(Throttled("later", retry_after=3600))]
+    await bench.run(40)
+    assert len(bench.script.asked) == 2
+    assert (bench.metric("up"), bench.status.up, bench.page()) == (0, False, "")
+
+
+async def test_no_figures_are_not_live_figures() -> None:
+    """A live feed that answers without a single row does not make an account up."""
+    bench = Bench(10, tables=(LIVE,))
+    bench.script.answers["a"] = [lambda: Reading({"grid": Rows.of([])})] * AT_LENGTH
+    await bench.run(60)
+    assert bench.metric("feed_up", feed="a") == 1
+    assert bench.metric("up") == 0
+
+
+async def test_without_live_feeds_any_feed_makes_an_account_up() -> None:
+    """Where no live feed is enabled, the feeds that are decide."""
+    bench = Bench(10, tables=(INVENTORY,))
+    bench.script.answers["a"] = [reading, *[DOWN] * AT_LENGTH]
+    await bench.run(20)
+    assert bench.metric("up") == 1
+    bench = Bench(10, tables=(INVENTORY,))
+    bench.script.answers["a"] = [reading, *[DOWN] * AT_LENGTH]
+    await bench.run(40)
+    assert bench.metric("up") == 0
+
+
+async def test_a_lost_session_is_down_until_the_next() -> None:
+    """Fresh figures do not make an account up without a session, and do with the next one."""
+    for until, up in ((14, 0), (16, 1)):
+        bench = Bench(10, tables=(LIVE,))
+        lost = raising(SessionLost("closed", retry_after=10))
+        bench.script.answers["a"] = [reading, lost, *[DOWN] * 9]
+        await bench.run(until)
+        assert bench.page() != ""
+        assert bench.metric("up") == up
 
 
 async def test_cancelling_signs_out() -> None:

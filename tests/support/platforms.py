@@ -5,7 +5,7 @@ that are parametrised by ``NAMES``, then run against it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,10 +39,13 @@ class Platform:
     ``names_callers`` and ``names_agents`` are whether answers hold callers' numbers and agents'
     full names, ``names_unasked`` whether they do so for an account that shows no agents. ``wrong``
     are options that the platform rejects at sign-in, ``stranger`` those of somebody who replays a
-    recording.
+    recording. ``live_feeds`` are the feeds with live figures, ``live_targets`` the simulator's
+    targets of their requests.
     """
 
     provider: ClassVar[str]
+    live_feeds: ClassVar[frozenset[str]]
+    live_targets: ClassVar[Sequence[str]]
     everything: ClassVar[Mapping[str, Any]] = {}
     on_a_loop: ClassVar[Mapping[str, Any]] = {}
     names_callers: ClassVar[bool] = False
@@ -130,6 +133,8 @@ class Platform:
 
 class Five9(Platform):
     provider = "five9"
+    live_feeds = frozenset(MODELS["five9"].INTERVALS) - {"account"}
+    live_targets = ("getStatistics*",)
     names_unasked = True
     wrong: ClassVar = {"password": "planted-wrong-secret"}
     stranger: ClassVar = {"username": "x", "password": "x"}
@@ -153,6 +158,8 @@ class Genesys(Platform):
     """Genesys is polled unless the options say otherwise: pushing takes a virtual loop's clock."""
 
     provider = "genesys"
+    live_feeds = frozenset({"statistics"})
+    live_targets = ("/statistics/*",)
     on_a_loop: ClassVar = {"mode": "subscribe"}
     names_agents = False  # ids alone
     wrong: ClassVar = {"password": "planted-wrong-secret"}
@@ -189,6 +196,8 @@ class Genesys(Platform):
 
 class BrightPattern(Platform):
     provider = "brightpattern"
+    live_feeds = frozenset({"subscription", "campaigns"})
+    live_targets = ("*/data", "*/campaign*")
     names_callers = True
     wrong: ClassVar = dict.fromkeys(("password", "api_secret"), "planted-wrong-secret")
     stranger: ClassVar = {"username": "x", "api_secret": "x", "base_url": "http://127.0.0.1:1"}
@@ -215,6 +224,8 @@ class BrightPattern(Platform):
 
 class Voximplant(Platform):
     provider = "voximplant"
+    live_feeds = frozenset(MODELS["voximplant"].INTERVALS) - {"account", "queues"}
+    live_targets = ("GetACD*", "GetSQ*", "GetSmartQueue*", "GetCallList*", "GetUsers")
     everything: ClassVar = {
         "smartqueue": {"reports": ["count_handled_calls", "service_level"]},
         "call_list_details": True,

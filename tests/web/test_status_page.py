@@ -62,6 +62,12 @@ def test_a_feed_in_figures() -> None:
     assert "1 account, 1 feed: 1 ok. Configuration read 2 h ago." in page.text
 
 
+def test_whether_an_account_is_up() -> None:
+    """An account that is signed in and has no live figures is shown as down."""
+    assert "✓ signed in ✓ up" in read(replace(ACCOUNT, up=True)).text
+    assert "✓ signed in ✕ down" in read(ACCOUNT).text
+
+
 def test_what_is_not_known_is_not_shown() -> None:
     """A feed that was never read has no age, duration or series, and no time but the sign-in."""
     waiting = replace(ACCOUNT, session="signing in", feeds=(FeedStatus("calls", "waiting", 12.0),))

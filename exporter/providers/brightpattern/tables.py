@@ -251,11 +251,13 @@ DIRECTORY_SERVICES = Table(
     key=(Key("queue", "name"), Key("id", "id")),
     subject="queue",
     figures=(Column("value", f.QUEUE_INFO, count),),
+    inventory=True,
 )
 DIRECTORY_TEAMS = Table(
     name="directory.teams",
     key=(Key("team", "name"), Key("id", "id")),
     figures=(Column("value", f.TEAM_INFO, count),),
+    inventory=True,
 )
 
 CAMPAIGN_STATES = Table(

@@ -186,6 +186,7 @@ QUEUE_INFO = Table(
     key=(Key("queue", "queue"), Key("id", "acd_queue_id")),
     subject="queue",
     figures=(Column("present", f.QUEUE_INFO, count),),
+    inventory=True,
 )
 QUEUE_LIMITS = Table(
     name="queues.limits",
@@ -201,6 +202,7 @@ QUEUE_LIMITS = Table(
         *("average_service_time", "sl_thresholds", "skills", "users"),
         *("created", "modified", "deleted"),
     ),
+    inventory=True,
 )
 
 # SmartQueue -------------------------------------------------------------------------------------
