@@ -1,6 +1,6 @@
 """Local copy of one statistic type's table: read whole once, then kept up to date by updates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from exporter.metrics.parsers import Cell, milliseconds
 from exporter.metrics.reading import Rows
@@ -63,8 +63,16 @@ class Replica:
         """Apply an update: added objects, then cells, then deleted objects.
 
         The order is that of Five9's sample scripts. An object that is both added and deleted has
-        no documented order, so the table becomes inconsistent.
+        no documented order, so the table becomes inconsistent. One that was in the table, or has
+        cells in the update, was created again: it stays, without the cells of its predecessor.
         """
+        deleted = set(update.deleted)
+        again = deleted.intersection(update.added)
+        if again:
+            self.inconsistent = True
+            again &= self._rows.keys() | {name for name, _, _ in update.changes}
+            deleted -= again
+            self._remove(again)
         for name in update.added:
             self._row(name)
         self.timestamp = max(update.timestamp, self.timestamp)
@@ -73,12 +81,7 @@ class Replica:
         for name, column, value in update.changes:
             extrapolated.setdefault(name, []).append(self._set_cell(name, column, value))
         self._streams = self._streams or any(map(all, extrapolated.values()))
-        for name in update.deleted:
-            self._rows.pop(name, None)
-            for position in self._running:
-                self._starts.pop((name, position), None)
-        if not set(update.added).isdisjoint(update.deleted):
-            self.inconsistent = True
+        self._remove(deleted)
 
     def server_time(self, now: float) -> float:
         """Return Five9's time in epoch ms, extrapolated from its last response."""
@@ -109,6 +112,12 @@ class Replica:
                 row[self._key] = name
             self._rows[name] = row
         return self._rows[name]
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._rows.pop(name, None)
+            for position in self._running:
+                self._starts.pop((name, position), None)
 
     def _set_cell(self, name: str, column: str, value: str | None) -> bool:
         """Set a cell; return whether it is a running duration of the value extrapolated here."""

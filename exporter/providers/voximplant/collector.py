@@ -216,13 +216,13 @@ class VoximplantCollector(Collector):
     # SmartQueue ----------------------------------------------------------------------------
 
     async def _smartqueue_state(self) -> Reading:
-        queues: dict[str, JsonObject] = {}
+        answers: list[JsonObject] = []
         for application in await self._inventory.smartqueue_applications():
-            answer = await self._client.read_list(
+            answers += await self._client.read_list(
                 "GetSQState", sq_queue_id="all", timezone="Etc/GMT", **application
             )
-            await self._inventory.add_smartqueues(answer)
-            queues |= {to_id(queue.get("sq_queue_id")): queue for queue in answer}
+        await self._inventory.update_smartqueues(answers)
+        queues = {to_id(queue.get("sq_queue_id")): queue for queue in answers}
         labels = self._inventory.smartqueue_labels()
         rows = [
             {"queue": labels.get(queue_id, queue_id), **r.smartqueue_row(queue)}

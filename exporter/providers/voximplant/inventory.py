@@ -123,10 +123,12 @@ class Inventory:
 
     async def _read_smartqueues(self) -> list[tuple[Application, str]]:
         queues: list[tuple[Application, str]] = []
+        rows: list[JsonObject] = []
         for application in await self.smartqueue_applications():
-            rows = await self._client.read_pages("SQ_GetQueues", **application)
-            self._store_smartqueue_names(rows)
-            queues += [(application, queue) for queue in _by_id(rows, "sq_queue_id")]
+            own = await self._client.read_pages("SQ_GetQueues", **application)
+            queues += [(application, queue) for queue in _by_id(own, "sq_queue_id")]
+            rows += own
+        self._store_smartqueue_names(rows)
         return queues
 
     async def queues_with(self, ids: Iterable[str]) -> ObjectsById:
@@ -138,18 +140,23 @@ class Inventory:
             self._unknown_queues |= new - set(known)
         return known
 
-    async def add_smartqueues(self, rows: list[JsonObject]) -> None:
-        """Store the names of SmartQueue queues, and read those of ACD v1 where one is new."""
-        before = len(self._smartqueue_names)
+    async def update_smartqueues(self, rows: list[JsonObject]) -> None:
+        """Store the names of all SmartQueue queues; read those of ACD v1 where one is new."""
+        before = set(self._smartqueue_names)
         self._store_smartqueue_names(rows)
-        is_new = len(self._smartqueue_names) > before
+        is_new = bool(self._smartqueue_names.keys() - before)
         await self.queues.get_or_stale(_NOW if is_new else SLOW)
 
     def _store_smartqueue_names(self, rows: list[JsonObject]) -> None:
+        """Store the names in ``rows``, which are all queues: a queue that is gone keeps none."""
+        names: dict[str, str] = {}
         for row in rows:
-            name = row.get("sq_queue_name")
+            queue, name = to_id(row.get("sq_queue_id")), row.get("sq_queue_name")
             if isinstance(name, str) and name:
-                self._smartqueue_names[to_id(row.get("sq_queue_id"))] = name
+                names[queue] = name
+            elif queue in self._smartqueue_names:
+                names[queue] = self._smartqueue_names[queue]
+        self._smartqueue_names = names or self._smartqueue_names  # an empty answer may be a fault
 
     # Labels --------------------------------------------------------------------------------
 

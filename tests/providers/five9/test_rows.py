@@ -154,12 +154,61 @@ def test_deleted_after_its_changes() -> None:
     assert replica.size == 0
 
 
-def test_added_and_deleted() -> None:
-    """An object that is both added and deleted makes the table to be read anew."""
-    replica = queues(["a", "1", None])
+@pytest.mark.parametrize("deleted", [["a"], ["a", "b"], ["b", "a"]])
+@pytest.mark.parametrize("added", [["a"], ["c", "a"], ["a", "c"]])
+def test_deleted_and_created_again(added: list[str], deleted: list[str]) -> None:
+    """An object that was deleted and created between two readings stays, with its new cells."""
+    replica = queues(["a", "1", "9"], ["b", "1", None])
+    cells = [("a", "Calls In Queue", "2")]
+    replica.apply(StatisticsUpdate(added=added, deleted=deleted, changes=cells), 101.0)
+
+    assert ["a", "2", None] in shown(replica)
+    assert {str(row[0]) for row in shown(replica)} == {"a", "b", *added} - {*deleted} | {"a"}
+    assert replica.inconsistent  # the order is not documented, so the table is read whole
+
+
+def test_created_again_without_cells() -> None:
+    """The cells of an object's predecessor, which are not its own, are not shown."""
+    replica = queues(["a", "1", "9"])
     replica.apply(StatisticsUpdate(added=["a"], deleted=["a"]), 101.0)
 
+    assert shown(replica) == [["a", None, None]]
     assert replica.inconsistent
+
+
+def test_agent_created_again() -> None:
+    """The duration of a state begins anew with the agent."""
+    replica = agents(["ada", "Ready", "600000", None])
+    cells: list[tuple[str, str, str | None]] = [
+        ("ada", "State", "On Call"),
+        ("ada", "State Duration", "1000"),
+    ]
+    update = StatisticsUpdate(
+        added=["ada"], deleted=["ada"], changes=cells, timestamp=SERVER + 1000
+    )
+    replica.apply(update, 101.0)
+
+    assert shown(replica, 101.0) == [["ada", "On Call", 1000.0, None, SERVER]]
+
+
+def test_created_and_deleted() -> None:
+    """An object that came and went between two readings does not exist."""
+    replica = queues(["a", "1", None])
+    replica.apply(StatisticsUpdate(added=["b"], deleted=["b"]), 101.0)
+
+    assert shown(replica) == [["a", "1", None]]
+    assert replica.inconsistent
+
+
+@pytest.mark.parametrize("name", ["a ", "\ta", "a\u00a0", "A"])
+def test_similar_names(name: str) -> None:
+    """Names that differ in white space or letter case only are different objects."""
+    replica = queues(["a", "1", None], [name, "2", None])
+    replica.apply(change((name, "Calls In Queue", "5")), 101.0)
+    replica.apply(StatisticsUpdate(added=[name], deleted=["a"]), 102.0)
+
+    assert shown(replica) == [[name, "5", None]]
+    assert not replica.inconsistent
 
 
 # Time -----------------------------------------------------------------------------------------

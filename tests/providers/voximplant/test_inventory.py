@@ -90,7 +90,7 @@ async def test_smartqueue_gives_way_where_both_have_a_name(platform: Platform) -
         {"sq_queue_id": 9, "sq_queue_name": "Chat"},
     ]
     found = inventory(platform)
-    await found.add_smartqueues(rows)
+    await found.update_smartqueues(rows)
 
     assert found.smartqueue_labels() == {
         "2": "Sales (SmartQueue 2)",
@@ -98,6 +98,47 @@ async def test_smartqueue_gives_way_where_both_have_a_name(platform: Platform) -
         "8": "Chat (8)",
         "9": "Chat (SmartQueue 9)",
     }
+
+
+async def test_smartqueue_created_again(platform: Platform) -> None:
+    """A SmartQueue queue that was deleted and created again keeps its label, for any reader."""
+    found = inventory(platform, applications=["7"])
+    for queue in (1, 2):
+        await found.update_smartqueues([{"sq_queue_id": queue, "sq_queue_name": "Sales"}])
+        assert found.smartqueue_labels() == {str(queue): "Sales"}
+    for queue in (3, 4):
+        platform.answers["SQ_GetQueues"] = [{"sq_queue_id": queue, "sq_queue_name": "Sales"}]
+        await found.smartqueues.get(0.0)
+        assert found.smartqueue_labels() == {str(queue): "Sales"}
+        platform.clock.elapsed += 1
+    await found.update_smartqueues([{"sq_queue_id": 4}])
+    await found.update_smartqueues([])
+    assert found.smartqueue_labels() == {"4": "Sales"}
+
+
+async def test_queue_created_again(platform: Platform) -> None:
+    """A queue of ACD v1 that was deleted and created again keeps its label."""
+    found = inventory(platform)
+    for queue in (1, 2):
+        platform.answers["GetQueues"] = [{"acd_queue_id": queue, "acd_queue_name": "Sales"}]
+        platform.clock.elapsed += 60
+        await found.queues_with([str(queue)])
+        assert found.queue_labels() == {str(queue): "Sales"}
+
+
+@pytest.mark.parametrize("name", ["Sales ", "\tSales", "Sales\u00a0", "SALES"])
+async def test_similar_names(platform: Platform, name: str) -> None:
+    """Names that differ in white space or letter case only are different labels."""
+    platform.answers["GetQueues"] = [
+        {"acd_queue_id": 1, "acd_queue_name": "Sales"},
+        {"acd_queue_id": 2, "acd_queue_name": name},
+    ]
+    found = inventory(platform)
+    await found.queues.get_or_stale(900)
+    await found.update_smartqueues([{"sq_queue_id": 3, "sq_queue_name": name.swapcase()}])
+
+    assert found.queue_labels() == {"1": "Sales", "2": name}
+    assert set(found.smartqueue_labels().values()).isdisjoint({"Sales", name})
 
 
 async def test_an_unknown_queue_is_looked_up_once(platform: Platform) -> None:
