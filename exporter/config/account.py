@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -181,8 +182,12 @@ class AccountConfig(Model):
             base={"provider": self.provider, "account": self.name, **self.labels},
             agents=self.agents,
             agents_key=(self.agents_key.get_secret_value() if self.agents_key else "").encode(),
-            filter=Filter(_by_subject(self.include), _by_subject(self.exclude)),
+            filter=self._filter,
         )
+
+    @cached_property
+    def _filter(self) -> Filter:  # one for the whole account, as it notes what matched
+        return Filter(_by_subject(self.include), _by_subject(self.exclude))
 
     def tls_settings(self, directory: Path) -> Tls:
         """Return the TLS settings; relative paths start at ``directory``."""

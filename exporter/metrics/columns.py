@@ -60,7 +60,7 @@ class ColumnMap:
 
     @cached_property
     def name_positions(self) -> list[int]:
-        """The positions of the cells that name a row: the key, then a person's name if any.
+        """The positions of the cells that name a row: the key, then a name if any.
 
         Raises ``InvalidAnswer`` if a key column is missing.
         """

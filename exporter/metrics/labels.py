@@ -5,9 +5,9 @@ import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Literal
 
+from exporter.metrics.patterns import Patterns
 from exporter.metrics.tables import Subject, Table
 
 AgentMode = Literal["aggregate", "hashed", "id", "name"]
@@ -27,24 +27,50 @@ def render_labels(labels: Mapping[str, str]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Shell patterns that select objects, by subject.
+    """Names and shell patterns that select objects, by subject.
 
-    An object passes if one of its names matches a pattern of ``include`` (an empty list matches
-    everything) and none of its names matches a pattern of ``exclude``.
+    An object passes if one of its names matches an item of ``include`` (an empty list matches
+    everything) and none of its names matches an item of ``exclude``.
     """
 
     include: Mapping[Subject, Sequence[str]] = field(default_factory=dict)
     exclude: Mapping[Subject, Sequence[str]] = field(default_factory=dict)
+    _include: Mapping[Subject, Patterns] = field(init=False, repr=False, compare=False)
+    _exclude: Mapping[Subject, Patterns] = field(init=False, repr=False, compare=False)
 
-    def accepts(self, subject: Subject | None, names: Sequence[str]) -> bool:
-        """Return whether an object known by ``names`` passes; rows without subject always do."""
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude"):
+            lists: Mapping[Subject, Sequence[str]] = getattr(self, name)
+            compiled = {subject: Patterns(texts) for subject, texts in lists.items() if texts}
+            object.__setattr__(self, f"_{name}", compiled)
+
+    def accepts(
+        self, subject: Subject | None, names: Sequence[str], aliases: Sequence[str] = ()
+    ) -> bool:
+        """Return whether an object known by ``names`` passes; rows without subject always do.
+
+        ``aliases`` are compared for equality only.
+        """
         if subject is None:
             return True
-        include = self.include.get(subject, ())
-        exclude = self.exclude.get(subject, ())
-        if include and not any(fnmatchcase(name, p) for name in names for p in include):
-            return False
-        return not any(fnmatchcase(name, pattern) for name in names for pattern in exclude)
+        include, exclude = self._include.get(subject), self._exclude.get(subject)
+        # Both are applied, so that the items that match nothing are known.
+        included = include is None or include.match(names, aliases)
+        excluded = exclude is not None and exclude.match(names, aliases)
+        return included and not excluded
+
+    def accepts_agent(self, agent_id: str, name: str) -> bool:
+        """Return whether an agent passes: by id, by name, or by the label for namesakes."""
+        if not self._include and not self._exclude:
+            return True
+        shown = name.strip()
+        names = [text for text in (agent_id, name, shown) if text]
+        return self.accepts("agent", names, (f"{shown} ({agent_id})",))
+
+    def unmatched(self, subject: Subject) -> list[str]:
+        """Return the items for a subject that have matched nothing yet, sorted."""
+        lists = (self._include.get(subject), self._exclude.get(subject))
+        return sorted({text for patterns in lists if patterns for text in patterns.unmatched})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +99,11 @@ class RowLabels:
     """The row labels of one grid.
 
     ``size`` is the number of rows; ``names`` are the cells that name them, column by column: the
-    key columns, then a person's name if the table has one. ``kept`` are the indexes of the rows
-    that have a complete key and pass the filter, ``None`` if all do. ``values`` (label values)
-    and ``pairs`` (the same as ``a="x",b="y"``) have one item per kept row; they are empty for
-    agents in the mode ``aggregate``. ``unique`` is true if no two ``pairs`` are equal.
+    key columns, then the object's name if the table has a column for it. ``kept`` are the indexes
+    of the rows that have a complete key and pass the filter, ``None`` if all do. ``values`` (label
+    values) and ``pairs`` (the same as ``a="x",b="y"``) have one item per kept row; they are empty
+    for agents in the mode ``aggregate``. ``unique`` is true if no two ``pairs`` are equal.
+    ``namesakes`` are the plain names of queues and campaigns, by subject and label.
     """
 
     size: int
@@ -85,6 +112,7 @@ class RowLabels:
     values: Sequence[tuple[str, ...]]
     pairs: Sequence[bytes]
     unique: bool
+    namesakes: Mapping[tuple[str, str], str]
 
 
 def label_rows(
@@ -106,8 +134,7 @@ def label_rows(
     kept = [
         index
         for index, row in enumerate(rows)
-        if all(name.strip() for name in row[: len(keys)])
-        and account.filter.accepts(table.subject, row)
+        if all(name.strip() for name in row[: len(keys)]) and _passes(table, account.filter, row)
     ]
     values = _label_values(table, account, [rows[index] for index in kept])
     pairs = [render_labels(dict(zip(keys, value, strict=True))) for value in values]
@@ -118,7 +145,22 @@ def label_rows(
         values,
         pairs,
         len(set(pairs)) == len(pairs),
+        _namesakes(table, [rows[index] for index in kept]),
     )
+
+
+def _passes(table: Table, account_filter: Filter, row: Sequence[str]) -> bool:
+    """Return whether a row, given as the cells that name it, passes an account's filter."""
+    if table.subject == "agent":
+        return account_filter.accepts_agent(row[0], row[-1] if len(row) > len(table.key) else "")
+    return account_filter.accepts(table.subject, [name for name in row if name])
+
+
+def _namesakes(table: Table, rows: Sequence[tuple[str, ...]]) -> dict[tuple[str, str], str]:
+    keys = len(table.key)
+    if table.subject in (None, "agent") or not rows or len(rows[0]) == keys:
+        return {}
+    return {(str(table.subject), row[0]): row[keys] for row in rows if row[keys]}
 
 
 def _label_values(

@@ -62,8 +62,9 @@ class TableCache(NamedTuple):
 class Mapped:
     """The series of one reading, and by table name its schema and what the next one reuses.
 
-    ``objects`` are the names of all queues and campaigns in the series, by label. ``digest``
-    identifies the reading.
+    ``objects`` are the names of all queues and campaigns in the series, by label.
+    ``namesakes`` are the plain names of those shown as name and id, by label and its value.
+    ``digest`` identifies the reading.
     """
 
     series: dict[Family, Series] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class Mapped:
     tables: dict[str, TableCache] = field(default_factory=dict)
     duplicates: int = 0
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
+    namesakes: dict[tuple[str, str], str] = field(default_factory=dict)
     digest: bytes | None = None
 
 
@@ -177,6 +179,7 @@ class _TableMapping:
         self.schema.unmapped["column"] |= {header for header, ignored in unmapped if not ignored}
         if raw and self.by_row:
             self._raw([header for header, _ in unmapped])
+        self.mapped.namesakes.update(self.rows.namesakes)
         for index, key in enumerate(self.table.key):
             if key.label in _OBJECTS:
                 without = set(self.without_series)

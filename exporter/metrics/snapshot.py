@@ -50,7 +50,8 @@ class Snapshot:
     time and ``source_at`` the platform's, if known, both in epoch seconds; ``expires_at`` is when
     the figures become too old to be shown, in monotonic seconds. ``corrections`` counts held
     falls of counters, ``duplicates`` dropped series. ``objects`` are the names of the queues and
-    campaigns in the series, by label.
+    campaigns in the series, by label; ``namesakes`` the plain names of those shown as name and
+    id, by label and its value.
     """
 
     account: str
@@ -63,6 +64,7 @@ class Snapshot:
     duplicates: int = 0
     objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
     series: Mapping[Family, Series] = field(default_factory=dict, repr=False)
+    namesakes: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -105,6 +107,7 @@ def make_snapshot(
         mapped.duplicates,
         before.objects if before and before.objects == mapped.objects else mapped.objects,
         mapped.series,
+        mapped.namesakes,
     )
 
 

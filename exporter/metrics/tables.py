@@ -131,11 +131,12 @@ class Table:
     """One grid of a platform's answer and its figures.
 
     ``key`` identifies a row. ``subject`` is what a row is about, for include and exclude patterns
-    and the privacy of agents; ``display`` is the header of a person's name. ``ignored`` headers
-    are left out on purpose; ``private`` ones are never exported, not even raw. ``period`` is
-    the period of the figures, set per account by ``over``. ``inventory`` is set if the figures
-    say what is configured, and not what happens. Raises ``ValueError`` if a figure does not give
-    exactly the labels of its family, or if two owners claim a header.
+    and the privacy of agents; ``display`` is the header of its name, where the key is an id, or
+    a label made of name and id. ``ignored`` headers are left out on purpose; ``private`` ones are
+    never exported, not even raw. ``period`` is the period of the figures, set per account by
+    ``over``. ``inventory`` is set if the figures say what is configured, and not what happens.
+    Raises ``ValueError`` if a figure does not give exactly the labels of its family, or if two
+    owners claim a header.
     """
 
     name: str

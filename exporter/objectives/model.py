@@ -1,12 +1,11 @@
 """Objectives: limits, targets and opening hours for the objects that match patterns."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import translate
 
 from exporter.metrics.families import BASE_LABELS, Family
 from exporter.metrics.parsers import Number
+from exporter.metrics.patterns import Patterns
 from exporter.metrics.tables import Subject
 from exporter.objectives.hours import Hours
 
@@ -26,8 +25,8 @@ class ObjectiveSeries:
 class Objective:
     """One item of ``queues`` or ``campaigns`` in the configuration.
 
-    ``place`` is its position, such as ``queues[2]``; ``patterns`` are shell patterns by label;
-    ``open`` is the family that shows its ``hours``.
+    ``place`` is its position, such as ``queues[2]``; ``patterns`` are names or shell patterns
+    by label; ``open`` is the family that shows its ``hours``.
     """
 
     place: str
@@ -36,22 +35,26 @@ class Objective:
     series: Sequence[ObjectiveSeries]
     open: Family
     hours: Hours | None
-    _expressions: Mapping[str, re.Pattern[str]] = field(init=False, repr=False)
+    _compiled: Mapping[str, Patterns] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        compiled = {name: re.compile(translate(text)) for name, text in self.patterns.items()}
-        object.__setattr__(self, "_expressions", compiled)
+        compiled = {name: Patterns([text]) for name, text in self.patterns.items()}
+        object.__setattr__(self, "_compiled", compiled)
 
     def __str__(self) -> str:
         return ", ".join(f"{name}: {text}" for name, text in self.patterns.items())
 
     def covers(self, base: Mapping[str, str]) -> bool:
         """Return whether an account with these base labels matches."""
-        return all(self._expressions[name].match(base[name]) for name in BASE_LABELS)
+        return all(self._compiled[name].match([base[name]]) for name in BASE_LABELS)
 
-    def matches(self, name: str) -> bool:
-        """Return whether an object's name matches; the account is checked by ``covers``."""
-        return self._expressions[self.subject].match(name) is not None
+    def matches(self, name: str, namesakes: Mapping[tuple[str, str], str] | None = None) -> bool:
+        """Return whether an object's label matches, or its plain name in ``namesakes``.
+
+        The account is checked by ``covers``.
+        """
+        plain = (namesakes or {}).get((self.subject, name), name)
+        return self._compiled[self.subject].match([name, plain])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,13 +56,16 @@ def apply_objectives(
     ):
         return before
     builder = _SeriesBuilder(base, at)
+    namesakes: dict[tuple[str, str], str] = {}
+    for snapshot in fresh:
+        namesakes.update(snapshot.namesakes)
     covering = [item for item in objectives.items if item.covers(base)]
     for subject in SUBJECTS:
         items = [item for item in covering if item.subject == subject]
         names = {name for by_label in objects for name in by_label.get(subject, ())}
         for name in sorted(names) if items else ():
-            builder.add_object(name, [item for item in items if item.matches(name)])
-    snapshot = make_snapshot(
+            builder.add_object(name, [item for item in items if item.matches(name, namesakes)])
+    applied = make_snapshot(
         base["account"],
         FEED,
         Mapped(builder.series()),
@@ -73,7 +76,7 @@ def apply_objectives(
         before=before.snapshot if before else None,
     )
     return AccountObjectives(
-        objectives, objects, at, builder.until, snapshot, frozenset(builder.matched)
+        objectives, objects, at, builder.until, applied, frozenset(builder.matched)
     )
 
 

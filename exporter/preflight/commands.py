@@ -117,7 +117,11 @@ class Preflight:
 
 def _matches(objective: Objective, session: PreflightSession) -> bool:
     """Return whether an objective matches a queue or campaign that has a series."""
-    mapped = (result.mapped for result in session.feeds.values() if result.mapped)
-    names = (name for part in mapped for name in part.objects.get(objective.subject, ()))
-    covered = objective.covers(session.account.account_labels().base)
-    return covered and any(map(objective.matches, names))
+    if not objective.covers(session.account.account_labels().base):
+        return False
+    mapped = [result.mapped for result in session.feeds.values() if result.mapped]
+    return any(
+        objective.matches(name, part.namesakes)
+        for part in mapped
+        for name in part.objects.get(objective.subject, ())
+    )

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import NoReturn, get_args
 from weakref import ref
 
 from exporter.clock import Clock, Roll, SystemClock, backoff
@@ -30,6 +30,7 @@ from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
 from exporter.metrics.snapshot import Snapshot, make_snapshot
+from exporter.metrics.tables import Subject
 from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
 from exporter.telemetry import AccountTelemetry
 
@@ -40,6 +41,7 @@ _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are sprea
 _EARLY_ANSWERS = 4  # answers without data in a row that count as the feed's first answer
 _SHORTEST_LISTEN = 1.0
 _MOST_LOGGED_NAMES = 10_000  # unmapped names remembered as logged
+_MOST_LOGGED_PATTERNS = 100  # that matched nothing, of one subject
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
 
 
@@ -117,6 +119,7 @@ class Refresher:
         self._failures = 0  # sessions in a row that ended before a feed succeeded
         self._session: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._listen_after = float("-inf")
+        self._unchecked_subjects: list[Subject] = list(get_args(Subject))
         self._logged_names: set[tuple[str, str, str]] = set()
         self._stopping = False
         self._asleep = False
@@ -245,6 +248,23 @@ class Refresher:
             scheduled.answering = False
             self._telemetry.set_feed_down(scheduled.feed.name)
 
+    def _log_unmatched_patterns(self) -> None:
+        """Log the items of include and exclude that matched nothing, once for each subject.
+
+        A subject waits until every feed with a table about it has been read.
+        """
+        for subject in [*self._unchecked_subjects]:
+            feeds = (
+                scheduled
+                for scheduled in self._feeds.values()
+                if any(table.subject == subject for table in scheduled.feed.tables)
+            )
+            if any(scheduled.read_at is None for scheduled in feeds):
+                continue
+            self._unchecked_subjects.remove(subject)
+            for pattern in self._labels.filter.unmatched(subject)[:_MOST_LOGGED_PATTERNS]:
+                self._log.warning("pattern matched nothing", subject=subject, pattern=pattern)
+
     # Feeds ---------------------------------------------------------------------------------
 
     async def _refresh_feeds(self) -> NoReturn:
@@ -262,6 +282,7 @@ class Refresher:
                 self.ready.set()
                 if not any(scheduled.untried for scheduled in self._feeds.values()):
                     self.all_tried.set()
+                    self._log_unmatched_patterns()
 
     def _next(self) -> tuple[_ScheduledFeed, float]:
         """Return the feed to read next and the seconds until then.

@@ -123,6 +123,11 @@ def test_half_of_it(read: Read) -> None:
         ('{queue: "[[]Default]"}', "[Default]", True),
         ('{queue: "a.c"}', "abc", False),
         ('{queue: "a*c"}', "a\nc", True),
+        ('{queue: "Support [EN]"}', "Support [EN]", True),
+        ('{queue: "Support [EN]"}', "Support [EN] ", False),
+        ('{queue: "Support [EN]"}', "Support E", True),
+        ('{queue: "What?*"}', "What?*", True),
+        ('{queue: "[]"}', "[]", True),
     ],
 )  # fmt: skip
 def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:

@@ -2,6 +2,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -498,6 +499,91 @@ def test_an_agent_is_excluded_by_either_name() -> None:
     mapped = map_one(AGENTS, rows, agents="aggregate", exclude={"agent": ["Test *"]})
 
     assert sum(series(mapped, f.AGENTS).values()) == 0
+
+
+@pytest.mark.parametrize("name", ["Support [EN]", "[]", "What?*", "Support [EN", "[!a]", "*"])
+def test_equality_comes_before_patterns(name: str) -> None:
+    """An item that equals a name matches it, whatever it means as a pattern."""
+    rows = grid(["Skill", "Ready"], [name, "1"], ["Sales", "2"])
+    shown = series(map_one(QUEUES, rows, include={"queue": [name]}), f.QUEUE_AGENTS)
+    hidden = series(map_one(QUEUES, rows, exclude={"queue": [name]}), f.QUEUE_AGENTS)
+
+    assert label(queue=name, state="ready") in shown
+    assert label(queue=name, state="ready") not in hidden
+
+
+@pytest.mark.parametrize("agents", ["aggregate", "hashed", "id", "name"])
+@pytest.mark.parametrize("item", ["Al [EN]", "Al [EN] (b)", "b", "Al*", "*[[]EN]"])
+@pytest.mark.parametrize("name", ["Al [EN]", " Al [EN] ", "Al [EN]\u00a0"])
+def test_an_agent_is_excluded_by_every_name_it_is_shown_under(
+    name: str, item: str, agents: str
+) -> None:
+    """Names with brackets, the label of a namesake, and the name as shown, without white space."""
+    rows = grid(["Username", "Full Name", "State"], ["b", name, "Ready"], ["c", "Jo", "Ready"])
+    mapped = map_one(AGENTS, rows, agents=agents, exclude={"agent": [item]})
+
+    assert sum(series(mapped, f.AGENTS).values()) == 1
+    assert len(series(mapped, f.AGENT_STATE)) == (agents != "aggregate")
+
+
+@pytest.mark.parametrize("item", ["Sales ", "\u00a0Sales", "sales", "Sales\t"])
+def test_names_are_compared_by_every_character(item: str) -> None:
+    """White space and letter case count."""
+    rows = grid(["Skill", "Ready"], ["Sales", "1"], [item, "2"])
+    shown = series(map_one(QUEUES, rows, include={"queue": [item]}), f.QUEUE_AGENTS)
+
+    assert shown == {label(queue=item, state="ready"): 2}
+
+
+NAMESAKES = replace(QUEUES, display="plain name")
+
+
+def namesakes() -> Rows:
+    return grid(
+        ["Skill", "plain name", "Ready"],
+        ["Sales [1] (7)", "Sales [1]", "1"],
+        ["Sales [1] (8)", "Sales [1]", "2"],
+        ["Help (8)", None, "3"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "matching"),
+    [
+        ("Sales [1]", {1, 2}),
+        ("Sales [1] (8)", {2}),
+        ("*(8)", {2, 3}),
+        ("S*1]", {1, 2}),
+        ("Help", set()),
+        ("", set()),
+    ],
+)
+def test_namesakes_match_by_plain_name(item: str, matching: set[int]) -> None:
+    """Those shown as name and id match by name too; a bracket in a name is no namesake."""
+    shown = map_one(NAMESAKES, namesakes(), include={"queue": [item]})
+    hidden = map_one(NAMESAKES, namesakes(), exclude={"queue": [item]})
+
+    assert set(series(shown, f.QUEUE_AGENTS).values()) == matching
+    assert set(series(hidden, f.QUEUE_AGENTS).values()) == {1, 2, 3} - matching
+    assert not hidden.schemas["queues"].unmapped["column"]
+
+
+def test_plain_names_of_namesakes() -> None:
+    """The plain names go with the series, for objectives."""
+    mapped = map_one(NAMESAKES, namesakes(), exclude={"queue": ["*(7)"]})
+
+    assert mapped.namesakes == {("queue", "Sales [1] (8)"): "Sales [1]"}
+
+
+def test_items_that_matched_nothing() -> None:
+    """An item is unmatched until it has matched an object, shown or not."""
+    account_filter = Filter({"queue": ["a", "a*", "x*"]}, {"queue": ["b", "y"], "agent": ["z"]})
+    for name in ("abc", "b", "c"):
+        account_filter.accepts("queue", [name])
+
+    assert account_filter.unmatched("queue") == ["a", "x*", "y"]
+    assert account_filter.unmatched("agent") == ["z"]
+    assert account_filter.unmatched("campaign") == []
 
 
 # Raw ------------------------------------------------------------------------------------------

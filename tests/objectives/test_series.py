@@ -1,6 +1,7 @@
 import logging
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -390,6 +391,25 @@ def test_unmatched(wall: Wall) -> None:
     assert places() == []
     wall.wait(11)
     assert places() == ["queues[0]"]
+
+
+@pytest.mark.parametrize(
+    ("queue", "pattern"),
+    [
+        ("Support [EN]", "Support [EN]"),
+        ("Support [EN] (7)", "Support [EN]"),
+        ("Support [EN] (7)", "Support [EN] (7)"),
+        ("Support [EN] (7)", "*EN]"),
+    ],
+)
+def test_objective_of_a_name_with_brackets(queue: str, pattern: str) -> None:
+    """An equal name matches, and the plain name of a queue that is shown as name and id."""
+    plain = {("queue", queue): "Support [EN]", ("queue", "Support (7)"): "Support"}
+    fresh = [replace(snapshot(queue, "Support (7)"), namesakes=plain)]
+    applied = apply_objectives(objectives(limit(pattern, 1)), BASE, fresh, NOON)
+
+    (block,) = applied.snapshot.blocks.values()
+    assert [queue in labels.decode() for labels in block.labels] == [True]
 
 
 def test_unmatched_are_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:

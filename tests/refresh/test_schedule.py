@@ -22,7 +22,7 @@ from exporter.errors import (
 from exporter.exposition.encoding import Format
 from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
-from exporter.metrics.labels import AccountLabels
+from exporter.metrics.labels import AccountLabels, Filter
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
 from exporter.refresh.schedule import Refresher
@@ -36,6 +36,7 @@ TABLE = Table(
     "grid",
     (Key("queue", "Queue"),),
     (Column("Waiting", f.QUEUE_CONTACTS_WAITING, labels={"media": "voice"}),),
+    subject="queue",
 )
 LIVE = replace(TABLE, subject="queue")
 INVENTORY = replace(LIVE, inventory=True)
@@ -123,7 +124,9 @@ class Bench:
         self.refresher = Refresher(
             "acme",
             self.script,
-            AccountLabels({"provider": "five9", "account": "acme"}),
+            AccountLabels(
+                {"provider": "five9", "account": "acme"}, filter=options.pop("filter", Filter())
+            ),
             self.store,
             AccountTelemetry(self.telemetry, "five9", "acme"),
             auth_retry=900.0,
@@ -594,3 +597,62 @@ async def test_the_status_has_the_quotas() -> None:
     telemetry.set_quota("Query", "minute", 60, 2)
     assert telemetry.quotas == (Quota("Query", "minute", 60, 2), Quota("Query", "hour", 600, 1))
     assert bench.refresher.status().quotas == ()
+
+
+# Include and exclude --------------------------------------------------------------------------
+
+
+def unmatched(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    return [
+        (record.fields["subject"], record.fields["pattern"])  # type: ignore[attr-defined]
+        for record in caplog.records
+        if record.message == "pattern matched nothing"
+    ]
+
+
+async def test_unmatched_patterns_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """What include and exclude did not match is logged once all feeds about it have been read."""
+    patterns = Filter(
+        {"queue": ["Sales", "Help*"]}, {"queue": ["S[a]les*x", "b"], "campaign": ["c"]}
+    )
+    bench = Bench(10.0, 10.0, filter=patterns)
+    bench.script.sign_ins = [Unreachable("no")]
+    bench.script.answers["b"] = [raising(Unreachable("no")), raising(Unreachable("no"))]
+    early: list[list[tuple[str, str]]] = []
+
+    def watch() -> None:
+        if len(bench.script.asked) == 3:
+            early.append(unmatched(caplog))
+
+    bench.clock.watchers.append(watch)
+    with caplog.at_level(logging.WARNING):
+        await bench.run(100)
+
+    assert all(subject == "campaign" for found in early for subject, _ in found)
+    assert sorted(unmatched(caplog)) == [
+        ("campaign", "c"),
+        ("queue", "Help*"),
+        ("queue", "S[a]les*x"),
+        ("queue", "b"),
+    ]
+
+
+async def test_unmatched_patterns_are_not_logged_without_a_reading(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An account that could not sign in says nothing of its patterns."""
+    bench = Bench(10.0, filter=Filter({"queue": ["x"]}))
+    bench.script.sign_ins = [Unreachable("no") for _ in range(100)]
+    with caplog.at_level(logging.WARNING):
+        await bench.run(100)
+
+    assert unmatched(caplog) == []
+
+
+async def test_unmatched_patterns_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    """No more than a hundred items of a subject are logged."""
+    bench = Bench(10.0, filter=Filter({}, {"queue": [f"q{number}" for number in range(1000)]}))
+    with caplog.at_level(logging.WARNING):
+        await bench.run(100)
+
+    assert len(unmatched(caplog)) == 100

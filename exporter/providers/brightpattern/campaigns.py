@@ -13,7 +13,7 @@ from exporter.logs import Log
 from exporter.metrics.parsers import Cell, Number, count
 from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
-from exporter.providers.brightpattern.tables import CAMPAIGN_RECORDS, CAMPAIGN_STATES
+from exporter.providers.brightpattern.tables import CAMPAIGN_RECORDS, CAMPAIGN_STATES, PLAIN_NAME
 
 PAGE = 1000  # records, the maximum of the API
 MAX_PAGES = 60  # of one refresh, during which the account's other feeds wait
@@ -39,20 +39,21 @@ class Campaigns:
             campaigns = list(_campaigns(await self._client.campaigns()))
             records = [
                 row
-                for identity, name, _ in campaigns
-                for row in await self._records(identity, name)
+                for identity, names, _ in campaigns
+                for row in await self._records(identity, names)
             ]
         except Unauthorized as error:
             raise Refused(str(error), retry_after=self._auth_retry) from error
         states: list[dict[str, Cell]] = [
-            {"name": name, "state": state} for _, name, state in campaigns
+            {"name": names["name"], "state": state, **names} for _, names, state in campaigns
         ]
         return Reading(
             {CAMPAIGN_STATES.name: Rows.of(states), CAMPAIGN_RECORDS.name: Rows.of(records)}
         )
 
-    async def _records(self, identity: str, name: str) -> list[dict[str, Cell]]:
+    async def _records(self, identity: str, names: dict[str, Cell]) -> list[dict[str, Cell]]:
         """Return the record counts of one campaign, none where they cannot be read."""
+        name = str(names["name"])
         try:
             lists = list(_lists(await self._client.campaign(identity)))
             total = sum(records for _, records in lists)
@@ -66,7 +67,8 @@ class Campaigns:
             self._log.debug("campaign not counted", campaign=name, error=str(error))
             return []
         return [
-            {"name": name, "status": status, "records": number} for status, number in counts.items()
+            {"name": name, "status": status, "records": number, **names}
+            for status, number in counts.items()
         ]
 
     def _fits(self, name: str, lists: list[tuple[str, int]]) -> bool:
@@ -100,15 +102,17 @@ class Campaigns:
         raise InvalidAnswer("list has more pages than its totalRecords")
 
 
-def _campaigns(items: list[Any]) -> Iterator[tuple[str, str, Cell]]:
-    """Yield id, name and state; the names of campaigns that share one end in the id."""
+def _campaigns(items: list[Any]) -> Iterator[tuple[str, dict[str, Cell], Cell]]:
+    """Yield id, cells that name it and state; the labels of namesakes end in the id."""
     campaigns = [item for item in items if isinstance(item, dict) and item.get("id")]
     names = [str(campaign.get("name") or campaign["id"]) for campaign in campaigns]
     for campaign, name in zip(campaigns, names, strict=True):
         identity = str(campaign["id"])
-        label = name if names.count(name) == 1 else f"{name} ({identity})"
+        cells: dict[str, Cell] = {"name": name}
+        if names.count(name) > 1:
+            cells = {"name": f"{name} ({identity})", PLAIN_NAME: name}
         state = campaign.get("state")
-        yield identity, label, state if isinstance(state, str) else None
+        yield identity, cells, state if isinstance(state, str) else None
 
 
 def _lists(campaign: dict[str, Any]) -> Iterator[tuple[str, int]]:

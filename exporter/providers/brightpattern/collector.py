@@ -37,7 +37,7 @@ from exporter.providers.brightpattern.config import (
     BrightPatternConfig,
 )
 from exporter.providers.brightpattern.directory import Directory
-from exporter.providers.brightpattern.rows import RowBuilder, duplicate_names
+from exporter.providers.brightpattern.rows import RowBuilder, duplicate_names, service_names
 from exporter.providers.brightpattern.subscription import (
     GridStatistic,
     SubscribedObjects,
@@ -202,7 +202,10 @@ class BrightPatternCollector(Collector):
         reading = self._rows.reading(
             self._subscription, data, self._clock.time(), self._directory.names
         )
-        await self._look_up(self._rows.unlisted | (duplicate_names(data) - self._objects.shared))
+        unknown = self._rows.unlisted | (duplicate_names(data) - self._objects.shared)
+        if "services" in data.grids:
+            unknown |= self._directory.without_row(self._objects, service_names(data))
+        await self._look_up(unknown)
         return reading
 
     async def _read_data(self) -> SubscriptionData:
@@ -227,7 +230,8 @@ class BrightPatternCollector(Collector):
             self._log.warning("answer lacks a grid; check the user's privileges", grid=grid)
 
     async def _look_up(self, names: frozenset[str]) -> None:
-        """Read the directory early where data have services that it lacks or that share a name."""
+        """Read the directory early where ``names`` of services, which do not fit it, are new."""
+        self._unknown_names &= names
         due = self._clock.monotonic() >= self._directory_tried_at + _UNKNOWN_NAMES_EVERY
         known = self._directory_at != float("-inf") and names <= self._unknown_names
         if known or not due:

@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,11 @@ from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.config import BrightPatternConfig
 from exporter.providers.brightpattern.subscription import SubscribedObjects, disposition_columns
-from exporter.providers.brightpattern.tables import DIRECTORY_SERVICES, DIRECTORY_TEAMS
+from exporter.providers.brightpattern.tables import (
+    DIRECTORY_SERVICES,
+    DIRECTORY_TEAMS,
+    PLAIN_NAME,
+)
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -63,10 +67,25 @@ class Directory:
         ids = _find_ids(config.services, self.services) | _find_ids(config.teams, self.teams)
         return frozenset(name for name, matches in ids.items() if not matches)
 
+    def without_row(self, objects: SubscribedObjects, rows: Container[str]) -> frozenset[str]:
+        """Return the names of the configured services that have no row in the data.
+
+        ``rows`` are the names of the rows. One that was deleted and created again has a new id.
+        """
+        entries = _selected(self.services, objects.services) if objects.services else []
+        return frozenset(
+            item.name for item in entries if objects.namesakes.get(item.id, item.name) not in rows
+        )
+
     def reading(self, objects: SubscribedObjects) -> Reading:
         """Return the rows of the services and teams that are subscribed to."""
         services: list[dict[str, Cell]] = [
-            {"name": objects.namesakes.get(item.id, item.name), "id": item.id, "value": 1}
+            {
+                "name": objects.namesakes.get(item.id, item.name),
+                "id": item.id,
+                "value": 1,
+                **({PLAIN_NAME: item.name} if item.id in objects.namesakes else {}),
+            }
             for item in _selected(self.services, objects.services)
         ]
         teams: list[dict[str, Cell]] = [
@@ -124,7 +143,8 @@ def _find_ids(
         text: [
             entry.id
             for entry in entries
-            if text == entry.name or text.casefold() == entry.id.casefold()
+            if text in (entry.name, f"{entry.name} ({entry.id})")
+            or text.casefold() == entry.id.casefold()
         ]
         for text in configured
     }

@@ -84,21 +84,22 @@ class RowBuilder:
         self._update_unlisted(rows, listed, now)
         hidden = subscription.objects.shared | duplicate_names(data)
         hidden |= {name for name, at in self._unlisted.items() if now < at + UNLISTED_PAUSE}
-        shown = [row for row in rows if _text(row.cells.get(t.NAME)) not in hidden]
+        shown = [row for row in rows if _name(row.cells.get(t.NAME)) not in hidden]
         shown += data.namesakes
+        names = (t.NAME, t.PLAIN_NAME) if data.namesakes else (t.NAME,)
         sums = self._sums(t.SERVICES)
-        headers = [*subscription.names("services"), *sums]
+        headers = [*subscription.names("services"), *sums, *names[1:]]
         cells = [_with_sums(row.cells, sums) for row in shown]
         return {
             t.SERVICES.name: self._rows(t.SERVICES, cells, headers),
-            t.SERVICE_DISPOSITIONS.name: _dispositions(subscription, shown, (t.NAME,)),
+            t.SERVICE_DISPOSITIONS.name: _dispositions(subscription, shown, names),
         }
 
     def _update_unlisted(
         self, rows: Sequence[GridRow], listed: frozenset[str] | None, now: float
     ) -> None:
         """Update which names the directory lacks; without a directory the first data stand in."""
-        names = {_text(row.cells.get(t.NAME)) for row in rows} - {""}
+        names = {name for row in rows if (name := _name(row.cells.get(t.NAME))).strip()}
         self._first_names = self._first_names or names
         unlisted = names - (self._first_names if listed is None else listed)
         self._unlisted = {name: self._unlisted.get(name, now) for name in unlisted}
@@ -116,13 +117,14 @@ class RowBuilder:
         sums = list(dict.fromkeys((*self._sums(t.AGENTS), *self._sums(t.EACH_AGENT))))
         headers = [*subscription.names("agents"), *sums]
         cells = [_with_sums(row.cells, sums) for row in rows]
-        logins = [_text(row.get(t.LOGIN)) for row in cells]
-        if logins and not any(logins):
+        logins = [_name(row.get(t.LOGIN)) for row in cells]
+        named = [bool(login.strip()) for login in logins]
+        if logins and not any(named):
             raise InvalidAnswer(f"no agent has a {t.LOGIN}")
         complete = [
             header
             for header in headers
-            if header in (t.LOGIN, t.FULL_NAME) or (all(logins) and _is_complete(cells, header))
+            if header in (t.LOGIN, t.FULL_NAME) or (all(named) and _is_complete(cells, header))
         ]
         tables = {
             t.AGENTS.name: self._rows(t.AGENTS, cells, complete),
@@ -139,7 +141,7 @@ class RowBuilder:
 
     def _times(self, cells: Sequence[Cells], complete: Sequence[str]) -> Rows:
         """Return the time in each state, summed over the agents that pass the filter."""
-        agents = [row for row in cells if self._labels.filter.accepts("agent", _agent_names(row))]
+        agents = [row for row in cells if self._passes(row)]
         rows: list[Cells] = []
         for header, state in t.TIMES.items():
             if header in complete:
@@ -147,6 +149,10 @@ class RowBuilder:
                 if values:
                     rows.append({"state": state, "seconds": number(sum(values))})
         return _rows(rows, ["state", "seconds"])
+
+    def _passes(self, row: Cells) -> bool:
+        login, name = _name(row.get(t.LOGIN)), _name(row.get(t.FULL_NAME))
+        return self._labels.filter.accepts_agent(login, name)
 
     def _with_computed(self, row: Cells, now: float) -> Cells:
         """Return an agent's row with its computed columns."""
@@ -168,7 +174,7 @@ class RowBuilder:
             start = now - seconds(row[t.STATE_DURATION])
         except ValueError:
             return row[t.STATE_DURATION] or None  # the table rejects an unreadable cell
-        login, state = _text(row.get(t.LOGIN)), _text(row.get(t.STATE))
+        login, state = _name(row.get(t.LOGIN)), _text(row.get(t.STATE))
         last_state, last_start = self._starts.get(login, ("", 0.0))
         if state == last_state and abs(start - last_start) <= _TOLERANCE:
             start = last_start
@@ -178,8 +184,14 @@ class RowBuilder:
 
 def duplicate_names(data: SubscriptionData) -> frozenset[str]:
     """Return the names that several services of the main grid share."""
-    rows = Counter(_text(row.cells.get(t.NAME)) for row in data.grids.get("services", ()))
-    return frozenset(name for name, number_of in rows.items() if name and number_of > 1)
+    rows = Counter(_name(row.cells.get(t.NAME)) for row in data.grids.get("services", ()))
+    return frozenset(name for name, number_of in rows.items() if name.strip() and number_of > 1)
+
+
+def service_names(data: SubscriptionData) -> frozenset[str]:
+    """Return the names of all services in the data, the labels of namesakes among them."""
+    rows = (*data.grids.get("services", ()), *data.namesakes)
+    return frozenset(_name(row.cells.get(t.NAME)) for row in rows)
 
 
 def _rows(rows: Sequence[Mapping[str, Cell]], headers: Sequence[str]) -> Rows:
@@ -188,9 +200,7 @@ def _rows(rows: Sequence[Mapping[str, Cell]], headers: Sequence[str]) -> Rows:
     return Rows(present, [[row.get(header) for header in present] for row in rows])
 
 
-def _dispositions(
-    subscription: Subscription, rows: Sequence[GridRow], keys: tuple[str, ...]
-) -> Rows:
+def _dispositions(subscription: Subscription, rows: Sequence[GridRow], keys: Sequence[str]) -> Rows:
     """Return the columns that count by disposition."""
     labels = list(subscription.objects.dispositions)
     result = _rows(
@@ -243,12 +253,13 @@ def _is_complete(cells: Sequence[Cells], header: str) -> bool:
     return True
 
 
-def _agent_names(row: Cells) -> list[str]:
-    return [str(row[name]) for name in (t.LOGIN, t.FULL_NAME) if not _is_empty(row.get(name))]
-
-
 def _is_empty(cell: Cell) -> bool:
     return cell is None or cell == ""
+
+
+def _name(cell: Cell) -> str:
+    """Return a name as the platform sends it: names are compared by every character."""
+    return "" if cell is None else str(cell)
 
 
 def _text(cell: Cell) -> str:

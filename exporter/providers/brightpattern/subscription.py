@@ -194,7 +194,8 @@ def _cell(value: Any) -> Cell:
 
 
 def _renamed(row: GridRow, label: str) -> GridRow:
-    return GridRow({**row.cells, t.NAME: label}, row.dispositions)
+    names = {t.NAME: label, t.PLAIN_NAME: row.cells.get(t.NAME)}
+    return GridRow({**row.cells, **names}, row.dispositions)
 
 
 def disposition_columns(names: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -55,6 +55,7 @@ MEDIA = {
 # Statistics that identify rows, and computed columns -------------------------------------------
 
 NAME, LOGIN, FULL_NAME = "name", "login_id", "first_last_name"
+PLAIN_NAME = "plain name"  # of a service or campaign that is shown as name and id
 STATE, REASON = "acd_state", "reason"
 STATE_DURATION, ACTIVE_MEDIA = "state_duration", "active_item_media_type"
 BREAK_TIME = "agent_total_break_time"
@@ -140,6 +141,7 @@ SERVICES = Table(
     name="subscription.services",
     key=(Key("queue", NAME),),
     subject="queue",
+    display=PLAIN_NAME,
     figures=(
         Column("in_calls_waiting", f.QUEUE_CONTACTS_WAITING, count, _ALL),
         Column("in_max_wait_time", f.QUEUE_LONGEST_WAIT, seconds, _ALL),
@@ -178,6 +180,7 @@ SERVICE_DISPOSITIONS = Table(
     name="subscription.service_dispositions",
     key=SERVICES.key,
     subject="queue",
+    display=PLAIN_NAME,
     figures=(Spread("dispositions", f.QUEUE_DISPOSITIONS, "disposition", count),),
 )
 
@@ -250,6 +253,7 @@ DIRECTORY_SERVICES = Table(
     name="directory.services",
     key=(Key("queue", "name"), Key("id", "id")),
     subject="queue",
+    display=PLAIN_NAME,
     figures=(Column("value", f.QUEUE_INFO, count),),
     inventory=True,
 )
@@ -264,12 +268,14 @@ CAMPAIGN_STATES = Table(
     name="campaigns.states",
     key=(Key("campaign", "name"),),
     subject="campaign",
+    display=PLAIN_NAME,
     figures=(State("state", f.CAMPAIGN_STATE, CAMPAIGN, "each"),),
 )
 CAMPAIGN_RECORDS = Table(
     name="campaigns.records",
     key=(Key("campaign", "name"), Key("status", "status")),
     subject="campaign",
+    display=PLAIN_NAME,
     figures=(Column("records", f.CAMPAIGN_RECORDS, count),),
 )
 

@@ -15,7 +15,7 @@ from exporter.providers.voximplant.client import PAGE_SIZE, Client
 from exporter.providers.voximplant.errors import MissingRole, UnknownId
 from exporter.providers.voximplant.inventory import unique_labels
 from exporter.providers.voximplant.rows import Cells
-from exporter.providers.voximplant.tables import FINISHED, TASK_STATUS
+from exporter.providers.voximplant.tables import FINISHED, PLAIN_NAME, TASK_STATUS
 
 _MOST_PAGES = 60  # of tasks in one refresh: more would delay other feeds
 _MOST_REMEMBERED = 10_000  # lists
@@ -53,11 +53,20 @@ class CallLists:
         self._progress = {key: self._progress[key] for key in remembered[-_MOST_REMEMBERED:]}
         if details and self._clock.monotonic() >= self._no_details_before:
             await self._count_tasks(lists)
-        labels = unique_labels(
-            {list_id: str(row.get("list_name") or list_id) for list_id, row in lists.items()}
-        )
+        names = {list_id: str(row.get("list_name") or list_id) for list_id, row in lists.items()}
+        labels = unique_labels(names)
+        plain_names: dict[str, Cells] = {
+            list_id: {PLAIN_NAME: names[list_id]}
+            for list_id, label in labels.items()
+            if label != names[list_id]
+        }
         return [
-            {**to_cells(row), "campaign": labels[list_id], **self._task_cells(list_id)}
+            {
+                **to_cells(row),
+                "campaign": labels[list_id],
+                **plain_names.get(list_id, {}),
+                **self._task_cells(list_id),
+            }
             for list_id, row in lists.items()
         ]
 

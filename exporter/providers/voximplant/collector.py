@@ -156,7 +156,7 @@ class VoximplantCollector(Collector):
             for queue_id, queue in by_id
             if queue_id in known or not self._config.applications
         ]
-        return self._confirmed(t.STATE, rows)
+        return self._confirmed(t.STATE, self._with_names(rows))
 
     async def _operators(self) -> Reading:
         operators = await self._inventory.operators.refresh(JUST_READ)
@@ -211,7 +211,9 @@ class VoximplantCollector(Collector):
             {"queue": labels[queue], "acd_queue_id": queue, "present": 1} for queue in queues
         ]
         limits = [to_cells(row) | {"queue": labels[queue]} for queue, row in queues.items()]
-        return _reading((t.QUEUE_INFO, info), (t.QUEUE_LIMITS, limits))
+        return _reading(
+            (t.QUEUE_INFO, self._with_names(info)), (t.QUEUE_LIMITS, self._with_names(limits))
+        )
 
     # SmartQueue ----------------------------------------------------------------------------
 
@@ -228,7 +230,7 @@ class VoximplantCollector(Collector):
             {"queue": labels.get(queue_id, queue_id), **r.smartqueue_row(queue)}
             for queue_id, queue in queues.items()
         ]
-        return self._confirmed(t.SMARTQUEUE_STATE, rows)
+        return self._confirmed(t.SMARTQUEUE_STATE, self._with_names(rows))
 
     async def _smartqueue_reports(self) -> Reading:
         smartqueue = self._config.smartqueue
@@ -252,7 +254,7 @@ class VoximplantCollector(Collector):
         await self._inventory.queues.get_or_stale(SLOW)
         labels = self._inventory.smartqueue_labels()
         rows = [{"queue": labels.get(queue, queue), **values} for queue, values in cells.items()]
-        return _reading((t.SMARTQUEUE_REPORTS, rows))
+        return _reading((t.SMARTQUEUE_REPORTS, self._with_names(rows)))
 
     # Call lists and the account ------------------------------------------------------------
 
@@ -280,11 +282,24 @@ class VoximplantCollector(Collector):
 
     def _included_queues(self, queues: Mapping[str, JsonObject]) -> list[str]:
         labels = self._inventory.queue_labels()
-        return [queue for queue in queues if self._labels.filter.accepts("queue", [labels[queue]])]
+        names = self._inventory.plain_names()
+        accepts = self._labels.filter.accepts
+        return [
+            queue
+            for queue in queues
+            if accepts("queue", [labels[queue], names.get(labels[queue], labels[queue])])
+        ]
 
     def _rotation_reading(self, rotation: QueueRotation) -> Reading:
         rows = rotation.rows(self._inventory.queue_labels())
-        return _reading((t.QUEUE_STATISTICS, rows))
+        return _reading((t.QUEUE_STATISTICS, self._with_names(rows)))
+
+    def _with_names(self, rows: TableRows) -> TableRows:
+        """Return rows of queues with the plain names of those shown as name and id."""
+        names = self._inventory.plain_names()
+        if not names:
+            return rows
+        return [{**row, t.PLAIN_NAME: names.get(str(row["queue"]))} for row in rows]
 
     def _reads_operator(self, user: str) -> bool:
         """Return whether an operator belongs to the configured applications."""
@@ -293,9 +308,8 @@ class VoximplantCollector(Collector):
 
     def _counts_operator(self, user: str) -> bool:
         """Return whether an operator is in the totals: read, and not excluded."""
-        name = (self._inventory.operator_names() or {}).get(user)
-        names = [text for text in (user, name) if text]
-        return self._reads_operator(user) and self._labels.filter.accepts("agent", names)
+        name = (self._inventory.operator_names() or {}).get(user, "")
+        return self._reads_operator(user) and self._labels.filter.accepts_agent(user, name)
 
     def _confirmed(self, table: Table, rows: TableRows) -> Reading:
         """Return a reading; an empty one right after a full one must be read twice."""

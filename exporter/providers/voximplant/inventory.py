@@ -179,6 +179,16 @@ class Inventory:
             {queue: str(row.get("acd_queue_name") or queue) for queue, row in queues.items()}
         )
 
+    def plain_names(self) -> dict[str, str]:
+        """Return the names of the queues whose label is not their name, by label."""
+        names = {
+            label: str((self.queues.value or {})[queue].get("acd_queue_name") or queue)
+            for queue, label in self.queue_labels().items()
+        }
+        smartqueues = self.smartqueue_labels().items()
+        names |= {label: self._smartqueue_names[queue] for queue, label in smartqueues}
+        return {label: name for label, name in names.items() if label != name}
+
     def smartqueue_labels(self) -> dict[str, str]:
         """Return the labels of SmartQueue's queues by id; none is a label of ACD v1."""
         taken = set(self.queue_labels().values())

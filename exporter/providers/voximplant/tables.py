@@ -75,11 +75,13 @@ _VOICE = {"media": "voice"}
 _QUEUE = (Key("queue", "queue"),)
 _OPERATOR = (Key("agent", "user_id"),)
 _NAME = "user_display_name"
+PLAIN_NAME = "plain name"  # of a queue or list that is shown as name and id
 
 STATE = Table(
     name="state",
     key=_QUEUE,
     subject="queue",
+    display=PLAIN_NAME,
     figures=(
         Column("waiting_calls", f.QUEUE_CONTACTS_WAITING, count, _VOICE),
         Column("servicing_calls", f.QUEUE_CONTACTS_ACTIVE, count, _VOICE),
@@ -165,6 +167,7 @@ QUEUE_STATISTICS = Table(
     name="queue_statistics",
     key=_QUEUE,
     subject="queue",
+    display=PLAIN_NAME,
     figures=(
         Column("TC", f.QUEUE_OFFERED, count, _VOICE),
         Column("AC", f.QUEUE_ANSWERED, count, _VOICE),
@@ -185,6 +188,7 @@ QUEUE_INFO = Table(
     name="queues.info",
     key=(Key("queue", "queue"), Key("id", "acd_queue_id")),
     subject="queue",
+    display=PLAIN_NAME,
     figures=(Column("present", f.QUEUE_INFO, count),),
     inventory=True,
 )
@@ -192,6 +196,7 @@ QUEUE_LIMITS = Table(
     name="queues.limits",
     key=_QUEUE,
     subject="queue",
+    display=PLAIN_NAME,
     figures=(
         Column("operatorcount", f.QUEUE_AGENTS_ASSIGNED, count, certain=False),
         Column("max_queue_size", f.QUEUE_WAITING_CAPACITY, count, _VOICE, certain=False),
@@ -211,6 +216,7 @@ SMARTQUEUE_STATE = Table(
     name="smartqueue_state",
     key=_QUEUE,
     subject="queue",
+    display=PLAIN_NAME,
     figures=(
         *(
             Column(f"{channel} {word}", family, parse, {"media": media})
@@ -244,7 +250,9 @@ SMARTQUEUE_STATE = Table(
         ),
     ),
 )
-SMARTQUEUE_REPORTS = Table(name="smartqueue_reports", key=_QUEUE, subject="queue", figures=())
+SMARTQUEUE_REPORTS = Table(
+    name="smartqueue_reports", key=_QUEUE, subject="queue", display=PLAIN_NAME, figures=()
+)
 
 # Call lists and the account ---------------------------------------------------------------------
 
@@ -252,6 +260,7 @@ CALL_LISTS = Table(
     name="call_lists",
     key=(Key("campaign", "campaign"),),
     subject="campaign",
+    display=PLAIN_NAME,
     figures=(
         State("status", f.CAMPAIGN_STATE, CALL_LIST, "each"),
         Column("priority", f.CAMPAIGN_PRIORITY, number, certain=False),

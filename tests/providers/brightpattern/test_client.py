@@ -327,11 +327,11 @@ async def test_records_are_counted_page_by_page(clock: Any) -> None:
     lists.app.answers[f"{Lists.BASE}/getCampaign/gone"] = httpx.Response(404)
     found = await Campaigns(client_of(lists.app, clock), 900.0, get_log("test")).read()
     assert [list(row) for row in found.tables["campaigns.states"].cells] == [
-        ["Same (a)", "RUNNING"],
-        ["Same (b)", "RUNNING"],
-        ["Gone", None],
+        ["Same (a)", "RUNNING", "Same"],
+        ["Same (b)", "RUNNING", "Same"],
+        ["Gone", None, None],
     ]
-    rows = {(name, status): n for name, status, n in found.tables["campaigns.records"].cells}
+    rows = {(name, status): n for name, status, n, _ in found.tables["campaigns.records"].cells}
     assert rows["Same (a)", "total"] == 2500
     assert rows["Same (a)", "completed"] == 1000
     assert rows["Same (a)", "attempted"] == rows["Same (a)", "available"] == 750
@@ -365,9 +365,9 @@ async def test_pages_are_bounded(clock: Any) -> None:
     lists = Lists(long=(MAX_PAGES * 1000 + 1, 0), short=(1500, 0))
     campaigns = Campaigns(client_of(lists.app, clock), 900.0, get_log("test"))
     rows = (await campaigns.read()).tables["campaigns.records"].cells
-    assert [status for name, status, _ in rows if name == "Same (long)"] == ["total"]
+    assert [status for name, status, *_ in rows if name == "Same (long)"] == ["total"]
     assert lists.pages == 2
     lists.circle = True
     rows = (await campaigns.read()).tables["campaigns.records"].cells
-    assert {name for name, _, _ in rows} == {"Same (long)"}
+    assert {name for name, *_ in rows} == {"Same (long)"}
     assert lists.pages == 4

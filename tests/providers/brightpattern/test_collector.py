@@ -310,6 +310,24 @@ async def test_changed_directory_is_followed() -> None:
         assert "Brand New" in {label["disposition"] for label in labels}
 
 
+async def test_configured_service_created_again() -> None:
+    """A configured service that was deleted and created again is found by its new id."""
+    platform = Platform(start=MORNING)
+    name = next(iter(platform.floor.queues))
+    exporter = Exporter(platform, services=[name])
+
+    def families() -> set[str]:
+        shown = {family for family, labels in exporter.page() if ("queue", name) in labels}
+        return shown - {"contactcenter_queue_info"}
+
+    async with exporter.running(400):
+        before = families()
+        assert before
+        platform.floor.queues[name].guid = "99999999-2222-3333-4444-555555555555"
+        await exporter.go_on(60)
+        assert families() == before
+
+
 async def test_failed_remaking_of_the_subscription_is_made_up_for() -> None:
     """Where a lost subscription cannot be made at once, the next refresh makes it."""
     platform = Platform(start=MORNING)

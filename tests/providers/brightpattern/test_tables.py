@@ -291,6 +291,50 @@ def test_unlisted_service_is_shown_once_it_has_stood_for_a_while() -> None:
     assert len(values(reader.map_reading(rows), "queue_contacts_waiting")) == 1
 
 
+@pytest.mark.parametrize("name", ["Sales ", " Sales", "\tSales", "Sales\u00a0", "sales"])
+def test_names_are_compared_by_every_character(name: str) -> None:
+    """Services whose names differ in white space or letter case only are shown from the start."""
+    for names in [{name: 1}, {"Sales": 2, name: 3}]:
+        entries = [DirectoryEntry(f"{ID}{n}", listed) for n, listed in enumerate(names)]
+        reader = Reader(Directory(entries))
+        rows = [reader.row("service", name=x, in_calls_waiting=n) for x, n in names.items()]
+        shown = values(reader.map_reading(rows), "queue_contacts_waiting")
+
+        assert shown == {f'queue="{x}",media="all"': n for x, n in names.items()}
+        assert reader.rows.unlisted == frozenset()
+
+
+@pytest.mark.parametrize("login", ["ann ", "\u00a0ann", "Ann"])
+def test_logins_are_compared_by_every_character(login: str) -> None:
+    """The states of agents whose logins differ in white space or letter case only begin apart."""
+    reader = Reader(agents="id")
+    for _ in range(2):
+        rows = [
+            reader.row("agent", login_id=name, acd_state="ready", state_duration=seconds)
+            for name, seconds in (("ann", 100), (login, 101))
+        ]
+        shown = values(reader.map_reading(agents=rows), "agent_state_since_timestamp_seconds")
+        assert shown == {'agent="ann"': 900, f'agent="{login}"': 899}
+
+
+def test_configured_services_without_a_row() -> None:
+    """A configured service without a row may have been created again under another id."""
+    directory = Directory([DirectoryEntry("A", "Sales"), DirectoryEntry("B", "Chat")])
+    objects = Reader(directory, services=["Sales"]).subscription.objects
+
+    assert directory.without_row(objects, {"Chat"}) == {"Sales"}
+    assert directory.without_row(objects, {"Sales"}) == frozenset()
+    assert directory.without_row(SubscribedObjects(), ()) == frozenset()
+
+
+def test_namesakes_by_name_and_label() -> None:
+    """The plain name selects all namesakes, the label one of them."""
+    directory = Directory([DirectoryEntry("A", "Sales [EN]"), DirectoryEntry("B", "Sales [EN]")])
+
+    assert Reader(directory, services=["Sales [EN]"]).subscription.objects.services == ("A", "B")
+    assert Reader(directory, services=["Sales [EN] (B)"]).subscription.objects.services == ("B",)
+
+
 def test_filters_by_name_and_id() -> None:
     """Wanted names become ids; none found is refused, for none would mean all."""
     directory = Directory(
