@@ -9,6 +9,7 @@ import yaml
 from exporter.errors import InvalidAnswer, Refused
 from exporter.logs import get_log
 from exporter.metrics.mapping import Mapped, map_reading
+from exporter.metrics.reading import Reading
 from exporter.providers.brightpattern import tables as t
 from exporter.providers.brightpattern.client import SubscriptionDeclined
 from exporter.providers.brightpattern.collector import feeds, statistics
@@ -289,6 +290,27 @@ def test_unlisted_service_is_shown_once_it_has_stood_for_a_while() -> None:
     assert len(shown) == 2  # two rows of one name are never believed
     reader.map_reading(rows[:1])
     assert len(values(reader.map_reading(rows), "queue_contacts_waiting")) == 1
+
+
+@pytest.mark.parametrize("item", ["Sales [EN]", "Sales [EN] (A)"])
+def test_namesakes_are_excluded_by_plain_name(item: str) -> None:
+    """The plain name excludes all namesakes, in every table about them; the label one."""
+    entries = [DirectoryEntry(n, "Sales [EN]") for n in "AB"]
+    directory = Directory(entries, dispositions=["Won"])
+    for options in ({"exclude": {"queues": [item]}}, {"include": {"queues": [item]}}):
+        reader = Reader(directory, **options)
+        row = reader.row("service", name="Sales [EN]", in_calls_waiting="1", dispositions="2")
+        extra = [{"id": n, "values": [row]} for n in "AB"]
+        shown = values(reader.map_reading([row, row], extra=extra), "queue_contacts_waiting")
+        info = directory.reading(reader.subscription.objects)
+        table = {t.DIRECTORY_SERVICES.name: t.DIRECTORY_SERVICES}
+        services = Reading({name: info.tables[name] for name in table})
+        mapped = map_reading(services, table, reader.labels, raw=False)
+        passing = {"A", "B"} if item == "Sales [EN]" else {"A"}
+        passing = passing if "include" in options else {"A", "B"} - passing
+
+        assert set(shown) == {f'queue="Sales [EN] ({n})",media="all"' for n in passing}
+        assert len(values(mapped, "queue_info")) == len(passing)
 
 
 @pytest.mark.parametrize("name", ["Sales ", " Sales", "\tSales", "Sales\u00a0", "sales"])

@@ -116,6 +116,23 @@ async def test_smartqueue_created_again(platform: Platform) -> None:
     assert found.smartqueue_labels() == {"4": "Sales"}
 
 
+async def test_plain_names_of_namesakes(platform: Platform) -> None:
+    """Each label made of name and id has its plain name, for include, exclude and objectives."""
+    platform.answers["GetQueues"] = [
+        {"acd_queue_id": queue, "acd_queue_name": name}
+        for queue, name in ((1, "Sales"), (2, "Sales"), (3, "Help (3)"))
+    ]
+    found = inventory(platform)
+    await found.queues.get_or_stale(900)
+    await found.update_smartqueues([{"sq_queue_id": 9, "sq_queue_name": "Help (3)"}])
+
+    assert found.plain_names() == {
+        "Sales (1)": "Sales",
+        "Sales (2)": "Sales",
+        "Help (3) (9)": "Help (3)",
+    }
+
+
 async def test_queue_created_again(platform: Platform) -> None:
     """A queue of ACD v1 that was deleted and created again keeps its label."""
     found = inventory(platform)
