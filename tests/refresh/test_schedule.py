@@ -36,7 +36,6 @@ TABLE = Table(
     "grid",
     (Key("queue", "Queue"),),
     (Column("Waiting", f.QUEUE_CONTACTS_WAITING, labels={"media": "voice"}),),
-    subject="queue",
 )
 LIVE = replace(TABLE, subject="queue")
 INVENTORY = replace(LIVE, inventory=True)
@@ -615,7 +614,7 @@ async def test_unmatched_patterns_are_logged_once(caplog: pytest.LogCaptureFixtu
     patterns = Filter(
         {"queue": ["Sales", "Help*"]}, {"queue": ["S[a]les*x", "b"], "campaign": ["c"]}
     )
-    bench = Bench(10.0, 10.0, filter=patterns)
+    bench = Bench(10.0, 10.0, tables=(LIVE, LIVE), filter=patterns)
     bench.script.sign_ins = [Unreachable("no")]
     bench.script.answers["b"] = [raising(Unreachable("no")), raising(Unreachable("no"))]
     early: list[list[tuple[str, str]]] = []
@@ -641,7 +640,7 @@ async def test_unmatched_patterns_are_not_logged_without_a_reading(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An account that could not sign in says nothing of its patterns."""
-    bench = Bench(10.0, filter=Filter({"queue": ["x"]}))
+    bench = Bench(10.0, tables=(LIVE,), filter=Filter({"queue": ["x"]}))
     bench.script.sign_ins = [Unreachable("no") for _ in range(100)]
     with caplog.at_level(logging.WARNING):
         await bench.run(100)
@@ -651,7 +650,9 @@ async def test_unmatched_patterns_are_not_logged_without_a_reading(
 
 async def test_unmatched_patterns_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
     """No more than a hundred items of a subject are logged."""
-    bench = Bench(10.0, filter=Filter({}, {"queue": [f"q{number}" for number in range(1000)]}))
+    bench = Bench(
+        10.0, tables=(LIVE,), filter=Filter({}, {"queue": [f"q{number}" for number in range(1000)]})
+    )
     with caplog.at_level(logging.WARNING):
         await bench.run(100)
 
