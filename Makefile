@@ -3,6 +3,8 @@
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:10077
 BIN := .venv/bin
+# Many tests wait for a program, so more workers than processors are busy at once.
+PYTEST := $(BIN)/python -m pytest -n $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist worksteal
 INSTALL := $(BIN)/pip install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -15,11 +17,11 @@ demo: .venv/.demo ## simulated platforms and the exporter reading them; no accou
 	$(BIN)/contactcenter-exporter demo --web.listen-address $(LISTEN)
 
 test: .venv/.test ## run the tests, in minutes
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow'
+	HYPOTHESIS_PROFILE=quick $(PYTEST) -m 'not slow'
 
 test-all: .venv/.test .venv/.lint ## run all tests: storms, longer fuzzing, branch coverage
-	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
-	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-branch --cov-fail-under=95
+	$(PYTEST) -m slow
+	$(PYTEST) -m 'not slow' --cov --cov-branch --cov-fail-under=95
 
 check: .venv/.lint ## lint, formatting, types, spelling, dashboards as their script makes them
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ EACH = [
     for provider in NAMES
     for name in STORMS[provider]
 ]
-SHORT, LONG = 40, 2_000  # ticks
+SHORT, LONG = 25, 2_000  # ticks
 
 
 def weather(provider: str, name: str, ticks: int) -> None:
@@ -29,7 +29,7 @@ def weather(provider: str, name: str, ticks: int) -> None:
 
 @pytest.mark.parametrize(("provider", "name"), EACH)
 def test_figures_in_a_short_storm(provider: str, name: str) -> None:
-    """Over 40 ticks with faults no figure on the page is wrong."""
+    """Over 25 ticks with faults no figure on the page is wrong."""
     weather(provider, name, SHORT)
 
 

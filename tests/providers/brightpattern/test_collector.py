@@ -238,6 +238,7 @@ async def test_names_filters_and_own_statistics() -> None:
         assert exporter.metric("schema_unmapped", table="subscription.services", kind="column") == 0
 
 
+@pytest.mark.slow
 async def test_campaigns_run_only_if_asked_for() -> None:
     """Without ``feeds: {campaigns: …}`` nothing is read of List Management."""
     platform = Platform(start=MORNING)

@@ -67,7 +67,7 @@ def combinations() -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [21, pytest.param(1, marks=pytest.mark.slow)])
 async def test_every_shape_makes_the_same_page(step: int) -> None:
     """However the platform shapes its answers, the figures of one instant are the same bytes."""
     pages: dict[str, dict[str, Any]] = {}
@@ -120,6 +120,7 @@ async def test_large_accounts_are_read_to_the_end() -> None:
     assert centre.simulator.calls("GetUsers") % 4 == 0  # three pages and an empty application
 
 
+@pytest.mark.slow
 async def test_rounds_of_many_queues_hold_up_no_other_feed() -> None:
     """With slow answers and 250 queues the state is still read on time, and every queue in turn."""
     floor = Floor(agents=10, queues=250, campaigns=0, seed=3, start=MORNING)
