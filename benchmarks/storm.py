@@ -62,7 +62,7 @@ class _Platform(Client):
     def __init__(self) -> None:
         self.owner: dict[int, str] = {}
 
-    async def create(
+    async def create_subscription(
         self, subscription: str, statistics: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         """Open statistics."""
