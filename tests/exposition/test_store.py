@@ -193,7 +193,7 @@ def test_valid_until_the_first_expiry(store: SnapshotStore) -> None:
 
 
 def test_valid_for_so_long_at_most(store: SnapshotStore) -> None:
-    """A page is not valid for ever, even where nothing expires."""
+    """A page is valid for a limited time, even if nothing on it expires."""
     store.put(agents(a=1, expires_at=NOON + 3600))
 
     assert store.page(NOON).valid_until == NOON + LONGEST_VALID

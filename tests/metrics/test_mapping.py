@@ -503,7 +503,7 @@ def test_an_agent_is_excluded_by_either_name() -> None:
 
 @pytest.mark.parametrize("name", ["Support [EN]", "[]", "What?*", "Support [EN", "[!a]", "*"])
 def test_equality_comes_before_patterns(name: str) -> None:
-    """An item that equals a name matches it, whatever it means as a pattern."""
+    """An item that equals a name matches it, even if it means something else as a pattern."""
     rows = grid(["Skill", "Ready"], [name, "1"], ["Sales", "2"])
     shown = series(map_one(QUEUES, rows, include={"queue": [name]}), f.QUEUE_AGENTS)
     hidden = series(map_one(QUEUES, rows, exclude={"queue": [name]}), f.QUEUE_AGENTS)
