@@ -34,17 +34,23 @@ RAW_CAP = 10_000  # series of raw_value for one table
 _OBJECTS = {"queue", "campaign"}  # labels whose values may have objectives
 
 
+Digest = tuple[bytes, tuple[Hashable, ...]]  # a hash of all cells; the origins of the tables
+
+
 class Series(NamedTuple):
     """All series of one family: rendered label sets (``{…} ``) and values, in the same order.
 
     Both lists are shared with later readings and never modified. ``unique`` is true if no two
-    label sets can be equal.
+    label sets can be equal. ``table`` is the table of the first series, and ``origin`` that of its
+    rows; ``None`` if the series are of tables whose origins differ.
     """
 
     labels: Sequence[bytes]
     values: Sequence[Number]
     period: Period | None
     unique: bool = False
+    table: str = ""
+    origin: Hashable = None
 
 
 class TableCache(NamedTuple):
@@ -73,7 +79,7 @@ class Mapped:
     duplicates: int = 0
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
     namesakes: dict[tuple[str, str], str] = field(default_factory=dict)
-    digest: bytes | None = None
+    digest: Digest | None = None
 
 
 def map_reading(
@@ -104,8 +110,8 @@ def map_reading(
     return mapped
 
 
-def _digest(reading: Reading) -> bytes | None:
-    """Return a hash of all tables, ``None`` if a cell has no exact JSON form.
+def _digest(reading: Reading) -> Digest | None:
+    """Return what identifies a reading, ``None`` if a cell has no exact JSON form.
 
     JSON tells ``1``, ``1.0``, ``"1"`` and ``true`` apart. Only NaN and null are equal in it: both
     make no series.
@@ -117,7 +123,7 @@ def _digest(reading: Reading) -> bytes | None:
             digest.update(orjson.dumps((name, rows.headers, names, rows.cells)))
         except TypeError:  # a lone surrogate, or an integer of more than 64 bits
             return None
-    return digest.digest()
+    return digest.digest(), tuple(rows.origin for rows in reading.tables.values())
 
 
 def _unique(series: Series) -> Series:
@@ -126,7 +132,7 @@ def _unique(series: Series) -> Series:
     if len(set(series.labels)) < len(series.labels):
         for label, value in zip(series.labels, series.values, strict=True):
             first.setdefault(label, value)
-        return Series([*first.keys()], [*first.values()], series.period)
+        return series._replace(labels=[*first.keys()], values=[*first.values()])
     return series
 
 
@@ -143,6 +149,7 @@ class _TableMapping:
     ) -> None:
         self.table = table
         self.mapped = mapped
+        self.origin = rows.origin
         self.by_row = table.subject != "agent" or account.agents != "aggregate"
         if not set(map(len, rows.cells)) <= {len(rows.headers)}:
             raise InvalidAnswer(f"{table.name}: not every row has {len(rows.headers)} cells")
@@ -216,8 +223,7 @@ class _TableMapping:
         if values.complete and family not in self.mapped.series:  # nearly always
             self.without_series = ()
             numbers = cast("Sequence[Number]", values.numbers)
-            series = Series(labels, numbers, self.table.period, self.rows.unique)
-            self.mapped.series[family] = series
+            self.mapped.series[family] = self._series(labels, numbers, self.rows.unique)
         else:
             self._put(family, *self._present(labels, values), self.rows.unique)
         for label, name in figure.labels.items():
@@ -345,12 +351,20 @@ class _TableMapping:
         unique: bool = False,  # noqa: FBT002 - always last
     ) -> None:
         """Add series to a family, after those it has already."""
+        series = self._series(labels, values, unique)
         known = self.mapped.series.get(family)
-        period = self.table.period
         if known is not None:
-            labels, values = [*known.labels, *labels], [*known.values, *values]
-            period, unique = known.period, False
-        self.mapped.series[family] = Series(labels, values, period, unique)
+            series = known._replace(
+                labels=[*known.labels, *labels],
+                values=[*known.values, *values],
+                unique=False,
+                origin=known.origin if known.origin == self.origin else None,
+            )
+        self.mapped.series[family] = series
+
+    def _series(self, labels: Sequence[bytes], values: Sequence[Number], unique: bool) -> Series:
+        table = self.table
+        return Series(labels, values, table.period, unique, table.name, self.origin)
 
     def _put_counts(self, family: Family, label: str, counts: Mapping[str, int]) -> None:
         around = (self._around(family, {label: word}) for word in counts)

@@ -1,6 +1,6 @@
 """Readings: the plain rows that a collector returns for one refresh of one feed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.metrics.parsers import Cell
@@ -13,12 +13,14 @@ class Rows:
     """One grid: ``headers`` as the platform spells them, ``cells`` by row in the same order.
 
     ``names`` are the headers of columns that only the platform can name, such as dispositions,
-    by the ``names`` of the table's ``Spread``.
+    by the ``names`` of the table's ``Spread``. ``origin`` identifies where the totals of the grid
+    count from; a new origin means that the platform began to count anew. ``None`` is unknown.
     """
 
     headers: Sequence[str]
     cells: Sequence[Sequence[Cell]]
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    origin: Hashable = None
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Cell]]) -> "Rows":

@@ -118,7 +118,7 @@ def _blocks(
     blocks: dict[Family, Block] = {}
     corrections = 0
     counters.start_reading()
-    for family, (labels, values, period, _) in series.items():
+    for family, (labels, values, period, *_) in series.items():
         if not labels:
             continue
         shown = values

@@ -1,6 +1,7 @@
 """Mapping with an earlier result gives the same series as without, with less work."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -188,3 +189,42 @@ def test_what_is_gone_is_forgotten() -> None:
     third = mapped(reading(("campaigns", campaign), spread="Waiting"), second)
 
     assert len(third.tables["campaigns"].label_sets) == len(first.tables["campaigns"].label_sets)
+
+
+def with_origins(found: Reading, **origins: str) -> Reading:
+    """Return the reading with origins of its totals, by table."""
+    tables = {name: replace(rows, origin=origins.get(name)) for name, rows in found.tables.items()}
+    return replace(found, tables=tables)
+
+
+def test_an_origin_is_not_lost() -> None:
+    """Equal rows that count from elsewhere are mapped again, and their series say so."""
+    found = reading(("campaigns", [["a", "1", "5", "Running", "2"]]))
+    first = mapped(with_origins(found, campaigns="first"))
+    again = mapped(with_origins(found, campaigns="first"), first)
+    second = mapped(with_origins(found, campaigns="second"), first)
+
+    assert again is first
+    assert first.series[f.CAMPAIGN_DIALS].origin == "first"
+    assert second.series[f.CAMPAIGN_DIALS].origin == "second"
+    assert second.series[f.CAMPAIGN_DISPOSITIONS].origin == "second"
+
+
+def test_a_family_of_two_origins_has_none() -> None:
+    """The origin of a family is known only if all tables of its series agree on it."""
+    rows = [["a", "1", "5", "Running", "2"]]
+    two = {
+        name: replace(CAMPAIGNS, name=name, figures=(Column("Dials", f.CAMPAIGN_DIALS, count),))
+        for name in ("first", "second")
+    }
+    account = AccountLabels({"provider": "five9", "account": "acme"})
+
+    def origin(**origins: str) -> object:
+        found = with_origins(reading(("first", rows), ("second", [["b", *rows[0][1:]]])), **origins)
+        series = map_reading(found, two, account, raw=False).series[f.CAMPAIGN_DIALS]
+        assert len(series.labels) == 2
+        return series.origin
+
+    assert origin(first="x", second="x") == "x"
+    assert origin(first="x", second="y") is None
+    assert origin(first="x") is None
