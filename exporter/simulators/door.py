@@ -17,7 +17,13 @@ from starlette.types import Receive, Scope, Send
 from exporter.clock import Clock
 from exporter.simulators.floor.floor import Floor
 
-_KINDS = r"html[2345]\d\d|reset|hang|cut|garbage|slow:\d+(\.\d+)?"
+_KINDS = (
+    r"html[2345]\d\d|reset|hang|cut|garbage|slow:\d+(\.\d+)?"
+    r"|insert:[^@]+(@.+)?|literal:[^@]+(@.+)?|encoded:[\w-]+"
+)
+# Texts and numbers of an answer that the kinds insert and literal change.
+_TEXTS = re.compile(rb'(?<=>)[^<>&]+(?=<)|(?<=": ")[^"\\]+(?=")|(?<=":")[^"\\]+(?=")')
+_NUMBERS = re.compile(rb'(?<=": )-?\d[\d.]*(?=[,}\]])|(?<=":)-?\d[\d.]*(?=[,}\]])')
 _ANY = "*"
 _LOG_SIZE = 100_000  # a demo may run for weeks
 
@@ -83,7 +89,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(eq=False)
 class SimulatedPlatform(Generic[R]):
-    """A floor served over HTTP, with failures on request. Base class of the four platforms.
+    r"""A floor served over HTTP, with failures on request. Base class of the four platforms.
 
     A request passes ``serve``, which logs it, and ``answer_or_fail``, which answers it unless
     ``fail_next`` has asked for a failure. Every platform knows these kinds of failure:
@@ -93,7 +99,13 @@ class SimulatedPlatform(Generic[R]):
     - ``hang``: no answer within ``hang_seconds``, then a gateway's 504;
     - ``slow:<seconds>``: the answer is late;
     - ``cut``: the answer ends in its middle;
-    - ``garbage``: a body that is not what its content type says.
+    - ``garbage``: a body that is not what its content type says;
+    - ``insert:<characters>``: the characters are inserted into one of the answer's texts, each as
+      the byte of its number (``insert:\x1b``, ``insert:&#0;``, ``insert:\xfc``), or with
+      ``@<name>`` behind them after the first character of that name wherever it occurs;
+    - ``literal:<characters>``: the characters stand in place of one of the numbers of a JSON
+      answer (``literal:NaN``), or with ``@<key>`` behind them of all numbers of that key;
+    - ``encoded:<charset>``: the answer comes in another encoding, which its header declares.
     """
 
     # A platform's own kinds, as regular expressions, with the targets they are limited to.
@@ -174,7 +186,7 @@ class SimulatedPlatform(Generic[R]):
         failure.left -= 1
         record.outcome = failure.kind
         response = await self.failed(failure, request) or await answer(failure)
-        return self._cut(response) if failure.word == "cut" else response
+        return self._changed(response, failure)
 
     async def failed(self, failure: Failure, request: Request) -> Response | None:
         """Return what is sent in place of an answer; None for kinds that change an answer."""
@@ -198,7 +210,49 @@ class SimulatedPlatform(Generic[R]):
         while (left := until - self.clock.monotonic()) > 0 and not await request.is_disconnected():
             await self.clock.sleep(min(left, 1.0))
 
-    def _cut(self, response: Response) -> Response:
-        body = bytes(response.body)
-        end = self.random.randrange(len(body) // 3, max(2 * len(body) // 3, len(body) // 3 + 1))
-        return Response(body[:end], response.status_code, media_type=self.media_type)
+    def _changed(self, response: Response, failure: Failure) -> Response:
+        """Return an answer as the kinds that change its bytes leave it."""
+        body, media_type = bytes(response.body), self.media_type
+        new, _, place = failure.detail.partition("@")
+        match failure.word:
+            case "cut":
+                third = len(body) // 3
+                body = body[: self.random.randrange(third, max(2 * third, third + 1))]
+            case "insert":
+                body = self._inserted(body, new.encode("latin-1"), place.encode())
+            case "literal":
+                body = self._with_literal(body, new.encode(), re.escape(place.encode()))
+            case "encoded":
+                body = body.decode().encode(failure.detail)
+                media_type = f"{media_type.partition(';')[0]}; charset={failure.detail}"
+            case _:
+                return response
+        changed = Response(body, response.status_code, media_type=media_type)
+        for name, value in response.raw_headers:
+            if name not in (b"content-type", b"content-length"):
+                changed.raw_headers.append((name, value))
+        return changed
+
+    def _inserted(self, body: bytes, new: bytes, name: bytes) -> bytes:
+        """Return a body with ``new`` inserted into the name, or into a text at random."""
+        if name:
+            first = len(name.decode()[0].encode())
+            return body.replace(name, name[:first] + new + name[first:])
+        texts = [*_TEXTS.finditer(body)]
+        if not texts:
+            return body
+        text = self.random.choice(texts)
+        at = self.random.randrange(text.start(), text.end() + 1)
+        while at < len(body) and body[at] & 0xC0 == 0x80:  # noqa: PLR2004 - within a character
+            at += 1
+        return body[:at] + new + body[at:]
+
+    def _with_literal(self, body: bytes, new: bytes, key: bytes) -> bytes:
+        """Return a body with ``new`` for the numbers of the key, or for a number at random."""
+        if key:
+            return re.sub(rb'("%b": ?)-?\d[\d.]*' % key, lambda number: number[1] + new, body)
+        numbers = [*_NUMBERS.finditer(body)]
+        if not numbers:
+            return body
+        number = self.random.choice(numbers)
+        return body[: number.start()] + new + body[number.end() :]

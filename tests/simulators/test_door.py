@@ -19,7 +19,7 @@ from support.clock import VirtualClock
 pytestmark = pytest.mark.anyio
 
 START = datetime(2026, 3, 2, 18, 0, tzinfo=UTC).timestamp()
-ANSWER = {"rows": list(range(50))}
+ANSWER = {"rows": list(range(50)), "name": "Übersee", "size": 7, "depth": 2.5}
 
 
 class Tiny(SimulatedPlatform[Record]):
@@ -189,3 +189,48 @@ async def test_a_platform_has_a_clock_of_its_own(clock: VirtualClock) -> None:
     assert "date" not in without.headers
     assert answer.headers["date"] == "Mon, 02 Mar 2026 18:01:30 GMT"
     assert wire.platform.platform_time() == START + 90
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("insert:\x1b@Übersee", "Übersee".encode(), "Ü\x1bbersee".encode()),
+        ("insert:\xfc@Übersee", "Übersee".encode(), "Ü".encode() + b"\xfcbersee"),
+        ("insert:\\ud800@Übersee", "Übersee".encode(), "Ü\\ud800bersee".encode()),
+        ("literal:NaN@size", b'"size":7', b'"size":NaN'),
+    ],
+)
+async def test_characters_are_inserted(
+    clock: VirtualClock, kind: str, before: bytes, after: bytes
+) -> None:
+    """Characters are inserted as bytes where the kind says, and nothing else changes."""
+    wire = Wire(clock)
+    wire.platform.fail_next(kind)
+
+    damaged, whole = await wire.get(), await wire.get()
+
+    assert damaged.content == whole.content.replace(before, after)
+    assert int(damaged.headers["content-length"]) == len(damaged.content)
+    assert whole.json() == ANSWER
+
+
+async def test_characters_are_inserted_at_random(clock: VirtualClock) -> None:
+    """Without a place the characters are within a text, never within another character."""
+    wire = Wire(clock)
+    wire.platform.fail_next("insert:?", n=30)
+
+    names = {(await wire.get()).json()["name"] for _ in range(30)}
+
+    assert {name.replace("?", "") for name in names} == {"Übersee"}
+    assert len(names) > 4
+
+
+async def test_an_answer_in_another_encoding(clock: VirtualClock) -> None:
+    """The header names the encoding of the answer."""
+    wire = Wire(clock)
+    wire.platform.fail_next("encoded:iso-8859-1")
+
+    response = await wire.get()
+
+    assert response.headers["content-type"] == "application/json; charset=iso-8859-1"
+    assert "Übersee".encode("latin-1") in response.content
