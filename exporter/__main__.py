@@ -1,8 +1,31 @@
-"""Entry point: ``python -m exporter``."""
+"""Entry point: ``python -m exporter`` and the command ``contactcenter-exporter``."""
 
 import sys
 
-from exporter.cli import main
+from exporter.signals import SIGNALS, Interrupted
+
+
+def main() -> int:
+    """Run the command of ``sys.argv`` and return the process's exit code."""
+    serves = _serves(sys.argv[1:])
+    SIGNALS.catch(serves=serves)
+    try:
+        from exporter.cli import main as run  # noqa: PLC0415 - takes most of a second
+
+        return run()
+    except Interrupted as signal:
+        # No account was signed in, or all have been signed out.
+        print(f"contactcenter-exporter: stopped by {signal}", file=sys.stderr)  # noqa: T201
+        return 0 if serves else 1
+    finally:
+        SIGNALS.release()
+
+
+def _serves(words: list[str]) -> bool:
+    """Return whether a command line starts a program that serves until it is stopped."""
+    command = words[0] if words and not words[0].startswith("-") else "run"
+    return command in ("run", "demo", "simulate") and "--once" not in words
+
 
 if __name__ == "__main__":
     sys.exit(main())

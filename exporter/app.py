@@ -5,7 +5,7 @@ import contextlib
 import gc
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
@@ -34,6 +34,7 @@ from exporter.web.middleware import RefusalMiddleware
 from exporter.web.server import Server
 from exporter.web.site import Paths, Site
 from exporter.web.sockets import Address
+from exporter.web.systemd import Notifier
 
 _ONCE_TIMEOUT = 900.0
 _SWITCH_INTERVAL = 0.0005  # seconds; lets a scrape run soon while a refresh computes
@@ -48,7 +49,8 @@ class App:
     """One exporter process: the accounts of one configuration, and one page.
 
     ``reread`` loads the configuration again, and raises ``ConfigError``; without it a reload is
-    refused. ``lifecycle`` allows to reload over HTTP.
+    refused. ``lifecycle`` allows to reload over HTTP. ``environment`` names systemd's socket for
+    reports of the state.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class App:
         reread: Callable[[], Config] | None = None,
         lifecycle: bool = False,
         paths: Paths | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
+        self._systemd = Notifier(environment or {}, self._clock)
         self.telemetry = Telemetry()
         self._config = config
         self._reread = reread
@@ -155,7 +159,9 @@ class App:
             _log.info("listening", address=str(address), accounts=len(list(self.accounts)))
         try:
             async with self._refreshing():
+                self._systemd.ready()
                 await stop.wait()
+                self._systemd.stopping()
         finally:
             server.stop()
             self.publisher.stop()
@@ -177,9 +183,10 @@ class App:
     async def once(self) -> bytes:
         """Return one page, made when every feed of every account has been tried."""
         async with self._refreshing():
-            tried = (account.refresher.all_tried.wait() for account in self.accounts)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*tried), _ONCE_TIMEOUT)
+                async with asyncio.timeout(_ONCE_TIMEOUT):
+                    for account in self.accounts:
+                        await account.refresher.all_tried.wait()
             page = self.store.page(self._clock.monotonic(), self.telemetry.exposed_families())
         return b"".join(page.body(Format.TEXT, gzip=False)[0])
 
@@ -214,9 +221,11 @@ class App:
                 await self._reload_lock.acquire()
         except TimeoutError:
             raise ReloadRefused("another reload is still running") from None
+        self._systemd.reloading()
         try:
             summary = await self._reload(self._reread)
         finally:
+            self._systemd.ready()
             self._reload_lock.release()
         _log.info("configuration reloaded", accounts=summary)
         gc.collect()  # removed accounts have cycles, and their secrets should not stay in memory

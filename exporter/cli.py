@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,16 +27,19 @@ from exporter.metrics import catalogue
 from exporter.preflight.capture import new_file
 from exporter.preflight.commands import Preflight
 from exporter.providers import MODELS, PROVIDERS
+from exporter.signals import SIGNALS, Interrupted
 from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
 from exporter.web.site import Paths
-from exporter.web.sockets import Address, listen_all, systemd_sockets
+from exporter.web.sockets import Address, listen_all
+from exporter.web.systemd import systemd_sockets
 
 if TYPE_CHECKING:
     from exporter.simulators.centre import Centre
 
 T = TypeVar("T")
 _OK, _FAILED, _USAGE = 0, 1, 2
+_STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # of commands that do not serve
 
 _log = get_log(__name__)
 
@@ -294,15 +298,24 @@ def _serve(
     sockets = [] if options.once else _sockets(options)
     gc.freeze()  # what is loaded by now stays; accounts are created later, and can be removed
 
-    async def serve() -> None:
-        app = App(config, reread=reread, lifecycle=options.lifecycle, paths=paths)
-        if options.once:
-            sys.stdout.buffer.write(await app.once())
-            return
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload_on_signal)
-        await app.serve(sockets, _stop_event(), watcher=watcher)
+    async def once() -> bytes:
+        return await App(config, paths=paths).once()
 
-    asyncio.run(serve())
+    async def serve() -> None:
+        app = App(
+            config,
+            reread=reread,
+            lifecycle=options.lifecycle,
+            paths=paths,
+            environment=os.environ,
+        )
+        with _stop_event(hang_up=app.reload_on_signal) as stop:
+            await app.serve(sockets, stop, watcher=watcher)
+
+    if options.once:
+        sys.stdout.buffer.write(_run_until_signal(once()))
+    else:
+        asyncio.run(serve())
     return _OK
 
 
@@ -312,13 +325,13 @@ def _sockets(options: argparse.Namespace) -> list[socket.socket]:
     return listen_all(options.addresses or [Address("", 10077)])
 
 
-def _stop_event() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+@contextmanager
+def _stop_event(hang_up: Callable[[], None]) -> Iterator[asyncio.Event]:
+    """Yield an event that SIGTERM and SIGINT set; SIGHUP calls ``hang_up``."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+    receivers = {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: hang_up}
+    with SIGNALS.receiving(asyncio.get_running_loop(), receivers):
+        yield stop
 
 
 @contextmanager
@@ -344,8 +357,12 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> int:
+    def refuse() -> None:
+        _log.warning("reload refused", error="there is no configuration file to reload")
+
     async def wait() -> None:
-        await _stop_event().wait()
+        with _stop_event(hang_up=refuse) as stop:
+            await stop.wait()
 
     set_up(options.log_level, options.log_format)
     with _simulators(options, options.listen) as (centre, url):
@@ -375,20 +392,27 @@ def _check(options: argparse.Namespace) -> int:
 def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
     """Run a command that reads platforms; a signal cancels it, which signs out everywhere.
 
-    Raises ``InterruptedError`` after a signal.
+    Raises ``Interrupted`` after a signal.
     """
+    received: list[signal.Signals] = []
 
     async def run() -> T:
         task = asyncio.current_task()
         assert task is not None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await work
+
+        def stop(number: signal.Signals) -> None:
+            if not received:  # a second signal does not cut the sign-out
+                task.cancel()
+            received.append(number)
+
+        receivers = {number: partial(stop, number) for number in _STOPPING}
+        with SIGNALS.receiving(asyncio.get_running_loop(), receivers):
+            return await work
 
     try:
         return asyncio.run(run())
     except asyncio.CancelledError:
-        raise InterruptedError("stopped by a signal; signed out") from None
+        raise Interrupted(f"{received[0].name}; signed out") from None
 
 
 def _preflight(options: argparse.Namespace) -> Preflight:

@@ -30,7 +30,7 @@ LAYERS = (
     ("objectives",),
     ("metrics",),
     ("status",),
-    ("errors", "clock", "logs"),
+    ("errors", "clock", "logs", "signals"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 PACKAGES = {

@@ -442,26 +442,3 @@ def test_capture_leaves_no_empty_file(tmp_path: Path) -> None:
         arguments = ["capture", "--config.file", str(file), "--account", "acme", "--out", str(out)]
         assert main(arguments) == 1
     assert not out.exists()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_check_that_is_ended_signs_out(tmp_path: Path, number: signal.Signals) -> None:
-    """A signal in the midst of a live check leaves no session behind."""
-    with platform(tmp_path) as (file, simulator):
-        simulator.fail_next("hang", target="getStatistics")
-        command = [sys.executable, "-m", "exporter", "check", "--live", "--config.file", str(file)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            try:
-                for _ in range(200):
-                    if any(each.operation == "getStatistics" for each in simulator.log):
-                        break
-                    time.sleep(0.05)
-                process.send_signal(number)
-                _, said = process.communicate(timeout=10)
-            finally:
-                process.kill()
-        operations = [each.operation for each in simulator.log]
-    assert process.returncode == 1
-    assert b"stopped by a signal; signed out" in said
-    assert b"Traceback" not in said
-    assert operations[-2:] == ["getStatistics", "closeSession"]

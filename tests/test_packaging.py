@@ -103,6 +103,18 @@ def test_the_socket_unit_is_the_service_s() -> None:
     assert not re.search(r"^(Service|Accept)=", opened, re.MULTILINE)
 
 
+def test_the_service_reports_its_state_and_restarts() -> None:
+    """The unit waits for the exporter's reports, and no exit code leaves it stopped."""
+    service = (_ROOT / "packaging" / "contactcenter-exporter.service").read_text(encoding="utf-8")
+
+    assert re.findall(r"^(?:Type|Restart\w*)=.+$", service, re.MULTILINE) == [
+        "Type=notify",
+        "Restart=always",
+        "RestartSec=60s",
+    ]
+    assert "AF_UNIX" in service
+
+
 def test_version_is_the_same_everywhere() -> None:
     """pyproject.toml and the package agree, and the changelog knows the version or what is next."""
     changelog = (_ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

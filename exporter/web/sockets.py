@@ -1,14 +1,11 @@
-"""Listening sockets: opened on given addresses, or inherited from systemd."""
+"""Listening sockets, and the addresses they are opened on."""
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from exporter.errors import ConfigError
-
 _BACKLOG = 512  # replicas may connect at the same time; a short queue costs them a second each
-_FIRST_DESCRIPTOR = 3  # of those that systemd passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +50,3 @@ def listen_all(addresses: Iterable[Address]) -> list[socket.socket]:
         opened = [stack.enter_context(listen(address)) for address in addresses]
         stack.pop_all()
     return opened
-
-
-def systemd_sockets(environment: Mapping[str, str], process: int) -> list[socket.socket]:
-    """Return the sockets that systemd passed to this process, by ``sd_listen_fds(3)``.
-
-    Raises ``ConfigError`` if there is none, or one that is not a listening TCP socket.
-    """
-    try:
-        owner = int(environment.get("LISTEN_PID", ""))
-        count = int(environment.get("LISTEN_FDS", ""))
-    except ValueError:
-        owner, count = 0, 0
-    if owner != process or count < 1:
-        raise ConfigError(
-            ["--web.systemd-socket: systemd passed no socket; is there a .socket unit?"]
-        )
-    with ExitStack() as stack:
-        try:
-            inherited = [
-                stack.enter_context(socket.socket(fileno=number))
-                for number in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + count)
-            ]
-        except OSError as error:
-            message = f"--web.systemd-socket: LISTEN_FDS is wrong: {error.strerror}"
-            raise ConfigError([message]) from error
-        for listener in inherited:
-            internet = listener.family in (socket.AF_INET, socket.AF_INET6)
-            if not internet or not _is_listening(listener):
-                raise ConfigError(
-                    ["--web.systemd-socket: every socket has to be a TCP ListenStream= address"]
-                )
-            listener.set_inheritable(False)
-        stack.pop_all()
-    return inherited
-
-
-def _is_listening(opened: socket.socket) -> bool:
-    stream = opened.type == socket.SOCK_STREAM
-    return stream and opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1

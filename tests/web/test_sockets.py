@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web import sockets
-from exporter.web.sockets import Address, listen, listen_all, systemd_sockets
+from exporter.web import systemd
+from exporter.web.sockets import Address, listen, listen_all
+from exporter.web.systemd import systemd_sockets
 
 
 def test_several_addresses() -> None:
@@ -49,7 +50,7 @@ def test_where_a_socket_listens() -> None:
 def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Return descriptors as systemd would pass them: in a row, the first as if it were 3."""
     first = 200
-    monkeypatch.setattr(sockets, "_FIRST_DESCRIPTOR", first)
+    monkeypatch.setattr(systemd, "_FIRST_DESCRIPTOR", first)
     given: list[int] = []
     yield given
     for number in given:
