@@ -440,7 +440,7 @@ RAW_VALUE = _family(
 # The exporter itself ------------------------------------------------------------------------------
 UP = _family(
     "up",
-    "1 if the exporter is signed in and has fresh figures of queues, agents or campaigns.",
+    "1 if the exporter is signed in and has current figures of queues, agents or campaigns.",
 )
 FEED_UP = _family("feed_up", "1 if the last refresh of the feed succeeded.", "feed")
 FEED_INTERVAL = _family("feed_interval_seconds", "Configured time between refreshes.", "feed")

@@ -43,6 +43,8 @@ _SHORTEST_LISTEN = 1.0
 _MOST_LOGGED_NAMES = 10_000  # unmapped names remembered as logged
 _MOST_LOGGED_PATTERNS = 100  # that matched nothing, of one subject
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
+_UP_WITHOUT_READING = 180.0  # seconds, or the shortest stale_after of the feeds that work
+_CONFIRM_BEFORE = 60.0  # seconds before that end at which a slow feed is read to confirm it
 
 
 @dataclass(slots=True)
@@ -116,6 +118,7 @@ class Refresher:
         }
         live = [feed.name for feed in collector.feeds if feed.is_live]
         self._deciding = live or list(self._feeds)  # the feeds that decide whether it is up
+        self._up_until = float("-inf")  # monotonic seconds, unless one of them is read before
         self._failures = 0  # sessions in a row that ended before a feed succeeded
         self._session: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._listen_after = float("-inf")
@@ -163,11 +166,13 @@ class Refresher:
             self._asleep = False
 
     def is_up(self) -> bool:
-        """Return whether the account is signed in and a live feed's figures are on the page.
+        """Return whether the account is signed in, and live figures are on the page and current.
 
-        If no live feed is enabled, any feed's figures count. Thread-safe.
+        A slow feed's figures stay on the page long after a platform is gone. So a live feed must
+        have been read within three minutes, or within the shortest ``stale_after`` of the live
+        feeds that were fresh then. If no live feed is enabled, every feed counts. Thread-safe.
         """
-        if self._session[0] != "signed in":
+        if self._session[0] != "signed in" or self._clock.monotonic() >= self._up_until:
             return False
         return any(fresh and fresh.size for fresh in map(self._fresh, self._deciding))
 
@@ -291,11 +296,22 @@ class Refresher:
         """
         now = self._clock.monotonic()
         candidates = [
-            (max(scheduled.due - now, self._collector.delay(scheduled.feed.name), 0.0), scheduled)
+            (
+                max(self._due(scheduled) - now, self._collector.delay(scheduled.feed.name), 0.0),
+                scheduled,
+            )
             for scheduled in self._feeds.values()
         ]
         wait, scheduled = min(candidates, key=lambda pair: (pair[0], pair[1].due, pair[1].rank))
         return scheduled, wait
+
+    def _due(self, scheduled: _ScheduledFeed) -> float:
+        """Return when a feed is due: early if it has to confirm that the account is up."""
+        name = scheduled.feed.name
+        latest = self._fresh(name) if name in self._deciding and not scheduled.failures else None
+        if latest is None or latest.expires_at <= self._up_until:
+            return scheduled.due
+        return min(scheduled.due, self._up_until - _CONFIRM_BEFORE)
 
     async def _idle(self, wait: float) -> None:
         """Listen for pushed changes, or sleep, until the next feed is due."""
@@ -364,7 +380,7 @@ class Refresher:
         if scheduled.untried:  # at random within an interval, so that feeds do not run in step
             scheduled.due = now + interval * (0.5 + 0.5 * self._roll())
             return
-        scheduled.due += interval
+        scheduled.due = min(scheduled.due, now) + interval
         if scheduled.due <= now:
             missed = int((now - scheduled.due) // interval) + 1
             self._telemetry.count_skipped(scheduled.feed.name, missed)
@@ -392,6 +408,10 @@ class Refresher:
             self._log.info("session recovered", failures=self._failures)
             self._failures = 0
         self._store.put(snapshot)
+        if name in self._deciding:
+            fresh = (self._feeds[feed].feed.times for feed in self._deciding if self._fresh(feed))
+            shortest = min((times.stale_after for times in fresh), default=0.0)
+            self._up_until = scheduled.read_at + max(_UP_WITHOUT_READING, shortest)
 
     def _make_snapshot(
         self, scheduled: _ScheduledFeed, reading: Reading, before: Snapshot | None

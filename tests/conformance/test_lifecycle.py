@@ -15,6 +15,7 @@ from support.platforms import NAMES, PLATFORMS, Platform, platform
 LIVE = 120.0  # seconds after which every live feed of every platform has been read
 GONE = 1800.0  # seconds after which no live figure of a platform that is away may be shown
 UNDER_WAY = 2.0  # seconds in which an answer can still come that was under way, and be published
+MINUTES = 200.0  # seconds after which an account is down whose platform is away
 BACK = 420.0  # seconds: the longest back-off of a session, and a refresh
 
 
@@ -181,6 +182,80 @@ def test_an_account_is_up_while_it_has_live_figures(provider: str) -> None:
             account.line.is_cut = False
             await account.wait(BACK)
             assert account.metric("up") == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("failure", ["refused", "hang", "html503", "rejected"])
+@pytest.mark.parametrize("cut_after", [LIVE, 901.0])  # the second just after slow feeds
+@pytest.mark.parametrize(
+    ("provider", "options"),
+    [(x, {**PLATFORMS[x].everything}) for x in NAMES] + [("genesys", {"mode": "poll"})],
+)
+def test_an_account_goes_down_within_minutes(
+    provider: str, options: dict[str, Any], cut_after: float, failure: str
+) -> None:
+    """Where a platform is away, its account is down within minutes, whatever feeds are slow."""
+
+    async def main() -> None:
+        account = Account(provider, **options)
+        async with account.signed_in(cut_after):
+            assert account.metric("up") == 1
+            if failure == "refused":
+                account.line.is_cut = True
+            elif failure == "rejected":
+                account.platform.reject()
+            else:
+                account.platform.simulator.fail_next(failure, 10**9)
+            await account.wait(MINUTES)
+            for _ in range(5):
+                assert account.metric("up") == 0
+                await account.wait(120)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("provider", "feed"), [(x, feed) for x in NAMES for feed in sorted(PLATFORMS[x].live_feeds)]
+)
+def test_an_account_with_one_live_feed_does_not_flap(provider: str, feed: str) -> None:
+    """An account with a single live feed is up between its refreshes, however slow it is."""
+
+    async def main() -> None:
+        feeds = dict.fromkeys(PLATFORMS[provider].live_feeds, False) | {feed: {}}
+        account = Account(provider, **{**PLATFORMS[provider].everything, "feeds": feeds})
+        async with account.signed_in():
+            (interval,) = (x.times.interval for x in account.collector.feeds if x.name == feed)
+            for _ in range(20):  # a report takes minutes, and outbound campaigns start later
+                await account.wait(0 if account.metric("up") else 60)
+            for _ in range(60):
+                assert account.metric("up") == 1
+                await account.wait(max(interval / 10, 1))
+            assert account.metric("feed_refreshes_total", feed=feed, outcome="ok") >= 5
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("provider", "slow", "target"),
+    [("brightpattern", "campaigns", "*/data"), ("voximplant", "call_lists", "Get[AS]*")],
+)
+def test_an_account_with_one_working_feed_is_up(provider: str, slow: str, target: str) -> None:
+    """Where all quick feeds fail for good, the slow one is read early and keeps the account up."""
+
+    async def main() -> None:
+        account = Account(provider)
+        async with account.signed_in(BACK):
+            account.platform.simulator.fail_next("html503", 10**9, target)
+            read = account.metric("feed_refreshes_total", feed=slow, outcome="ok")
+            assert read is not None
+            (interval,) = (x.times.interval for x in account.collector.feeds if x.name == slow)
+            for _ in range(200):
+                assert account.metric("up") == 1
+                await account.wait(interval / 50)
+            again = account.metric("feed_refreshes_total", feed=slow, outcome="ok")
+            assert again is not None
+            assert 4 <= again - read <= 5, "once ahead of its schedule"
 
     run(main())
 

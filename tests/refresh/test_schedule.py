@@ -428,6 +428,28 @@ async def test_one_live_feed_is_enough() -> None:
     assert bench.metric("up") == 1
 
 
+async def test_a_slow_feed_alone_does_not_keep_an_account_up() -> None:
+    """With a quick feed, three minutes without a reading take an account down."""
+    for until, up in ((184, 1), (186, 0), (3000, 0)):
+        bench = Bench(10, 900, tables=(LIVE, LIVE))
+        bench.script.answers["a"] = [reading, reading, *[DOWN] * AT_LENGTH]
+        bench.script.answers["b"] = [reading, *[DOWN] * AT_LENGTH]
+        await bench.run(until)
+        assert bench.script.times("a")[1] == pytest.approx(5)
+        assert bench.metric("up") == up, until
+
+
+async def test_a_slow_feed_that_works_keeps_an_account_up() -> None:
+    """Where the quick feed fails, a slow one is read early, once, and decides from then on."""
+    for until in range(100, 3600, 100):
+        bench = Bench(10, 900, tables=(LIVE, LIVE))
+        bench.script.answers["a"] = [reading, *[DOWN] * 999]
+        await bench.run(until)
+        assert bench.metric("up") == 1, until
+    assert bench.script.times("b")[1] == pytest.approx(120, abs=2)
+    assert bench.script.times("b")[2:] == pytest.approx([1020, 1920, 2820], abs=2)
+
+
 async def test_up_falls_between_refreshes() -> None:
     """Figures that expire while nothing is refreshed take the account down at that moment."""
     bench = Bench(10, tables=(LIVE,))

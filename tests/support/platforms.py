@@ -83,6 +83,10 @@ class Platform:
         """Return what the platform still holds of a session that has ended; falsy for nothing."""
         raise NotImplementedError
 
+    def reject(self) -> None:
+        """End the session and reject the account's credentials from now on."""
+        raise NotImplementedError
+
     def secrets(self) -> set[str]:
         """Return the secrets of the account and of the simulator's answers."""
         own = {str(self.options[name]) for name in _SECRETS if name in self.options}
@@ -150,6 +154,10 @@ class Five9(Platform):
         closed = [r.outcome for r in self.simulator.log if r.operation == "closeSession"]
         return closed != ["ok"] or self.simulator.log[-1].operation != "closeSession"
 
+    def reject(self) -> None:
+        self.simulator.password = "changed"
+        self.simulator.expire_session()
+
     def add_unmapped_column(self, header: str) -> None:
         self.simulator.fail_next(f"extra_column:{header}", target="getStatistics")
 
@@ -193,6 +201,10 @@ class Genesys(Platform):
         simulator = self.simulator
         return [*simulator.open_subscriptions, *simulator.live_sessions] or simulator.live_tokens
 
+    def reject(self) -> None:
+        self.simulator.password = self.simulator.client_secret = "changed"
+        self.simulator.expire_tokens()
+
 
 class BrightPattern(Platform):
     provider = "brightpattern"
@@ -216,6 +228,10 @@ class BrightPattern(Platform):
 
     def left_behind(self) -> object:
         return self.simulator.active_subscriptions
+
+    def reject(self) -> None:
+        self.simulator.api_secret = "changed"
+        self.simulator.expire_tokens()
 
     def also_accepted(self) -> dict[str, Any]:
         self.simulator.password = "planted-password-brightpattern"
@@ -243,6 +259,9 @@ class Voximplant(Platform):
 
     def left_behind(self) -> object:
         return None  # a request signs itself: there is no session
+
+    def reject(self) -> None:
+        self.simulator.key_id = "changed"
 
     def secrets(self) -> set[str]:
         return {*super().secrets(), "BEGIN PRIVATE"}
