@@ -182,9 +182,8 @@ class AccountTelemetry:
         own = self._own
         for kind, words in schema.unmapped.items():
             self.telemetry.schema_unmapped.labels(*own, table, kind).set(len(words))
-        self.telemetry.schema_missing.labels(*own, table).set(len(schema.missing))
-        rejected = sum(schema.rejected.values())
-        self.telemetry.schema_rejected.labels(*own, table).inc(rejected)
+        self.telemetry.schema_missing.labels(*own, table).set(schema.missing_columns)
+        self.telemetry.schema_rejected.labels(*own, table).inc(schema.rejected_cells)
 
     def set_dropped(self, feed: str, series: int) -> None:
         """Set how many series of a feed are above the account's limit."""

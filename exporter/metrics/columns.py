@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, Number, Parser, whole_numbers
-from exporter.metrics.reading import Rows
+from exporter.metrics.reading import RefusedRow, Rows
 from exporter.metrics.tables import Figure, Spread, States, Table, normalise
 
 Row = Sequence[Cell]
@@ -19,7 +19,8 @@ class Schema:
     """Differences between a table and the platform's answer.
 
     ``unmapped`` are unknown columns, states and media; ``missing`` are headers of the table that
-    the answer lacks; ``rejected`` counts cells that could not be parsed, by header.
+    the answer lacks; ``rejected`` counts cells that could not be parsed, by header. ``refused`` and
+    ``unopened`` are those of ``Rows``.
     """
 
     unmapped: dict[str, set[str]] = field(
@@ -27,6 +28,18 @@ class Schema:
     )
     missing: set[str] = field(default_factory=set)
     rejected: Counter[str] = field(default_factory=Counter)
+    refused: Sequence[RefusedRow] = ()
+    unopened: int | None = None
+
+    @property
+    def missing_columns(self) -> int:
+        """The number of columns that are missing, or of statistics that are not open."""
+        return len(self.missing) if self.unopened is None else self.unopened
+
+    @property
+    def rejected_cells(self) -> int:
+        """The number of cells that were rejected, with those of refused rows (at least one)."""
+        return self.rejected.total() + sum(max(row.cells, 1) for row in self.refused)
 
 
 class ColumnMap:

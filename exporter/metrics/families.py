@@ -497,7 +497,7 @@ CORRECTIONS = _family(
 )
 DUPLICATES = _family(
     "duplicate_samples_total",
-    "Duplicate series that were dropped.",
+    "Duplicate series and rows that were dropped.",
     "feed",
     kind="counter",
 )

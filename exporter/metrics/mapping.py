@@ -1,7 +1,8 @@
 """Mapping: turns the rows of one reading into series, by an account's tables.
 
 Cells that cannot be parsed are dropped one by one and counted; unknown headers and words are
-reported; an absent or empty cell makes no series.
+reported; an absent or empty cell makes no series. Where a row was refused, figures of all rows
+together are left out, as they would lack that row.
 """
 
 import hashlib
@@ -119,8 +120,9 @@ def _digest(reading: Reading) -> Digest | None:
     digest = hashlib.blake2b(digest_size=16)
     for name, rows in reading.tables.items():
         names = {kind: sorted(headers) for kind, headers in rows.names.items()}
+        left_out = ([*map(str, rows.refused)], rows.repeated, rows.unopened)
         try:
-            digest.update(orjson.dumps((name, rows.headers, names, rows.cells)))
+            digest.update(orjson.dumps((name, rows.headers, names, rows.cells, left_out)))
         except TypeError:  # a lone surrogate, or an integer of more than 64 bits
             return None
     return digest.digest(), tuple(rows.origin for rows in reading.tables.values())
@@ -169,6 +171,8 @@ class _TableMapping:
         self.cells = rows.cells if kept is None else [rows.cells[index] for index in kept]
         self.base = b"{" + render_labels(account.base)
         self.schema = mapped.schemas.setdefault(table.name, Schema())
+        self.schema.refused, self.schema.unopened = rows.refused, rows.unopened
+        mapped.duplicates += rows.repeated
         self.reader = ColumnReader(rows.headers, self.cells, self.schema)
         # The rows that have no series yet.
         self.without_series: Sequence[int] = range(len(self.rows.values))
@@ -198,6 +202,8 @@ class _TableMapping:
     # Figures -------------------------------------------------------------------------------
 
     def _map(self, figure: Figure, position: int) -> None:
+        if self.schema.refused and _is_of_all_rows(figure):
+            return
         match figure:
             case Column():
                 self._column(figure, position)
@@ -211,7 +217,8 @@ class _TableMapping:
     def _missing(self, figure: Column | State | Reasons | Sum) -> None:
         if figure.certain and self.columns.headers:
             self.schema.missing.add(figure.header)
-        if isinstance(figure, State) and figure.show == "count" and not self.cells:
+        is_empty = not self.cells and not self.schema.refused
+        if isinstance(figure, State) and figure.show == "count" and is_empty:
             self._state_counts(figure, [])
 
     def _column(self, figure: Column, position: int) -> None:
@@ -410,6 +417,12 @@ class _TableMapping:
             start += b","
             after = b"," + after if after else after
         return start, after + b"} "
+
+
+def _is_of_all_rows(figure: Figure) -> bool:
+    if isinstance(figure, State):
+        return figure.show == "count"
+    return isinstance(figure, Reasons | Sum)
 
 
 def _add(left: Values, right: Values) -> Values:

@@ -2,10 +2,29 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell
 
 _MANY_CELLS = 20_000
+
+
+class RefusedRow(NamedTuple):
+    """A row that was left out: its position in the answer from 1, its number of cells, and why."""
+
+    position: int
+    cells: int
+    fault: str
+
+    def __str__(self) -> str:
+        return f"row {self.position}: {self.fault}"
+
+
+def check_refused(refused: Sequence[RefusedRow], rows: int) -> None:
+    """Raise ``InvalidAnswer`` where more than half of an answer's rows were refused."""
+    if 2 * len(refused) > rows:
+        raise InvalidAnswer(f"{len(refused)} of {rows} rows were refused, the first: {refused[0]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,19 +34,31 @@ class Rows:
     ``names`` are the headers of columns that only the platform can name, such as dispositions,
     by the ``names`` of the table's ``Spread``. ``origin`` identifies where the totals of the grid
     count from; a new origin means that the platform began to count anew. ``None`` is unknown.
+    ``refused`` are rows that were left out because they do not fit their columns or lack their key;
+    ``repeated`` counts those that were left out because their object came before. ``unopened``
+    counts the statistics that are not open, at a platform that opens statistics one by one.
     """
 
     headers: Sequence[str]
     cells: Sequence[Sequence[Cell]]
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     origin: Hashable = None
+    refused: Sequence[RefusedRow] = ()
+    repeated: int = 0
+    unopened: int | None = None
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Cell]]) -> "Rows":
+    def of(
+        cls,
+        rows: Iterable[Mapping[str, Cell]],
+        refused: Sequence[RefusedRow] = (),
+        repeated: int = 0,
+    ) -> "Rows":
         """Return a grid of rows given as mappings; missing cells are null."""
         rows = list(rows)
         headers = list(dict.fromkeys(header for row in rows for header in row))
-        return cls(headers, [[row.get(header) for header in headers] for row in rows])
+        cells = [[row.get(header) for header in headers] for row in rows]
+        return cls(headers, cells, refused=refused, repeated=repeated)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

@@ -88,6 +88,9 @@ def _add_feed(report: Report, result: FeedResult) -> None:
                 report.hint(f"{table}: columns not in the answer: {_listed(schema.missing)}")
             if schema.rejected:
                 report.hint(f"{table}: columns with unreadable cells: {_listed(schema.rejected)}")
+            if schema.refused:
+                rows = _listed(map(str, schema.refused))
+                report.hint(f"{table}: refused rows: {rows}")
             if schema.unmapped["column"]:
                 count = len(schema.unmapped["column"])
                 report.hint(f"{table}: unmapped columns: {count}, listed by 'discover'")

@@ -40,6 +40,7 @@ _FIRST_SESSION_BACKOFF = 2.0
 _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are spread
 _EARLY_ANSWERS = 4  # answers without data in a row that count as the feed's first answer
 _SHORTEST_LISTEN = 1.0
+_MOST_ROWS = 10  # refused rows that are logged for one reading of a table
 _MOST_LOGGED_NAMES = 10_000  # unmapped names remembered as logged
 _MOST_LOGGED_PATTERNS = 100  # that matched nothing, of one subject
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
@@ -454,6 +455,7 @@ class Refresher:
             names = [(kind, name) for kind, words in schema.unmapped.items() for name in words]
             names += [("missing column", header) for header in schema.missing]
             names += [("unreadable cells in column", header) for header in schema.rejected]
+            names += [("refused row", str(row)) for row in schema.refused[:_MOST_ROWS]]
             for kind, name in sorted(names):
                 known = (table, kind, name) in self._logged_names
                 if not known and len(self._logged_names) < _MOST_LOGGED_NAMES:

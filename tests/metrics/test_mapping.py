@@ -15,7 +15,7 @@ from exporter.metrics.labels import AccountLabels, Filter, escape, render_labels
 from exporter.metrics.mapping import RAW_CAP, Mapped, map_reading
 from exporter.metrics.parsers import Cell, count, milliseconds, number
 from exporter.metrics.period import Period
-from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.reading import Reading, RefusedRow, Rows
 from exporter.metrics.tables import (
     Column,
     Key,
@@ -730,3 +730,30 @@ def test_ragged_rows(row: list[Cell]) -> None:
             AccountLabels({"provider": "five9", "account": "a"}),
             raw=False,
         )
+
+
+def test_figures_of_all_rows_without_a_refused_one() -> None:
+    """Where a row was refused, its objects are not counted: the others stand, alone."""
+    cells = [["jd", "Ready"], ["as", "On Call"]]
+    rows = Rows(["Username", "State"], cells, refused=(RefusedRow(3, 1, "1 cells, not 2"),))
+    mapped = map_one(AGENTS, rows)
+
+    assert not series(mapped, f.AGENTS)
+    assert mapped.schemas["agents"].rejected_cells == 1
+    empty = map_one(AGENTS, Rows(["Username"], [], refused=(RefusedRow(1, 0, "no id"),)))
+    assert not series(empty, f.AGENTS)
+
+
+def test_rows_that_came_twice_are_counted() -> None:
+    """Rows that were left out before the mapping count as duplicates."""
+    rows = Rows(["Skill", "Waiting"], [["Sales", "3"]], repeated=2)
+
+    assert map_one(QUEUES, rows).duplicates == 2
+
+
+def test_statistics_that_are_not_open_are_counted() -> None:
+    """The statistics that are not open are counted instead of the columns that are missing."""
+    rows = Rows(["Skill", "Waiting"], [["Sales", "3"]], unopened=5)
+
+    assert map_one(QUEUES, rows).schemas["queues"].missing_columns == 5
+    assert map_one(QUEUES, grid(["Skill", "Waiting"])).schemas["queues"].missing_columns == 1

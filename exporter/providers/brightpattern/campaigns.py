@@ -11,7 +11,7 @@ from typing import Any
 from exporter.errors import InvalidAnswer, Refused, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.parsers import Cell, Number, count
-from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.reading import Reading, RefusedRow, Rows, check_refused
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.tables import CAMPAIGN_RECORDS, CAMPAIGN_STATES, PLAIN_NAME
 
@@ -36,7 +36,8 @@ class Campaigns:
         """Read all campaigns. Raises ``ProviderError``; a refusal does not end the session."""
         self._pages_left = MAX_PAGES
         try:
-            campaigns = list(_campaigns(await self._client.campaigns()))
+            items, refused, repeated = _by_id(await self._client.campaigns())
+            campaigns = list(_campaigns(items))
             records = [
                 row
                 for identity, names, _ in campaigns
@@ -48,7 +49,10 @@ class Campaigns:
             {"name": names["name"], "state": state, **names} for _, names, state in campaigns
         ]
         return Reading(
-            {CAMPAIGN_STATES.name: Rows.of(states), CAMPAIGN_RECORDS.name: Rows.of(records)}
+            {
+                CAMPAIGN_STATES.name: Rows.of(states, refused, repeated),
+                CAMPAIGN_RECORDS.name: Rows.of(records),
+            }
         )
 
     async def _records(self, identity: str, names: dict[str, Cell]) -> list[dict[str, Cell]]:
@@ -102,9 +106,21 @@ class Campaigns:
         raise InvalidAnswer("list has more pages than its totalRecords")
 
 
-def _campaigns(items: list[Any]) -> Iterator[tuple[str, dict[str, Cell], Cell]]:
+def _by_id(items: list[Any]) -> tuple[list[dict[str, Any]], list[RefusedRow], int]:
+    """Return the campaigns, the items without an id, and the number of items that repeat one."""
+    campaigns: dict[str, dict[str, Any]] = {}
+    refused = []
+    for position, item in enumerate(items, 1):
+        if isinstance(item, dict) and item.get("id"):
+            campaigns.setdefault(str(item["id"]), item)
+        else:
+            refused.append(RefusedRow(position, 0, "no id"))
+    check_refused(refused, len(items))
+    return [*campaigns.values()], refused, len(items) - len(campaigns) - len(refused)
+
+
+def _campaigns(campaigns: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Cell], Cell]]:
     """Yield id, cells that name it and state; the labels of namesakes end in the id."""
-    campaigns = [item for item in items if isinstance(item, dict) and item.get("id")]
     names = [str(campaign.get("name") or campaign["id"]) for campaign in campaigns]
     for campaign, name in zip(campaigns, names, strict=True):
         identity = str(campaign["id"])

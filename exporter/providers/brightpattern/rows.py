@@ -8,6 +8,7 @@ a damaged one would look like another service.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from exporter.errors import InvalidAnswer
 from exporter.logs import Log
@@ -54,7 +55,7 @@ class RowBuilder:
         if "services" in data.grids:
             tables |= self._services(subscription, data, names, now)
         if "agents" in data.grids:
-            tables |= self._agents(subscription, data.grids["agents"], now)
+            tables |= self._agents(subscription, data, now)
         return Reading({name: rows for name, rows in tables.items() if name in self._tables})
 
     def _sums(self, table: Table) -> list[str]:
@@ -91,7 +92,11 @@ class RowBuilder:
         headers = [*subscription.names("services"), *sums, *names[1:]]
         cells = [_with_sums(row.cells, sums) for row in shown]
         return {
-            t.SERVICES.name: self._rows(t.SERVICES, cells, headers),
+            t.SERVICES.name: replace(
+                self._rows(t.SERVICES, cells, headers),
+                refused=data.refused.get("services", ()),
+                repeated=data.repeated + _hidden_repeats(subscription, data),
+            ),
             t.SERVICE_DISPOSITIONS.name: _dispositions(subscription, shown, names),
         }
 
@@ -112,8 +117,11 @@ class RowBuilder:
     # Agents --------------------------------------------------------------------------------
 
     def _agents(
-        self, subscription: Subscription, rows: Sequence[GridRow], now: float
+        self, subscription: Subscription, data: SubscriptionData, now: float
     ) -> dict[str, Rows]:
+        rows = _first_by_login(data.grids["agents"])
+        repeated = len(data.grids["agents"]) - len(rows)
+        refused = data.refused.get("agents", [])
         sums = list(dict.fromkeys((*self._sums(t.AGENTS), *self._sums(t.EACH_AGENT))))
         headers = [*subscription.names("agents"), *sums]
         cells = [_with_sums(row.cells, sums) for row in rows]
@@ -124,10 +132,13 @@ class RowBuilder:
         complete = [
             header
             for header in headers
-            if header in (t.LOGIN, t.FULL_NAME) or (all(named) and _is_complete(cells, header))
+            if header in (t.LOGIN, t.FULL_NAME)
+            or (all(named) and not refused and _is_complete(cells, header))
         ]
         tables = {
-            t.AGENTS.name: self._rows(t.AGENTS, cells, complete),
+            t.AGENTS.name: replace(
+                self._rows(t.AGENTS, cells, complete), refused=refused, repeated=repeated
+            ),
             t.AGENT_TIMES.name: self._times(cells, complete),
         }
         if t.EACH_AGENT.name in self._tables:
@@ -180,6 +191,24 @@ class RowBuilder:
             start = last_start
         self._starts[login] = (state, start)
         return round(start * 1000)
+
+
+def _first_by_login(rows: Sequence[GridRow]) -> list[GridRow]:
+    """Return rows without those whose login came before; rows without a login stay."""
+    logins: set[str] = set()
+    result = []
+    for row in rows:
+        login = _name(row.cells.get(t.LOGIN))
+        if not login or login not in logins:
+            result.append(row)
+        logins.add(login)
+    return result
+
+
+def _hidden_repeats(subscription: Subscription, data: SubscriptionData) -> int:
+    """Return the number of rows that are left out because services share a name unexpectedly."""
+    names = duplicate_names(data) - subscription.objects.shared
+    return sum(_name(row.cells.get(t.NAME)) in names for row in data.grids["services"])
 
 
 def duplicate_names(data: SubscriptionData) -> frozenset[str]:

@@ -7,10 +7,12 @@ login's subscription is not mistaken for the exporter's, and column ids, which a
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, NamedTuple
 
 from exporter.errors import InvalidAnswer, Refused
 from exporter.metrics.parsers import Cell
+from exporter.metrics.reading import RefusedRow, check_refused
 from exporter.metrics.tables import Spread, Table, normalise
 from exporter.providers.brightpattern import tables as t
 from exporter.providers.brightpattern.client import SubscriptionDeclined
@@ -57,12 +59,15 @@ class SubscriptionData:
     """Data of a subscription: totals (``None`` where absent), and rows by kind of grid.
 
     ``grids`` holds ``services`` and ``agents``; ``namesakes`` the services of a shared name, with
-    their labels as names.
+    their labels as names. ``refused`` are rows by kind of grid that lack the cell which names them:
+    without it the others cannot be assigned. ``repeated`` counts further rows of one namesake.
     """
 
     totals: dict[str, Cell] | None = None
     grids: dict[str, list[GridRow]] = field(default_factory=dict)
     namesakes: list[GridRow] = field(default_factory=list)
+    refused: dict[str, list[RefusedRow]] = field(default_factory=dict)
+    repeated: int = 0
 
 
 class _GridColumn(NamedTuple):
@@ -149,20 +154,24 @@ class Subscription:
         totals = block.get("stats_totals")
         if self.totals and isinstance(totals, dict):
             data.totals = {name: _cell(totals[name]) for name in self.totals if name in totals}
-        services = self._rows("services", block.get("service_grids"))
+        services = self._rows("services", block.get("service_grids"), data)
         for identity, rows in services.items():
             label = self.objects.namesakes.get(identity)
             if label is not None:
                 data.namesakes += [_renamed(row, label) for row in rows[:1]]
+                data.repeated += len(rows[1:])
         if services:
             data.grids["services"] = services.get("services", [])
-        agents = self._rows("agents", block.get("agent_grids"))
+        agents = self._rows("agents", block.get("agent_grids"), data)
         if "agents" in agents:
             data.grids["agents"] = agents["agents"]
         return data
 
-    def _rows(self, kind: str, grids: Any) -> dict[str, list[GridRow]]:
-        """Return the rows of each grid of a kind by the grid's id."""
+    def _rows(self, kind: str, grids: Any, data: SubscriptionData) -> dict[str, list[GridRow]]:
+        """Return the rows of each grid of a kind by the grid's id; add the refused to ``data``.
+
+        Column ids are this request's, so that a row can lack a cell, but not have it elsewhere.
+        """
         result = {}
         for grid in grids if isinstance(grids, list) else ():
             values = grid.get("values") if isinstance(grid, dict) else None
@@ -170,7 +179,17 @@ class Subscription:
                 continue
             if len(values) >= LIMIT:
                 raise InvalidAnswer(f"a grid was cut at {LIMIT} rows; set fewer teams or services")
-            result[str(grid.get("id"))] = [self._row(kind, row) for row in values]
+            rows = [self._row(kind, row) for row in values]
+            key = t.KEYS[kind]
+            named = [bool(str(row.cells.get(key) or "").strip()) for row in rows]
+            refused = [
+                RefusedRow(position, len(row.cells), f"no {key}")
+                for position, row in enumerate(rows, 1)
+                if not named[position - 1]
+            ]
+            check_refused(refused, len(rows))
+            data.refused.setdefault(kind, []).extend(refused)
+            result[str(grid.get("id"))] = list(compress(rows, named))
         return result
 
     def _row(self, kind: str, values: Any) -> GridRow:

@@ -43,12 +43,14 @@ class Statistics:
 class StatisticsUpdate:
     """Response to ``getStatisticsUpdate``: changes since a timestamp.
 
-    ``changes`` are (object, column, value); ``timestamp`` is epoch ms of Five9's clock.
+    ``changes`` are (object, column, value); ``incomplete`` counts those that lack their object or
+    column. ``timestamp`` is epoch ms of Five9's clock.
     """
 
     added: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     changes: list[tuple[str, str, str | None]] = field(default_factory=list)
+    incomplete: int = 0
     timestamp: int = 0
     type: str | None = None
 
@@ -99,17 +101,14 @@ def read_statistics(body: bytes) -> Statistics:
 def read_update(body: bytes) -> StatisticsUpdate | None:
     """Read a response to ``getStatisticsUpdate``; ``None`` where nothing changed.
 
-    Raises ``InvalidAnswer``.
+    Raises ``InvalidAnswer``, also where more than half of the changes lack their object or column.
     """
     update = StatisticsUpdate()
     complete = changed = False
     for element in _elements(body, _UPDATE, clear="dataUpdate"):
         name = local_name(element)
         if name == "dataUpdate":
-            key = _child_text(element, "objectName")
-            column = _child_text(element, "columnName")
-            if key and column:
-                update.changes.append((key, column, _child_text(element, "columnValue")))
+            _add_change(element, update)
         elif name == "addedObjects":
             update.added += [text for text in _values(element) if text]
         elif name == "deletedObjects":
@@ -122,7 +121,18 @@ def read_update(body: bytes) -> StatisticsUpdate | None:
         complete = complete or name == "getStatisticsUpdateResponse"
     if not complete:
         raise InvalidAnswer("not an answer to getStatisticsUpdate")
+    if update.incomplete > len(update.changes):
+        raise InvalidAnswer(f"{update.incomplete} changes lack their object or column")
     return update if changed else None
+
+
+def _add_change(element: etree._Element, update: StatisticsUpdate) -> None:
+    key = _child_text(element, "objectName")
+    column = _child_text(element, "columnName")
+    if key and column:
+        update.changes.append((key, column, _child_text(element, "columnValue")))
+    elif len(element):  # an empty container says nothing
+        update.incomplete += 1
 
 
 def _elements(

@@ -221,6 +221,9 @@ class Five9Collector(Collector):
             if self._budget.wait(FULL) > 0:
                 raise InvalidAnswer("table is empty; it is read again to confirm that")
             replica = await self._read_table(feed)
+        before = self._replicas.get(feed)
+        if replica.refused and not (before and before.refused):
+            replica.inconsistent = True  # read once more soon: the fault may have passed
         self._replicas[feed] = replica
         self._sizes[feed] = replica.size
         return self._reading(feed, replica)

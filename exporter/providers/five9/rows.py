@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, milliseconds
-from exporter.metrics.reading import Rows
+from exporter.metrics.reading import RefusedRow, Rows, check_refused
 from exporter.metrics.tables import Key, Spread, Table, normalise
 from exporter.providers.five9.answers import Statistics, StatisticsUpdate
 from exporter.providers.five9.tables import STATE_START
@@ -18,6 +19,10 @@ class Replica:
     be read whole again. ``running`` headers are durations (ms) that grow while nothing changes.
     Whether updates carry them is not documented, so they are extrapolated by Five9's clock until
     an update has carried nothing else. Times are monotonic seconds.
+
+    A row has a cell for each column (an empty one is an empty element). A row with fewer or more
+    is ``refused``, since its cells may belong to other columns, and so is one without a name.
+    Raises ``InvalidAnswer`` if more than half of the rows are refused or the key column is missing.
     """
 
     def __init__(
@@ -45,14 +50,27 @@ class Replica:
         state = self._positions.get(normalise("State Duration"))
         self._state = state if state in self._running else None
         self._key = _key_position(self._positions, table.key[0])
-        width = len(self.headers)
+        self.refused: list[RefusedRow] = []
+        self._repeated: list[str] = []  # names of rows whose object came before
         self._rows: dict[str, list[str | None]] = {}
-        for cells in statistics.rows:
-            row = [*cells, *([None] * (width - len(cells)))][:width]
-            name = row[self._key] if self._key is not None and width else None
-            if name and name.strip():
-                self._rows.setdefault(name, row)
+        self._add_rows(table, statistics.rows)
+
+    def _add_rows(self, table: Table, rows: Sequence[list[str | None]]) -> None:
+        if rows and self._key is None:
+            raise InvalidAnswer(f"{table.name}: no column {table.key[0].header!r}")
+        width = len(self.headers)
+        for position, row in enumerate(rows, 1):
+            fits = len(row) == width
+            name = row[self._key] if fits and self._key is not None else None
+            if not name or not name.strip():
+                fault = f"no {table.key[0].header}" if fits else f"{len(row)} cells, not {width}"
+                self.refused.append(RefusedRow(position, len(row), fault))
+            elif name in self._rows:
+                self._repeated.append(name)
+            else:
+                self._rows[name] = row
                 self._set_starts(name, row, self._running)
+        check_refused(self.refused, len(rows))
 
     @property
     def size(self) -> int:
@@ -81,7 +99,10 @@ class Replica:
         for name, column, value in update.changes:
             extrapolated.setdefault(name, []).append(self._set_cell(name, column, value))
         self._streams = self._streams or any(map(all, extrapolated.values()))
+        self._repeated = [name for name in self._repeated if name not in deleted]
         self._remove(deleted)
+        if update.incomplete:
+            self.inconsistent = True
 
     def server_time(self, now: float) -> float:
         """Return Five9's time in epoch ms, extrapolated from its last response."""
@@ -102,7 +123,9 @@ class Replica:
             if state is not None:
                 shown.append(self._starts.get((name, state)))
             cells.append(shown)
-        return Rows(headers, cells, names)
+        return Rows(
+            headers, cells, names, refused=tuple(self.refused), repeated=len(self._repeated)
+        )
 
     def _row(self, name: str) -> list[str | None]:
         """Return an object's row, a new one where older versions did not announce the object."""

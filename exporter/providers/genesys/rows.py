@@ -7,6 +7,7 @@ tree. A plain number, a text and an object with one entry are accepted as well.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -111,8 +112,10 @@ def rows_by_table(
 
     ``opened`` and ``cells`` refer to a statistic by its index; ``threshold`` is the T of "answered
     within T" in seconds. A table has a column if the statistic is open for any object, so that one
-    that is open for none is reported as missing.
+    that is open for none is reported as missing. Values belong to a statistic by its index, so no
+    row can be longer or shorter than its columns.
     """
+    unopened: Counter[str] = Counter()
     rows: dict[str, dict[tuple[str, str], ObjectRow]] = {}
     headers: dict[str, dict[str, None]] = {}  # a dict as an ordered set
     for index, statistic in enumerate(statistics):
@@ -120,6 +123,10 @@ def rows_by_table(
         table_rows = rows.setdefault(statistic.table, {})
         if index in opened:
             table_headers[statistic.stat_type.header] = None
+        else:
+            unopened[statistic.table] += 1
+            if statistic.is_state:
+                unopened[t.AGENTS.name] += 1
         if index not in cells:
             continue
         key = (statistic.object_type, statistic.object_id)
@@ -135,6 +142,7 @@ def rows_by_table(
         name: Rows(
             list(headers[name]),
             [[row.get(header) for header in headers[name]] for row in table],
+            unopened=unopened[name],
         )
         for name, table in tables.items()
     }

@@ -5,12 +5,13 @@ an object and ids as numbers; the types of the vendor's clients have an array an
 nested by user or by bucket. The functions here accept all of these; they raise ``InvalidAnswer``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, Number, number
+from exporter.metrics.reading import RefusedRow, check_refused
 
 JsonObject = Mapping[str, Any]
 
@@ -62,6 +63,28 @@ def _to_cell(value: object) -> Cell:
     if isinstance(value, bool):
         return int(value)
     return value if isinstance(value, str | int | float) else None
+
+
+class ObjectsById(dict[str, JsonObject]):
+    """Rows by id. ``refused`` are those without an id, ``repeated`` counts those that came before.
+
+    Values have names, so that a row can lack a value, but not have it elsewhere. A row that moved
+    to another page during the read comes twice. Raises ``InvalidAnswer`` where most lack an id.
+    """
+
+    def __init__(self, rows: Sequence[JsonObject], name: str) -> None:
+        super().__init__()
+        self.refused: list[RefusedRow] = []
+        self.repeated = 0
+        for position, row in enumerate(rows, 1):
+            identity = to_id(row.get(name))
+            if not identity:
+                self.refused.append(RefusedRow(position, len(row), "no id"))
+            elif identity in self:
+                self.repeated += 1
+            else:
+                self[identity] = row
+        check_refused(self.refused, len(rows))
 
 
 def objects_in(row: JsonObject, name: str) -> list[JsonObject] | None:

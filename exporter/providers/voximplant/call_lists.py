@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.logs import Log
-from exporter.providers.voximplant.answers import JsonObject, to_cells, to_id, to_number
+from exporter.providers.voximplant.answers import JsonObject, ObjectsById, to_cells, to_number
 from exporter.providers.voximplant.client import PAGE_SIZE, Client
 from exporter.providers.voximplant.errors import MissingRole, UnknownId
 from exporter.providers.voximplant.inventory import unique_labels
@@ -38,6 +38,7 @@ class CallLists:
         self._clock = clock
         self._log = log
         self._stale_after = stale_after
+        self.latest = ObjectsById((), "list_id")  # of the last answer
         self._progress: dict[str, _Progress] = {}
         self._no_details_before = float("-inf")
 
@@ -47,8 +48,7 @@ class CallLists:
         Raises ``ProviderError``.
         """
         rows = await self._client.read_pages("GetCallLists")
-        lists = {to_id(row.get("list_id")): row for row in rows}
-        lists.pop("", None)
+        lists = self.latest = ObjectsById(rows, "list_id")
         remembered = [list_id for list_id in self._progress if list_id in lists]
         self._progress = {key: self._progress[key] for key in remembered[-_MOST_REMEMBERED:]}
         if details and self._clock.monotonic() >= self._no_details_before:

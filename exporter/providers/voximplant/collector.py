@@ -20,7 +20,7 @@ from exporter.metrics.tables import Table
 from exporter.providers.voximplant import preflight
 from exporter.providers.voximplant import rows as r
 from exporter.providers.voximplant import tables as t
-from exporter.providers.voximplant.answers import JsonObject, objects_in, to_cells, to_id
+from exporter.providers.voximplant.answers import JsonObject, ObjectsById, objects_in, to_cells
 from exporter.providers.voximplant.auth import KeyAuth, read_private_key
 from exporter.providers.voximplant.call_lists import CallLists
 from exporter.providers.voximplant.client import Client
@@ -148,20 +148,20 @@ class VoximplantCollector(Collector):
         queues = objects_in(result, "acd_queues") if isinstance(result, dict) else None
         if queues is None:
             raise InvalidAnswer("GetACDState: answer lacks the queues")
-        by_id = [(to_id(queue.get("acd_queue_id")), queue) for queue in queues]
-        known = await self._inventory.queues_with(queue_id for queue_id, _ in by_id)
+        by_id = ObjectsById(queues, "acd_queue_id")
+        known = await self._inventory.queues_with(by_id)
         labels = self._inventory.queue_labels()
         rows = [
             {"queue": labels.get(queue_id, queue_id), **r.acd_state_row(queue)}
-            for queue_id, queue in by_id
+            for queue_id, queue in by_id.items()
             if queue_id in known or not self._config.applications
         ]
-        return self._confirmed(t.STATE, self._with_names(rows))
+        return self._confirmed(t.STATE, self._with_names(rows), by_id)
 
     async def _operators(self) -> Reading:
         operators = await self._inventory.operators.refresh(JUST_READ)
         rows = [to_cells(row) | {"user_id": user} for user, row in operators.items()]
-        return _reading((t.OPERATORS, rows))
+        return _reading((t.OPERATORS, rows), source=operators)
 
     async def _operator_status(self) -> Reading:
         start, end = self._window()
@@ -212,7 +212,9 @@ class VoximplantCollector(Collector):
         ]
         limits = [to_cells(row) | {"queue": labels[queue]} for queue, row in queues.items()]
         return _reading(
-            (t.QUEUE_INFO, self._with_names(info)), (t.QUEUE_LIMITS, self._with_names(limits))
+            (t.QUEUE_INFO, self._with_names(info)),
+            (t.QUEUE_LIMITS, self._with_names(limits)),
+            source=queues,
         )
 
     # SmartQueue ----------------------------------------------------------------------------
@@ -224,13 +226,13 @@ class VoximplantCollector(Collector):
                 "GetSQState", sq_queue_id="all", timezone="Etc/GMT", **application
             )
         await self._inventory.update_smartqueues(answers)
-        queues = {to_id(queue.get("sq_queue_id")): queue for queue in answers}
+        queues = ObjectsById(answers, "sq_queue_id")
         labels = self._inventory.smartqueue_labels()
         rows = [
             {"queue": labels.get(queue_id, queue_id), **r.smartqueue_row(queue)}
             for queue_id, queue in queues.items()
         ]
-        return self._confirmed(t.SMARTQUEUE_STATE, self._with_names(rows))
+        return self._confirmed(t.SMARTQUEUE_STATE, self._with_names(rows), queues)
 
     async def _smartqueue_reports(self) -> Reading:
         smartqueue = self._config.smartqueue
@@ -260,7 +262,7 @@ class VoximplantCollector(Collector):
 
     async def _call_lists(self) -> Reading:
         rows = await self._lists.read(details=self._config.call_list_details)
-        return _reading((t.CALL_LISTS, rows))
+        return _reading((t.CALL_LISTS, rows), source=self._lists.latest)
 
     async def _account_status(self) -> Reading:
         account = await self._account.refresh(JUST_READ)
@@ -311,18 +313,25 @@ class VoximplantCollector(Collector):
         name = (self._inventory.operator_names() or {}).get(user, "")
         return self._reads_operator(user) and self._labels.filter.accepts_agent(user, name)
 
-    def _confirmed(self, table: Table, rows: TableRows) -> Reading:
+    def _confirmed(self, table: Table, rows: TableRows, source: ObjectsById) -> Reading:
         """Return a reading; an empty one right after a full one must be read twice."""
         if not rows and table.name in self._full:
             self._full.discard(table.name)
             raise InvalidAnswer(EMPTIED)
         if rows:
             self._full.add(table.name)
-        return _reading((table, rows))
+        return _reading((table, rows), source=source)
 
 
-def _reading(*tables: tuple[Table, TableRows]) -> Reading:
-    return Reading({table.name: Rows.of(rows) for table, rows in tables})
+def _reading(*tables: tuple[Table, TableRows], source: ObjectsById | None = None) -> Reading:
+    """Return rows by table; what ``source`` left out is reported with the first."""
+    left_out = (source.refused, source.repeated) if source is not None else ((), 0)
+    return Reading(
+        {
+            table.name: Rows.of(rows) if position else Rows.of(rows, *left_out)
+            for position, (table, rows) in enumerate(tables)
+        }
+    )
 
 
 def reports_table(config: VoximplantConfig) -> Table:

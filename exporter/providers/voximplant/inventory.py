@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from exporter.clock import Clock
 from exporter.errors import InvalidAnswer, ProviderError, Throttled, Unauthorized
-from exporter.providers.voximplant.answers import JsonObject, to_id
+from exporter.providers.voximplant.answers import JsonObject, ObjectsById, to_id
 from exporter.providers.voximplant.client import Client
 from exporter.providers.voximplant.config import VoximplantConfig
 
@@ -20,7 +20,6 @@ _MOST_REPORT_IDS = 5  # in a request (Management API reference, GetSmartQueueRea
 EMPTIED = "the answer is empty after one that was not; it is read once more"
 
 Application = Mapping[str, str]  # the request parameter that names it
-ObjectsById = Mapping[str, JsonObject]
 
 
 class Cached(Generic[T]):
@@ -86,7 +85,7 @@ class Inventory:
         )
         self._smartqueue_names: dict[str, str] = {}
         self._unknown_queues: set[str] = set()
-        self._operator_names: tuple[ObjectsById, dict[str, str]] = ({}, {})
+        self._operator_names: tuple[ObjectsById, dict[str, str]] = (ObjectsById([], ""), {})
 
     # Reading -------------------------------------------------------------------------------
 
@@ -104,7 +103,7 @@ class Inventory:
 
     async def _read_applications(self) -> list[Application]:
         rows = await self._client.read_pages("GetApplications")
-        return [{"application_id": identity} for identity in _by_id(rows, "application_id")]
+        return [{"application_id": identity} for identity in ObjectsById(rows, "application_id")]
 
     async def _read_queues(self) -> ObjectsById:
         applications = [_application(name) for name in self._config.applications] or [{}]
@@ -113,27 +112,27 @@ class Inventory:
             rows += await self._client.read_pages(
                 "GetQueues", with_operatorcount=True, **application
             )
-        return _by_id(rows, "acd_queue_id")
+        return ObjectsById(rows, "acd_queue_id")
 
     async def _read_operators(self) -> ObjectsById:
         rows: list[JsonObject] = []
         for application in await self.applications():
             rows += await self._client.read_pages("GetUsers", order_by="user_id", **application)
-        return _by_id(rows, "user_id")
+        return ObjectsById(rows, "user_id")
 
     async def _read_smartqueues(self) -> list[tuple[Application, str]]:
         queues: list[tuple[Application, str]] = []
         rows: list[JsonObject] = []
         for application in await self.smartqueue_applications():
             own = await self._client.read_pages("SQ_GetQueues", **application)
-            queues += [(application, queue) for queue in _by_id(own, "sq_queue_id")]
+            queues += [(application, queue) for queue in ObjectsById(own, "sq_queue_id")]
             rows += own
         self._store_smartqueue_names(rows)
         return queues
 
-    async def queues_with(self, ids: Iterable[str]) -> ObjectsById:
+    async def queues_with(self, ids: Iterable[str]) -> Mapping[str, JsonObject]:
         """Return the queues of ACD v1, read again where one of ``ids`` is new."""
-        known = await self.queues.get_or_stale(SLOW) or {}
+        known: Mapping[str, JsonObject] = await self.queues.get_or_stale(SLOW) or {}
         new = set(ids) - set(known) - self._unknown_queues
         if new:
             known = await self.queues.get_or_stale(_NOW) or {}
@@ -174,15 +173,16 @@ class Inventory:
 
     def queue_labels(self) -> dict[str, str]:
         """Return the labels of the queues of ACD v1 by id."""
-        queues = self.queues.value or {}
+        queues: Mapping[str, JsonObject] = self.queues.value or {}
         return unique_labels(
             {queue: str(row.get("acd_queue_name") or queue) for queue, row in queues.items()}
         )
 
     def plain_names(self) -> dict[str, str]:
         """Return the names of the queues whose label is not their name, by label."""
+        queues: Mapping[str, JsonObject] = self.queues.value or {}
         names = {
-            label: str((self.queues.value or {})[queue].get("acd_queue_name") or queue)
+            label: str(queues[queue].get("acd_queue_name") or queue)
             for queue, label in self.queue_labels().items()
         }
         smartqueues = self.smartqueue_labels().items()
@@ -204,13 +204,6 @@ def _application(reference: str) -> Application:
     """Return the request parameter of an application: its id, which is a number, or its name."""
     key = "application_id" if reference.isdigit() else "application_name"
     return {key: reference}
-
-
-def _by_id(rows: list[JsonObject], name: str) -> dict[str, JsonObject]:
-    """Return rows by id; a row that moved to another page during the read counts once."""
-    objects = {to_id(row.get(name)): row for row in rows}
-    objects.pop("", None)
-    return objects
 
 
 def unique_labels(names: Mapping[str, str]) -> dict[str, str]:

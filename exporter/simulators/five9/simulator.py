@@ -7,7 +7,7 @@ The service is in ``service.py``, its tables in ``tables.py``; the switches are 
 import base64
 import binascii
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,16 @@ _PATHS = (
     "/wssupervisor/SupervisorWebService",
 )
 # Kinds of failure that change the table of one getStatistics.
-_TABLE_KINDS = r"empty_table|blank_rows|wrong_type|no_columns|missing_column:.+|extra_column:.+"
+_TABLE_KINDS = (
+    r"empty_table|wrong_type|no_columns|missing_column:.+|extra_column:.+"
+    r"|(?:blank|short|long)_rows?|row_twice"
+)
+# The first row, or all rows, of an answer as a failing platform sends them.
+_MISSHAPEN: Mapping[str, Callable[[list[str]], list[str]]] = {
+    "blank": lambda row: [""] * len(row),
+    "short": lambda row: row[:1] + row[2:],
+    "long": lambda row: [*row, "1"],
+}
 
 
 @dataclass(eq=False)
@@ -208,8 +217,6 @@ def _changed_table(
     match failure.word:
         case "empty_table":
             rows = []
-        case "blank_rows":
-            rows = [[""] * len(row) for row in rows]
         case "no_columns":
             names = None
         case "missing_column" if failure.detail in columns:
@@ -217,8 +224,14 @@ def _changed_table(
             names, rows = columns[:i] + columns[i + 1 :], [row[:i] + row[i + 1 :] for row in rows]
         case "extra_column":
             names, rows = [*columns, failure.detail], [[*row, "1"] for row in rows]
+        case "row_twice":
+            rows = [*rows, *rows[:1]]
         case "wrong_type":
             rows = _with_text_for_a_number(rows, random)
+        case word if word.startswith(tuple(_MISSHAPEN)):
+            shape, _, number = word.partition("_")
+            count = len(rows) if number == "rows" else 1
+            rows = [*map(_MISSHAPEN[shape], rows[:count]), *rows[count:]]
     return names, rows
 
 

@@ -482,3 +482,39 @@ async def test_bisection_of_whole_grids() -> None:
 def test_selection_without_a_directory() -> None:
     """Where nothing is known of names, everything visible is asked for."""
     assert Directory().objects(Reader().config) == SubscribedObjects()
+
+
+@pytest.mark.parametrize("row", [[], None, "x", {}, {"99": "Sales", "98": "3"}])
+def test_a_row_that_does_not_fit_is_refused(row: Any) -> None:
+    """A row that is no object or has none of our columns is refused; the others stand."""
+    reader = Reader()
+    good = [reader.row("service", name=name, in_calls_waiting="3") for name in "ab"]
+    mapped = reader.map_reading([row, *good])
+    assert len(values(mapped, "queue_contacts_waiting")) == 2
+    assert mapped.schemas[t.SERVICES.name].rejected_cells > 0
+    with pytest.raises(InvalidAnswer, match="2 of 3 rows were refused"):
+        reader.map_reading([row, row, good[0]])
+
+
+def test_an_agent_row_that_does_not_fit_leaves_no_figures_of_all() -> None:
+    """Figures of all agents are left out where an agent's row was refused."""
+    reader = Reader()
+    good = [reader.row("agent", login_id=name, acd_state="ready") for name in "ab"]
+    assert values(reader.map_reading(agents=good), "agents")
+    mapped = reader.map_reading(agents=[*good, {"77": "x"}])
+    assert not values(mapped, "agents")
+    assert mapped.schemas[t.AGENTS.name].rejected_cells == 1
+
+
+def test_rows_that_come_twice_are_counted() -> None:
+    """An agent who comes twice is counted once, services that come twice are left out."""
+    reader = Reader()
+    agent = reader.row("agent", login_id="a", acd_state="ready")
+    mapped = reader.map_reading(agents=[agent, agent])
+    assert sum(values(mapped, "agents").values()) == 1
+    assert mapped.duplicates == 1
+    service = reader.row("service", name="a", in_calls_waiting="3")
+    other = reader.row("service", name="b", in_calls_waiting="1")
+    mapped = reader.map_reading([service, service, other])
+    assert len(values(mapped, "queue_contacts_waiting")) == 1
+    assert mapped.duplicates == 2

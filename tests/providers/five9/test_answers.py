@@ -44,6 +44,9 @@ CHANGES = """<return>
 NAMED = "<objectName>x</objectName><columnName>y</columnName>"
 
 
+CHANGE = f"<dataUpdate>{NAMED}</dataUpdate>"
+
+
 def envelope(inner: str, prefix: str = "env", head: str = '<?xml version="1.0"?>') -> bytes:
     return (
         f'{head}<{prefix}:Envelope xmlns:{prefix}="{SOAP}" xmlns:xsi="{XSI}"><{prefix}:Body>'
@@ -137,8 +140,8 @@ def test_a_table_with_little_in_it(inner: str, expected: Statistics) -> None:
         ),
         ("<return><dataUpdate/></return>", StatisticsUpdate()),
         (
-            "<return><dataUpdate><objectName>x</objectName></dataUpdate></return>",
-            StatisticsUpdate(),
+            f"<return><dataUpdate><objectName>x</objectName></dataUpdate>{CHANGE}</return>",
+            StatisticsUpdate(changes=[("x", "y", None)], incomplete=1),
         ),
         (
             f"<return><dataUpdate>{NAMED}</dataUpdate></return>",
@@ -150,6 +153,13 @@ def test_a_table_with_little_in_it(inner: str, expected: Statistics) -> None:
 def test_changes_with_little_in_them(inner: str, expected: StatisticsUpdate | None) -> None:
     """An absent return is no change; what does not say what changed is passed over."""
     assert expected == read_update(update(inner))
+
+
+@pytest.mark.parametrize("part", ["objectName", "columnName", "columnValue"])
+def test_changes_that_do_not_say_what_changed(part: str) -> None:
+    """An update most of whose changes lack their object or column is invalid."""
+    with pytest.raises(InvalidAnswer, match="1 changes lack their object or column"):
+        read_update(update(f"<return><dataUpdate><{part}>x</{part}></dataUpdate></return>"))
 
 
 def test_comments_and_character_data() -> None:

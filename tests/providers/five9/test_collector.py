@@ -1,5 +1,6 @@
 """Five9 from end to end: floor → wire → client → tables → page, under faults, on virtual time."""
 
+import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -236,3 +237,39 @@ async def test_a_type_without_permission_fails_alone() -> None:
         assert centre.metric("feed_up", feed="CampaignState") == 0
         assert centre.metric("feed_up", feed="ACDStatus") == 1
         assert centre.metric("session_signins_total", outcome="ok") == 1
+
+
+@pytest.mark.parametrize("kind", ["short_row", "long_row", "blank_row"])
+async def test_row_of_the_wrong_size_is_refused(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row that does not fit is counted and named once without its cells; the others stand."""
+    caplog.set_level(logging.INFO)
+    centre = Centre(start=MORNING, feeds=EVERY_FEED)
+    centre.simulator.fail_next(kind, target="getStatistics")
+    async with centre.running(until=MORNING + 60):
+        page = centre.page()
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+        assert centre.metric("schema_rejected_cells_total", table="ACDStatus") > 0
+        waiting = {labels for name, labels in page if name.endswith("_queue_contacts_waiting")}
+        assert len(waiting) > 0
+    lines = [str(getattr(record, "fields", {})) for record in caplog.records]
+    assert sum("row 1: " in line for line in lines) == 1
+
+
+async def test_most_rows_of_the_wrong_size_are_an_invalid_answer() -> None:
+    """Where most rows do not fit, the refresh fails, and the next is right."""
+    centre = Centre(start=MORNING)
+    centre.simulator.fail_next("short_rows", target="getStatistics")
+    async with centre.running(until=MORNING + 240):
+        assert centre.metric("feed_refreshes_total", feed="ACDStatus", outcome="invalid") == 1
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+
+
+async def test_row_that_comes_twice_is_counted() -> None:
+    """A skill that comes twice is shown once, and the other row is counted."""
+    centre = Centre(start=MORNING)
+    centre.simulator.fail_next("row_twice", target="getStatistics")
+    async with centre.running(until=MORNING + 60):
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+        assert centre.metric("duplicate_samples_total", feed="ACDStatus") > 0

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.reading import Rows
+from exporter.errors import InvalidAnswer
+from exporter.metrics.reading import RefusedRow, Rows
 from exporter.providers.five9.answers import Statistics, StatisticsUpdate
 from exporter.providers.five9.rows import Replica
 from exporter.providers.five9.tables import (
@@ -52,33 +53,75 @@ def test_a_full_table() -> None:
     assert replica.size == 2
 
 
-def test_ragged_rows() -> None:
-    """Rows are as wide as the headers: short ones are filled with null, long ones cut."""
-    assert shown(queues(["a"], ["b", "1", None, "x"])) == [["a", None, None], ["b", "1", None]]
+@pytest.mark.parametrize("row", [[], ["a"], ["a", "41000"], ["a", "2", "41000", "0"]])
+def test_ragged_rows(row: Row) -> None:
+    """A row with too few or too many cells is refused; the others stand."""
+    replica = queues(["b", "1", "0"], row)
+
+    assert shown(replica) == [["b", "1", "0"]]
+    assert replica.rows(100.0, {}).refused == (RefusedRow(2, len(row), f"{len(row)} cells, not 3"),)
+
+
+@pytest.mark.parametrize("row", [["a"], ["a", "2", "41000", "0"]])
+def test_most_rows_ragged(row: Row) -> None:
+    """Where more than half of the rows do not fit, the answer is invalid."""
+    with pytest.raises(InvalidAnswer, match="2 of 3 rows were refused"):
+        queues(["b", "1", "0"], row, row)
+
+
+def test_a_change_of_a_refused_row() -> None:
+    """A refused row's object is shown with the cells that changes name, and with no others."""
+    replica = queues(["a", "1", "0"], ["b", "41000"])
+    replica.apply(change(("b", "Calls In Queue", "7")), 101.0)
+
+    assert shown(replica) == [["a", "1", "0"], ["b", "7", None]]
+    replica.apply(StatisticsUpdate(deleted=["b"], timestamp=SERVER), 102.0)
+    assert shown(replica) == [["a", "1", "0"]]
+
+
+def test_a_change_that_lacks_its_object() -> None:
+    """A change that does not say what changed makes the table inconsistent."""
+    replica = queues(["a", "1", "0"])
+    replica.apply(StatisticsUpdate([], [], [("a", "Calls In Queue", "2")], 1, SERVER), 101.0)
+
+    assert replica.inconsistent
 
 
 @pytest.mark.parametrize("name", [None, "", " "])
 def test_rows_without_a_name(name: str | None) -> None:
-    """A row that does not name its object is left out."""
-    assert queues([name, "1", "0"]).size == 0
+    """A row that does not name its object is refused; where most do not, the answer is invalid."""
+    replica = queues([name, "1", "0"], ["b", "2", "0"])
+
+    assert shown(replica) == [["b", "2", "0"]]
+    assert replica.rows(100.0, {}).refused == (RefusedRow(1, 3, "no Skill Name"),)
+    with pytest.raises(InvalidAnswer, match="1 of 1 rows were refused"):
+        queues([name, "1", "0"])
 
 
 def test_namesakes() -> None:
-    """Of two rows with one name the first stays."""
-    assert shown(queues(["a", "1", None], ["a", "2", None])) == [["a", "1", None]]
+    """Of two rows with one name the first stays; the other is counted until the object goes."""
+    replica = queues(["a", "1", None], ["a", "2", None], ["b", "1", None], ["a", "2", None])
+
+    assert shown(replica) == [["a", "1", None], ["b", "1", None]]
+    assert replica.rows(100.0, {}).repeated == 2
+    replica.apply(StatisticsUpdate(deleted=["a"]), 101.0)
+    assert replica.rows(100.0, {}).repeated == 0
 
 
 @pytest.mark.parametrize("headers", [[], ["Calls In Queue"]])
 def test_no_key(headers: list[str]) -> None:
-    """A table without headers, or without the one that names its rows, has no objects."""
-    assert queues(["a"], headers=headers).size == 0
+    """Rows without headers, or without the one that names them, are an invalid answer."""
+    with pytest.raises(InvalidAnswer):
+        queues(["a"], headers=headers)
+    assert queues(headers=headers).size == 0
 
 
 def test_no_headers_at_all() -> None:
-    """A table whose headers are not told has no objects."""
-    replica = Replica(ACD_STATUS, Statistics(None, [["a"]], SERVER), (), 0.0)
+    """Rows whose headers are unknown are an invalid answer."""
+    with pytest.raises(InvalidAnswer):
+        Replica(ACD_STATUS, Statistics(None, [["a"]], SERVER), (), 0.0)
 
-    assert (replica.size, replica.headers) == (0, [])
+    assert Replica(ACD_STATUS, Statistics(None, [], SERVER), (), 0.0).headers == []
 
 
 # Changes --------------------------------------------------------------------------------------
@@ -319,9 +362,13 @@ def test_changes_lead_to_the_full_table(states: list[dict[str, tuple[str | None,
     assert not replica.inconsistent
 
 
+NAMES = st.text(min_size=1, max_size=5).filter(str.strip)
+CELLS = st.none() | st.text(max_size=5)
+
+
 @pytest.mark.fuzz
 @given(
-    st.lists(st.lists(st.none() | st.text(max_size=5), max_size=5), max_size=5),
+    st.lists(st.tuples(NAMES, CELLS, CELLS).map(list), max_size=5),
     st.lists(st.tuples(st.text(max_size=3), st.sampled_from(QUEUES), st.none() | st.text())),
     st.lists(st.text(max_size=3)),
     st.floats(0, 1e9),

@@ -104,6 +104,37 @@ def test_what_is_not_open_is_missing_and_what_has_no_value_is_absent() -> None:
     assert list(reader.series()) == ['queue_contacts_offered_total{queue="Sales",media="all"}']
 
 
+def test_a_statistic_that_is_not_open_for_one_object_is_counted() -> None:
+    """A queue whose statistics were not opened counts with all of them, beside one that works."""
+    reader = Reader(config([QUEUE]))
+    for statistic in reader.store.statistics:
+        if statistic.object_id == "q1":
+            reader.put(statistic.stat_type.header, "q1", 1)
+    schemas = reader.mapped().schemas
+    assert schemas["statistics.queues"].missing_columns == sum(
+        statistic.object_id == "q2" and statistic.table == "statistics.queues"
+        for statistic in reader.store.statistics
+    )
+    assert schemas["statistics.service_levels"].missing_columns == 1
+    assert not schemas["statistics.queues"].missing
+
+
+def test_an_agent_that_is_not_open_is_counted() -> None:
+    """An agent's state that was not opened is counted, also where agents are not named."""
+    reader = Reader(config([AGENTS]))
+    reader.put(h.AGENT_STATE, "jd", {"stateValue": {"status": 4}})
+    assert reader.mapped().schemas["statistics.agents"].missing_columns == 2
+
+
+def test_values_belong_to_a_statistic_and_cannot_be_shifted() -> None:
+    """Rows are made of values by the index of their statistic: each fits its columns."""
+    reader = Reader(config([QUEUE]))
+    reader.put(h.WAITING, "q1", 1)
+    reader.put(h.OFFERED, "q2", 2)
+    for rows in reader.store.reading().tables.values():
+        assert {len(row) for row in rows.cells} <= {len(rows.headers)}
+
+
 def test_agents_are_counted_by_state_and_nobody_is_named() -> None:
     """In aggregate mode agents whose state is known are counted, by number or name of a status."""
     reader = Reader(config([AGENTS]))

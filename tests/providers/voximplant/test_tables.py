@@ -10,11 +10,12 @@ from exporter.errors import InvalidAnswer
 from exporter.metrics.families import FAMILIES
 from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import map_reading
-from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.reading import Reading, RefusedRow, Rows
 from exporter.metrics.tables import Table
 from exporter.providers.voximplant import rows as r
 from exporter.providers.voximplant import tables as t
 from exporter.providers.voximplant.answers import (
+    ObjectsById,
     calls_of,
     merge_objects,
     records_of,
@@ -518,3 +519,14 @@ def test_dates_are_utc() -> None:
     for wrong in ("", "yesterday", 5, "2026-03-02 12:00:00+02:00"):
         with pytest.raises(ValueError, match=r"isoformat|date|zone"):
             utc_time(wrong)
+
+
+def test_rows_by_id() -> None:
+    """Rows that come twice are counted, rows without an id refused; values have names."""
+    rows = [{"id": 1, "a": 1}, {"id": "1", "a": 2}, {"a": 3}, {"id": 2}, {"id": 3}, {"id": 2}]
+    objects = ObjectsById(rows, "id")
+    assert objects == {"1": rows[0], "2": rows[3], "3": rows[4]}
+    assert objects.repeated == 2
+    assert objects.refused == [RefusedRow(3, 1, "no id")]
+    with pytest.raises(InvalidAnswer, match="2 of 3 rows were refused"):
+        ObjectsById([{"id": None}, {}, {"id": 1}], "id")

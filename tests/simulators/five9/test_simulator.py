@@ -773,6 +773,11 @@ class TestFailures:
             "missing_column:Total VMs",
             "extra_column:Moons",
             "no_columns",
+            "blank_row",
+            "short_row",
+            "short_rows",
+            "long_row",
+            "row_twice",
         ):
             wire.simulator.fail_next(kind)
             await wire.call("getMyPermissions")
@@ -785,6 +790,15 @@ class TestFailures:
         assert "Total VMs" not in spoiled["missing_column:Total VMs"][0]
         assert spoiled["extra_column:Moons"][0][-1] == "Moons"
         assert spoiled["no_columns"] == ([], right[1])
+        assert not any(spoiled["blank_row"][1][0])
+        assert spoiled["blank_row"][1][1:] == right[1][1:]
+        width = len(right[0])
+        widths = {kind: [len(row) for row in rows] for kind, (_, rows) in spoiled.items()}
+        others = [width] * (len(right[1]) - 1)
+        assert widths["short_row"] == [width - 1, *others]
+        assert widths["short_rows"] == [width - 1] * len(right[1])
+        assert widths["long_row"] == [width + 1, *others]
+        assert spoiled["row_twice"] == (right[0], [*right[1], right[1][0]])
 
     async def test_is_logged_like_everything_else(
         self, make: Callable[..., Wire], clock: VirtualClock

@@ -20,6 +20,7 @@ EVERY_FEED = {
 
 FAULTS = (
     *("html502", "html503", "cut", "garbage", "doctype", "empty_table", "blank_rows"),
+    *("blank_row", "short_row", "short_rows", "long_row", "row_twice"),
     *("fault:SessionClosed", "fault:SessionNotInitialized", "fault:OperationsLimitExceeded"),
     *("fault:UnknownTimestamp", "fault:StatisticsNotRequested", "fault:ConfigurationChanged"),
     *("fault:Server", "fault:ServiceUnavailable", "fault:UserAlreadyLoggedIn", "reset"),
