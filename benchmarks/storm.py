@@ -16,6 +16,7 @@ import orjson
 import prometheus_client as prom
 
 from benchmarks.harness import Figures, Options
+from exporter.clock import SystemClock
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
 from exporter.exposition.store import SnapshotStore
@@ -103,7 +104,11 @@ class _Ours:
         self._tables = {table.name: table for table in feeds(account)[0].tables}
         self._labels = account.account_labels()
         self._statistics = StatisticStore(
-            statistics(account), set(self._tables), account.service_level_threshold
+            statistics(account),
+            set(self._tables),
+            account.service_level_threshold,
+            SystemClock(),
+            lambda: None,
         )
         log = get_log("benchmarks").bind()
         self._subscriptions = Subscriptions(self.platform, self._statistics, account.chunk, log)

@@ -50,6 +50,7 @@ class Telemetry:
         self.schema_missing = gauge(families.SCHEMA_MISSING)
         self.corrections = counter(families.CORRECTIONS)
         self.duplicates = counter(families.DUPLICATES)
+        self.outdated = counter(families.OUTDATED)
         self.series_dropped = gauge(families.SERIES_DROPPED)
         self.http_requests = counter(families.HTTP_REQUESTS)
         self.reload_successful = gauge(families.RELOAD_SUCCESSFUL)
@@ -184,6 +185,10 @@ class AccountTelemetry:
             self.telemetry.schema_unmapped.labels(*own, table, kind).set(len(words))
         self.telemetry.schema_missing.labels(*own, table).set(schema.missing_columns)
         self.telemetry.schema_rejected.labels(*own, table).inc(schema.rejected_cells)
+
+    def count_outdated(self, feed: str, values: int = 1) -> None:
+        """Count values that were older than those they were to replace."""
+        self.telemetry.outdated.labels(*self._own, feed).inc(values)
 
     def set_dropped(self, feed: str, series: int) -> None:
         """Set how many series of a feed are above the account's limit."""

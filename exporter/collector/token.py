@@ -28,6 +28,11 @@ class Token:
         """The header with the token."""
         return {"Authorization": f"Bearer {self.value}"}
 
+    @property
+    def age(self) -> float:
+        """Seconds since the token was requested."""
+        return self._clock.monotonic() - self._requested_at
+
     async def ensure_valid(self) -> None:
         """Request a token where there is none, or where most of its lifetime is over.
 

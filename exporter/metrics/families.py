@@ -501,6 +501,12 @@ DUPLICATES = _family(
     "feed",
     kind="counter",
 )
+OUTDATED = _family(
+    "outdated_values_total",
+    "Pushed values that were dropped because a newer one had arrived.",
+    "feed",
+    kind="counter",
+)
 SERIES_DROPPED = _family("series_dropped", "Series dropped because of max_series.", "feed")
 BUILD_INFO = _family(
     "exporter_build_info", "Always 1; the label is the exporter's version.", "version"

@@ -21,12 +21,15 @@ from exporter.providers.genesys.config import GenesysConfig
 Json = Any
 ValueEntry = dict[str, Any]  # StatisticValue of the Statistics API
 _SUCCESS_CODES = (0, 1)  # status.code: done; accepted (Statistics API overview)
+_NEW_TOKEN = 10.0  # seconds in which a 403 does not mean that the token has expired
 _MESSAGE_LENGTH = 200  # characters of the platform's text in an error
 _DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
 class TokenDenied(Unauthorized):
     """The platform rejects the token, or the user lacks a permission (HTTP 401 or 403)."""
+
+    is_forbidden = False  # HTTP 403
 
 
 class AccessDenied(SessionLost):
@@ -134,12 +137,17 @@ class Client:
     async def _authorized(
         self, method: str, path: str, operation: str, body: Json | None, limit: float
     ) -> Json:
-        """Send a request; where it is denied, repeat it once with a new token."""
+        """Send a request; where it is denied, repeat it once with a new token.
+
+        A token that is new itself is not replaced, as the platform keeps each until it expires.
+        """
         await self._auth.ensure_valid()
         token = self._auth.value
         try:
             return await self._send(method, path, operation, body, limit)
-        except TokenDenied:
+        except TokenDenied as error:
+            if error.is_forbidden and self._auth.age < _NEW_TOKEN:
+                raise AccessDenied(f"{operation}: {error}, with a new token") from error
             await self._auth.renew(token)
         try:
             return await self._send(method, path, operation, body, limit)
@@ -182,7 +190,9 @@ def _entries(data: Mapping[str, Any]) -> list[ValueEntry]:
 
 def _check(response: httpx.Response, _: Json) -> None:
     if response.status_code in _DENIED:
-        raise TokenDenied(f"HTTP {response.status_code}")
+        error = TokenDenied(f"HTTP {response.status_code}")
+        error.is_forbidden = response.status_code == httpx.codes.FORBIDDEN
+        raise error
     check_status(response)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
@@ -20,13 +21,13 @@ from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig, StatisticConfig, table_of
 from exporter.providers.genesys.poll import PollSession
 from exporter.providers.genesys.push import (
+    CHECK_INTERVAL,
     CLOSE_LIMIT,
     EVENT_INTERVAL,
-    REOPEN_INTERVAL,
     PushSession,
 )
 from exporter.providers.genesys.statistics import ObjectStatistic, StatType
-from exporter.providers.genesys.store import StatisticStore
+from exporter.providers.genesys.store import OVERTAKING, StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions
 from exporter.telemetry import AccountTelemetry
 
@@ -38,7 +39,7 @@ class GenesysCollector(Collector):
         self,
         config: GenesysConfig,
         http: Http,
-        telemetry: AccountTelemetry,  # noqa: ARG002 - every collector gets it
+        telemetry: AccountTelemetry,
         clock: Clock,
     ) -> None:
         self._config = config
@@ -46,14 +47,22 @@ class GenesysCollector(Collector):
         self.feeds = feeds(config)
         tables = {table.name for feed in self.feeds for table in feed.tables}
         threshold = config.service_level_threshold
-        self._store = store = StatisticStore(statistics(config), tables, threshold)
-        self._client = client = Client(config, http, clock)
         updates = config.mode == "subscribe"
+        self._store = store = StatisticStore(
+            statistics(config),
+            tables,
+            threshold,
+            clock,
+            partial(telemetry.count_outdated, STATISTICS),
+            OVERTAKING if updates else 0.0,  # of two answers the second is the newer
+        )
+        self._client = client = Client(config, http, clock)
         chunk_size = config.chunk
         subscriptions = Subscriptions(client, store, chunk_size, log, updates=updates)
         self._subscriptions = subscriptions
         self._session: PushSession | PollSession
         if updates:
+            telemetry.count_outdated(STATISTICS, 0)  # so that the first is an increase
             self._session = PushSession(client, store, subscriptions, clock, log)
         else:
             self._session = PollSession(client, store, subscriptions, chunk_size, clock, log)
@@ -81,21 +90,25 @@ class GenesysCollector(Collector):
         return await self._session.read()
 
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
-        """Count the connects and reopenings of a push session; its refreshes send no request."""
+        """Count the connects and checks of a push session; its refreshes send no request."""
         if not isinstance(self._session, PushSession):
             return super().steady_requests(feed, requests)
         interval = self.feeds[0].times.interval
-        reopened = len(self._subscriptions.ids) * interval / REOPEN_INTERVAL
+        checked = len(self._subscriptions.ids) * interval / CHECK_INTERVAL
         return {
             "/meta/connect": interval / EVENT_INTERVAL,
-            "POST /subscriptions": reopened,
-            "DELETE /subscriptions/{id}": reopened,
+            "GET /subscriptions/{id}/statistic-values": checked,
         }
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:  # noqa: ARG002 - never waits
-        """Return values that were not available at the last refresh, once they are."""
-        push = self._session if isinstance(self._session, PushSession) else None
-        reading = push.overdue_reading() if push else None
+        """Return values that were not available at the last refresh, once they are.
+
+        In poll mode, use idle time to keep a session alive.
+        """
+        if not isinstance(self._session, PushSession):
+            await self._session.keep_alive()
+            return None
+        reading = self._session.overdue_reading()
         return {STATISTICS: reading} if reading is not None else None
 
     async def survey(self, collected: Collected) -> Survey:

@@ -169,6 +169,19 @@ class CometdSession:
             first = False
         raise SessionLost("no CometD session")
 
+    async def touch(self, limit: float) -> float:
+        """Keep the session alive with a connect that is answered at once.
+
+        Return the seconds that the server advises to wait before the next. Raises ``SessionLost``
+        where it does not know the session, else ``ProviderError``.
+        """
+        if self._client_id is not None:
+            await self._connect(at_once=True, limit=limit)
+        if self._client_id is None or self._advice.reconnect == _HANDSHAKE:
+            self._client_id = None
+            raise SessionLost("the server does not know the CometD session")
+        return self._advice.interval
+
     async def disconnect(self, timeout: float) -> None:  # noqa: ASYNC109 - of the exchange
         """End the session, best-effort; ``receive`` has ended before."""
         if self._client_id is None:
@@ -183,12 +196,12 @@ class CometdSession:
 
     # Connects ------------------------------------------------------------------------------
 
-    async def _connect(self, *, at_once: bool) -> None:
+    async def _connect(self, *, at_once: bool, limit: float | None = None) -> None:
         """Send one connect; where the server does not know the session, set the advice so."""
         request = self._request("connect", connectionType=_LONG_POLLING)
         if at_once:
             request["advice"] = {"timeout": 0}
-        limit = self._advice.timeout + _NETWORK_DELAY
+        limit = limit or self._advice.timeout + _NETWORK_DELAY
         (reply,) = await self._exchange("connect", [request], limit)
         if reply and reply.get("successful") is False and _code_of(reply) == _UNKNOWN_SESSION:
             self._advice.reconnect = _HANDSHAKE

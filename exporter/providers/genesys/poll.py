@@ -1,21 +1,34 @@
-"""Poll session: opens statistics without notifications, and reads them at every refresh."""
+"""Poll session: opens statistics without notifications, and reads them at every refresh.
 
-import contextlib
+By the Statistics overview no CometD session is needed for that. Whether the service opens
+statistics without one, and keeps them, is not documented: where it does not, a session is begun
+and kept alive by connects that are answered at once, which no gateway cuts.
+"""
+
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from exporter.clock import Clock
-from exporter.errors import InvalidAnswer, Refused, ServerTrouble, SessionLost
+from exporter.errors import (
+    InvalidAnswer,
+    ProviderError,
+    Refused,
+    Rejected,
+    ServerTrouble,
+    SessionLost,
+)
 from exporter.logs import Log
 from exporter.metrics.reading import Reading
-from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.client import AccessDenied, Client
 from exporter.providers.genesys.cometd import CometdSession
-from exporter.providers.genesys.push import CLOSE_LIMIT, REOPEN_INTERVAL
+from exporter.providers.genesys.push import CHECK_INTERVAL, CLOSE_LIMIT
 from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions
 
 _NameKey = tuple[str, str, str]  # statistic's name, object's type and id
 _MOST_REFUSALS = 64  # requests spent on finding the bad names of a refused chunk
+_TOUCH_INTERVAL = 4.0  # seconds; the server drops a session after ten (CometD maxInterval)
+_TOUCH_LIMIT = 5.0  # seconds
 
 
 class PollSession:
@@ -38,28 +51,30 @@ class PollSession:
         self._subscriptions = subscriptions
         self._chunk_size = chunk_size
         self._clock = clock
+        self._log = log
         self._cometd = CometdSession(client.post_messages, clock, subscriptions.on_event, log)
+        subscriptions.before_request = self.keep_alive
+        self._needs_cometd = False  # statistics are not opened, or not kept, without it
+        self._has_cometd = False
+        self._touch_at = 0.0  # monotonic
         self._refused: set[int] = set()  # named statistics that the platform refuses
         self._named: dict[_NameKey, int] = {
             (item.stat_type.name, item.object_type, item.object_id): index
             for index, item in enumerate(store.statistics)
             if item.stat_type.name
         }
-        self._lost = False
+        self._is_opening = False
         self._retry_at = 0.0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Open the statistics that have a definition; leaving the context closes them."""
         self._store.clear()
+        self._has_cometd = False
         try:
-            with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
-                # The handshake sets the cookie of the HTTP session that subscriptions belong to
-                # (the vendor's Java client waits for it). Gateways without CometD may do without.
-                await self._cometd.handshake(())
-            await self._subscriptions.reopen()
-            self._lost = False
-            self._retry_at = self._clock.monotonic() + REOPEN_INTERVAL
+            if self._needs_cometd:
+                await self._begin_cometd()
+            await self._open_missing()
             yield
         finally:
             await self._subscriptions.close(CLOSE_LIMIT)
@@ -67,19 +82,77 @@ class PollSession:
 
     async def read(self) -> Reading:
         """Read every statistic. Raises ``ProviderError``."""
-        if self._lost:
-            raise SessionLost("a subscription is gone")  # reopening may outlast a refresh
+        if self._is_opening:
+            raise SessionLost("opening the statistics took longer than a refresh")
         if self._clock.monotonic() >= self._retry_at and self._store.unopened:
-            self._retry_at = self._clock.monotonic() + REOPEN_INTERVAL
             self._refused.clear()
-            await self._subscriptions.retry_unopened()
+            await self._open_missing()
+        ids = set(self._subscriptions.ids)
         try:
             await self._subscriptions.read_values()
-        except (Refused, ServerTrouble, InvalidAnswer):
-            self._lost = True
+        except AccessDenied:
+            self._needs_cometd |= not self._has_cometd
             raise
+        if ids.difference(self._subscriptions.ids):  # a subscription is gone
+            if not self._has_cometd and not self._subscriptions.ids:
+                await self._begin_cometd()
+            await self._open_missing()
         await self._read_named()
         return self._store.reading()
+
+    async def keep_alive(self) -> None:
+        """Keep the CometD session alive, where there is one. Raises ``Rejected``."""
+        now = self._clock.monotonic()
+        if not self._has_cometd or now < self._touch_at:
+            return
+        self._touch_at = now + _TOUCH_INTERVAL
+        try:
+            self._touch_at = now + max(await self._cometd.touch(_TOUCH_LIMIT), _TOUCH_INTERVAL)
+        except Rejected:
+            raise
+        except SessionLost as error:
+            if error.retry_after:  # the server wants no connects for so long
+                self._touch_at = now + error.retry_after
+            else:
+                await self._begin_cometd()
+        except ProviderError as error:
+            self._log.debug("session not kept alive", reason=error.reason, error=str(error))
+
+    async def _open_missing(self) -> None:
+        """Open what is not open; with a CometD session where it is refused without one."""
+        self._is_opening = True
+        refusal: ProviderError | None = None
+        try:
+            await self._subscriptions.open_missing()
+        except (AccessDenied, Refused, ServerTrouble, InvalidAnswer) as error:
+            refusal = error
+        has_failed = refusal is not None or not self._subscriptions.ids
+        if has_failed and any(True for _ in self._subscriptions.subscribed()):
+            if not self._has_cometd and await self._begin_cometd():
+                await self._subscriptions.open_missing()
+            elif refusal is not None:
+                raise refusal
+        self._is_opening = False
+        self._retry_at = self._clock.monotonic() + CHECK_INTERVAL
+
+    async def _begin_cometd(self) -> bool:
+        """Begin a CometD session; return whether the service, or a gateway, allows it.
+
+        The handshake sets the cookie of the HTTP session that subscriptions belong to (the
+        vendor's Java client waits for it).
+        """
+        self._has_cometd = False
+        try:
+            await self._cometd.handshake(())
+        except Rejected:
+            raise
+        except ProviderError as error:
+            self._log.debug("no cometd session", reason=error.reason, error=str(error))
+        else:
+            self._has_cometd = True
+            self._touch_at = self._clock.monotonic() + _TOUCH_INTERVAL
+        self._needs_cometd = self._has_cometd
+        return self._has_cometd
 
     async def _read_named(self) -> None:
         keys = [key for key, index in self._named.items() if index not in self._refused]

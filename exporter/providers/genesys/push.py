@@ -1,4 +1,4 @@
-"""Push session: receives every change over CometD, and reopens what the platform loses.
+"""Push session: receives every change over CometD, and opens again what the platform loses.
 
 Two tasks run while it is open: one receives events, the other keeps the statistics open. A failure
 that ends either of them ends the session at the next refresh.
@@ -16,16 +16,18 @@ from exporter.logs import Log
 from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.cometd import CometdSession
-from exporter.providers.genesys.store import StatisticStore
+from exporter.providers.genesys.store import OVERTAKING, StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
 
 CHANNELS = ("/statistics/v3/service", "/statistics/v3/updates")
-# Seconds until everything is reopened: statistics that failed before may open now, and the platform
-# does not report that an object has been deleted.
-REOPEN_INTERVAL = 600.0
+# Seconds from one check of all statistics to the next: the platform does not report that an object
+# has been deleted, and statistics that failed before may open now. A check opens nothing that is
+# open, because totals count from their opening (Stat Server User's Guide, time profiles).
+CHECK_INTERVAL = 600.0
 EVENT_INTERVAL = 10.0  # seconds between two replies to connects, as some statistics are periodical
 CLOSE_LIMIT = 2.0  # seconds for each step; an orchestrator waits ten in all
 _REOPEN_PAUSE = 5.0  # seconds, at least, from one reopening to the next
+_DOUBTFUL = OVERTAKING + 1.0  # seconds after which a doubtful value is read again
 _MOST_FAILURES = 5  # to reopen, in a row; then the session ends
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
 
@@ -58,8 +60,11 @@ class PushSession:
             client.post_messages, clock, self._on_event, log, on_gap=self._on_gap
         )
         self._wake = asyncio.Event()
-        self._losses = 0  # how often everything had to be reopened
-        self._repaired = 0  # the number of losses after which it was
+        self._losses = 0  # how often values were lost
+        self._repaired = 0  # the number of losses after which they were read or reopened
+        self._has_reopened = True  # nothing has to be opened anew
+        self._check_at = 0.0  # monotonic
+        self._is_second_check = False  # the next one
         self._overdue = False  # the last reading was not available
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -69,13 +74,14 @@ class PushSession:
 
         Raises ``ProviderError``.
         """
-        self._repaired = self._losses
+        self._repaired, self._has_reopened = self._losses, True
         self._wake.clear()
         self._store.clear()
         await self._cometd.handshake(CHANNELS)
         self._tasks = [asyncio.create_task(self._receive())]
         try:
             await self._subscriptions.reopen()
+            self._check_in(CHECK_INTERVAL)
             self._tasks.append(asyncio.create_task(self._keep_open()))
             yield
         finally:
@@ -99,7 +105,7 @@ class PushSession:
         if not self._subscriptions.available:
             raise Unavailable("the statistics service is unavailable")
         if self._repaired != self._losses:
-            raise Reopening("the platform lost the session; the statistics are being reopened")
+            raise Reopening("updates were lost; the statistics are being read or reopened")
         if self._cometd.failing:
             raise Reopening("the long poll fails; the values are getting old")
         self._overdue = False
@@ -124,14 +130,16 @@ class PushSession:
         self._subscriptions.on_event(channel, data)
         if self._subscriptions.available != was_available:
             self._losses += was_available
+            self._has_reopened = False
+            self._wake.set()
+        if self._store.stepped_back:
+            # What was dropped may be the latest value, and what was stored an old one.
+            self._store.stepped_back = False
+            self._check_at = min(self._check_at, self._clock.monotonic() + _DOUBTFUL)
             self._wake.set()
 
     def _on_gap(self) -> None:
-        """Reopen everything after updates were lost.
-
-        Reading the values is not enough: the platform compares a value with the one that it sent
-        last, so a value that returns to that one would not be sent again.
-        """
+        """Read everything after updates were lost; the statistics are still open."""
         self._losses += 1
         self._wake.set()
 
@@ -150,19 +158,19 @@ class PushSession:
             await self._cometd.receive()
             self._log.info("platform lost the session")
             self._losses += 1
+            self._has_reopened = False
             await self._cometd.handshake(CHANNELS)
             self._wake.set()
 
     async def _keep_open(self) -> None:
-        """Reopen the statistics after each loss, and at every ``REOPEN_INTERVAL``."""
+        """Reopen the statistics after each loss, and check them at ``_check_at``."""
         failures = 0
         while True:
             await self._wait(failures)
-            if self._repaired == self._losses:
-                self._losses += 1
-            losses = self._losses
+            losses, reopens = self._losses, not self._has_reopened
+            self._has_reopened = True
             try:
-                await self._subscriptions.reopen()
+                await (self._subscriptions.reopen() if reopens else self._check())
                 self._repaired = losses
                 failures = 0
                 await self._clock.sleep(_REOPEN_PAUSE)
@@ -170,19 +178,36 @@ class PushSession:
                 raise
             except ProviderError as error:
                 failures += 1
+                self._has_reopened &= not reopens
                 if failures >= _MOST_FAILURES:
                     raise
                 self._log.debug("reopening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
 
+    async def _check(self) -> None:
+        """Read every statistic, and open those that are gone.
+
+        A value that was read may return to the one sent last before it is sent itself: the
+        platform then sends nothing, so that it has to be read once more.
+        """
+        changes = self._store.changes
+        await self._subscriptions.read_values()
+        has_changed = self._store.changes > changes
+        await self._subscriptions.open_missing()
+        self._is_second_check = has_changed and not self._is_second_check
+        self._check_in(_DOUBTFUL if self._is_second_check else CHECK_INTERVAL)
+
+    def _check_in(self, seconds: float) -> None:
+        self._check_at = self._clock.monotonic() + seconds
+
     async def _wait(self, failures: int) -> None:
-        """Wait until there is something to reopen, or for a time that grows with the failures.
+        """Wait until there is something to reopen or check; longer the more attempts failed.
 
         While the service is unavailable nothing is opened, except after a longer pause, because
         the event that it is available again may be lost.
         """
         while True:
-            pause = REOPEN_INTERVAL
+            pause = max(self._check_at - self._clock.monotonic(), 0.0)
             if failures or not self._subscriptions.available:
                 first = _FIRST_PAUSE if self._subscriptions.available else _UNAVAILABLE_PAUSE
                 pause = min(first * 2.0 ** min(failures, 30), _LONGEST_PAUSE)
@@ -192,5 +217,5 @@ class PushSession:
             except TimeoutError:
                 return
             self._wake.clear()
-            if self._subscriptions.available:
+            if self._subscriptions.available and self._repaired != self._losses:
                 return

@@ -72,7 +72,7 @@ def _defined(
 
 
 def _today(header: str, action: str) -> StatType:
-    """Count an action since midnight; every change is sent."""
+    """Count an action of the day, from the opening on; every change is sent."""
     return _defined(header, "TotalNumber", action, _TODAY, _IMMEDIATE)
 
 

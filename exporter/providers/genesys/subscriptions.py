@@ -7,18 +7,25 @@ saying which statistic failed, so the statistics asked for are compared with tho
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from exporter.errors import ProviderError, Refused, ServerTrouble
+from exporter.errors import InvalidAnswer, ProviderError, Refused, ServerTrouble
 from exporter.logs import Log
-from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.client import AccessDenied, Client
 from exporter.providers.genesys.store import StatisticStore
 
 _MOST_REFUSALS = 64  # requests spent on finding the bad statistics of a refused chunk
 _EXAMPLES = 5  # statistics named in a log line
 _CLOSERS = 4  # subscriptions closed concurrently
 _ENVELOPES = 4  # inside each other
+_ALIVE = 60.0  # seconds since an update in which a subscription exists, though it is not readable
+_MOST_FAILED_READS = 2  # of one subscription in a row; the reference has no status for "not found"
+
+
+async def _nothing() -> None:
+    pass
 
 
 class Unavailable(ServerTrouble):
@@ -34,6 +41,7 @@ class Subscriptions:
 
     Without ``updates`` the platform sends no notifications, and statistics that have a name are
     not subscribed to. ``available`` is the state that the service last announced.
+    ``before_request`` is awaited before each request that opens or reads.
     """
 
     def __init__(
@@ -53,8 +61,11 @@ class Subscriptions:
         self._open: dict[str, frozenset[int]] = {}  # statistics by subscription id
         self._to_delete: set[str] = set()
         self._losses = 0  # how often the platform dropped everything
+        self._failed_reads: Counter[str] = Counter()  # in a row, by subscription
+        self._anonymous = False  # updates carry no subscription id
         self._reported: set[int] = set()
         self.available = True
+        self.before_request: Callable[[], Awaitable[None]] = _nothing
 
     @property
     def ids(self) -> Sequence[str]:
@@ -68,35 +79,69 @@ class Subscriptions:
         self._to_delete.update(self._open)
         self._open = {}
         self._store.mark_all_closed()
+        if self._anonymous:  # else updates of the old subscriptions would pass for new ones
+            await self._delete_old()
         try:
-            await self._open_statistics(self._subscribed())
+            await self._open_statistics(self.subscribed())
         except ProviderError:
             await self._delete_old()
             raise
         self._store.drop_unopened()
         await self._delete_old()
 
-    async def retry_unopened(self) -> None:
-        """Open those statistics that could not be opened before. Raises ``ProviderError``."""
+    async def open_missing(self) -> None:
+        """Open those statistics that are not open. Raises ``ProviderError``."""
+        older = list(self._open)
         unopened = set(self._store.unopened)
-        await self._open_statistics(index for index in self._subscribed() if index in unopened)
+        await self._open_statistics(index for index in self.subscribed() if index in unopened)
+        opened = unopened.difference(self._store.unopened)
+        for subscription in self._open.keys() & older:
+            self._open[subscription] -= opened
         await self._delete_old()
 
-    def _subscribed(self) -> Iterable[int]:
+    def subscribed(self) -> Iterable[int]:
         """Return the statistics that need a subscription: a named one can be read without."""
         statistics = enumerate(self._store.statistics)
         return (index for index, item in statistics if self._updates or not item.stat_type.name)
 
     async def read_values(self) -> None:
-        """Read every open statistic, and mark those as closed that are gone.
+        """Read every open statistic, and mark those as closed that no longer exist.
 
-        Raises ``ProviderError``: a subscription that cannot be read may be gone.
+        Raises ``ProviderError`` where it is not certain that a subscription still exists.
         """
         for subscription, indexes in list(self._open.items()):
-            entries = await self._client.peek_subscription(subscription)
+            await self.before_request()
+            try:
+                entries = await self._client.peek_subscription(subscription)
+            except (Refused, ServerTrouble, InvalidAnswer, AccessDenied) as error:
+                if not self._exists(subscription, indexes, error):
+                    self._drop(subscription, indexes)
+                continue
+            self._failed_reads.pop(subscription, None)
             if subscription in self._open:
                 stored = self.store_values(entries, subscription)
-                self._store.mark_closed(indexes - stored)
+                self._drop(subscription, self._store.opened(indexes) - stored)
+
+    def _exists(self, subscription: str, indexes: frozenset[int], error: ProviderError) -> bool:
+        """Return whether a subscription that cannot be read exists; raise where that is unknown."""
+        if self._updates and self._store.has_arrived(indexes, _ALIVE):
+            return True
+        self._failed_reads[subscription] += 1
+        is_certain = isinstance(error, Refused)
+        is_certain |= self._failed_reads[subscription] >= _MOST_FAILED_READS
+        if isinstance(error, AccessDenied) or not is_certain:
+            raise error
+        return False
+
+    def _drop(self, subscription: str, gone: frozenset[int]) -> None:
+        """Mark statistics of a subscription as closed; delete it where none is left."""
+        left = self._open.get(subscription, frozenset()) - gone
+        if left:
+            self._open[subscription] = left
+        elif self._open.pop(subscription, None) is not None:
+            self._to_delete.add(subscription)
+            self._failed_reads.pop(subscription, None)
+        self._store.mark_closed(gone)
 
     async def close(self, limit: float) -> None:
         """Delete every subscription, best-effort and within ``limit`` seconds."""
@@ -132,6 +177,7 @@ class Subscriptions:
             statistics[index].description(str(index), updates=self._updates) for index in chunk
         ]
         try:
+            await self.before_request()
             entries = await self._client.create_subscription(subscription, descriptions)
         except (Refused, ServerTrouble) as error:
             self._open.pop(subscription, None)
@@ -202,6 +248,7 @@ class Subscriptions:
         for entry in entries:
             index = _index_of(entry.get("statisticId"))
             owner = subscription or entry.get("subscriptionId")
+            self._anonymous |= not isinstance(owner, str)
             indexes = self._open.get(owner) if isinstance(owner, str) else self._any_open()
             if index is None or not indexes or index not in indexes:
                 continue

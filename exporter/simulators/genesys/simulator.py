@@ -105,6 +105,10 @@ class GenesysSimulator(Tenant):
         """End every CometD session, with ``http`` the HTTP sessions too, as a restart does."""
         self._sessions.end_all(http=http)
 
+    def drop_statistics(self, object_id: str, action: str) -> None:
+        """Close the statistics of an action at an object and announce nothing."""
+        self._subscriptions.drop_statistics(object_id, action)
+
     def unavailable(self) -> None:
         """Lose the Stat Server: drop every subscription and announce it."""
         self.is_available = False

@@ -2,7 +2,8 @@
 
 A statistic is pushed at most once a second, however often the floor changes: pauses are of the
 clock's time, timestamps of the floor's. A fraction is in the text of a value alone: the integer
-beside it is cut off.
+beside it is cut off. With ``counts_from="opening"`` a total counts from the instant at which the
+statistic was opened, and from midnight after the first one; means and shares cover the day.
 """
 
 from collections.abc import Callable, Iterable
@@ -65,6 +66,12 @@ def _number(value: float, stamp: int, layout: str) -> Any:
 
 
 _PAUSE = 1.0  # seconds between two pushes of one statistic
+_TOTALS = frozenset(
+    [
+        *("TotalNumber", "TotalTime", "TotalAdjustedNumber", "TotalAdjustedTime"),
+        "TotalNumberInTimeRange",
+    ]
+)
 Update = dict[str, Any]  # an entry as it is sent
 
 
@@ -80,6 +87,8 @@ class Statistic:
     figure: Figure
     due: float
     day: date
+    opened: date
+    base: float = 0.0  # what a total of that day had counted at the opening
     sent: Any = None
 
     def has_changed(self, value: Any) -> bool:
@@ -141,6 +150,13 @@ class Subscriptions:
         """Close every subscription."""
         self._open.clear()
 
+    def drop_statistics(self, object_id: str, action: str) -> None:
+        """Close every statistic of an action at an object; their subscriptions stay open."""
+        for subscription in self._open.values():
+            for name, statistic in list(subscription.statistics.items()):
+                if statistic.object_id == object_id and action in statistic.definition.main.named:
+                    del subscription.statistics[name]
+
     def drop_of(self, session: str) -> None:
         """Close every subscription of an HTTP session."""
         self._open = {
@@ -193,14 +209,25 @@ class Subscriptions:
             figure,
             inf,
             self._today(),
-            figure.value,
+            self._today(),
         )
+        is_total = definition.category in _TOTALS and definition.window is None
+        if self._tenant.counts_from == "opening" and is_total:
+            statistic.base = figure.value or 0.0
+        statistic.sent = self._counted(statistic)
         now = self._tenant.clock.monotonic()
         if definition.mode in ("Immediate", "Reset"):
             statistic.due = now + _PAUSE
         elif definition.mode == "Periodical":
             statistic.due = now + definition.frequency
         return statistic
+
+    def _counted(self, statistic: Statistic) -> Any:
+        """Return a value, of a total less what was counted before its opening on that day."""
+        value = statistic.figure.value
+        if not statistic.base or value is None or self._today() != statistic.opened:
+            return value
+        return value - statistic.base
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._tenant.floor.now, self._zone).date()
@@ -225,12 +252,13 @@ class Subscriptions:
                 entry |= {"objectId": statistic.object_id, "objectType": statistic.object_type}
                 if statistic.name is not None:
                     entry["name"] = statistic.name
-            entries.append(entry | self.encoded(statistic.figure))
+            entries.append(entry | self.encoded(statistic.figure, statistic))
         return entries, failed
 
-    def encoded(self, figure: Figure) -> dict[str, Any]:
-        """Return the value and its timestamp as they are sent."""
-        return encode(figure.value, figure.instant, self._tenant, is_state=figure.is_state)
+    def encoded(self, figure: Figure, statistic: Statistic | None = None) -> dict[str, Any]:
+        """Return the value and its timestamp as they are sent, of an open statistic its own."""
+        value = figure.value if statistic is None else self._counted(statistic)
+        return encode(value, figure.instant, self._tenant, is_state=figure.is_state)
 
     def look(self, deliver: Callable[[str], Callable[[Update], None] | None]) -> None:
         """Push due statistics; ``deliver`` returns the receiver of an HTTP session."""
@@ -242,13 +270,13 @@ class Subscriptions:
                 continue
             for statistic in subscription.statistics.values():
                 if statistic.due <= now and self._has_news(statistic, now, today):
-                    statistic.sent = statistic.figure.value
+                    statistic.sent = self._counted(statistic)
                     send(self._update(subscription, statistic))
 
     def _has_news(self, statistic: Statistic, now: float, today: date) -> bool:
         """Return whether a due statistic is to be pushed, and schedule its next push."""
         try:
-            value = self._figures.value(statistic.figure)
+            self._figures.value(statistic.figure)
         except GoneError:
             statistic.due = inf
             return False
@@ -258,14 +286,14 @@ class Subscriptions:
         elif statistic.definition.mode == "Reset":
             passed, statistic.day = statistic.day < today, today
             return passed
-        if not statistic.has_changed(value):
+        if not statistic.has_changed(self._counted(statistic)):
             return False
         if statistic.definition.mode == "Immediate":
             statistic.due = now + _PAUSE
         return True
 
     def _update(self, subscription: Subscription, statistic: Statistic) -> Update:
-        entry: Update = {"statisticId": statistic.id, **self.encoded(statistic.figure)}
+        entry: Update = {"statisticId": statistic.id, **self.encoded(statistic.figure, statistic)}
         if self._tenant.names_subscription:
             entry["subscriptionId"] = subscription.id
         return entry

@@ -68,6 +68,7 @@ class Tenant(door.SimulatedPlatform[Record]):
     events_on: Literal["connect", "any"] = "connect"  # replies that carry events
 
     # Events and values.
+    counts_from: Literal["midnight", "opening"] = "midnight"  # what a total of today covers
     nesting: Literal[0, 1, 2] = 1  # envelopes around the content of an event, inside of "data"
     names_subscription: bool = True  # updates carry a subscriptionId, as since November 2017
     service_message: Literal["statistics", "workspace"] = "statistics"

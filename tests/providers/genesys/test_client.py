@@ -28,6 +28,7 @@ from exporter.providers.genesys.config import GenesysConfig
 from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
 from exporter.telemetry import AccountTelemetry, Telemetry
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -190,6 +191,7 @@ async def test_a_denied_request_is_made_again_with_a_new_token(clock: Any) -> No
         app.tokens = 0
         client = client_of(app, clock)
         await client.sign_in()
+        clock.elapsed += 60
         assert await client.peek_subscription("x") == [{"statisticId": "1"}]
         assert app.tokens == 2
 
@@ -200,6 +202,10 @@ async def test_a_request_denied_twice_loses_the_session(clock: Any) -> None:
     app.answers["/statistics/v3/subscriptions"] = httpx.Response(403)
     client = client_of(app, clock)
     await client.sign_in()
+    with pytest.raises(AccessDenied, match="with a new token"):
+        await client.create_subscription("x", [])
+    assert app.tokens == 1, "the first token was new"
+    clock.elapsed += 60
     with pytest.raises(AccessDenied, match="with a new token too"):
         await client.create_subscription("x", [])
     assert app.tokens == 2
@@ -335,7 +341,7 @@ def subscriptions_of(
     app.answers["/statistics/v3/subscriptions"] = service
     queues = [f"q{number}" for number in range(ids)]
     account = config(objects=[{"type": "Queue", "ids": queues}])
-    store = StatisticStore(statistics(account), {"statistics.queues"}, 20.0)
+    store = StatisticStore(statistics(account), {"statistics.queues"}, 20.0, clock, lambda: None)
     client = client_of(app, clock, account)
     return Subscriptions(client, store, chunk, get_log("test")), store, app
 
@@ -363,7 +369,7 @@ async def test_one_bad_statistic_costs_only_itself(
     first = len(service.sizes)
     assert first <= 10
     caplog.clear()
-    await subscriptions.retry_unopened()
+    await subscriptions.open_missing()
     assert len(service.sizes) == first + 1
     assert "statistics not opened" not in caplog.text
 
@@ -386,7 +392,7 @@ async def test_partial_success_is_found_by_comparing(clock: Any) -> None:
     await subscriptions.reopen()
     assert {store.statistics[number].object_id for number in store.unopened} == {"q0"}
     service.opens = lambda _: False
-    await subscriptions.retry_unopened()
+    await subscriptions.open_missing()
     assert app.requests[-1].method == "DELETE", "a subscription with nothing in it is left open"
 
 
@@ -477,7 +483,9 @@ JSON = st.recursive(
 def test_no_event_breaks_the_subscriptions(data: Any) -> None:
     """Any event is processed or ignored."""
     account = config()
-    store = StatisticStore(statistics(account), {"statistics.queues"}, 20.0)
+    store = StatisticStore(
+        statistics(account), {"statistics.queues"}, 20.0, VirtualClock(), lambda: None
+    )
     view = AccountTelemetry(Telemetry(), "genesys", "acme")
     nowhere = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(404)))
     client = Client(account, Http(nowhere, view, None), None)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from exporter.providers.genesys.collector import feeds, statistics
 from exporter.providers.genesys.config import GenesysConfig
 from exporter.providers.genesys.statistics import ObjectStatistic
 from exporter.providers.genesys.store import StatisticStore
+from support.clock import VirtualClock
 
 
 def config(objects: Sequence[Mapping[str, Any]], **more: Any) -> GenesysConfig:
@@ -39,9 +40,18 @@ class Reader:
         self.account = account
         self.statistics = statistics(account)
         self.tables = {table.name: table for table in feeds(account)[0].tables}
+        self.clock = VirtualClock()
+        self.outdated = 0
         self.store = StatisticStore(
-            self.statistics, set(self.tables), account.service_level_threshold
+            self.statistics,
+            set(self.tables),
+            account.service_level_threshold,
+            self.clock,
+            self._count_outdated,
         )
+
+    def _count_outdated(self) -> None:
+        self.outdated += 1
 
     def number(self, header: str, identity: str) -> int:
         return next(

@@ -510,3 +510,30 @@ async def test_ten_thousand_statistics() -> None:
     print(f"\n10,000 statistics: {min(looks) * 1000:.1f} ms a look")
 
     assert min(looks) < 0.1
+
+
+@virtual
+async def test_totals_may_count_from_the_opening() -> None:
+    """A total of today begins at zero when it is opened, and again at midnight; a wait does not."""
+    simulator = simulate(counts_from="opening")
+    floor = simulator.floor
+    wire = await Wire(simulator).begin()
+    queue = "Support@SIP_Switch"
+    total = {"category": "TotalNumber", "subject": "DNAction", "mainMask": "CallEntered"}
+    waiting = {"category": "CurrentNumber", "subject": "DNAction", "mainMask": "CallWait"}
+    asked = (defined("total", "Queue", queue, **total), defined("now", "Queue", queue, **waiting))
+
+    def shown(answer: Any) -> list[int]:
+        return [entry["value"]["intValue"] for entry in answer.json()["data"]["statistics"]]
+
+    before = floor.queues["Support"].day.offered
+    assert before > 0
+    assert shown(await wire.create(*asked)) == [0, floor.queues["Support"].waiting_count]
+    floor.surge("Support", 3)
+    await asyncio.sleep(5)
+    since = floor.queues["Support"].day.offered - before
+    assert since >= 3
+    assert shown(await wire.peek())[0] == since
+    assert shown(await wire.create(*asked, key="sub-2"))[0] == 0
+    simulator.drop_statistics(queue, "CallEntered")
+    assert len(shown(await wire.peek())) == 1
