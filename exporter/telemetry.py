@@ -49,6 +49,7 @@ class Telemetry:
         self.schema_rejected = counter(families.SCHEMA_REJECTED)
         self.schema_missing = gauge(families.SCHEMA_MISSING)
         self.corrections = counter(families.CORRECTIONS)
+        self.totals_held = gauge(families.TOTALS_HELD)
         self.duplicates = counter(families.DUPLICATES)
         self.outdated = counter(families.OUTDATED)
         self.series_dropped = gauge(families.SERIES_DROPPED)
@@ -157,7 +158,8 @@ class AccountTelemetry:
         if snapshot.source_at is not None:
             self.telemetry.feed_source_time.labels(*own, feed).set(snapshot.source_at)
         self.telemetry.feed_refreshes.labels(*own, feed, "ok").inc()
-        self.telemetry.corrections.labels(*own, feed).inc(snapshot.corrections)
+        self.telemetry.corrections.labels(*own, feed).inc(snapshot.falls.held)
+        self.telemetry.totals_held.labels(*own, feed).set(snapshot.falls.held)
         self.telemetry.duplicates.labels(*own, feed).inc(snapshot.duplicates)
 
     def record_failure(self, feed: str, reason: str, seconds: float) -> None:

@@ -1,5 +1,6 @@
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import (
@@ -12,6 +13,7 @@ from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
 from exporter.metrics import families
 from exporter.metrics.columns import Schema
+from exporter.metrics.counters import Falls
 from exporter.metrics.families import BASE_LABELS, FAMILIES, PREFIX, PROCESS_WIDE
 from exporter.metrics.snapshot import Block, Snapshot
 from exporter.telemetry import AccountTelemetry, Telemetry
@@ -39,7 +41,7 @@ def body(telemetry: Telemetry, form: Format) -> str:
     return b"".join(buffers).decode()
 
 
-def snapshot(**options: float) -> Snapshot:
+def snapshot(**options: Any) -> Snapshot:
     block = Block.render(families.QUEUE_AGENTS, [b'{queue="a"} ', b'{queue="b"} '], [1, 2])
     return Snapshot(
         "acme", "ACDStatus", {block.family.name: block}, NOON, NOON - 3, NOON + 30, **options
@@ -52,7 +54,7 @@ def busy(acme: AccountTelemetry) -> None:
     acme.count_sign_in("ok")
     acme.count_request('get"\\\n', "ok", 0.3)
     acme.set_quota("QueryStatistics", "minute", 2, 1)
-    acme.record_refresh(snapshot(corrections=1, duplicates=2), 0.5)
+    acme.record_refresh(snapshot(falls=Falls(held=1), duplicates=2), 0.5)
     acme.record_failure("ACDStatus", "timeout", 30.0)
     acme.count_skipped("ACDStatus", 3)
     acme.record_schema("ACDStatus", Schema())
@@ -142,7 +144,7 @@ def test_starting(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 def test_refreshed(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """A refresh shows its duration, size and times, and adds to the counters."""
     for _ in range(2):
-        acme.record_refresh(snapshot(corrections=1, duplicates=2), 0.5)
+        acme.record_refresh(snapshot(falls=Falls(held=1), duplicates=2), 0.5)
     feed = {"feed": "ACDStatus"}
 
     assert value(telemetry, families.FEED_UP, **feed) == 1

@@ -230,7 +230,7 @@ def _answers() -> tuple[Shelf, ...]:
             7,
             lines(
                 "Corrections",
-                "Totals that fell within their period and are held, in the interval.",
+                "Totals that fell within their period and show their old value, in the interval.",
                 Query(q.rise("corrections_total", "feed"), _FEED),
             ),
             lines(

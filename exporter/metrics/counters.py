@@ -1,101 +1,241 @@
-"""Counters of one feed: holds values that fall without a reset.
+"""Counters of one feed: tell the restart of a period total from a correction.
 
-A platform's day total may shrink when a call is re-counted. Prometheus would take that for a
-restart and count everything twice, so the highest value is held until the period's boundary.
-A fall to zero, and any fall after a boundary was passed, is a reset and is shown as it is.
+A total may fall within its period because a contact is counted again elsewhere (a correction), or
+because the platform began to count anew (a restart). Prometheus takes every fall for a restart:
+with a correction shown, it counts the whole total twice; with a restart not shown, it counts
+nothing until the old value is reached. A fall is a restart and is shown as it is
+
+- to exactly zero, or after a boundary of the period was passed;
+- if the rows count from another origin than before (``Rows.origin``);
+- with all other falls of its table, if half of the table's series, and at least three, fell below
+  half of their values;
+- below half of its value within ``LONE_HOLD`` seconds after the feed was lost or its table
+  restarted.
+
+Any other fall is held: the earlier value is shown until the total has caught up, for
+``LONGEST_HOLD`` seconds at most. While the total is low by more than a tenth, which takes too long
+to catch up, the limit is ``LONE_HOLD`` seconds.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import lt
+from typing import NamedTuple
 
+from exporter.metrics.families import Family
+from exporter.metrics.mapping import Series
 from exporter.metrics.parsers import Number
-from exporter.metrics.period import Period
+
+LONE_HOLD = 300.0  # seconds
+LONGEST_HOLD = 3600.0
+_ALWAYS_SMALL = 2  # contacts, or seconds, by which a total of any size may be low
+_FEWEST = 3  # series that fall together
+
+_Key = tuple[str, bytes]  # family name, label set
+
+
+@dataclass(frozen=True, slots=True)
+class Falls:
+    """The falls of one reading, apart from resets.
+
+    ``held`` is the number of series that show an earlier value. By family name, ``long_held`` is
+    the number of those held for ``LONE_HOLD`` seconds or more, and ``restarted`` the number of
+    series whose fall was taken for a restart.
+    """
+
+    held: int = 0
+    long_held: Mapping[str, int] = field(default_factory=dict)
+    restarted: Mapping[str, int] = field(default_factory=dict)
+
+
+class _Block(NamedTuple):
+    """The series of a family's last reading, with the values shown."""
+
+    labels: Sequence[bytes]
+    values: Sequence[Number]
+    at: float
+    origin: Hashable
+
+
+class _Total(NamedTuple):
+    """The value last shown of a series that was not in its family's last reading."""
+
+    value: Number
+    at: float
+    origin: Hashable
+
+
+class _Fall(NamedTuple):
+    """The fall of the series at ``place`` in a family; ``is_reset`` if it is shown for certain."""
+
+    family: Family
+    place: int
+    key: _Key
+    table: str
+    shown: Number
+    value: Number
+    is_reset: bool
+
+    @property
+    def is_large(self) -> bool:
+        return self.value < self.shown / 2
+
+    @property
+    def is_small(self) -> bool:
+        return self.shown - self.value <= max(_ALWAYS_SMALL, self.shown / 10)
+
+
+@dataclass(slots=True)
+class _Hold:
+    """When a held series fell, and when its fall was first not small, in epoch seconds.
+
+    A further fall does not renew these times; they end when the total has caught up.
+    """
+
+    since: float
+    not_small_since: float = float("inf")
+
+    def update(self, fall: _Fall, now: float) -> None:
+        """Record a reading. A clock that was set back does not prolong the hold."""
+        self.since = min(self.since, now)
+        if not fall.is_small or self.not_small_since < float("inf"):
+            self.not_small_since = min(self.not_small_since, now)
+
+    def is_over(self, fall: _Fall, now: float) -> bool:
+        """Return whether the series has been held for as long as it may be."""
+        not_small_for = float("-inf") if fall.is_small else now - self.not_small_since
+        return now - self.since >= LONGEST_HOLD or not_small_for >= LONE_HOLD
 
 
 class Counters:
-    """The highest value of each counter series of one feed since its period began."""
+    """The values shown of each counter series of one feed, and which of them are held."""
 
     def __init__(self) -> None:
-        # By family: the series of its last reading. Then the series that were not in it.
-        self._last: dict[str, tuple[Sequence[bytes], Sequence[Number], float]] = {}
-        self._absent: dict[tuple[str, bytes], tuple[Number, float]] = {}
-        self._families: set[str] = set()  # in the current reading
-        self._uncorrected = False  # every value was shown as read, and is still in _last
+        # By family name: the series of its last reading. Then the series that were not in it.
+        self._last: dict[str, _Block] = {}
+        self._absent: dict[_Key, _Total] = {}
+        self._holds: dict[_Key, _Hold] = {}  # also of absent series
+        self._names: set[str] = set()  # families in the last reading
+        self.is_settled = False  # the last reading, if it came again, would be shown unchanged
+        self._was_lost = False  # since the last reading
+        self._lost_at = float("-inf")
+        self._restarted_at: dict[str, float] = {}  # by table: when its series fell together
 
-    def start_reading(self) -> None:
-        """Start a reading: the calls of ``correct`` that follow belong to it."""
-        self._families = set()
-        self._uncorrected = True
+    def record_loss(self) -> None:
+        """Record that a session ended or a refresh failed, so that totals may have restarted."""
+        if self._last or self._absent:
+            self._was_lost, self.is_settled = True, False
 
     def correct(
-        self,
-        family: str,
-        labels: Sequence[bytes],
-        values: Sequence[Number],
-        period: Period | None,
-        at: float,
-    ) -> tuple[Sequence[Number], int]:
-        """Return the values to show for a counter family, and how many of them were held.
+        self, series: Mapping[Family, Series], at: float, now: float
+    ) -> tuple[Mapping[Family, Sequence[Number]], Falls]:
+        """Return the values to show of each counter family of a reading, and its falls.
 
-        ``at`` is the platform's time of the reading in epoch seconds.
+        ``at`` is the platform's time of the reading, to which the boundaries of periods apply;
+        ``now`` is the exporter's, which limits the holds. Both are in epoch seconds.
         """
-        last_labels, last_values, _ = self._last.get(family, ((), (), 0.0))
-        held = 0
-        same = labels is last_labels or labels == last_labels
-        if not same or (values is not last_values and any(map(lt, values, last_values))):
-            values, held = self._correct_singly(family, labels, values, period, at)
-            self._uncorrected = self._uncorrected and not held
-        self._last[family] = labels, values, at
-        self._families.add(family)
-        return values, held
+        if self._was_lost:
+            self._was_lost, self._lost_at = False, now
+        counters = {family: item for family, item in series.items() if family.kind == "counter"}
+        falls = [
+            fall
+            for family, item in counters.items()
+            if self._has_changed(family, item)
+            for fall in self._find_falls(family, item, at)
+        ]
+        corrected: dict[Family, list[Number]] = {}
+        held: dict[_Key, _Hold] = {}
+        long_held: Counter[str] = Counter()
+        restarted: Counter[str] = Counter()
+        tables = _restarted_tables(counters.values(), falls) if falls else ()
+        for fall in falls:
+            if fall.is_reset:
+                continue
+            hold = self._holds.get(fall.key) or _Hold(now)
+            hold.update(fall, now)
+            if fall.table in tables or self._is_restart(fall, now) or hold.is_over(fall, now):
+                restarted[fall.family.name] += 1
+                continue
+            held[fall.key] = hold
+            if now - hold.since >= LONE_HOLD:
+                long_held[fall.family.name] += 1
+            values = corrected.setdefault(fall.family, [*counters[fall.family].values])
+            values[fall.place] = fall.shown
+        self._restarted_at |= dict.fromkeys(tables, now)
+        shown = {family: corrected.get(family, item.values) for family, item in counters.items()}
+        for family, item in counters.items():
+            self._last[family.name] = _Block(item.labels, shown[family], at, item.origin)
+        if self._holds or held:
+            absent = {key: hold for key, hold in self._holds.items() if key in self._absent}
+            self._holds = absent | held
+        self._names = {family.name for family in counters}
+        self.is_settled = not held
+        return shown, Falls(len(held), long_held, restarted)
 
     def repeat_reading(self, at: float) -> bool:
         """Record that the last reading was read again, unchanged, at ``at``.
 
         Return ``False`` and do nothing if its values have to be corrected again, because a value
-        is held or was discarded.
+        is held or was discarded, or because the feed was lost.
         """
-        if self._uncorrected:
-            for family in self._families:
-                labels, values, _ = self._last[family]
-                self._last[family] = labels, values, at
-        return self._uncorrected
+        if self.is_settled:
+            for name in self._names:
+                self._last[name] = self._last[name]._replace(at=at)
+        return self.is_settled
 
     def discard_oldest(self, limit: int) -> None:
         """Discard the series that were read longest ago until ``limit`` are left."""
-        if len(self._absent) + sum(len(labels) for labels, _, _ in self._last.values()) > limit:
-            for family in list(self._last):
-                self._split(family)
-            self._uncorrected = False
-            newest = sorted(self._absent.items(), key=lambda item: item[1][1], reverse=True)
+        if len(self._absent) + sum(len(block.labels) for block in self._last.values()) > limit:
+            for name in list(self._last):
+                self._split(name)
+            self.is_settled = False
+            newest = sorted(self._absent.items(), key=lambda item: item[1].at, reverse=True)
             self._absent = dict(newest[:limit])
+            self._holds = {key: hold for key, hold in self._holds.items() if key in self._absent}
 
-    def _correct_singly(
-        self,
-        family: str,
-        labels: Sequence[bytes],
-        values: Sequence[Number],
-        period: Period | None,
-        at: float,
-    ) -> tuple[Sequence[Number], int]:
-        self._split(family)
-        shown: list[Number] = []
-        held = 0
-        restarts: dict[float, bool] = {}  # by last reading time, which most series share
-        for label, value in zip(labels, values, strict=True):
-            highest, last = self._absent.pop((family, label), (value, at))
-            if value < highest and value != 0 and period is not None:
-                if last not in restarts:
-                    restarts[last] = period.restarted(last, at)
-                if not restarts[last]:
-                    held += 1
-                    shown.append(highest)
-                    continue
-            shown.append(value)
-        return shown, held
+    def _has_changed(self, family: Family, item: Series) -> bool:
+        """Return whether a family has other series than in its last reading, or lower values."""
+        last = self._last.get(family.name)
+        if last is None or not (item.labels is last.labels or item.labels == last.labels):
+            return True
+        return item.values is not last.values and any(map(lt, item.values, last.values))
 
-    def _split(self, family: str) -> None:
+    def _find_falls(self, family: Family, item: Series, at: float) -> Iterator[_Fall]:
+        self._split(family.name)
+        passed: dict[float, bool] = {}  # by last reading time, which most series share
+        for place, (label, value) in enumerate(zip(item.labels, item.values, strict=True)):
+            key = family.name, label
+            total = self._absent.pop(key, None)
+            if total is None or value >= total.value:
+                continue
+            is_reset = value == 0 or item.period is None
+            if not is_reset and None not in (item.origin, total.origin):
+                is_reset = item.origin != total.origin
+            if not is_reset and item.period is not None:
+                if total.at not in passed:
+                    passed[total.at] = item.period.restarted(total.at, at)
+                is_reset = passed[total.at]
+            yield _Fall(family, place, key, item.table, total.value, value, is_reset)
+
+    def _is_restart(self, fall: _Fall, now: float) -> bool:
+        """Return whether a lone fall is large and follows a loss or a restart of its table."""
+        times = self._lost_at, self._restarted_at.get(fall.table, float("-inf"))
+        return fall.is_large and any(0 <= now - time < LONE_HOLD for time in times)
+
+    def _split(self, name: str) -> None:
         """Move the series of a family's last reading to ``_absent``."""
-        labels, values, at = self._last.pop(family, ((), (), 0.0))
-        for label, value in zip(labels, values, strict=True):
-            self._absent[family, label] = (value, at)
+        block = self._last.pop(name, None)
+        if block is not None:
+            for label, value in zip(block.labels, block.values, strict=True):
+                self._absent[name, label] = _Total(value, block.at, block.origin)
+
+
+def _restarted_tables(items: Iterable[Series], falls: Sequence[_Fall]) -> set[str]:
+    """Return the tables with enough series that fell below half, of those that could fall."""
+    large = Counter(fall.table for fall in falls if fall.is_large)
+    could: Counter[str] = Counter(fall.table for fall in falls if fall.value == 0)
+    for item in items:
+        if large[item.table] >= _FEWEST:
+            could[item.table] += sum(map(bool, item.values))
+    return {table for table, number in large.items() if number >= max(_FEWEST, could[table] / 2)}

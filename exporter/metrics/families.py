@@ -495,6 +495,11 @@ CORRECTIONS = _family(
     "feed",
     kind="counter",
 )
+TOTALS_HELD = _family(
+    "totals_held",
+    "Series of period totals that fell and show an earlier value since the last refresh.",
+    "feed",
+)
 DUPLICATES = _family(
     "duplicate_samples_total",
     "Duplicate series and rows that were dropped.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from exporter.metrics.counters import Counters
+from exporter.metrics.counters import Counters, Falls
 from exporter.metrics.families import Family
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.parsers import Number
@@ -48,8 +48,8 @@ class Snapshot:
 
     ``series`` is the mapping that ``blocks`` were rendered from. ``taken_at`` is the exporter's
     time and ``source_at`` the platform's, if known, both in epoch seconds; ``expires_at`` is when
-    the figures become too old to be shown, in monotonic seconds. ``corrections`` counts held
-    falls of counters, ``duplicates`` dropped series. ``objects`` are the names of the queues and
+    the figures become too old to be shown, in monotonic seconds. ``falls`` are the falls of
+    counters; ``duplicates`` counts dropped series. ``objects`` are the names of the queues and
     campaigns in the series, by label; ``namesakes`` the plain names of those shown as name and
     id, by label and its value.
     """
@@ -60,7 +60,7 @@ class Snapshot:
     taken_at: float
     source_at: float | None
     expires_at: float
-    corrections: int = 0
+    falls: Falls = field(default_factory=Falls)
     duplicates: int = 0
     objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
     series: Mapping[Family, Series] = field(default_factory=dict, repr=False)
@@ -92,10 +92,10 @@ def make_snapshot(
     at = taken_at if source_at is None else source_at
     blocks: Mapping[Family, Block]
     if before is not None and before.series is mapped.series and counters.repeat_reading(at):
-        blocks, corrections = before.blocks, 0
+        blocks, falls = before.blocks, Falls()
     else:
-        old = before.blocks if before else {}
-        blocks, corrections = _blocks(mapped.series, counters, at, old)
+        shown, falls = counters.correct(mapped.series, at, taken_at)
+        blocks = _blocks(mapped.series, shown, before.blocks if before else {})
     return Snapshot(
         account,
         feed,
@@ -103,7 +103,7 @@ def make_snapshot(
         taken_at,
         source_at,
         expires_at,
-        corrections,
+        falls,
         mapped.duplicates,
         before.objects if before and before.objects == mapped.objects else mapped.objects,
         mapped.series,
@@ -112,24 +112,21 @@ def make_snapshot(
 
 
 def _blocks(
-    series: Mapping[Family, Series], counters: Counters, at: float, old: Mapping[Family, Block]
-) -> tuple[Mapping[Family, Block], int]:
-    """Return corrected and rendered blocks, those of ``old`` if equal, and the values held."""
+    series: Mapping[Family, Series],
+    corrected: Mapping[Family, Sequence[Number]],
+    old: Mapping[Family, Block],
+) -> Mapping[Family, Block]:
+    """Return the rendered blocks, those of ``old`` if equal."""
     blocks: dict[Family, Block] = {}
-    corrections = 0
-    counters.start_reading()
-    for family, (labels, values, period, *_) in series.items():
+    for family, (labels, values, *_) in series.items():
         if not labels:
             continue
-        shown = values
-        if family.kind == "counter":
-            shown, held = counters.correct(family.name, labels, values, period, at)
-            corrections += held
+        shown = corrected.get(family, values)
         block = old.get(family)
         if block is None or not block.has(labels, shown):
             block = Block.render(family, labels, shown)
         blocks[family] = block
-    return old if blocks == old else blocks, corrections
+    return old if blocks == old else blocks
 
 
 def _render(name: bytes, labels: Sequence[bytes], values: Sequence[Number]) -> bytes:

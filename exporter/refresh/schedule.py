@@ -21,11 +21,12 @@ from exporter.errors import (
     ProviderError,
     Rejected,
     SessionLost,
+    Throttled,
     Unauthorized,
 )
 from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
-from exporter.metrics.counters import Counters
+from exporter.metrics.counters import Counters, Falls
 from exporter.metrics.labels import AccountLabels
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
@@ -61,6 +62,7 @@ class _ScheduledFeed:
     reading: Callable[[], Reading | None] = lambda: None  # the last, as long as it is in memory
     mapped: Mapped | None = None  # of that reading
     counters: Counters = field(default_factory=Counters)
+    hold_logged: bool = False
     read_at: float | None = None  # when the last refresh succeeded
     seconds: float | None = None  # duration of the last refresh
     samples: int | None = None
@@ -278,6 +280,7 @@ class Refresher:
         start = self._clock.monotonic()
         for scheduled in self._feeds.values():
             scheduled.due, scheduled.untried = start, True
+            scheduled.counters.record_loss()
         while True:
             self._check_stop()
             scheduled, wait = self._next()
@@ -357,6 +360,8 @@ class Refresher:
         self, scheduled: _ScheduledFeed, error: ProviderError, started: float
     ) -> None:
         self._check_stop()
+        if not isinstance(error, Throttled):
+            scheduled.counters.record_loss()
         if error.early and self._has_live_figures(scheduled):
             self._telemetry.count_no_data(scheduled.feed.name, error.reason)
             self._schedule_next(scheduled)
@@ -401,6 +406,7 @@ class Refresher:
         scheduled.samples, scheduled.failure = snapshot.size, None
         self._telemetry.record_refresh(snapshot, scheduled.seconds)
         self._record_schemas(mapped)
+        self._log_falls(scheduled, snapshot.falls)
         scheduled.answering = True
         if scheduled.failures:
             self._log.info("refresh recovered", feed=name, failures=scheduled.failures)
@@ -420,20 +426,24 @@ class Refresher:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = scheduled.feed
         expires_at = self._clock.monotonic() + feed.times.stale_after
-        if before is not None and reading is scheduled.reading():
+        known = scheduled.mapped if before and reading is scheduled.reading() else None
+        if before is not None and known is not None and scheduled.counters.is_settled:
             # Nothing was pushed since: the same figures are true for longer. They were not read
             # again, so the counters stay as they are.
             return Mapped(), replace(
                 before,
                 taken_at=self._clock.time(),
                 expires_at=expires_at,
-                corrections=0,
+                falls=Falls(),
                 duplicates=0,
             )
-        tables = {table.name: table for table in feed.tables}
-        mapped = map_reading(
-            reading, tables, self._labels, raw=feed.times.raw, before=scheduled.mapped
-        )
+        if known is not None:
+            mapped = replace(known, schemas={}, duplicates=0)  # these were counted
+        else:
+            tables = {table.name: table for table in feed.tables}
+            mapped = map_reading(
+                reading, tables, self._labels, raw=feed.times.raw, before=scheduled.mapped
+            )
         snapshot = make_snapshot(
             self._account,
             feed.name,
@@ -444,9 +454,24 @@ class Refresher:
             expires_at=expires_at,
             before=before,
         )
-        scheduled.reading, scheduled.mapped = ref(reading), mapped
+        scheduled.reading, scheduled.mapped = ref(reading), known or mapped
         scheduled.counters.discard_oldest(self._max_series)
         return mapped, snapshot
+
+    def _log_falls(self, scheduled: _ScheduledFeed, falls: Falls) -> None:
+        """Log totals that restarted, and once until none is held those that are held for long."""
+        for message, families in (
+            ("totals restarted within their period", falls.restarted),
+            ("totals held after a fall", {} if scheduled.hold_logged else falls.long_held),
+        ):
+            if families:
+                self._log.info(
+                    message,
+                    feed=scheduled.feed.name,
+                    families=sorted(families),
+                    series=sum(families.values()),
+                )
+        scheduled.hold_logged = falls.held > 0 and (scheduled.hold_logged or bool(falls.long_held))
 
     def _record_schemas(self, mapped: Mapped) -> None:
         """Record how the tables matched the answer; log each unmapped name once."""

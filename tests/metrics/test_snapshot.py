@@ -143,8 +143,8 @@ def test_counters_are_settled() -> None:
     held = snap(mapped(f.CAMPAIGN_DIALS, a=4), counters, NOON + 60)
     free = snap(mapped(f.QUEUE_AGENTS, a=4), counters, NOON + 60)
 
-    assert (held.blocks[f.CAMPAIGN_DIALS].values, held.corrections) == ([5], 1)
-    assert (free.blocks[f.QUEUE_AGENTS].values, free.corrections) == ([4], 0)
+    assert (held.blocks[f.CAMPAIGN_DIALS].values, held.falls.held) == ([5], 1)
+    assert (free.blocks[f.QUEUE_AGENTS].values, free.falls.held) == ([4], 0)
 
 
 def test_the_platform_s_time_decides() -> None:
@@ -153,7 +153,7 @@ def test_the_platform_s_time_decides() -> None:
     snap(mapped(f.CAMPAIGN_DIALS, a=5), counters, NOON, source_at=NOON)
     snapshot = snap(mapped(f.CAMPAIGN_DIALS, a=4), counters, NOON + 86_400, source_at=NOON + 60)
 
-    assert snapshot.corrections == 1
+    assert snapshot.falls.held == 1
 
 
 def test_two_families_of_one_name_are_both_kept() -> None:
@@ -181,7 +181,7 @@ def test_the_same_again() -> None:
     let_go = snap(fallen, counters, NOON + 13 * 3600, before=still)
     same = snap(fallen, counters, NOON + 13 * 3600 + 60, before=let_go)
 
-    assert (held.corrections, still.corrections, let_go.corrections) == (1, 1, 0)
+    assert (held.falls.held, still.falls.held, let_go.falls.held) == (1, 1, 0)
     assert held.blocks is first.blocks is still.blocks
     assert let_go.blocks[f.QUEUE_OFFERED].values == [4, 7]
     assert same.blocks is let_go.blocks
@@ -200,4 +200,4 @@ def test_a_total_that_was_away_overnight() -> None:
 
     assert night.blocks == {}
     assert morning.blocks[f.QUEUE_OFFERED].values == [3]
-    assert morning.corrections == 0
+    assert morning.falls.held == 0

@@ -1,7 +1,9 @@
 """The schedule: order and intervals of feeds, failures, staleness, shutdown."""
 
 import asyncio
+import itertools
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,6 +25,7 @@ from exporter.exposition.encoding import Format
 from exporter.exposition.store import SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.labels import AccountLabels, Filter
+from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
 from exporter.refresh.schedule import Refresher
@@ -679,3 +682,97 @@ async def test_unmatched_patterns_are_bounded(caplog: pytest.LogCaptureFixture) 
         await bench.run(100)
 
     assert len(unmatched(caplog)) == 100
+
+
+# Totals that fall ------------------------------------------------------------------------------
+
+TOTALS = replace(
+    LIVE,
+    figures=(
+        Column("Offered", f.QUEUE_OFFERED, labels={"media": "voice"}),
+        Column("Answered", f.QUEUE_ANSWERED, labels={"media": "voice"}),
+    ),
+    period=Period("day"),
+)
+
+
+def totals(offered: int, answered: int = 400) -> Reading:
+    row = {"Queue": "Sales", "Offered": offered, "Answered": answered}
+    return Reading({"grid": Rows.of([row])})
+
+
+async def offered_until(bench: Bench, end: float) -> float:
+    """Run the schedule to ``end`` and return the total of offered contacts on the page."""
+    await bench.run(end)
+    (value,) = re.findall(r"queue_contacts_offered_total\{.*\} (\S+)", bench.page())
+    return float(value)
+
+
+@pytest.mark.parametrize("same", ["object", "rows", "other rows"])
+async def test_a_held_total_is_released_without_news(same: str) -> None:
+    """A hold ends in time if the platform repeats itself, and also if nothing is pushed."""
+
+    def run() -> Bench:
+        bench = Bench(10, tables=(TOTALS,), stale_after=60.0)
+        fallen = totals(3)
+        count = itertools.count(400)
+        repeated: Mapping[str, Answer] = {
+            "object": lambda: fallen,
+            "rows": lambda: totals(3),
+            "other rows": lambda: totals(3, next(count)),
+        }
+        bench.script.answers["a"] = [lambda: totals(500), *[repeated[same]] * 99]
+        return bench
+
+    bench = run()
+    assert await offered_until(bench, 304) == 500
+    assert bench.metric("totals_held", feed="a") == 1
+    bench = run()
+    assert await offered_until(bench, 310) == 3
+    assert bench.metric("totals_held", feed="a") == 0
+    assert bench.metric("corrections_total", feed="a") == 30
+
+
+async def test_a_repeated_reading_with_a_held_total_counts_once() -> None:
+    """Bad cells of a reading are not counted again because a total of it is held."""
+    bench = Bench(10, tables=(TOTALS,))
+    bad = totals(3)
+    bad.tables["grid"].cells[0][2] = "bad"
+    bench.script.answers["a"] = [lambda: totals(500), *[lambda: bad] * 9]
+    await bench.run(61)
+    assert bench.metric("totals_held", feed="a") == 1
+    assert bench.metric("schema_rejected_cells_total", table="grid") == 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "shown"),
+    [
+        (SessionLost("closed"), 3),
+        (Unreachable("gone"), 3),
+        (InvalidAnswer("half"), 3),
+        (Throttled("busy"), 500),
+    ],
+)
+async def test_after_a_loss_a_large_fall_is_shown(loss: ProviderError, shown: int) -> None:
+    """A total that is below half after the feed was lost has restarted; a limit is no loss."""
+    bench = Bench(10, tables=(TOTALS,))
+    bench.script.answers["a"] = [lambda: totals(500), raising(loss), *[lambda: totals(3)] * 9]
+    assert await offered_until(bench, 40) == shown
+
+
+async def test_totals_held_for_long_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A hold of five minutes is logged until none is left, and a restart each time."""
+    caplog.set_level(logging.INFO)
+    bench = Bench(10, tables=(TOTALS,))
+    answers = [(500, 400), *[(499, 3)] * 60, *[(500, 3)] * 2, *[(499, 3)] * 40]
+    bench.script.answers["a"] = [lambda pair=pair: totals(*pair) for pair in answers]
+    await bench.run(1010)
+    assert [
+        (record.message, record.fields["families"])  # type: ignore[attr-defined]
+        for record in caplog.records
+        if record.message.startswith("totals")
+    ] == [
+        ("totals restarted within their period", [f.QUEUE_ANSWERED.name]),
+        ("totals held after a fall", [f.QUEUE_OFFERED.name]),
+        ("totals held after a fall", [f.QUEUE_OFFERED.name]),
+    ]
