@@ -381,6 +381,8 @@ def _check(options: argparse.Namespace) -> int:
             f"{name} {times.interval:g}s" for name, times in account.enabled_feeds().items()
         )
         print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
+    for warning in config.warnings:
+        print(f"? {warning}")  # noqa: T201 - same
     print(f"{options.config}: no errors found")  # noqa: T201 - same
     if watcher:
         print(f"{options.web_config}: no errors found")  # noqa: T201 - same

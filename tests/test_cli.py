@@ -107,6 +107,22 @@ def test_check_says_what_is_well(
     assert "no errors found" in out
 
 
+def test_check_warns_of_probable_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning is printed with its place, and the file is accepted."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(
+        "accounts:\n"
+        "  - {name: a, provider: genesys, base_url: https://x, client_id: c, client_secret: s,\n"
+        "     username: u, password: p, objects: [{type: CampaignGroup, ids: [Spring]}]}\n"
+    )
+    assert main(["check", "--config.file", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert f"? {file}:3: accounts[0].objects[0].ids[0]: expected campaign@group" in out
+    assert "no errors found" in out
+
+
 def test_check_and_run_list_every_mistake_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,6 +130,10 @@ class AccountConfig(Model):
         if bool(self.tls.cert_file) != bool(self.tls.key_file):
             yield ("tls",), "cert_file and key_file must be set together"
 
+    def warnings(self) -> Iterator[Fault]:
+        """Yield what is valid and probably a mistake, with the path inside this account."""
+        yield from ()
+
     def _feed_faults(self) -> Iterator[Fault]:
         for name, feed in self.feeds.items():
             if name not in self.INTERVALS:

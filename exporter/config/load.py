@@ -24,11 +24,15 @@ _KEYS = ("accounts", "defaults", "queues", "campaigns")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A valid configuration; relative paths in it start at ``directory``."""
+    """A valid configuration; relative paths in it start at ``directory``.
+
+    ``warnings`` holds one line for each probable mistake.
+    """
 
     accounts: tuple[AccountConfig, ...]
     directory: Path
     objectives: Objectives = field(default_factory=Objectives)
+    warnings: tuple[str, ...] = ()
 
 
 def load(
@@ -44,15 +48,19 @@ def load(
     objectives = loader.objectives()
     if document.faults:
         raise ConfigError(list(dict.fromkeys(document.faults)))
-    return Config(tuple(accounts), file.parent, objectives)
+    return Config(tuple(accounts), file.parent, objectives, tuple(loader.warnings))
 
 
 class _Loader:
-    """Validates a document; what is wrong is added to the document's faults."""
+    """Validates a document; what is wrong is added to the document's faults.
+
+    ``warnings`` holds what is valid and probably a mistake.
+    """
 
     def __init__(self, document: Document, models: Mapping[str, type[AccountConfig]]) -> None:
         self._document = document
         self._models = models
+        self.warnings: list[str] = []
         self._context = {"directory": document.file.parent}  # where relative paths start
 
     def accounts(self) -> list[AccountConfig]:
@@ -156,7 +164,11 @@ class _Loader:
             faults += _partial_account(model, data, self._context).faults()
         for key, message in faults:
             self._fault((*path, *key), message)
-        return None if faults else account
+        if faults or account is None:
+            return None
+        for key, message in account.warnings():
+            self.warnings.append(self._document.fault((*path, *key), message))
+        return account
 
     def _check_unique(self, accounts: list[AccountConfig | None]) -> None:
         """Report duplicate names, and accounts that share a login which serves only one."""

@@ -183,7 +183,7 @@ def _queue(queue: Queue) -> dict[Series, float]:
     found[own("queue_service_level_ratio", **labels, window="1h")] = level
     wait = _estimated_wait(queue)
     if wait is not None:
-        found[own("queue_estimated_wait_seconds", **labels)] = wait
+        found[own("queue_estimated_wait_seconds", queue=queue.name, media="voice")] = wait
     return found
 
 

@@ -26,6 +26,9 @@ from exporter.providers.genesys.statistics import (
 STATISTICS = "statistics"
 _POLL_INTERVAL = 15.0  # seconds
 _MOST_STATISTICS = 100_000
+# Forms of ids that begin with a campaign's name, and the types whose names are a part of them.
+_JOINED = {"CampaignGroup": "campaign@group", "CampaignCallingList": "campaign@callinglist"}
+_JOINED_TYPES = {"Campaign": "CampaignGroup", "CallingList": "CampaignCallingList"}
 
 ObjectId = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -151,9 +154,19 @@ class GenesysConfig(AccountConfig):
                 continue
             for position, object_id in enumerate(objects.ids):
                 id_path = (*path, "ids", position)
-                key = (profile, self.label(objects.type, object_id))
+                table = tables.PROFILE_TABLES[profile]
+                owner = profile if table.subject == "queue" else str(table.subject)
+                key = (owner, self.label(objects.type, object_id))
                 if first_paths.setdefault(key, id_path) != id_path:
                     yield id_path, "same label as an earlier object; set another name"
+
+    def warnings(self) -> Iterator[Fault]:
+        """Yield ids of campaign objects that Stat Server would not recognise."""
+        for index, objects in enumerate(self.objects):
+            yield from _id_warnings(("objects", index, "ids"), objects.type, objects.ids)
+        for index, statistic in enumerate(self.statistics):
+            path: KeyPath = ("statistics", index, "object_ids")
+            yield from _id_warnings(path, statistic.object_type, statistic.object_ids)
 
     def _statistic_faults(self, path: KeyPath, statistic: StatisticConfig) -> Iterator[Fault]:
         yield from _type_faults((*path, "object_type"), statistic.object_type)
@@ -176,6 +189,18 @@ class GenesysConfig(AccountConfig):
 def table_of(object_type: str) -> Table:
     """Return the table of the statistics that a user configures for an object type."""
     return tables.PROFILE_TABLES.get(PROFILES.get(object_type, ""), tables.OBJECTS)
+
+
+def _id_warnings(path: KeyPath, object_type: str, ids: Sequence[str]) -> Iterator[Fault]:
+    """Yield ids without the form of their type (Stat Server User's Guide, Campaign Objects)."""
+    form, joined_type = _JOINED.get(object_type, ""), _JOINED_TYPES.get(object_type)
+    for position, object_id in enumerate(ids):
+        campaign, _, part = object_id.partition("@")
+        if form and not (campaign and part):
+            yield (*path, position), f"expected {form}: other ids of {object_type} are not found"
+        elif joined_type and "@" in object_id:
+            message = f"expected a name: {_JOINED[joined_type]} is the id of a {joined_type}"
+            yield (*path, position), message
 
 
 def _type_faults(path: KeyPath, object_type: str) -> Iterator[Fault]:

@@ -13,20 +13,25 @@ from typing import Any, Final, Literal
 from exporter.metrics.parsers import Cell
 from exporter.providers.genesys import tables as t
 
-Profile = Literal["agent", "agent_group", "queue", "campaign"]
+Profile = Literal["agent", "agent_group", "queue", "campaign", "calling_list"]
 Definition = Mapping[str, Any]
 
 QUEUE_TYPES: Final = ("Queue", "RoutePoint", "GroupQueues")
 GROUP_TYPES: Final = ("GroupAgents", "GroupPlaces")
 AGENT_TYPES: Final = ("Agent", "AgentPlace")
-CAMPAIGN_TYPES: Final = ("Campaign", "CampaignGroup", "CallingList", "CampaignCallingList")
+CAMPAIGN_TYPES: Final = ("Campaign", "CampaignGroup")
+LIST_TYPES: Final = ("CallingList", "CampaignCallingList")
 OTHER_TYPES: Final = ("Switch", "RegDN", "Tenant", "StagingArea", "RoutingStrategy", "Workbin")
-OBJECT_TYPES: Final = (*AGENT_TYPES, *GROUP_TYPES, *QUEUE_TYPES, *CAMPAIGN_TYPES, *OTHER_TYPES)
+OBJECT_TYPES: Final = (
+    *(*AGENT_TYPES, *GROUP_TYPES, *QUEUE_TYPES),
+    *(*CAMPAIGN_TYPES, *LIST_TYPES, *OTHER_TYPES),
+)
 PROFILES: Final[Mapping[str, Profile]] = {
     **dict.fromkeys(AGENT_TYPES, "agent"),
     **dict.fromkeys(GROUP_TYPES, "agent_group"),
     **dict.fromkeys(QUEUE_TYPES, "queue"),
     **dict.fromkeys(CAMPAIGN_TYPES, "campaign"),
+    **dict.fromkeys(LIST_TYPES, "calling_list"),
 }
 
 _NO_UPDATES: Definition = {"notificationMode": "NoNotification"}
@@ -79,15 +84,12 @@ def _today(header: str, action: str) -> StatType:
 def _queue(threshold: float) -> Sequence[StatType]:
     """Return the types of a queue; ``threshold`` is the T of "answered within T" in seconds."""
     within = {"timeRangeLeft": 0, "timeRangeRight": round(threshold)}
-    service_level = {
-        "category": "ServiceFactor1",
-        "subject": "DNAction",
-        **_LAST_HOUR,
-        **within,
-        "timeRangeLeft2": 0,
-        "timeRangeRight2": _SHORT_ABANDON,
-        **_PRECISE,
-    }
+    short = {"timeRangeLeft2": 0, "timeRangeRight2": _SHORT_ABANDON}
+    # Compound categories: subject, mask and an interval are required (Stat Server User's Guide).
+    service_level = _defined(
+        *(t.SERVICE_LEVEL, "ServiceFactor1", "CallAnswered"),
+        *(_LAST_HOUR, within, short, _PRECISE),
+    )
     answered_within = _defined(
         t.WITHIN, "TotalNumberInTimeRange", "CallAnswered", _TODAY, within, _IMMEDIATE
     )
@@ -97,12 +99,12 @@ def _queue(threshold: float) -> Sequence[StatType]:
         _today(t.OFFERED, "CallEntered"),
         _today(t.ANSWERED, "CallAnswered"),
         _today(t.ABANDONED, "CallAbandoned"),
-        StatType(t.SERVICE_LEVEL, definition=service_level),
+        service_level,
         *_undocumented(
             _today(t.HANDLED, "CallReleased"),
             answered_within,
             _defined(t.ANSWER_WAIT, "TotalTime", "CallAnswered", _TODAY, _PERIODICAL),
-            _defined(t.ESTIMATED_WAIT, "EstimWaitTime", "CallWait", _PRECISE),
+            _defined(t.ESTIMATED_WAIT, "EstimWaitTime", "CallWait", _LAST_HOUR, _PRECISE),
         ),
     )
 
@@ -145,15 +147,21 @@ _AGENT_DAY: Final = (
     ),
 )
 
-# The Stat Server User's Guide documents the actions, but not these categories with them.
-_CAMPAIGN: Final = _undocumented(
-    *(
-        _defined(header, "CurrentNumber", action, _IMMEDIATE, subject="CampaignAction")
-        for header, action in t.CAMPAIGN_STATUSES.items()
-    ),
+# The Stat Server User's Guide documents the actions, but not these categories with them. A calling
+# list has operational actions only: campaigns and their groups alone have a status.
+_CALLING_LIST: Final = _undocumented(
     _defined(
         t.PROCESSED, "TotalNumber", "LeadProcessed", _TODAY, _IMMEDIATE, subject="CampaignAction"
     ),
+)
+_CAMPAIGN: Final = (
+    *_undocumented(
+        *(
+            _defined(header, "CurrentNumber", action, _IMMEDIATE, subject="CampaignAction")
+            for header, action in t.CAMPAIGN_STATUSES.items()
+        )
+    ),
+    *_CALLING_LIST,
 )
 
 
@@ -165,6 +173,8 @@ def built_in(profile: Profile, *, each_agent: bool, threshold: float) -> Sequenc
         return _AGENT_GROUP
     if profile == "campaign":
         return _CAMPAIGN
+    if profile == "calling_list":
+        return _CALLING_LIST
     return (_AGENT_STATE, *_AGENT_DAY) if each_agent else (_AGENT_STATE,)
 
 

@@ -141,7 +141,7 @@ def percentage(cell: Cell) -> Number:
 
 # Tables -----------------------------------------------------------------------------------------
 
-# The definitions have no media filter.
+# The definitions have no media filter. EstimWaitTime is computed for voice calls only.
 _ALL = {"media": "all"}
 
 QUEUES = Table(
@@ -158,7 +158,7 @@ QUEUES = Table(
         Column(WITHIN, f.QUEUE_ANSWERED_WITHIN, count, _ALL),
         Column(THRESHOLD, f.QUEUE_THRESHOLD, seconds, _ALL, certain=False),
         Column(ANSWER_WAIT, f.QUEUE_ANSWER_WAIT_TIME, seconds, _ALL),
-        Column(ESTIMATED_WAIT, f.QUEUE_ESTIMATED_WAIT, seconds, _ALL),
+        Column(ESTIMATED_WAIT, f.QUEUE_ESTIMATED_WAIT, seconds, {"media": "voice"}),
     ),
 )
 SERVICE_LEVELS = Table(
@@ -222,13 +222,23 @@ CAMPAIGNS = Table(
     ),
     ignored=(RUNNING, ACTIVATED),  # combined in CAMPAIGN_STATE
 )
+CALLING_LISTS = Table(
+    name="statistics.calling_lists",
+    key=CAMPAIGNS.key,
+    subject="campaign",
+    figures=(Column(PROCESSED, f.CAMPAIGN_RECORDS_PROCESSED, count),),
+)
 # Other object types have only the statistics that the user configures.
 OBJECTS = Table(name="statistics.objects", key=(Key("object", OBJECT_ID),), figures=())
 
-TABLES = (QUEUES, SERVICE_LEVELS, AGENT_GROUPS, AGENTS, EACH_AGENT, CAMPAIGNS, OBJECTS)
+TABLES = (
+    *(QUEUES, SERVICE_LEVELS, AGENT_GROUPS, AGENTS, EACH_AGENT),
+    *(CAMPAIGNS, CALLING_LISTS, OBJECTS),
+)
 PROFILE_TABLES: Final[Mapping[str, Table]] = {
     "queue": QUEUES,
     "agent_group": AGENT_GROUPS,
     "agent": EACH_AGENT,
     "campaign": CAMPAIGNS,
+    "calling_list": CALLING_LISTS,
 }

@@ -28,14 +28,16 @@ HISTORICAL = frozenset(
         *("TotalNumberInTimeRangePercentage", "TotalNumberPerSecond", "TotalNumberErrors"),
         *("AverageNumberPerRelativeHour", "AverageOfCurrentNumber", "AverageOfCurrentTime"),
         *("TotalCustomValue", "AverageCustomValue", "MinCustomValue", "MaxCustomValue"),
-        "ServiceFactor1",
     ]
 )
-_COMPOUND = frozenset(
-    [
-        *("EstimWaitTime", "EstimWaitingTime", "ExpectedWaitTime2", "LoadBalance", "LoadBalance1"),
-        *("EstimTimeToComplete", "EstimTimeToEndCurrentNumber", "JavaCategory", "Formula"),
-    ]
+WAITS = frozenset(["EstimWaitTime", "EstimWaitingTime", "ExpectedWaitTime2"])
+# The action that the main mask must have (Stat Server User's Guide, Compound Categories).
+COMPOUND = {
+    "ServiceFactor1": "CallAnswered",
+    **dict.fromkeys((*WAITS, "LoadBalance", "LoadBalance1"), "CallWait"),
+}
+_OTHER = frozenset(
+    ["EstimTimeToComplete", "EstimTimeToEndCurrentNumber", "JavaCategory", "Formula"]
 )
 SUBJECTS = frozenset(
     ["DNAction", "DNStatus", "AgentStatus", "PlaceStatus", "GroupStatus", "CampaignAction"]
@@ -76,13 +78,14 @@ DIAL_MODES = frozenset(
         "PushPreview",
     ]
 )
-CAMPAIGN_ACTIONS = DIAL_MODES | frozenset(
+# Of a campaign and its groups; the operational actions are of lists too.
+CONDITIONS = DIAL_MODES | frozenset(
     [
         *("StatusActivated", "StatusRunning", "StatusDeactivated", "StatusWaitingRecords"),
         *("StatusWaitingPorts", "StatusWaitingAgents", "StatusSystemError"),
-        *("LeadProcessed", "CallbackScheduled", "CallbackCompleted"),
     ]
 )
+CAMPAIGN_ACTIONS = CONDITIONS | {"LeadProcessed", "CallbackScheduled", "CallbackCompleted"}
 _ACTIONS = AGENT_ACTIONS | QUEUE_ACTIONS | CAMPAIGN_ACTIONS
 _ATTRIBUTES = frozenset(
     [
@@ -146,7 +149,7 @@ def read(attributes: Any) -> Definition:
     unknown = sorted(set(attributes) - _ATTRIBUTES)
     if unknown:
         raise RefusedError(f"Unknown attribute {unknown[0]}")
-    category = _one_of(attributes, "category", CURRENT | HISTORICAL | _COMPOUND)
+    category = _one_of(attributes, "category", CURRENT | HISTORICAL | frozenset(COMPOUND) | _OTHER)
     subject = _one_of(attributes, "subject", SUBJECTS)
     if attributes.get("maskType", "DN") != "DN":
         raise RefusedError(f"Unknown maskType {attributes['maskType']}")
@@ -160,7 +163,9 @@ def read(attributes: Any) -> Definition:
     relative = _mask(attributes, "relativeMask")
     if relative is not None and main is None:
         raise RefusedError("relativeMask without mainMask")
-    if main is None and category not in (*_COMPOUND, "ServiceFactor1"):
+    if category in COMPOUND:
+        _check_compound(attributes, category, subject, main)
+    if main is None and category not in _OTHER:
         raise RefusedError("mainMask is missing")
     nothing = Mask(frozenset())
     return Definition(
@@ -168,7 +173,7 @@ def read(attributes: Any) -> Definition:
         subject,
         main or nothing,
         relative or nothing,
-        _window(attributes) if category in HISTORICAL else None,
+        _window(attributes) if category in HISTORICAL or category in COMPOUND else None,
         _mode(attributes),
         _numeric(attributes, "notificationFrequency") or _FREQUENCY,
         _numeric(attributes, "insensitivity"),
@@ -179,6 +184,18 @@ def read(attributes: Any) -> Definition:
             _numeric(attributes, "timeRangeRight2"),
         ),
     )
+
+
+def _check_compound(
+    attributes: Mapping[str, Any], category: str, subject: str, main: Mask | None
+) -> None:
+    """Refuse a compound category without its subject, its action or an interval."""
+    if subject != "DNAction":
+        raise RefusedError(f"{category} needs the subject DNAction")
+    if main is None or COMPOUND[category] not in main:
+        raise RefusedError(f"{category} needs {COMPOUND[category]} in its mainMask")
+    if not {"intervalType", "dynamicTimeProfile", "dynamicProfile"} & set(attributes):
+        raise RefusedError(f"{category} needs an interval")
 
 
 def _one_of(attributes: Mapping[str, Any], name: str, known: frozenset[str]) -> str:
@@ -268,10 +285,8 @@ _NOW = {"notificationMode": "Immediate"}
 _EVERY_10S = {"notificationMode": "PERIODICAL", "notificationFrequency": 10}
 
 
-def _define(category: str, subject: str, mask: str | None, *more: dict[str, Any]) -> dict[str, Any]:
-    attributes: dict[str, Any] = {"category": category, "subject": subject}
-    if mask is not None:
-        attributes["mainMask"] = mask
+def _define(category: str, subject: str, mask: str, *more: dict[str, Any]) -> dict[str, Any]:
+    attributes: dict[str, Any] = {"category": category, "subject": subject, "mainMask": mask}
     for extra in more:
         attributes.update(extra)
     return attributes
@@ -370,7 +385,7 @@ _CONFIGURED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "ServiceLevel": (
         _QUEUES,
         _define(
-            *("ServiceFactor1", "DNAction", None, _LAST_HOUR, _VOICE, _EVERY_10S),
+            *("ServiceFactor1", "DNAction", "CallAnswered", _LAST_HOUR, _VOICE, _EVERY_10S),
             {"timeRangeLeft": 0, "timeRangeRight": 120},
             {"timeRangeLeft2": 0, "timeRangeRight2": 10},
         ),
@@ -381,7 +396,10 @@ _CONFIGURED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         _CLASSIC_QUEUES,
         _define("CurrentNumber", "DNAction", "CallWait"),
     ),
-    "ExpectedWaitTime": (("Queue",), _define("EstimWaitTime", "DNAction", "CallWait")),
+    "ExpectedWaitTime": (
+        ("Queue",),
+        _define("EstimWaitTime", "DNAction", "CallWait", _LAST_HOUR),
+    ),
     **{
         f"CurrNumber{what}": (("GroupAgents",), _define("CurrentNumber", "DNStatus", mask))
         for what, mask in (
@@ -433,7 +451,7 @@ _CONFIGURED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "Service_Level": (
         ("Queue",),
         _define(
-            *("ServiceFactor1", "DNAction", None, _TODAY),
+            *("ServiceFactor1", "DNAction", "CallAnswered", _TODAY),
             {"timeRangeLeft": 0, "timeRangeRight": 20},
             {"timeRangeLeft2": 0, "timeRangeRight2": 5},
         ),

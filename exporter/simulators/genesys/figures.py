@@ -33,9 +33,11 @@ from exporter.simulators.floor.figures import (
 from exporter.simulators.genesys.definitions import (
     AGENT_ACTIONS,
     CAMPAIGN_ACTIONS,
+    CONDITIONS,
     HOLDS,
     OBJECT_TYPES,
     QUEUE_ACTIONS,
+    WAITS,
     Definition,
     Mask,
     RefusedError,
@@ -269,7 +271,7 @@ def compile_queues(world: World, definition: Definition, queues: Queues) -> Comp
     category = definition.category
     if category.startswith("Current"):
         return _current_of_queues(world, definition, queues)
-    if category in ("EstimWaitTime", "EstimWaitingTime", "ExpectedWaitTime2"):
+    if category in WAITS:
         return lambda: _estimate(queues())
     return _historical_of_queues(definition, queues)
 
@@ -433,10 +435,12 @@ def campaign_actions(campaign: Campaign) -> tuple[str, ...]:
 
 
 def compile_campaign(
-    world: World, definition: Definition, campaign: Callable[[], Campaign]
+    world: World, definition: Definition, object_type: str, campaign: Callable[[], Campaign]
 ) -> Compute:
     """Return the function for a number of a campaign; raises ``RefusedError``."""
     main, category = definition.main, definition.category
+    if object_type in _LISTS and (main.every or CONDITIONS & (main.named | main.without)):
+        raise RefusedError(f"General conditions are not for {object_type}")
     foreign = (main.named | main.without) - CAMPAIGN_ACTIONS
     if foreign or definition.subject != "CampaignAction":
         raise RefusedError("Campaigns know campaign actions alone")
@@ -477,7 +481,8 @@ def _processed(world: World, window: float | None, campaign: Callable[[], Campai
 
 _FIGURES = 100_000  # cached; beyond, all are made anew
 _QUEUES = ("Queue", "RoutePoint", "GroupQueues")
-_CAMPAIGNS = ("Campaign", "CampaignGroup")
+_LISTS = ("CallingList", "CampaignCallingList")
+_CAMPAIGNS = ("Campaign", "CampaignGroup", *_LISTS)
 
 
 @dataclass(slots=True, eq=False)
@@ -533,13 +538,18 @@ class Figures:
         if object_type not in OBJECT_TYPES:
             raise RefusedError(f"Unknown objectType {object_type}")
         world, category = self._world, definition.category
+        if category in WAITS and object_type not in _QUEUES:
+            raise RefusedError(f"Category {category} is not for {object_type}")
         at_queue = object_type == "GroupAgents" and (
-            category in ("ServiceFactor1", "EstimWaitTime", "EstimWaitingTime", "ExpectedWaitTime2")
+            category == "ServiceFactor1"
             or (bool(definition.main.named) and definition.main.named <= QUEUE_ACTIONS)
         )
         if object_type in _CAMPAIGNS:
             return Figure(
-                compile_campaign(world, definition, lambda: world.campaign(object_type, object_id)),
+                compile_campaign(
+                    *(world, definition, object_type),
+                    lambda: world.campaign(object_type, object_id),
+                ),
                 None,
             )
         if definition.subject == "CampaignAction":

@@ -54,6 +54,9 @@ class Rest:
         if self._subscriptions.find(operation) is not None:
             return envelope(400, f"Subscription {operation} exists already")
         made, failed = self._subscriptions.create(operation, session, asked)
+        if failed and self._tenant.refusal != "one":
+            self._subscriptions.drop(operation)
+            return self._refuse(failed[0].reason)
         data = {"subscriptionId": operation, "operationId": operation}
         return self._answer(data, made, list(made.statistics), failed, verbose == "INFO")
 
@@ -103,9 +106,23 @@ class Rest:
                 entries.append(self._peeked(description))
             except RefusedError as refusal:
                 failed.append(Failed(str(description.get("name")), str(refusal)))
+        if failed and self._tenant.refusal != "one":
+            return self._refuse(failed[0].reason)
         if failed and self._tenant.refuses_unknown_names:
             return envelope(400, failed[0].reason)
         return JSONResponse(self._envelope({"statistics": entries}, failed))
+
+    def _refuse(self, reason: str) -> Response:
+        """Refuse a whole request because of one of its statistics."""
+        match self._tenant.refusal:
+            case "spring":
+                return spring(f"java.lang.IllegalArgumentException: {reason}", 0.0)
+            case "code":
+                return JSONResponse({"status": {"code": _FAILED, "message": reason}})
+            case "empty":
+                status = {"code": _FAILED, "message": reason}
+                return JSONResponse({"status": status, "data": {"statistics": []}})
+        return envelope(int(self._tenant.refusal), reason)
 
     def _peeked(self, asked: dict[str, Any]) -> dict[str, Any]:
         _, figure = self._subscriptions.figure(asked)

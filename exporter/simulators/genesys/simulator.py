@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulators.door import Failure
+from exporter.simulators.door import Failure, gateway_page
 from exporter.simulators.genesys.bayeux import (
     LOOK_SECONDS,
     UPDATES,
@@ -165,7 +165,8 @@ class GenesysSimulator(Tenant):
 
         async def answer(failure: Failure | None) -> Response:
             request.state.failure = failure
-            return self._refusal(request) or await serve(request)
+            too_large = self._too_large(len(await request.body()))
+            return too_large or self._refusal(request) or await serve(request)
 
         response = await self.serve(
             request, record, lambda: self.answer_or_fail(request, record, target, answer)
@@ -206,6 +207,14 @@ class GenesysSimulator(Tenant):
         if failure.kind == "spring":
             return spring("java.lang.IllegalStateException: failed on request", self.clock.time())
         return await super().failed(failure, request)
+
+    def _too_large(self, size: int) -> Response | None:
+        """Return the gateway's refusal of a body of this size, in bytes."""
+        if self.body_limit is None or size <= self.body_limit:
+            return None
+        if self.too_large == "html413":
+            return gateway_page(413)
+        return JSONResponse({"message": "Request too long"}, int(self.too_large))
 
     def _refusal(self, request: Request) -> Response | None:
         """Return the refusal of a request without the key or, for statistics, without a token."""

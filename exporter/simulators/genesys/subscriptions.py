@@ -193,8 +193,19 @@ class Subscriptions:
             definition = configured(str(asked["name"]), object_type)
         else:
             definition = read(asked["definition"])
+        self._check_release(definition, object_type, object_id)
         status = self._tenant.status
         return definition, self._figures.find(definition, object_type, object_id, status)
+
+    def _check_release(self, definition: Definition, object_type: str, object_id: str) -> None:
+        """Refuse what this release lacks, and the voice category at other queues."""
+        category = definition.category
+        lacks = self._tenant.lacks_definitions
+        if category in lacks or any(f"{category} {x}" in lacks for x in definition.main.named):
+            raise RefusedError(f"Category {category} is not supported with this mask")
+        is_voice = object_id.partition("@")[0] not in self._tenant.multimedia
+        if category in ("EstimWaitTime", "EstimWaitingTime") and not is_voice:
+            raise RefusedError(f"{object_type} {object_id} is not a queue of voice calls")
 
     def _statistic(self, name: str, asked: dict[str, Any]) -> Statistic:
         if not name:

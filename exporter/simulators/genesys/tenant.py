@@ -51,8 +51,16 @@ class Tenant(door.SimulatedPlatform[Record]):
     partial_code: int = 0  # status.code where some statistics failed
     errors: Literal["message", "detail", "bare", "none"] = "message"  # how errors name a statistic
     lacks: frozenset[str] = frozenset()  # names of statistics that are not configured
+    # Definitions that the release refuses: a category, or a category and an action of its mask.
+    lacks_definitions: frozenset[str] = frozenset()
+    multimedia: frozenset[str] = frozenset()  # queues that are not voice: EstimWaitTime is refused
+    # What a refused statistic costs: itself, or its whole request by an HTTP status, a framework's
+    # page, a code without data, or a code with an empty list.
+    refusal: Literal["one", "400", "500", "503", "spring", "code", "empty"] = "one"
     refuses_unknown_names: bool = False  # a read of many fails if one name is unknown
     statistics_limit: int = 2000  # of one subscription; more are refused with 400
+    body_limit: int | None = None  # bytes of a request; the gateway refuses larger ones
+    too_large: Literal["400", "413", "414", "431", "html413"] = "413"  # how it refuses them
     keeps_subscriptions: bool = False  # after the CometD session has ended
 
     # CometD.

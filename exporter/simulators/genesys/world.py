@@ -2,7 +2,8 @@
 
 An agent is named by the login, which is the employee id here; a queue and a route point by
 ``<queue>@SIP_Switch``; the virtual group of the agents who serve a queue by the queue's name. The
-queues of an inbound campaign are a group, any other campaign is one that dials. The names in state
+queues of an inbound campaign are a group, any other campaign is one that dials, with a group of
+agents and a calling list of its own. The names in state
 trees are those of the Platform SDK's beans, the times are epoch seconds.
 """
 
@@ -88,6 +89,8 @@ class World:
             "GroupQueues": [ALL_QUEUES, *(f"{campaign.name} queues" for campaign in inbound)],
             "Campaign": [campaign.name for campaign in campaigns],
             "CampaignGroup": [f"{name}@{name} group" for name in (c.name for c in campaigns)],
+            "CallingList": [f"{campaign.name} list" for campaign in campaigns],
+            "CampaignCallingList": [f"{name}@{name} list" for name in (c.name for c in campaigns)],
         }
 
     def once(self, kind: str, key: str, count: Callable[[], T]) -> T:
@@ -157,12 +160,16 @@ class World:
             raise GoneError from None
 
     def campaign(self, object_type: str, name: str) -> Campaign:
-        """Return the campaign behind a campaign or a campaign group."""
-        if object_type == "CampaignGroup":
-            stem, _, group = name.rpartition("@")
-            if group != f"{stem} group":
+        """Return the campaign behind a campaign, its group or its calling list."""
+        if object_type in ("CampaignGroup", "CampaignCallingList"):
+            stem, _, part = name.rpartition("@")
+            if part != f"{stem} {'group' if object_type == 'CampaignGroup' else 'list'}":
                 raise GoneError
             name = stem
+        elif object_type == "CallingList":
+            if not name.endswith(" list"):
+                raise GoneError
+            name = name.removesuffix(" list")
         campaign = self.floor.campaigns.get(name)
         if campaign is None or campaign.kind == "inbound":
             raise GoneError

@@ -176,3 +176,46 @@ def test_own_statistics_win_over_built_in_ones(tmp_path: Path) -> None:
     assert waiting == {"sales@switch": "Current_In_Queue", "help@switch": None, "box": "Size"}
     own_labels = {each.label for each in found if each.stat_type.name == "Current_In_Queue"}
     assert own_labels == {"Sales"}
+
+
+@pytest.mark.parametrize(
+    ("objects", "said"),
+    [
+        ("{type: CampaignGroup, ids: [Spring@East, Spring]}", "ids[1]: expected campaign@group"),
+        ("{type: CampaignGroup, ids: ['@East']}", "ids[0]: expected campaign@group"),
+        ("{type: CampaignCallingList, ids: ['Spring@']}", "expected campaign@callinglist"),
+        ("{type: Campaign, ids: [Spring@East]}", "is the id of a CampaignGroup"),
+        ("{type: CallingList, ids: [Spring@May]}", "is the id of a CampaignCallingList"),
+        ("{type: Campaign, ids: [Spring]}", None),
+        ("{type: CampaignGroup, ids: [Spring@East, Spring@West]}", None),
+        ("{type: Queue, ids: [sales@switch, sales]}", None),
+    ],
+)
+def test_ids_of_campaign_objects_have_a_form(
+    tmp_path: Path, objects: str, said: str | None
+) -> None:
+    """An id that Stat Server would not recognise is a warning with its place, and no fault."""
+    config = read(tmp_path, f"{ACCOUNT}    objects:\n      - {objects}\n")
+    if said is None:
+        assert config.warnings == ()
+    else:
+        (warning,) = config.warnings
+        assert "exporter.yml:10: accounts[0].objects[0].ids[" in warning
+        assert said in warning
+
+
+def test_own_statistics_of_campaign_groups_are_checked_too(tmp_path: Path) -> None:
+    """The ids of a statistic of the user's own are warned of as well."""
+    own = "[{name: X, object_type: CampaignGroup, object_ids: [Spring], metric: custom_x}]"
+    (warning,) = read(tmp_path, f"{ACCOUNT}    statistics: {own}\n").warnings
+    assert "accounts[0].statistics[0].object_ids[0]: expected campaign@group" in warning
+
+
+def test_a_campaign_and_a_list_of_one_name_need_another_label(tmp_path: Path) -> None:
+    """A campaign and a calling list of one name would be one series."""
+    objects = """\
+    objects:
+      - {type: Campaign, ids: [Spring]}
+      - {type: CallingList, ids: [Spring]}
+"""
+    assert "objects[1].ids[0]: same label as an earlier" in faults(tmp_path, ACCOUNT + objects)

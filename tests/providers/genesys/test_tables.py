@@ -286,7 +286,8 @@ def test_in_any_order_the_newest_value_is_shown(updates: list[tuple[str, int, in
 def test_every_statistic_has_a_figure() -> None:
     """Each built-in statistic's column is a figure, or makes one, in the table that it goes to."""
     objects = [
-        {"type": kind, "ids": ["x"]} for kind in ("Queue", "GroupAgents", "Agent", "Campaign")
+        {"type": kind, "ids": [kind]}
+        for kind in ("Queue", "GroupAgents", "Agent", "Campaign", "CallingList")
     ]
     by_name = {table.name: table for table in tables.TABLES}
 

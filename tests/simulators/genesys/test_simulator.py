@@ -352,6 +352,68 @@ async def test_a_subscription_has_a_limit() -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [("400", 400), ("500", 500), ("503", 503), ("spring", 500), ("code", 200), ("empty", 200)],
+)
+@virtual
+async def test_a_refused_statistic_can_cost_its_request(refusal: Any, status: int) -> None:
+    """The switch lets one refused statistic refuse its request; what is valid opens alone."""
+    simulator = simulate(refusal=refusal, lacks_definitions=frozenset({"TotalNumber CallEntered"}))
+    wire = await Wire(simulator).begin()
+    queue = simulator.objects()["Queue"][0]
+    total = {"category": "TotalNumber", "subject": "DNAction"}
+    good = defined("a", "Queue", queue, **total, mainMask="CallAnswered")
+    bad = defined("b", "Queue", queue, **total, mainMask="CallEntered")
+
+    refused = await wire.create(good, bad)
+    assert refused.status_code == status
+    assert not refused.json().get("data", {}).get("statistics")
+    assert refused.json()["status"] not in (0, {"code": 0})
+    assert simulator.open_statistics == 0
+    assert len((await wire.create(good, key="c")).json()["data"]["statistics"]) == 1
+
+
+@virtual
+async def test_a_queue_of_another_medium_has_no_voice_estimate() -> None:
+    """EstimWaitTime is refused at a queue that is not voice, ExpectedWaitTime2 is not."""
+    simulator = simulate(multimedia=frozenset({"Chat"}))
+    wire = await Wire(simulator).begin()
+    wait = {
+        "subject": "DNAction",
+        "mainMask": "CallWait",
+        "intervalType": "SlidingWindow",
+        "dynamicTimeProfile": "3600:10",
+    }
+    asked = [
+        defined(f"{category} {name}", "Queue", f"{name}@SIP_Switch", category=category, **wait)
+        for category in ("EstimWaitTime", "ExpectedWaitTime2")
+        for name in ("Support", "Chat")
+    ]
+
+    entries = (await wire.create(*asked)).json()["data"]["statistics"]
+    assert {entry["statisticId"] for entry in entries} == {
+        *("EstimWaitTime Support", "ExpectedWaitTime2 Support", "ExpectedWaitTime2 Chat")
+    }
+
+
+@pytest.mark.parametrize("answer", ["400", "413", "414", "431", "html413"])
+@virtual
+async def test_a_gateway_limits_the_size_of_a_body(answer: Any) -> None:
+    """The gateway refuses a body above its limit, whatever the path."""
+    simulator = simulate(body_limit=500, too_large=answer)
+    wire = await Wire(simulator).begin()
+    agents = simulator.objects()["Agent"]
+
+    assert (await wire.create(state("s", agents[0]))).status_code == 200
+    refused = await wire.create(*(state(agent, agent) for agent in agents), key="b")
+    assert refused.status_code == int(answer.removeprefix("html"))
+    assert ("<html>" in refused.text) == (answer == "html413")
+    many = {"data": {"statistics": [{"name": "x" * 500}]}}
+    read = await wire.http.post("/statistics/v3/operations/get-statistic-ex", json=many)
+    assert read.status_code == refused.status_code
+
+
 @pytest.mark.parametrize("layout", ["message", "detail", "bare", "none"])
 @virtual
 async def test_partial_success(layout: Any) -> None:

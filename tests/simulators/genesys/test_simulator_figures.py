@@ -30,7 +30,9 @@ LOGGED_IN = "*,~LoggedOut,~NotMonitored"
 HOLD = "CallOnHoldInbound,CallOnHoldOutbound,CallOnHoldInternal,CallOnHoldConsult,CallOnHoldUnknown"
 QUEUE, GROUP = "Support@SIP_Switch", "Support"
 DIALS, DIAL_GROUP = "Renewals", "Renewals@Renewals group"
+DIAL_LIST = "Renewals@Renewals list"
 LINE = "Main Line queues"
+HOUR = {"intervalType": "SlidingWindow", "dynamicTimeProfile": "3600:10"}
 # What somebody does on the floor that the tests look at.
 _DOING = {
     ("CallOnHold", "CallOnHoldInbound"),
@@ -438,7 +440,14 @@ async def test_service_levels() -> None:
     """A service factor discounts those who soon gave up where it has a range for them."""
     day = floor().queues["Support"].day
     top, all_ended = 100 * day.answered_within_threshold, day.answered + day.abandoned
-    strict = statistic("ServiceFactor1", None, "Queue", QUEUE, timeRangeRight=20)
+    strict = defined(
+        *("s", "Queue", QUEUE),
+        category="ServiceFactor1",
+        subject="DNAction",
+        mainMask="CallAnswered",
+        **HOUR,
+        timeRangeRight=20,
+    )
 
     for name in ("ServiceLevel", "Service_Level"):
         told = await value(named("s", name, "Queue", QUEUE))
@@ -528,11 +537,20 @@ async def test_times_of_campaigns() -> None:
     assert await value(idle) == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("Campaign", DIALS),
+        ("CampaignGroup", DIAL_GROUP),
+        ("CallingList", f"{DIALS} list"),
+        ("CampaignCallingList", DIAL_LIST),
+    ],
+)
 @virtual
-async def test_leads() -> None:
+async def test_leads(kind: str, key: str) -> None:
     """Leads processed are what came out today, or in the clock minutes of a sliding window."""
     of = floor()
-    where = ("TotalNumber", "LeadProcessed", "CampaignGroup", DIAL_GROUP)
+    where = ("TotalNumber", "LeadProcessed", kind, key)
     sliding = {"intervalType": "SlidingWindow", "dynamicTimeProfile": "600:10"}
 
     today = await value(statistic(*where, subject="CampaignAction"))
@@ -636,12 +654,24 @@ def test_objects() -> None:
         ],
         "Campaign": ["Renewals", "Win-back", "Reminders"],
         "CampaignGroup": [f"{name}@{name} group" for name in ("Renewals", "Win-back", "Reminders")],
+        "CallingList": ["Renewals list", "Win-back list", "Reminders list"],
+        "CampaignCallingList": [
+            f"{name}@{name} list" for name in ("Renewals", "Win-back", "Reminders")
+        ],
     }
 
 
 CALLS = {"category": "TotalNumber", "subject": "DNAction", "mainMask": "CallAnswered"}
 READY_NOW = {"category": "CurrentNumber", "subject": "DNStatus", "mainMask": "WaitForNextCall"}
 WAITING = {**READY_NOW, "mainMask": "CallWait"}
+WAITS = {
+    "category": "ExpectedWaitTime2",
+    "subject": "DNAction",
+    "mainMask": "CallWait",
+    **HOUR,
+}
+LEADS = {"subject": "CampaignAction", "mainMask": "LeadProcessed"}
+RUNNING = {"category": "CurrentNumber", "subject": "CampaignAction", "mainMask": "StatusRunning"}
 
 
 @pytest.mark.parametrize(
@@ -700,9 +730,35 @@ WAITING = {**READY_NOW, "mainMask": "CallWait"}
         ),
         (
             *("Queue", QUEUE),
-            {**CALLS, "category": "ServiceFactor1", "timeRangeRight": 5, "timeRangeRight2": 0},
+            {
+                **CALLS,
+                "category": "ServiceFactor1",
+                **HOUR,
+                "timeRangeRight": 5,
+                "timeRangeRight2": 0,
+            },
             "has to begin at 0",
         ),
+        (
+            *("Queue", QUEUE),
+            {**CALLS, **HOUR, "category": "ServiceFactor1", "mainMask": None},
+            "needs CallAnswered in its mainMask",
+        ),
+        ("Queue", QUEUE, {**CALLS, "category": "ServiceFactor1"}, "needs an interval"),
+        ("Queue", QUEUE, {**WAITS, "subject": "DNStatus"}, "needs the subject DNAction"),
+        ("Queue", QUEUE, {**WAITS, "mainMask": "CallAnswered"}, "needs CallWait in its mainMask"),
+        (
+            *("RoutePoint", QUEUE),
+            {
+                **WAITS,
+                "category": "EstimWaitTime",
+                "intervalType": None,
+                "dynamicTimeProfile": None,
+            },
+            "needs an interval",
+        ),
+        ("Agent", "nobody", WAITS, "is not for Agent"),
+        ("GroupAgents", GROUP, WAITS, "is not for GroupAgents"),
         ("Queue", "Support", CALLS, "Object Support of type Queue not found"),
         ("Queue", "Support@Other", CALLS, "not found"),
         ("Queue", "Nothing@SIP_Switch", CALLS, "not found"),
@@ -777,6 +833,13 @@ WAITING = {**READY_NOW, "mainMask": "CallWait"}
             },
             "window is too long",
         ),
+        ("CallingList", f"{DIALS} list", RUNNING, "not for CallingList"),
+        ("CampaignCallingList", DIAL_LIST, RUNNING, "not for CampaignCallingList"),
+        ("CampaignCallingList", DIAL_LIST, {**RUNNING, "mainMask": "Predict"}, "not for"),
+        ("CampaignGroup", DIALS, RUNNING, "not found"),
+        ("CampaignGroup", DIAL_LIST, RUNNING, "not found"),
+        ("CallingList", DIALS, {**CALLS, **LEADS}, "not found"),
+        ("CampaignCallingList", f"{DIALS} list", {**CALLS, **LEADS}, "not found"),
     ],
 )
 @virtual
