@@ -7,6 +7,8 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 
 import httpx
 from starlette.types import ASGIApp
@@ -95,6 +97,7 @@ class App:
         )
         self._reload_lock = asyncio.Lock()  # one reload at a time
         self._reloads: set[asyncio.Task[None]] = set()
+        self._unread: set[str] = set()  # accounts whose secret files could not be read again
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._was_ready = False
@@ -112,6 +115,7 @@ class App:
             telemetry,
             auth_retry=account.auth_retry,
             max_series=account.max_series,
+            replaced=partial(self._replace_secrets, account),
             clock=self._clock,
         )
 
@@ -233,7 +237,9 @@ class App:
 
     async def _reload(self, reread: Callable[[], Config]) -> str:
         try:
-            return await self._change(*await self._read(reread))
+            config, change = await self._read(reread)
+            self.accounts.retry_rejected()
+            return await self._change(config, change)
         finally:
             await asyncio.to_thread(self.publisher.renew)  # shows the result to the next scrape
 
@@ -261,6 +267,37 @@ class App:
         await asyncio.to_thread(self.publisher.renew)
         await self.accounts.apply(change)
         return str(change)
+
+    async def _replace_secrets(self, account: AccountConfig) -> bool:
+        """Read an account's secret files again; return whether it is replaced, as they changed."""
+        reread = self._config.rereads.get(account.name)
+        if reread is None:
+            return False
+        try:
+            current = await run_with_timeout(reread, _READ_TIMEOUT)
+        except (ConfigError, TimeoutError) as error:
+            log_line = _log.debug if account.name in self._unread else _log.warning
+            log_line("secret files not read", account=account.name, error=str(error))
+            self._unread.add(account.name)
+            return False
+        self._unread.discard(account.name)
+        if current == account:
+            return False
+        task = asyncio.create_task(self._replace_account(current))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+        return True
+
+    async def _replace_account(self, account: AccountConfig) -> None:
+        """Replace the running account of that name; a reload that comes first may do so too."""
+        _log.info("secret files changed", account=account.name)
+        async with self._reload_lock:
+            if self._stopping or account.name not in self._config.rereads:
+                return
+            accounts = (account if x.name == account.name else x for x in self._config.accounts)
+            config = replace(self._config, accounts=tuple(accounts))
+            with contextlib.suppress(ConfigError):  # a TLS file: the next reload says which
+                await self._change(config, self.accounts.plan(config))
 
     def _check_stopping(self) -> None:
         if self._stopping:

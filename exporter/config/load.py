@@ -4,8 +4,10 @@ Values are validated against pydantic models first, then by each account's ``fau
 has file, line and path; none shows the value of a secret.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -26,13 +28,16 @@ _KEYS = ("accounts", "defaults", "queues", "campaigns")
 class Config:
     """A valid configuration; relative paths in it start at ``directory``.
 
-    ``warnings`` holds one line for each probable mistake.
+    ``warnings`` holds one line for each probable mistake. ``rereads`` has a function for each
+    account, by name: it returns the same section with what its secret files hold now, and raises
+    ``ConfigError``.
     """
 
     accounts: tuple[AccountConfig, ...]
     directory: Path
     objectives: Objectives = field(default_factory=Objectives)
     warnings: tuple[str, ...] = ()
+    rereads: Mapping[str, Callable[[], AccountConfig]] = field(default_factory=dict, compare=False)
 
 
 def load(
@@ -48,7 +53,7 @@ def load(
     objectives = loader.objectives()
     if document.faults:
         raise ConfigError(list(dict.fromkeys(document.faults)))
-    return Config(tuple(accounts), file.parent, objectives, tuple(loader.warnings))
+    return Config(tuple(accounts), file.parent, objectives, tuple(loader.warnings), loader.rereads)
 
 
 class _Loader:
@@ -62,6 +67,7 @@ class _Loader:
         self._models = models
         self.warnings: list[str] = []
         self._context = {"directory": document.file.parent}  # where relative paths start
+        self.rereads: dict[str, Callable[[], AccountConfig]] = {}
 
     def accounts(self) -> list[AccountConfig]:
         top = self._document.value
@@ -125,6 +131,27 @@ class _Loader:
             hint = suggest(str(provider), known)
             self._fault((*path, "provider"), f"expected one of {', '.join(known)}{hint}")
             return None
+        as_written = deepcopy(data)
+        account = self.resolve(data, model, path)
+        if account is not None:
+            self.rereads[account.name] = partial(self.reread, as_written, model, path)
+        return account
+
+    def reread(
+        self, as_written: dict[str, Any], model: type[AccountConfig], path: KeyPath
+    ) -> AccountConfig:
+        """Return an account with what its secret files hold now. Raises ``ConfigError``."""
+        document = replace(self._document, faults=[])
+        again = _Loader(document, self._models)
+        account = again.resolve(deepcopy(as_written), model, path)
+        if account is None or document.faults:
+            raise ConfigError(document.faults)
+        return account
+
+    def resolve(
+        self, data: dict[str, Any], model: type[AccountConfig], path: KeyPath
+    ) -> AccountConfig | None:
+        """Return an account with the content of its secret files; add its faults."""
         self._read_secret_files(data, model, path)
         return self._validate(data, model, path)
 

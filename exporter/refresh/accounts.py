@@ -213,9 +213,7 @@ class Accounts:
             account.telemetry.remove()
 
     async def apply(self, change: Change) -> None:
-        """Sign out removed accounts, start added ones, retry those with rejected credentials."""
-        for running in self:
-            running.retry()
+        """Sign out removed accounts and start added ones."""
         stops = {account: asyncio.create_task(account.stop()) for account in change.removed}
         starts = [
             self._start_after(added, [stops[old] for old in stops if added.waits_for(old)])
@@ -225,6 +223,11 @@ class Accounts:
         self._running = {
             name: self._running[name] for name in change.order if name in self._running
         }
+
+    def retry_rejected(self) -> None:
+        """Sign in again to the accounts that rejected credentials have stopped."""
+        for running in self:
+            running.retry()
 
     async def _start_after(self, added: PendingAccount, stops: list[asyncio.Task[None]]) -> None:
         if stops:

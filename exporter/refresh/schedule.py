@@ -8,7 +8,7 @@ has to be kept alive between refreshes.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, get_args
 from weakref import ref
@@ -38,6 +38,9 @@ from exporter.telemetry import AccountTelemetry
 FEED_BACKOFF_CAP = 60.0  # seconds, or the feed's interval where that is longer
 SESSION_BACKOFF_CAP = 300.0
 _FIRST_SESSION_BACKOFF = 2.0
+_STABLE_AFTER = 60.0  # seconds a session has to last for earlier failures to be forgotten
+_LONGEST_REJECTION_PAUSE = 3600.0  # between sign-ins with the same rejected credentials
+_SECRETS_EVERY = 60.0  # seconds between looks at the secret files, after a rejection
 _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are spread
 _EARLY_ANSWERS = 4  # answers without data in a row that count as the feed's first answer
 _SHORTEST_LISTEN = 1.0
@@ -91,7 +94,11 @@ class _ScheduledFeed:
 
 
 class Refresher:
-    """Reads one account's feeds on schedule until it is cancelled."""
+    """Reads one account's feeds on schedule until it is cancelled.
+
+    ``replaced`` reads the account's secret files after a rejection; it returns whether they have
+    changed, so that another refresher takes over.
+    """
 
     def __init__(
         self,
@@ -103,6 +110,7 @@ class Refresher:
         *,
         auth_retry: float,
         max_series: int,
+        replaced: Callable[[], Awaitable[bool]] | None = None,
         clock: Clock | None = None,
         roll: Roll = random.random,
     ) -> None:
@@ -113,6 +121,7 @@ class Refresher:
         self._telemetry = telemetry
         self._auth_retry = auth_retry
         self._max_series = max_series
+        self._replaced = replaced
         self._clock = clock or SystemClock()
         self._roll = roll
         self._log = get_log(__name__).bind(provider=telemetry.provider, account=account)
@@ -122,7 +131,10 @@ class Refresher:
         live = [feed.name for feed in collector.feeds if feed.is_live]
         self._deciding = live or list(self._feeds)  # the feeds that decide whether it is up
         self._up_until = float("-inf")  # monotonic seconds, unless one of them is read before
-        self._failures = 0  # sessions in a row that ended before a feed succeeded
+        self._failures = 0  # sessions in a row that ended before they were stable
+        self._rejections = 0  # sign-ins in a row whose credentials were rejected
+        self._signed_in_at = float("inf")
+        self._worked = False  # a feed was read in this session
         self._session: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._listen_after = float("-inf")
         self._unchecked_subjects: list[Subject] = list(get_args(Subject))
@@ -144,7 +156,22 @@ class Refresher:
             pause = await self._run_session()
             self.ready.set()
             self.all_tried.set()
-            await self._sleep(pause)
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep; after a rejection look at the secret files every minute, and before the end.
+
+        If they have changed, wait to be replaced: the old secrets are not sent again.
+        """
+        while self._session[0] == "stopped" and self._replaced is not None:
+            step = min(seconds, _SECRETS_EVERY)
+            await self._sleep(step)
+            seconds -= step
+            if await self._replaced():
+                seconds = _SECRETS_EVERY
+            if seconds <= 0:
+                return
+        await self._sleep(seconds)
 
     def request_stop(self) -> bool:
         """Make no more requests except the sign-out; return whether that needs no cancellation.
@@ -208,6 +235,8 @@ class Refresher:
         try:
             async with self._collector.open():
                 signed_in = True
+                self._signed_in_at, self._worked = self._clock.monotonic(), False
+                self._rejections = 0
                 self._session = ("signed in", None, None)
                 self._telemetry.count_sign_in("ok")
                 await self._refresh_feeds()
@@ -225,11 +254,16 @@ class Refresher:
         if not signed_in:
             self._telemetry.count_sign_in(error.reason)
         self._check_stop()
+        if signed_in:
+            self._note_stable_session()
         self._failures += 1
         refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
             self._store.clear_account(self._account)
-            pause = max(self._auth_retry, error.retry_after)
+            cap = max(self._auth_retry, _LONGEST_REJECTION_PAUSE)
+            pause = min(self._auth_retry * 2.0 ** min(self._rejections, 10), cap)
+            pause = max(pause, error.retry_after)
+            self._rejections += 1
         elif signed_in and self._failures == 1 and not isinstance(error, InternalError):
             pause = error.retry_after  # the session worked: sign in again at once
         else:
@@ -353,7 +387,7 @@ class Refresher:
             self._log.exception("refresh crashed", feed=scheduled.feed.name)
             self._refresh_failed(scheduled, InternalError(type(error).__name__), started)
         else:
-            self._schedule_next(scheduled)
+            self._schedule_next(scheduled, started)
             scheduled.untried = False
 
     def _refresh_failed(
@@ -364,7 +398,7 @@ class Refresher:
             scheduled.counters.record_loss()
         if error.early and self._has_live_figures(scheduled):
             self._telemetry.count_no_data(scheduled.feed.name, error.reason)
-            self._schedule_next(scheduled)
+            self._schedule_next(scheduled, started)
             return  # the figures age, and are true as long as they are exported
         self._record_failure(scheduled, error, started)
         interval = scheduled.feed.times.interval
@@ -379,16 +413,21 @@ class Refresher:
         """Return whether the feed works and its figures are exported."""
         return scheduled.answering and self._fresh(scheduled.feed.name) is not None
 
-    def _schedule_next(self, scheduled: _ScheduledFeed) -> None:
-        """Set the next refresh: a multiple of the interval, without making up for missed ones."""
+    def _schedule_next(self, scheduled: _ScheduledFeed, started: float) -> None:
+        """Set the next refresh: a multiple of the interval, without making up for missed ones.
+
+        It is at least half an interval after the start of the last: a platform may take two equal
+        requests in a row for one that was sent twice, and refuse them.
+        """
         now = self._clock.monotonic()
         interval = scheduled.feed.times.interval
         if scheduled.untried:  # at random within an interval, so that feeds do not run in step
             scheduled.due = now + interval * (0.5 + 0.5 * self._roll())
             return
         scheduled.due = min(scheduled.due, now) + interval
-        if scheduled.due <= now:
-            missed = int((now - scheduled.due) // interval) + 1
+        earliest = max(now, started + interval / 2)
+        if scheduled.due <= earliest:
+            missed = int((earliest - scheduled.due) // interval) + 1
             self._telemetry.count_skipped(scheduled.feed.name, missed)
             scheduled.due += missed * interval
 
@@ -408,17 +447,23 @@ class Refresher:
         self._record_schemas(mapped)
         self._log_falls(scheduled, snapshot.falls)
         scheduled.answering = True
+        self._worked = True
+        self._note_stable_session()
         if scheduled.failures:
             self._log.info("refresh recovered", feed=name, failures=scheduled.failures)
             scheduled.failures = 0
-        if self._failures:
-            self._log.info("session recovered", failures=self._failures)
-            self._failures = 0
         self._store.put(snapshot)
         if name in self._deciding:
             fresh = (self._feeds[feed].feed.times for feed in self._deciding if self._fresh(feed))
             shortest = min((times.stale_after for times in fresh), default=0.0)
             self._up_until = scheduled.read_at + max(_UP_WITHOUT_READING, shortest)
+
+    def _note_stable_session(self) -> None:
+        """Forget failures of earlier sessions once this one has worked for a while."""
+        lasted = self._clock.monotonic() - self._signed_in_at
+        if self._failures and self._worked and lasted >= _STABLE_AFTER:
+            self._log.info("session recovered", failures=self._failures)
+            self._failures = 0
 
     def _make_snapshot(
         self, scheduled: _ScheduledFeed, reading: Reading, before: Snapshot | None

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -313,6 +314,94 @@ async def test_rejected_credentials_are_not_tried_again_soon() -> None:
     assert bench.script.sessions == [4]
     assert bench.page() == ""
     assert bench.metric("up") == 0
+
+
+async def test_the_same_rejected_credentials_are_tried_ever_more_rarely() -> None:
+    """Each rejection of unchanged credentials doubles the pause, to an hour."""
+    bench = Bench(10)
+    bench.script.sign_ins = [Unauthorized("no")] * 5
+    await bench.run(11_000)
+    assert bench.script.sessions == [0, 900, 2700, 6300, 9900]
+
+
+async def test_secret_files_are_read_before_a_sign_in_that_follows_a_rejection() -> None:
+    """The files are looked at every minute; once they have changed nothing is sent any more."""
+    looks: list[float] = []
+    changed_at = 1000.0
+
+    async def replaced() -> bool:
+        looks.append(bench.clock.elapsed)
+        return bench.clock.elapsed >= changed_at
+
+    bench = Bench(10, replaced=replaced)
+    bench.script.sign_ins = [Unauthorized("no")] * 5
+    await bench.run(20_000)
+    assert bench.script.sessions == [0, 900]
+    assert looks[:3] == [60, 120, 180]
+    assert 900 in looks
+
+
+async def test_secret_files_are_not_read_without_a_rejection() -> None:
+    """Other failures of the sign-in have nothing to do with the secrets."""
+
+    async def replaced() -> bool:
+        raise AssertionError("not to be called")
+
+    bench = Bench(10, replaced=replaced)
+    bench.script.sign_ins = [Unreachable("down"), Unreachable("down")]
+    await bench.run(100)
+    assert bench.script.sessions == [0, 2, 6]
+
+
+@pytest.mark.parametrize("lives", [0, 20, 59, 61])
+async def test_sessions_that_do_not_last_are_opened_ever_more_rarely(lives: float) -> None:
+    """A session that works for a moment only is no recovery: at most one sign-in a minute."""
+    bench = Bench(10)
+    script = bench.script
+
+    def answer() -> Reading:
+        if bench.clock.elapsed >= script.sessions[-1] + lives:
+            raise SessionLost("unknown client")
+        return reading()
+
+    script.answers["a"] = [answer] * 2000
+    await bench.run(3600)
+    late = [at for at in script.sessions if at > 300]
+    assert len(late) >= 5
+    assert all(b - a >= 60 for a, b in pairwise(late))
+
+
+async def test_a_session_that_worked_for_a_minute_is_a_recovery() -> None:
+    """Sessions that end between two refreshes of a slow feed are opened again at once."""
+    bench = Bench(600)
+    script = bench.script
+
+    async def listen(_: float) -> None:
+        if bench.clock.elapsed >= script.sessions[-1] + 70:
+            raise SessionLost("closed")
+
+    script.listen = listen
+    await bench.run(1000)
+    gaps = [b - a for a, b in pairwise(script.sessions)]
+    assert len(gaps) >= 12
+    assert max(gaps) < 73
+
+
+async def test_a_late_refresh_is_not_followed_by_one_at_once() -> None:
+    """After a refresh that was late the next is half an interval away at least, on the beat."""
+    bench = Bench(2, 4)
+    bench.script.takes = 0.01
+
+    def delay(_: str) -> float:  # a limit that holds everything back for 5.9 of 9 seconds
+        into = bench.clock.elapsed % 9.0
+        return max(5.9 - into, 0.0) if into < 5.899 else 0.0
+
+    bench.script.delay = delay
+    await bench.run(600)
+    for name, interval in (("a", 2), ("b", 4)):
+        times = bench.script.times(name)
+        assert len(times) >= 60
+        assert min(b - a for a, b in pairwise(times)) >= interval / 2
 
 
 async def test_a_bug_in_one_feed_is_contained(caplog: pytest.LogCaptureFixture) -> None:
