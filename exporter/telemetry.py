@@ -52,6 +52,7 @@ class Telemetry:
         self.totals_held = gauge(families.TOTALS_HELD)
         self.duplicates = counter(families.DUPLICATES)
         self.outdated = counter(families.OUTDATED)
+        self.replaced = counter(families.REPLACED)
         self.series_dropped = gauge(families.SERIES_DROPPED)
         self.http_requests = counter(families.HTTP_REQUESTS)
         self.reload_successful = gauge(families.RELOAD_SUCCESSFUL)
@@ -108,6 +109,7 @@ class AccountTelemetry:
         self.provider = provider
         self.account = account
         self.quotas: tuple[Quota, ...] = ()  # the latest for each operation and window
+        self._replaced = 0  # characters since the last refresh of any feed
         self._lock = threading.Lock()
 
     def remove(self) -> None:
@@ -125,6 +127,7 @@ class AccountTelemetry:
             self.telemetry.feed_refreshes.labels(*own, feed, "ok")
             self.telemetry.corrections.labels(*own, feed)
             self.telemetry.duplicates.labels(*own, feed)
+            self.telemetry.replaced.labels(*own, feed)
         self.telemetry.session_signins.labels(*own, "ok")
 
     def watch_up(self, is_up: Callable[[], bool]) -> None:
@@ -139,6 +142,14 @@ class AccountTelemetry:
         """Count a request to the platform and its duration."""
         self.telemetry.api_requests.labels(*self._own, operation, outcome).inc()
         self.telemetry.api_request_duration.labels(*self._own, operation).observe(seconds)
+
+    def count_replaced(self, characters: int) -> None:
+        """Count replaced characters of an answer, for the feed whose refresh is recorded next."""
+        self._replaced += characters
+
+    def _record_replaced(self, feed: str) -> None:
+        self.telemetry.replaced.labels(*self._own, feed).inc(self._replaced)
+        self._replaced = 0
 
     def set_quota(self, operation: str, window: str, limit: float, used: float) -> None:
         """Set a request limit of the platform, and how much of it is used."""
@@ -161,12 +172,14 @@ class AccountTelemetry:
         self.telemetry.corrections.labels(*own, feed).inc(snapshot.falls.held)
         self.telemetry.totals_held.labels(*own, feed).set(snapshot.falls.held)
         self.telemetry.duplicates.labels(*own, feed).inc(snapshot.duplicates)
+        self._record_replaced(feed)
 
     def record_failure(self, feed: str, reason: str, seconds: float) -> None:
         """Record a failed refresh that took this many seconds."""
         self.telemetry.feed_up.labels(*self._own, feed).set(0)
         self.telemetry.feed_duration.labels(*self._own, feed).set(seconds)
         self.telemetry.feed_refreshes.labels(*self._own, feed, reason).inc()
+        self._record_replaced(feed)
 
     def count_no_data(self, feed: str, reason: str) -> None:
         """Count a refresh for which the platform had no data yet."""

@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any, TypeVar
 
 import httpx
-import orjson
 
 from exporter import __version__
 from exporter.clock import Clock
+from exporter.collector.repair import read_json
 from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
     InvalidAnswer,
@@ -37,6 +37,7 @@ MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
 _CONNECT_TIMEOUT = 10.0
 _MAX_RETRY_AFTER = 24 * 3600.0
 _LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
+_REPLACED = "replaced"  # key of an answer's extensions
 _OUTCOMES = {"throttled", "auth", "server", "timeout", "network", "fault", "invalid"}
 
 
@@ -186,6 +187,8 @@ class Http:
             outcome = error.reason if error.reason in _OUTCOMES else "fault"
             raise
         finally:
+            if answer is not None:
+                self._telemetry.count_replaced(answer.extensions.get(_REPLACED, 0))
             elapsed = self._clock.monotonic() - started
             self._telemetry.count_request(operation, outcome, max(elapsed, 0.0))
         return result
@@ -263,26 +266,35 @@ async def _read_capped(response: httpx.Response) -> None:
     response._content = b"".join(chunks)  # noqa: SLF001 - what aread() does, but bounded
 
 
+def note_replaced(response: httpx.Response, characters: int) -> None:
+    """Note how many characters of an answer were replaced, for ``Http.send`` to count them."""
+    response.extensions[_REPLACED] = characters
+
+
 def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[T]:
     """Return a reader for ``Http.send`` that returns what ``parse`` makes of a JSON body.
 
-    ``check`` is called first. An empty body is parsed as ``None``.
+    A body is repaired as by ``read_json``. ``check`` is called first. An empty body is parsed as
+    ``None``.
     Raises ``InvalidAnswer`` for a body that is not JSON, and where ``check`` or ``parse`` raises
     ``TypeError``, ``ValueError``, ``LookupError`` or ``AttributeError``.
     """
 
     async def read(response: httpx.Response) -> T:
         content = response.content
-        body, broken = None, False
+        body, broken = None, None
         try:
             if content:
-                body = await run_in_worker_if(len(content) > _LARGE, orjson.loads, content)
-        except orjson.JSONDecodeError:
-            broken = True
+                body, repaired = await run_in_worker_if(
+                    len(content) > _LARGE, read_json, content, response.charset_encoding
+                )
+                note_replaced(response, repaired.replaced)
+        except InvalidAnswer as error:
+            broken = error
         try:
             check(response, body)
-            if broken:
-                raise InvalidAnswer("the answer is not JSON")
+            if broken is not None:
+                raise broken
             return parse(body)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             name = type(error).__name__  # its text may hold data

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, Number, Parser, whole_numbers
-from exporter.metrics.reading import RefusedRow, Rows
+from exporter.metrics.reading import REPLACEMENT, RefusedRow, Rows
 from exporter.metrics.tables import Figure, Spread, States, Table, normalise
 
 Row = Sequence[Cell]
@@ -103,7 +103,11 @@ class ColumnMap:
         """Return the headers that the platform names and no figure maps, sorted."""
         named = self.names.get(names, frozenset())
         return sorted(
-            header for header in set(self.headers) & named if normalise(header) not in self._mapped
+            header
+            for header in set(self.headers) & named
+            if normalise(header) not in self._mapped
+            # With a replaced character several columns may have become namesakes.
+            and not (REPLACEMENT in header and list(self.headers).count(header) > 1)
         )
 
     @cached_property
@@ -161,13 +165,20 @@ class ColumnReader:
         return self._values[key]
 
     def states(self, position: int, states: States) -> list[str | None]:
-        """Return a column's canonical states; ``None`` for empty cells without a state."""
+        """Return a column's canonical states; ``None`` for empty cells without a state.
+
+        An unknown word with a replaced character is ``None`` too, and a rejected cell.
+        """
         canonical: dict[str, str] = {}
         column: list[str | None] = []
         for row in self._cells:
             word = text_of(row[position])
             if not word:
                 column.append(states.words.get(""))
+                continue
+            if REPLACEMENT in word and normalise(word) not in states.words:
+                self._schema.rejected[self._headers[position]] += 1
+                column.append(None)
                 continue
             if word not in canonical:
                 canonical[word] = states.words.get(normalise(word), "other")

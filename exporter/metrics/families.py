@@ -512,6 +512,12 @@ OUTDATED = _family(
     "feed",
     kind="counter",
 )
+REPLACED = _family(
+    "replaced_characters_total",
+    "Characters in answers that their format forbids, replaced so that the rest could be read.",
+    "feed",
+    kind="counter",
+)
 SERIES_DROPPED = _family("series_dropped", "Series dropped because of max_series.", "feed")
 BUILD_INFO = _family(
     "exporter_build_info", "Always 1; the label is the exporter's version.", "version"

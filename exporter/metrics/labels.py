@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from exporter.metrics.patterns import Patterns
+from exporter.metrics.reading import REPLACEMENT
 from exporter.metrics.tables import Subject, Table
 
 AgentMode = Literal["aggregate", "hashed", "id", "name"]
@@ -20,9 +21,9 @@ def escape(value: str) -> str:
 
 
 def render_labels(labels: Mapping[str, str]) -> bytes:
-    """Return labels as ``a="x",b="y"``."""
+    """Return labels as ``a="x",b="y"``; NUL, which ends an exposition for some, is replaced."""
     text = ",".join(f'{name}="{escape(value)}"' for name, value in labels.items())
-    return text.encode("utf-8", "replace")
+    return text.replace("\0", REPLACEMENT).encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,15 @@ class AccountLabels:
     filter: Filter = Filter()
 
     def pseudonym(self, agent_id: str) -> str:
-        """Return the keyed hash of an agent's id: stable, not reversible without the key."""
+        """Return the keyed hash of an agent's id: stable, not reversible without the key.
+
+        A replaced character stays visible, as other agents may have the same id.
+        """
         digest = hmac.new(
             self.agents_key, agent_id.encode("utf-8", "surrogatepass"), hashlib.sha256
         )
-        return digest.hexdigest()[:_HASH_DIGITS]
+        mark = REPLACEMENT if REPLACEMENT in agent_id else ""
+        return digest.hexdigest()[:_HASH_DIGITS] + mark
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from exporter.metrics.families import RAW_VALUE, Family
 from exporter.metrics.labels import AccountLabels, RowLabels, label_rows, render_labels
 from exporter.metrics.parsers import Number, number
 from exporter.metrics.period import Period
-from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.reading import REPLACEMENT, Reading, Rows
 from exporter.metrics.tables import (
     Column,
     Figure,
@@ -129,11 +129,17 @@ def _digest(reading: Reading) -> Digest | None:
 
 
 def _unique(series: Series) -> Series:
-    """Keep the first series of each label set."""
+    """Keep the first series of each label set.
+
+    Names with a replaced character may have been different ones: none of their series is kept.
+    """
     first: dict[bytes, Number] = {}
     if len(set(series.labels)) < len(series.labels):
         for label, value in zip(series.labels, series.values, strict=True):
             first.setdefault(label, value)
+        for label, series_of_label in Counter(series.labels).items():
+            if series_of_label > 1 and REPLACEMENT.encode() in label:
+                del first[label]
         return series._replace(labels=[*first.keys()], values=[*first.values()])
     return series
 
@@ -240,7 +246,9 @@ class _TableMapping:
 
     def _state(self, figure: State, position: int) -> None:
         if figure.show == "count":
-            self._state_counts(figure, self.reader.states(position, figure.states))
+            states = self.reader.states(position, figure.states)
+            if not self._is_unreadable(position):
+                self._state_counts(figure, states)
         elif self.by_row and figure.show == "current":
             self._current_states(figure, self.reader.states(position, figure.states))
         elif self.by_row:
@@ -289,6 +297,9 @@ class _TableMapping:
             for row, state in zip(self.cells, states, strict=True)
             if state == figure.state
         )
+        unreadable = any(REPLACEMENT in reason for reason in counts)
+        if unreadable or self._is_unreadable(state_position):
+            return
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         shown = Counter(dict(ranked[: figure.cap]))
         for _, rows in ranked[figure.cap :]:
@@ -298,9 +309,13 @@ class _TableMapping:
     def _sum(self, figure: Sum, position: int) -> None:
         numbers = self.reader.numbers(position, figure.parse).numbers
         values = [value for value in numbers if value is not None]
-        if values:
+        if values and not self._is_unreadable(position):
             before, after = self._around(figure.family, {})
             self._put(figure.family, [before + after], [number(sum(values))])
+
+    def _is_unreadable(self, position: int) -> bool:
+        """Return whether a cell of a column was rejected: what counts all rows is not known."""
+        return self.schema.rejected[self.columns.headers[position]] > 0
 
     def _spread(self, figure: Spread) -> None:
         """Map columns named at run time; in alphabetical order, so that the cap is stable."""

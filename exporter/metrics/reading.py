@@ -2,11 +2,14 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell
 
+# U+FFFD, which stands in a cell for a character that the answer's format forbids, so that the cell
+# may mean anything: it is neither a figure nor a state, and as a name it may be that of several.
+REPLACEMENT: Final = "\ufffd"
 _MANY_CELLS = 20_000
 
 

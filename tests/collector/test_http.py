@@ -551,10 +551,14 @@ async def test_json(wire: Wire) -> None:
     assert wire.counted == {"ok": 4}
 
 
+NOT_JSON = "the answer is not JSON at line 1, column"
+EXPECTED_VALUE = "unexpected character, expected a JSON value"
+
+
 @pytest.mark.parametrize(
     ("content", "parse", "message"),
     [
-        (b"<html>", json_object, "the answer is not JSON"),
+        (b"<html>", json_object, f"{NOT_JSON} 1 (U+003C): {EXPECTED_VALUE}"),
         (b"[]", json_object, "the answer is not a JSON object"),
         (b"", json_object, "the answer is not a JSON object"),
         (b"{}", json_array, "the answer is not a JSON array"),

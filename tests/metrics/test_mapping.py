@@ -359,10 +359,20 @@ def test_reasons_without_a_word() -> None:
 
 
 def test_sum() -> None:
-    """A sum adds what could be read."""
-    rows = grid(["Username", "Total Calls"], ["a", "3"], ["b", None], ["c", "x"], ["d", "4"])
+    """A sum adds all cells; empty ones add nothing."""
+    rows = grid(["Username", "Total Calls"], ["a", "3"], ["b", None], ["d", "4"])
 
     assert {label(): 7} == series(map_one(AGENTS, rows), f.AGENTS_CONTACTS_HANDLED)
+
+
+@pytest.mark.parametrize("cell", ["x", "3\ufffd"])
+def test_sum_with_an_unreadable_cell(cell: str) -> None:
+    """A sum without one of its cells would be too low: it is absent, and the cell is counted."""
+    rows = grid(["Username", "Total Calls"], ["a", "3"], ["c", cell], ["d", "4"])
+    mapped = map_one(AGENTS, rows)
+
+    assert series(mapped, f.AGENTS_CONTACTS_HANDLED) == {}
+    assert mapped.schemas[AGENTS.name].rejected == {"Total Calls": 1}
 
 
 def test_sum_of_nothing() -> None:

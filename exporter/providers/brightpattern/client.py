@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-import orjson
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, Read, check_status, json_array, json_object, json_reader
-from exporter.errors import ProviderError, Refused, Throttled, Unauthorized
+from exporter.collector.repair import read_json
+from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
 from exporter.providers.brightpattern.auth import Auth, PasswordAuth, TokenAuth
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
 
@@ -221,8 +221,8 @@ async def _read_subscribed(response: httpx.Response) -> None:
 def _declined(content: bytes) -> SubscriptionDeclined:
     """Read ``error_code`` and ``error_message``, whose values are not documented."""
     try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        body, _ = read_json(content)
+    except InvalidAnswer:
         body = None
     if not isinstance(body, dict):
         body = {}

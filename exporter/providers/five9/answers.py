@@ -5,13 +5,16 @@ of the service. All values are strings; an empty or nil element is ``None``.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lxml import etree
 
+from exporter.collector.repair import Repaired, Unreadable, repair_xml
 from exporter.errors import InvalidAnswer
 
+T = TypeVar("T")
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 # Elements to read; libxml2 skips the others much faster than Python. The envelope is listed because
 # it ends last.
@@ -31,12 +34,17 @@ _START_OF_DOCUMENT = 4096  # bytes; a document type declaration can only be in t
 
 @dataclass(slots=True)
 class Statistics:
-    """Response to ``getStatistics``: a whole table. ``timestamp`` is epoch ms of Five9's clock."""
+    """Response to ``getStatistics``: a whole table. ``timestamp`` is epoch ms of Five9's clock.
+
+    ``replaced`` counts the characters of the response that XML forbids. Where there are any, each
+    is a character of its own in ``rows``, as ``repair_xml`` writes them with ``distinct``.
+    """
 
     columns: list[str] | None = None
     rows: list[list[str | None]] = field(default_factory=list)
     timestamp: int = 0
     type: str | None = None
+    replaced: int = 0
 
 
 @dataclass(slots=True)
@@ -53,6 +61,7 @@ class StatisticsUpdate:
     incomplete: int = 0
     timestamp: int = 0
     type: str | None = None
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +72,28 @@ class Fault:
     message: str
 
 
+def read_repaired(
+    parse: Callable[[bytes], T], body: bytes, *, distinct: bool = False
+) -> tuple[T, Repaired]:
+    """Return what ``parse`` makes of a body, and the body without what XML forbids.
+
+    It is repaired only where it is not well-formed. Raises ``InvalidAnswer``.
+    """
+    try:
+        return parse(body), Repaired(body, 0)
+    except Unreadable:
+        repair = repair_xml(body, distinct=distinct)
+    try:
+        return parse(repair.body), repair.result
+    except Unreadable as error:
+        offset = repair.original_offset(error.offset)
+        raise Unreadable(body, offset, error.what, error.fault) from error
+
+
 def read_fault(body: bytes) -> Fault | None:
     """Return the fault in a response, ``None`` where there is none or the body is not XML."""
     try:
-        elements = list(_elements(body))
+        elements, _ = read_repaired(lambda body: list(_elements(body)), body)
     except InvalidAnswer:
         return None
     fault = next((element for element in elements if element.tag == f"{_SOAP}Fault"), None)
@@ -160,7 +187,24 @@ def _elements(
             if clear and local_name(element) == clear:
                 element.clear()
     except etree.XMLSyntaxError as error:
-        raise InvalidAnswer(f"not well-formed XML at line {error.lineno}") from error
+        fault = _FAULTS.get(error.code, "unknown fault")
+        offset = _offset_of(body, error)
+        raise Unreadable(body, offset, "not well-formed XML", fault) from error
+
+
+_FAULTS = {
+    number: name.removeprefix("ERR_").replace("_", " ").lower()
+    for name, number in vars(etree.ErrorTypes).items()
+    if name.startswith("ERR_")
+}
+
+
+def _offset_of(body: bytes, error: etree.XMLSyntaxError) -> int:
+    """Return the place of an error in bytes; libxml2 counts lines, and bytes in a line."""
+    at = 0
+    for _ in range((error.lineno or 1) - 1):
+        at = body.find(b"\n", at) + 1
+    return min(at + max(error.offset or 0, 0), len(body))
 
 
 def local_name(element: etree._Element) -> str:

@@ -17,7 +17,8 @@ from lxml import etree
 from zeep.exceptions import Error as ZeepError
 from zeep.proxy import AsyncServiceProxy
 
-from exporter.collector.http import Http, check_status
+from exporter.collector.http import Http, check_status, note_replaced
+from exporter.collector.repair import xml_in_utf8
 from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
     InvalidAnswer,
@@ -223,21 +224,30 @@ class Client:
         parse = _PARSERS.get(operation)
 
         async def read(response: httpx.Response) -> Any:
-            self._check(operation, response)
+            if response.status_code not in (httpx.codes.OK, httpx.codes.INTERNAL_SERVER_ERROR):
+                check_status(response)
+            body, foreign = xml_in_utf8(response.content, response.charset_encoding)
+            self._check(operation, response, body)
+            result, repaired = await run_in_worker_if(
+                len(body) > _LARGE,
+                answers.read_repaired,
+                parse or answers.check,
+                body,
+                distinct=parse is not None,
+            )
+            note_replaced(response, foreign + repaired.replaced)
             if parse is None:
-                return self._read_typed(operation, response)
-            body = response.content
-            return await run_in_worker_if(len(body) > _LARGE, parse, body)
+                return self._read_typed(operation, response, repaired.body)
+            if result is not None:
+                result.replaced = repaired.replaced
+            return result
 
         return read
 
-    def _check(self, operation: str, response: httpx.Response) -> None:
+    def _check(self, operation: str, response: httpx.Response, body: bytes) -> None:
         """Raise the error of a fault or status. Faults come as HTTP 500, sometimes as 200."""
-        ok = response.status_code == httpx.codes.OK
-        if not ok and response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
-            check_status(response)
-        if not ok or b"Fault" in response.content:
-            fault = answers.read_fault(response.content)
+        if not response.is_success or b"Fault" in body:
+            fault = answers.read_fault(body)
             if fault is not None:
                 raise self._error_of(operation, fault)
         check_status(response)
@@ -255,8 +265,8 @@ class Client:
         error = _FAULTS.get(fault.name, Refused)
         return error(message, retry_after=_PAUSES.get(fault.name, 0.0))
 
-    def _read_typed(self, operation: str, response: httpx.Response) -> Any:
-        answers.check(response.content)
+    def _read_typed(self, operation: str, response: httpx.Response, body: bytes) -> Any:
+        response = httpx.Response(response.status_code, content=body)
         try:
             return self._binding.process_reply(self._zeep, self._binding.get(operation), response)
         except (ZeepError, TypeError, ValueError, AttributeError) as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from exporter.collector.repair import plain
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, milliseconds
 from exporter.metrics.reading import RefusedRow, Rows, check_refused
@@ -32,7 +33,11 @@ class Replica:
         running: Sequence[str],
         received_at: float,
     ) -> None:
-        self.headers: list[str] = list(statistics.columns or [])
+        self._repaired = statistics.replaced > 0
+        columns = statistics.columns or []
+        self.headers: list[str] = (
+            [plain(name) for name in columns] if self._repaired else [*columns]
+        )
         self.timestamp = statistics.timestamp
         self.updated_at = self.checked_at = self.read_at = received_at
         self.inconsistent = False
@@ -68,7 +73,7 @@ class Replica:
             elif name in self._rows:
                 self._repeated.append(name)
             else:
-                self._rows[name] = row
+                self._rows[name] = _plain_cells(row) if self._repaired else row
                 self._set_starts(name, row, self._running)
         check_refused(self.refused, len(rows))
 
@@ -84,6 +89,7 @@ class Replica:
         no documented order, so the table becomes inconsistent. One that was in the table, or has
         cells in the update, was created again: it stays, without the cells of its predecessor.
         """
+        self._repaired |= update.replaced > 0
         deleted = set(update.deleted)
         again = deleted.intersection(update.added)
         if again:
@@ -97,6 +103,8 @@ class Replica:
         self.updated_at = received_at
         extrapolated: dict[str, list[bool]] = {}
         for name, column, value in update.changes:
+            if update.replaced:
+                column, value = plain(column), plain(value or "") or None  # noqa: PLW2901
             extrapolated.setdefault(name, []).append(self._set_cell(name, column, value))
         self._streams = self._streams or any(map(all, extrapolated.values()))
         self._repeated = [name for name in self._repeated if name not in deleted]
@@ -132,7 +140,7 @@ class Replica:
         if name not in self._rows:
             row: list[str | None] = [None] * len(self.headers)
             if self._key is not None:
-                row[self._key] = name
+                row[self._key] = plain(name) if self._repaired else name
             self._rows[name] = row
         return self._rows[name]
 
@@ -171,6 +179,10 @@ class Replica:
                 continue
             if elapsed > 0 or position == self._state:
                 self._starts[name, position] = self.timestamp - elapsed
+
+
+def _plain_cells(cells: Iterable[str | None]) -> list[str | None]:
+    return [cell and plain(cell) for cell in cells]
 
 
 def _aliases(table: Table) -> dict[str, str]:

@@ -184,7 +184,7 @@ async def test_statuses_of_data(clock: Any, status: int, error: type[ProviderErr
         await client_of(app, clock).data()
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"a": NaN}', b'{"a": "1"', b"null"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"a": Nope}', b'{"a": "1"', b"null"])
 async def test_unreadable_data_are_invalid(clock: Any, body: bytes) -> None:
     """What is not a whole JSON object is an invalid answer."""
     app = App()
