@@ -13,22 +13,32 @@ _LIMIT = q.figure("campaign_abandoned_limit_ratio", "campaign")
 _RUNNING = q.figure("campaign_state", "campaign", where='state="running"')
 
 
+def _in_window(name: str) -> str:
+    return q.figure(f"campaign_{name}_in_window", "campaign", "window")
+
+
+def _rise(name: str) -> str:
+    return q.rise(f"campaign_{name}_total", "campaign")
+
+
 def _count(name: str) -> str:
     """Return a count of the interval, or of the platform's own window where that slides."""
-    slides = q.figure(f"campaign_{name}", "campaign", "window")
-    return (
-        f"{q.rise(f'campaign_{name}_total', 'campaign')} or max by ({q.by('campaign')}) ({slides})"
-    )
+    return f"{_rise(name)} or max by ({q.by('campaign')}) ({_in_window(name)})"
+
+
+def _ratio(part: str, whole: str) -> str:
+    """Return the ratio of two counts, both of the interval or both of one window."""
+    risen = f"{_rise(part)} / {_ON} ({_rise(whole)} > 0)"
+    window = f"on ({q.by('campaign', 'window')})"
+    slides = f"{_in_window(part)} / {window} ({_in_window(whole)} > 0)"
+    return f"{risen} or max by ({q.by('campaign')}) ({slides})"
 
 
 _SHARE = q.figure("campaign_abandoned_ratio", "campaign", "window")
 # Counted, or as the platform gives it.
-_ABANDONED = (
-    f"({_count('abandoned')}) / {_ON} (({_count('connected')}) > 0)"
-    f" or max by ({q.by('campaign')}) ({_SHARE})"
-)
+_ABANDONED = f"{_ratio('abandoned', 'connected')} or max by ({q.by('campaign')}) ({_SHARE})"
 _OF_LIMIT = f"({_ABANDONED}) / {_ON} {_LIMIT}"
-_REACHED = f"({_count('connected')}) / {_ON} (({_count('dials')}) > 0)"
+_REACHED = _ratio("connected", "dials")
 _AVAILABLE = q.figure("campaign_records", "campaign", where='status="available"')
 
 
@@ -56,7 +66,8 @@ def _numbers() -> Shelf:
         number("Running", "Campaigns that are running.", Query(q.grand(_RUNNING))),
         number(
             "Highest abandon rate",
-            "The largest share of abandoned calls of a campaign, in its platform's period.",
+            "The largest share of abandoned calls of a campaign, in the interval, in the window of "
+            "figures that slide, or as its platform gives it.",
             Query(f"max({_ABANDONED})"),
             unit="percentunit",
             decimals=1,
@@ -71,8 +82,8 @@ def _numbers() -> Shelf:
         ),
         number(
             "Reached",
-            "Dials that were connected, of all.",
-            Query(f"sum({_count('connected')}) / (sum({_count('dials')}) > 0)"),
+            "Dials that were connected, of all; of a campaign whose figures slide, in its window.",
+            Query(f"sum(({_REACHED}) * {_ON} ({_count('dials')})) / (sum({_count('dials')}) > 0)"),
             unit="percentunit",
         ),
         number(
@@ -93,9 +104,10 @@ def _law() -> Shelf:
         9,
         lines(
             "Abandon rate",
-            "Abandoned of connected calls, or the share that the platform gives. Dashed: the limit "
-            "of the campaign in exporter.yml. The law counts calls answered by a person; a machine "
-            "that picks up may count as connected, and then the true rate is higher.",
+            "Abandoned of connected calls in the interval, in the window of figures that slide, or "
+            "the share that the platform gives. Dashed: the limit of the campaign in exporter.yml. "
+            "The law counts calls answered by a person; a machine that picks up may count as "
+            "connected, and then the true rate is higher.",
             Query(_ABANDONED, _NAME),
             Query(_LIMIT, "limit of {{campaign}}", limit=look.CRITICAL),
             unit="percentunit",
@@ -117,7 +129,8 @@ def _table() -> Shelf:
         9,
         rows(
             "Campaigns",
-            "One row for each campaign. An empty cell is a figure that the platform does not give.",
+            "One row for each campaign; dials and calls in the interval, or in the platform's own "
+            "window if that slides. An empty cell is a figure that the platform does not give.",
             [Key("campaign", "Campaign"), Key("account", "Account"), Key("provider", "Provider")],
             [
                 Column("Running", _RUNNING, mapping=look.YES_NO),
@@ -149,8 +162,8 @@ def _dialling() -> tuple[Shelf, ...]:
             ),
             lines(
                 "Reached",
-                "Dials that were connected, of all. After a sudden fall, look whether your numbers "
-                "are flagged as spam.",
+                "Dials that were connected, of all, in the interval or the platform's own window. "
+                "After a sudden fall, look whether your numbers are flagged as spam.",
                 Query(_REACHED, _NAME),
                 unit="percentunit",
                 most=1,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from exporter.config.schema import Model
 from exporter.config.yaml import suggest
-from exporter.metrics.families import FAMILIES, PREFIX, Family, custom_family
+from exporter.metrics.families import FAMILIES, PREFIX, Family, custom_family, stem
 from exporter.metrics.parsers import NAMED
 from exporter.metrics.tables import Column, Table
 
@@ -51,6 +51,8 @@ def add_columns(table: Table, mappings: Mapping[str, ColumnConfig]) -> Table:
 def _family(metric: str, labels: tuple[str, ...]) -> Family:
     name = metric if metric.startswith(PREFIX) else PREFIX + metric
     if name.startswith(_CUSTOM):
+        if suffix := name.removeprefix(stem(name)):
+            raise ValueError(f"{metric!r} must not end in {suffix}, which OpenMetrics reserves")
         return custom_family(name, labels)
     if name not in FAMILIES:
         known = (family.removeprefix(PREFIX) for family in FAMILIES)

@@ -7,8 +7,6 @@ from enum import Enum
 from functools import lru_cache
 from types import ModuleType
 
-from exporter.metrics.families import Family
-
 deflate: ModuleType
 try:
     from isal import isal_zlib as deflate
@@ -42,23 +40,17 @@ def make_segment(*plain: bytes) -> Segment:
 
 
 @lru_cache(maxsize=4096)
-def make_header(name: str, text: str, kind: str) -> Segment:
-    """Return the HELP and TYPE lines of a family."""
+def _make_header(name: str, text: str, kind: str) -> Segment:
     return make_segment(f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode())
 
 
-def make_headers(family: Family, *, shadowed: bool) -> Mapping[Format, Segment]:
-    """Return HELP and TYPE in each format.
+def make_headers(name: str, text: str, kind: str) -> Mapping[Format, Segment]:
+    """Return HELP and TYPE of a family in each format.
 
-    OpenMetrics names a counter's family without ``_total``. If a gauge on the same page has that
-    name (``shadowed``: a total beside its sliding twin), the counter has to be of unknown type.
+    OpenMetrics names a counter's family without ``_total``.
     """
-    name, kind = family.name, str(family.kind)
-    text = openmetrics = make_header(name, family.help, kind)
-    if kind == "counter":
-        openmetrics = (
-            make_header(name, family.help, "unknown")
-            if shadowed
-            else make_header(name.removesuffix("_total"), family.help, kind)
-        )
-    return {Format.TEXT: text, Format.OPENMETRICS: openmetrics}
+    short = name.removesuffix("_total") if kind == "counter" else name
+    return {
+        Format.TEXT: _make_header(name, text, kind),
+        Format.OPENMETRICS: _make_header(short, text, kind),
+    }

@@ -19,7 +19,6 @@ from exporter.exposition.encoding import (
     Format,
     Segment,
     deflate,
-    make_header,
     make_headers,
     make_segment,
 )
@@ -246,8 +245,8 @@ def _accounts_part(
             segment = old.get(group) or make_segment(*(block.text for block in group))
             kept[group] = segment
             segments.append(segment)
-        shadowed = name.removesuffix("_total") in by_name
-        headers = make_headers(same_name[0].family, shadowed=shadowed)
+        family = same_name[0].family
+        headers = make_headers(name, family.help, family.kind)
         families.append(ExposedFamily(name, frozenset([name]), headers, segments))
     return AccountsPart(blocks, families, kept)
 
@@ -276,13 +275,8 @@ def parse_exposition(text: str) -> list[ExposedFamily]:
         name, _, rest = part.partition(" ")
         summary, type_line, lines = f"{rest}\n".split("\n", 2)
         kind = type_line.rsplit(" ", 1)[1]
-        short = name.removesuffix("_total") if kind == "counter" else name
-        headers = {
-            Format.TEXT: make_header(name, summary, kind),
-            Format.OPENMETRICS: make_header(short, summary, kind),
-        }
         segments = [make_segment(f"{lines.rstrip()}\n".encode())] if lines.strip() else []
         suffixes = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
         samples = frozenset(name + suffix for suffix in suffixes)
-        families.append(ExposedFamily(name, samples, headers, segments))
+        families.append(ExposedFamily(name, samples, make_headers(name, summary, kind), segments))
     return families

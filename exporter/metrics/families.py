@@ -2,17 +2,32 @@
 
 A family never changes its type: a total that restarts at a known instant is a counter; the same
 figure over a sliding window is another family, its ``sliding`` twin, with a ``window`` label.
+No two families have the same ``stem``, since OpenMetrics and many backends strip suffixes: a mean
+whose total is exported too is named ``average``.
 Every family also has the labels ``provider`` and ``account`` and the account's own labels,
 except those in ``PROCESS_WIDE``.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 PREFIX = "contactcenter_"
 BASE_LABELS = ("provider", "account")
+# https://prometheus.io/docs/specs/om/open_metrics_spec/#suffixes
+RESERVED_SUFFIXES = (
+    "_total",
+    "_created",
+    "_bucket",
+    "_count",
+    "_sum",
+    "_gcount",
+    "_gsum",
+    "_info",
+)
 Kind = Literal["gauge", "counter", "histogram"]
 
 AGENT_STATES = (
@@ -43,9 +58,10 @@ _PLAIN_HELP = re.compile(r"[^\"\\\n]+\.")
 class Family:
     """One metric family: name, HELP text, type and own labels in the order of exposition.
 
-    There is one object per family; series are looked up by it. Raises ``ValueError`` if the name
-    is not a valid metric name, if a counter does not end in ``_total`` or another type does, and
-    if HELP needs escaping, which the two exposition formats do differently.
+    There is one object per family; series are looked up by it. The exporter sets the values of its
+    ``own`` families; no column feeds them. Raises ``ValueError`` if the name is not a valid metric
+    name, if a counter does not end in ``_total`` or another type does, and if HELP needs escaping,
+    which the two exposition formats do differently.
     """
 
     name: str
@@ -53,6 +69,7 @@ class Family:
     kind: Kind = "gauge"
     labels: tuple[str, ...] = ()
     sliding: "Family | None" = None
+    own: bool = False
 
     def __post_init__(self) -> None:
         short = self.name.removeprefix(PREFIX)
@@ -73,26 +90,35 @@ class Family:
         return next((unit for unit in ("seconds", "ratio") if stem.endswith("_" + unit)), "")
 
 
-def _family(name: str, text: str, *labels: str, kind: Kind = "gauge") -> Family:
-    return Family(PREFIX + name, text, kind, labels)
+def stem(name: str) -> str:
+    """Return a family's name without a suffix that OpenMetrics reserves."""
+    return next((name.removesuffix(x) for x in RESERVED_SUFFIXES if name.endswith(x)), name)
+
+
+def _family(name: str, text: str, *labels: str) -> Family:
+    return Family(PREFIX + name, text, "gauge", labels)
 
 
 def _total(name: str, text: str, *labels: str) -> Family:
-    """Declare a period total, and the gauge that replaces it if the period slides."""
-    sliding = _family(name, text + " Over a sliding window.", *labels, "window")
+    """Declare a period total, and the gauge that replaces it if the period slides.
+
+    The gauge has ``_in_window`` in place of ``_total``, and its unit last.
+    """
+    unit = "_seconds" if name.endswith("_seconds") else ""
+    in_window = f"{name.removesuffix(unit)}_in_window{unit}"
+    sliding = _family(in_window, text + " Over a sliding window.", *labels, "window")
     text += " Restarts at zero with the platform's period."
     return Family(f"{PREFIX}{name}_total", text, "counter", labels, sliding)
 
 
-def _time_total(name: str, text: str, *labels: str) -> Family:
-    """Declare a period total of seconds; without ``_total`` the name would mean an average."""
-    text += " Restarts at zero with the platform's period."
-    return _family(f"{name}_total", text, *labels, kind="counter")
+def _own(name: str, text: str, *labels: str, kind: Kind = "gauge") -> Family:
+    """Declare a family that describes the exporter itself."""
+    return Family(PREFIX + name, text, kind, labels, own=True)
 
 
 def _setting(name: str, text: str, *labels: str) -> Family:
     """Declare a family whose values the user sets."""
-    return _family(name, text + " Set in exporter.yml.", *labels)
+    return _own(name, text + " Set in exporter.yml.", *labels)
 
 
 @lru_cache(maxsize=4096)
@@ -162,19 +188,19 @@ QUEUE_ANSWERED_WITHIN = _total(
 QUEUE_THRESHOLD = _family(
     "queue_service_level_threshold_seconds", "Threshold of answered within threshold.", *_Q
 )
-QUEUE_WAIT_TIME = _time_total(
+QUEUE_WAIT_TIME = _total(
     "queue_wait_seconds", "Total waiting time of all contacts, answered or not.", *_Q
 )
-QUEUE_ANSWER_WAIT_TIME = _time_total(
+QUEUE_ANSWER_WAIT_TIME = _total(
     "queue_answer_wait_seconds", "Total waiting time of the answered contacts.", *_Q
 )
-QUEUE_ABANDONED_WAIT_TIME = _time_total(
+QUEUE_ABANDONED_WAIT_TIME = _total(
     "queue_abandoned_wait_seconds", "Total waiting time of the abandoned contacts.", *_Q
 )
-QUEUE_HANDLE_TIME = _time_total(
+QUEUE_HANDLE_TIME = _total(
     "queue_handle_seconds", "Total handle time, after-contact work included.", *_Q
 )
-QUEUE_TALK_TIME = _time_total("queue_talk_seconds", "Total talk time.", *_Q)
+QUEUE_TALK_TIME = _total("queue_talk_seconds", "Total talk time.", *_Q)
 QUEUE_INFO = _family("queue_info", "Always 1; the platform's id of the queue.", "queue", "id")
 QUEUE_QUEUED = _total("queue_contacts_queued", "Contacts that waited in the queue.", *_Q)
 QUEUE_SHORT_ABANDONED = _total(
@@ -234,19 +260,17 @@ AGENTS_CONTACTS_ANSWERED = _total("agents_contacts_answered", "Contacts answered
 AGENTS_CONTACTS_UNANSWERED = _total(
     "agents_contacts_unanswered", "Contacts offered to an agent and not answered, all agents."
 )
-AGENTS_RING_TIME = _time_total(
+AGENTS_RING_TIME = _total(
     "agents_ring_seconds", "Total ring time of answered contacts, all agents."
 )
-AGENTS_TALK_TIME = _time_total("agents_talk_seconds", "Total talk time, all agents.")
-AGENTS_HANDLE_TIME = _time_total(
+AGENTS_TALK_TIME = _total("agents_talk_seconds", "Total talk time, all agents.")
+AGENTS_HANDLE_TIME = _total(
     "agents_handle_seconds", "Total handle time, after-contact work included, all agents."
 )
-AGENTS_WORK_TIME = _time_total(
+AGENTS_WORK_TIME = _total(
     "agents_after_contact_work_seconds", "Total after-contact work time, all agents."
 )
-AGENTS_STATE_TIME = _time_total(
-    "agents_state_seconds", "Total time in a state, all agents.", "state"
-)
+AGENTS_STATE_TIME = _total("agents_state_seconds", "Total time in a state, all agents.", "state")
 AGENTS_STATE_ENTRIES = _total("agents_state_entries", "Times agents entered a state.", "state")
 AGENT_STATE = _family("agent_state", "Always 1; the label is the agent's state.", "agent", "state")
 AGENT_STATE_SINCE = _family(
@@ -263,8 +287,8 @@ AGENT_STATE_SECONDS = _family(
 AGENT_REASON_SECONDS = _family(
     "agent_reason_seconds", "Time the agent has had the current not-ready reason.", "agent"
 )
-AGENTS_BREAK_TIME = _time_total("agents_break_seconds", "Total time on a break, all agents.")
-AGENT_BREAK_TIME = _time_total("agent_break_seconds", "Time the agent was on a break.", "agent")
+AGENTS_BREAK_TIME = _total("agents_break_seconds", "Total time on a break, all agents.")
+AGENT_BREAK_TIME = _total("agent_break_seconds", "Time the agent was on a break.", "agent")
 AGENT_NEXT_STATE = _family(
     "agent_next_state",
     "Always 1; the label is the state the agent requested after the current contact.",
@@ -285,18 +309,18 @@ AGENT_CONTACTS_ANSWERED = _total("agent_contacts_answered", "Contacts the agent 
 AGENT_CONTACTS_UNANSWERED = _total(
     "agent_contacts_unanswered", "Contacts offered to the agent and not answered.", *_AM
 )
-AGENT_RING_TIME = _time_total(
+AGENT_RING_TIME = _total(
     "agent_ring_seconds", "Total ring time of contacts the agent answered.", *_AM
 )
-AGENT_TALK_TIME = _time_total("agent_talk_seconds", "Total talk time of the agent.", *_AM)
-AGENT_HANDLE_TIME = _time_total(
+AGENT_TALK_TIME = _total("agent_talk_seconds", "Total talk time of the agent.", *_AM)
+AGENT_HANDLE_TIME = _total(
     "agent_handle_seconds", "Total handle time of the agent, after-contact work included.", *_AM
 )
-AGENT_HOLD_TIME = _time_total("agent_hold_seconds", "Total hold time of the agent.", *_AM)
-AGENT_WORK_TIME = _time_total(
+AGENT_HOLD_TIME = _total("agent_hold_seconds", "Total hold time of the agent.", *_AM)
+AGENT_WORK_TIME = _total(
     "agent_after_contact_work_seconds", "Total after-contact work time of the agent.", *_AM
 )
-AGENT_STATE_TIME = _time_total(
+AGENT_STATE_TIME = _total(
     "agent_state_time_seconds", "Time the agent spent in a state.", "agent", "state"
 )
 AGENT_STATE_ENTRIES = _total(
@@ -321,13 +345,15 @@ AGENT_DISPOSITIONS = _total(
 )
 _AW = ("agent", "window")
 AGENT_CALL_AVERAGE = _family("agent_call_seconds", "Mean length of the agent's calls.", *_AW)
-AGENT_TALK_AVERAGE = _family("agent_talk_seconds", "Mean talk time of the agent.", *_AW)
-AGENT_HANDLE_AVERAGE = _family("agent_handle_seconds", "Mean handle time of the agent.", *_AW)
-AGENT_HOLD_AVERAGE = _family("agent_hold_seconds", "Mean hold time of the agent.", *_AW)
+AGENT_TALK_AVERAGE = _family("agent_talk_average_seconds", "Mean talk time of the agent.", *_AW)
+AGENT_HANDLE_AVERAGE = _family(
+    "agent_handle_average_seconds", "Mean handle time of the agent.", *_AW
+)
+AGENT_HOLD_AVERAGE = _family("agent_hold_average_seconds", "Mean hold time of the agent.", *_AW)
 AGENT_IDLE_AVERAGE = _family("agent_idle_seconds", "Mean ready time between contacts.", *_AW)
 AGENT_NOT_READY_AVERAGE = _family("agent_not_ready_seconds", "Mean time not ready.", *_AW)
 AGENT_WORK_AVERAGE = _family(
-    "agent_after_contact_work_seconds", "Mean after-contact work of the agent.", *_AW
+    "agent_after_contact_work_average_seconds", "Mean after-contact work of the agent.", *_AW
 )
 AGENT_INTERNAL_AVERAGE = _family(
     "agent_internal_call_seconds", "Mean length of internal calls.", *_AW
@@ -438,105 +464,103 @@ RAW_VALUE = _family(
 )
 
 # The exporter itself ------------------------------------------------------------------------------
-UP = _family(
+UP = _own(
     "up",
     "1 if the exporter is signed in and has current figures of queues, agents or campaigns.",
 )
-FEED_UP = _family("feed_up", "1 if the last refresh of the feed succeeded.", "feed")
-FEED_INTERVAL = _family("feed_interval_seconds", "Configured time between refreshes.", "feed")
-FEED_DURATION = _family("feed_duration_seconds", "Duration of the last refresh.", "feed")
-FEED_SAMPLES = _family("feed_samples", "Series that the last refresh produced.", "feed")
-FEED_LAST_SUCCESS = _family(
+FEED_UP = _own("feed_up", "1 if the last refresh of the feed succeeded.", "feed")
+FEED_INTERVAL = _own("feed_interval_seconds", "Configured time between refreshes.", "feed")
+FEED_DURATION = _own("feed_duration_seconds", "Duration of the last refresh.", "feed")
+FEED_SAMPLES = _own("feed_samples", "Series that the last refresh produced.", "feed")
+FEED_LAST_SUCCESS = _own(
     "feed_last_success_timestamp_seconds", "Time of the last successful refresh.", "feed"
 )
-FEED_SOURCE_TIME = _family(
+FEED_SOURCE_TIME = _own(
     "feed_source_timestamp_seconds", "Time of the figures according to the platform.", "feed"
 )
-FEED_REFRESHES = _family(
+FEED_REFRESHES = _own(
     "feed_refreshes_total", "Refreshes by outcome.", "feed", "outcome", kind="counter"
 )
-SESSION_SIGNINS = _family(
-    "session_signins_total", "Sign-ins by outcome.", "outcome", kind="counter"
-)
-API_REQUESTS = _family(
+SESSION_SIGNINS = _own("session_signins_total", "Sign-ins by outcome.", "outcome", kind="counter")
+API_REQUESTS = _own(
     "api_requests_total",
     "Requests to the platform by outcome.",
     "operation",
     "outcome",
     kind="counter",
 )
-API_REQUEST_DURATION = _family(
+API_REQUEST_DURATION = _own(
     "api_request_duration_seconds",
     "Duration of requests to the platform.",
     "operation",
     kind="histogram",
 )
-API_QUOTA_LIMIT = _family(
+API_QUOTA_LIMIT = _own(
     "api_quota_limit", "Requests that the platform allows in the window.", "operation", "window"
 )
-API_QUOTA_USED = _family(
+API_QUOTA_USED = _own(
     "api_quota_used",
     "Requests used in the window, as counted by the platform.",
     "operation",
     "window",
 )
-SCHEMA_UNMAPPED = _family(
+SCHEMA_UNMAPPED = _own(
     "schema_unmapped", "Names in the last answer that are not mapped.", "table", "kind"
 )
-SCHEMA_REJECTED = _family(
+SCHEMA_REJECTED = _own(
     "schema_rejected_cells_total", "Cells that could not be parsed.", "table", kind="counter"
 )
-SCHEMA_MISSING = _family(
+SCHEMA_MISSING = _own(
     "schema_missing_columns", "Known columns that the last answer lacked.", "table"
 )
-CORRECTIONS = _family(
+CORRECTIONS = _own(
     "corrections_total",
     "Decreases of period totals that were held back.",
     "feed",
     kind="counter",
 )
-TOTALS_HELD = _family(
+TOTALS_HELD = _own(
     "totals_held",
     "Series of period totals that fell and show an earlier value since the last refresh.",
     "feed",
 )
-DUPLICATES = _family(
+DUPLICATES = _own(
     "duplicate_samples_total",
     "Duplicate series and rows that were dropped.",
     "feed",
     kind="counter",
 )
-OUTDATED = _family(
+OUTDATED = _own(
     "outdated_values_total",
     "Pushed values that were dropped because a newer one had arrived.",
     "feed",
     kind="counter",
 )
-REPLACED = _family(
+REPLACED = _own(
     "replaced_characters_total",
     "Characters in answers that their format forbids, replaced so that the rest could be read.",
     "feed",
     kind="counter",
 )
-SERIES_DROPPED = _family("series_dropped", "Series dropped because of max_series.", "feed")
-BUILD_INFO = _family(
+SERIES_DROPPED = _own("series_dropped", "Series dropped because of max_series.", "feed")
+BUILD_INFO = _own(
     "exporter_build_info", "Always 1; the label is the exporter's version.", "version"
 )
-RELOAD_SUCCESSFUL = _family(
+RELOAD_SUCCESSFUL = _own(
     "exporter_config_last_reload_successful", "1 if the last reload of the configuration succeeded."
 )
-RELOAD_TIME = _family(
+RELOAD_TIME = _own(
     "exporter_config_last_reload_success_timestamp_seconds",
     "Time of the last successful reload of the configuration.",
 )
-WEB_RELOAD_SUCCESSFUL = _family(
+WEB_RELOAD_SUCCESSFUL = _own(
     "exporter_web_config_last_reload_successful",
     "1 if the last reload of the web configuration file succeeded, or there is none.",
 )
-HTTP_REQUESTS = _family(
+HTTP_REQUESTS = _own(
     "exporter_http_requests_total", "HTTP requests to the exporter.", "code", kind="counter"
 )
-OBJECTIVES_UNMATCHED = _family(
+OBJECTIVES_UNMATCHED = _own(
     "exporter_objectives_unmatched",
     "Items of queues and campaigns in exporter.yml that match no live object.",
 )
@@ -550,10 +574,20 @@ PROCESS_WIDE = (
     OBJECTIVES_UNMATCHED,
 )
 
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for declared in list(vars().values())
-    if isinstance(declared, Family)
-    for family in (declared, declared.sliding)
-    if family is not None
-}
+
+def by_name(declared: Iterable[object]) -> dict[str, Family]:
+    """Return families and their twins by name; raise ``ValueError`` if two have the same stem."""
+    families = [
+        family
+        for item in declared
+        if isinstance(item, Family)
+        for family in (item, item.sliding)
+        if family is not None
+    ]
+    stems = Counter(stem(family.name) for family in families)
+    if clashes := [family.name for family in families if stems[stem(family.name)] > 1]:
+        raise ValueError(f"the same name without its suffix: {clashes}")
+    return {family.name: family for family in families}
+
+
+FAMILIES = by_name(list(vars().values()))

@@ -135,8 +135,8 @@ class Table:
     a label made of name and id. ``ignored`` headers are left out on purpose; ``private`` ones are
     never exported, not even raw. ``period`` is the period of the figures, set per account by
     ``over``. ``inventory`` is set if the figures say what is configured, and not what happens.
-    Raises ``ValueError`` if a figure does not give exactly the labels of its family, or if two
-    owners claim a header.
+    Raises ``ValueError`` if a figure does not give exactly the labels of its family, if its family
+    is the exporter's own, or if two owners claim a header.
     """
 
     name: str
@@ -180,6 +180,8 @@ class Table:
         return replace(self, figures=(*figures, *columns), ignored=ignored)
 
     def _check_labels(self, figure: Figure) -> None:
+        if figure.family.own:
+            raise ValueError(f"{self.name}: {figure.family.name} is set by the exporter")
         given = [key.label for key in self.key] if _is_per_row(figure) else []
         given += _own_labels(figure)
         expected = set(figure.family.labels) - {"window"}

@@ -56,6 +56,23 @@ def test_a_counter_over_a_sliding_period() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("queue_talk_seconds_total", {"media": "voice"}),
+        ("queue_wait_seconds_total", {"media": "voice"}),
+        ("queue_contacts_offered_total", {"media": "chat"}),
+    ],
+)
+def test_every_counter_over_a_sliding_period(name: str, labels: dict[str, str]) -> None:
+    """No counter, of times either, has figures of a sliding period."""
+    table = add_columns(QUEUES, {"X": ColumnConfig(metric=name, labels=labels)})
+    family = table.over(Period("30m")).figures[-1].family
+
+    assert (family.kind, family.labels[-1]) == ("gauge", "window")
+    assert "_in_window" in family.name
+
+
+@pytest.mark.parametrize(
     ("wanted", "message"),
     [
         ({"metric": "queue_contacts_waitin"}, r"; did you mean 'queue_contacts_waiting'\?$"),
@@ -67,14 +84,19 @@ def test_a_counter_over_a_sliding_period() -> None:
         ({"metric": "custom_Share"}, "is not a valid metric name"),
         ({"metric": "custom_"}, "is not a valid metric name"),
         ({"metric": "custom_a b"}, "is not a valid metric name"),
-        ({"metric": "custom_x_total"}, "end in _total"),
+        ({"metric": "custom_x_total"}, "must not end in _total, which OpenMetrics reserves"),
+        ({"metric": "custom_x_count"}, "must not end in _count, which OpenMetrics reserves"),
+        ({"metric": "custom_x_sum"}, "must not end in _sum"),
+        ({"metric": "custom_x_bucket"}, "must not end in _bucket"),
+        ({"metric": "custom_x_created"}, "must not end in _created"),
+        ({"metric": "contactcenter_custom_x_info"}, "must not end in _info"),
         ({"metric": "custom_x", "labels": {"provider": "y"}}, "invalid labels"),
         ({"metric": "custom_x", "labels": {"my-label": "y"}}, "invalid labels"),
         ({"metric": "custom_x", "labels": {"queue": "y"}}, "invalid labels"),
         ({"metric": "queue_contacts_waiting"}, "has the labels"),
         ({"metric": "campaign_priority"}, "has the labels"),
-        ({"metric": "up"}, "has the labels"),
-        ({"metric": "api_requests_total"}, "has the labels"),
+        ({"metric": "up"}, "is set by the exporter"),
+        ({"metric": "api_requests_total"}, "is set by the exporter"),
         ({"metric": "queue_agents_logged_in", "labels": {"a": "b"}}, "has the labels"),
     ],
 )
@@ -82,6 +104,22 @@ def test_what_does_not_fit(wanted: dict[str, object], message: str) -> None:
     """A metric that is unknown, or does not fit the table, is refused with the reason."""
     with pytest.raises(ValueError, match=message):
         make_column("X", ColumnConfig.model_validate(wanted), QUEUES)
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels"),
+    [
+        ("up", {}),
+        ("feed_up", {"feed": "x"}),
+        ("exporter_build_info", {"version": "x"}),
+        ("queue_open", {"queue": "x"}),
+    ],
+)
+def test_a_family_of_the_exporter(metric: str, labels: dict[str, str]) -> None:
+    """A column of a table without keys is not mapped to a metric that the exporter sets."""
+    wanted = ColumnConfig(metric=metric, labels=labels)
+    with pytest.raises(ValueError, match=f"contactcenter_{metric} is set by the exporter"):
+        make_column("X", wanted, Table("totals", (), ()))
 
 
 def test_the_key_is_taken() -> None:

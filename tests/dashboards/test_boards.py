@@ -259,6 +259,42 @@ def test_replicas_count_once(tmp_path: Path) -> None:
     judge([scenario], RULES, tmp_path)
 
 
+@pytest.mark.real
+def test_ratios_of_campaigns_are_of_one_period(tmp_path: Path) -> None:
+    """Counts of a day are not divided by counts of a window, though one campaign has both."""
+    number, lines = _of_campaigns("Reached", ".*")[0], _of_campaigns("Reached", "c")[1]
+    rate = _of_campaigns("Abandon rate", "c")[0]
+    of_c = '{provider="p",account="a",campaign="c"}'
+    scenario = {
+        "name": "connected calls counted and sliding, dials only sliding",
+        "series": {
+            'contactcenter_campaign_connected_total{campaign="c"}': "0+1x40",
+            'contactcenter_campaign_connected_in_window{campaign="c",window="30m"}': "30x40",
+            'contactcenter_campaign_dials_in_window{campaign="c",window="30m"}': "60x40",
+            'contactcenter_campaign_abandoned_in_window{campaign="c",window="30m"}': "3x40",
+            'contactcenter_campaign_connected_total{campaign="d"}': "0+1x40",
+            'contactcenter_campaign_dials_total{campaign="d"}': "0+4x40",
+        },
+        "records": {
+            "20m": {
+                f"{number} => {{}}": 0.4,
+                f"{lines} => {of_c}": 0.5,
+                f"{rate} => {of_c}": 0.1,
+            }
+        },
+    }
+    judge([scenario], RULES, tmp_path)
+
+
+def _of_campaigns(title: str, campaign: str) -> list[str]:
+    """Return the first query of each panel of this title, over five minutes of a campaign."""
+    return [
+        _everything(target.expression.replace("$campaign", campaign))
+        for target in TARGETS
+        if (target.store, target.panel, target.ref) == ("campaigns", title, "A")
+    ]
+
+
 def _everything(expression: str) -> str:
     """Return a query with everything chosen, over five minutes."""
     return re.sub(r"\$(provider|account|queue)\b", ".*", expression).replace(q.RATE, "5m")

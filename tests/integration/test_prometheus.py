@@ -70,7 +70,7 @@ def prometheus(demo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "sum by (queue) (contactcenter_queue_contacts_waiting)",
         "contactcenter_agents",
         "contactcenter_campaign_offered_total",
-        "contactcenter_campaign_dials",
+        "contactcenter_campaign_dials_in_window",
         "contactcenter_account_licenses",
         "scrape_samples_scraped > 300",
         "rate(contactcenter_api_requests_total[1m]) >= 0",

@@ -1,4 +1,5 @@
 import re
+from collections import defaultdict
 
 import pytest
 
@@ -9,8 +10,10 @@ from exporter.metrics.families import (
     PREFIX,
     PROCESS_WIDE,
     Family,
+    by_name,
     custom_family,
 )
+from exporter.telemetry import Telemetry
 
 EVERY = list(FAMILIES.values())
 
@@ -42,14 +45,57 @@ def test_grammar(family: Family) -> None:
 
 @pytest.mark.parametrize("family", [each for each in EVERY if each.sliding], ids=lambda x: x.name)
 def test_sliding_twins(family: Family) -> None:
-    """A period total's twin is a gauge of another name, with the labels and a window more."""
+    """A period total's twin is a gauge with the labels and a window more, by one rule of names."""
     twin = family.sliding
     assert twin is not None
+    name = family.name.removesuffix("_total").removesuffix("_seconds")
 
     assert family.kind == "counter"
     assert (twin.kind, twin.labels) == ("gauge", (*family.labels, "window"))
-    assert not twin.name.endswith("_total")
+    assert twin.name == f"{name}_in_window" + ("_seconds" if family.unit else "")
     assert twin.unit == family.unit
+
+
+def test_every_total_of_a_platform_has_a_twin() -> None:
+    """A figure that a platform gives over a sliding window is never a counter."""
+    counters = [each for each in EVERY if each.kind == "counter"]
+
+    assert [each.name for each in counters if (each.sliding is None) != each.own] == []
+    assert [each.name for each in EVERY if each.own and each.sliding] == []
+
+
+def test_no_family_has_another_ones_name_without_suffix() -> None:
+    """OpenMetrics, Datadog and OpenTelemetry strip suffixes: two families never become one.
+
+    The collectors of the process, whose names have other prefixes, are included.
+    """
+    names = set(FAMILIES) | {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in Telemetry().registry.collect()
+    }
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        stem = re.sub("_(total|created|bucket|count|sum|gcount|gsum|info)$", "", name)
+        by_stem[stem].append(name)
+
+    assert {name for name in names if name.startswith("process_")}
+    assert [clash for clash in by_stem.values() if len(clash) > 1] == []
+
+
+@pytest.mark.parametrize("name", ["x", "x_created", "x_bucket", "x_count", "x_sum", "x_info"])
+def test_a_clash_is_refused(name: str) -> None:
+    """A family beside a counter of the same stem stops the import."""
+    counter = Family("contactcenter_x_total", "A sentence.", "counter")
+    clash = Family(f"contactcenter_{name}", "A sentence.")
+
+    with pytest.raises(ValueError, match="the same name without its suffix"):
+        by_name([counter, clash])
+
+
+def test_a_name_declared_twice_is_refused() -> None:
+    """Two families of one name stop the import."""
+    with pytest.raises(ValueError, match="the same name without its suffix"):
+        by_name([Family("contactcenter_x", "A sentence."), Family("contactcenter_x", "Another.")])
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ HUNDREDTHS = {"service_level_target", "in_calls_abandoned_percent_per_day"}
 AGENT_FIGURES: dict[str, tuple[str, dict[str, str]]] = {
     "in_calls_handled_per_day": ("agent_calls_total", {"direction": "inbound"}),
     "out_calls_handled_per_day": ("agent_calls_total", {"direction": "outbound"}),
-    "calls_average_handling_time_per_day": ("agent_handle_seconds", {"window": "day"}),
+    "calls_average_handling_time_per_day": ("agent_handle_average_seconds", {"window": "day"}),
     "agent_total_ready_time": ("agent_state_time_seconds_total", {"state": "ready"}),
     "agent_total_busy_time": ("agent_state_time_seconds_total", {"state": "on_contact"}),
     "agent_total_ACW_time": ("agent_state_time_seconds_total", {"state": "after_contact_work"}),

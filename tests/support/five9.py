@@ -172,10 +172,12 @@ class Centre(Bench):
             found[series("agent_first_contact_resolutions_total", **own)] = day.resolved
             found[series("agent_voicemails_processed_total", **own)] = day.voicemails
             found[series("agent_not_ready_entries_total", **own)] = day.state_entries[NOT_READY]
-            found[series("agent_handle_seconds", window="day", **own)] = mean(
+            found[series("agent_handle_average_seconds", window="day", **own)] = mean(
                 day.handle_seconds, calls
             )
-            found[series("agent_talk_seconds", window="day", **own)] = mean(day.talk_seconds, calls)
+            found[series("agent_talk_average_seconds", window="day", **own)] = mean(
+                day.talk_seconds, calls
+            )
             for direction, count in directions.items():
                 found[series("agent_calls_total", direction=direction, **own)] = count
         if self.floor.agents:
@@ -206,7 +208,7 @@ class Centre(Bench):
                 "campaign_previews_skipped": totals.preview_skipped,
             }
             for name, count in counts.items():
-                found[series(name, campaign=campaign.name, window="30m")] = count
+                found[series(f"{name}_in_window", campaign=campaign.name, window="30m")] = count
             records = {
                 "total": campaign.records.total,
                 "available": campaign.records.available,

@@ -27,7 +27,7 @@ from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.logs import get_log
 from exporter.metrics.period import Period
 from exporter.providers.voximplant.auth import read_private_key
-from exporter.providers.voximplant.tables import REPORTS_WINDOW, SMARTQUEUE_REPORTS
+from exporter.providers.voximplant.tables import SMARTQUEUE_REPORTS
 
 _HOST = "https://api.voximplant.com"
 _SMARTQUEUE_FEEDS = ("smartqueue_state", "smartqueue_reports")
@@ -214,12 +214,6 @@ class VoximplantConfig(AccountConfig):
     def _statistics_faults(self) -> Iterator[Fault]:
         for report, mapping in self.statistics.items():
             try:
-                family = make_column(report, mapping, SMARTQUEUE_REPORTS).family
+                make_column(report, mapping, SMARTQUEUE_REPORTS)
             except ValueError as error:
                 yield ("statistics", report), str(error)
-                continue
-            if family.kind == "counter" and family.sliding is None:
-                yield (
-                    ("statistics", report),
-                    f"{mapping.metric} is a daily total; reports cover the last {REPORTS_WINDOW}",
-                )

@@ -233,7 +233,7 @@ def test_agent_statistics() -> None:
         'agent_contacts_handled_total{agent="jo",media="voice"}': 12,
         'agent_calls_total{agent="jo",direction="inbound"}': 10,
         'agent_first_contact_resolutions_total{agent="jo"}': 6,
-        'agent_handle_seconds{agent="jo",window="day"}': 90.5,
+        'agent_handle_average_seconds{agent="jo",window="day"}': 90.5,
         'agent_occupancy_ratio{agent="jo",window="day"}': 0.83,
         'agent_dispositions_total{agent="jo",disposition="Sale"}': 4,
     }
@@ -261,8 +261,8 @@ def test_outbound_campaign_manager() -> None:
     }
 
     assert series(read(OUTBOUND_CAMPAIGN_MANAGER, row, window="30m")) == {
-        'campaign_dials{campaign="Spring",window="30m"}': 50,
-        'campaign_abandoned{campaign="Spring",window="30m"}': 2,
+        'campaign_dials_in_window{campaign="Spring",window="30m"}': 50,
+        'campaign_abandoned_in_window{campaign="Spring",window="30m"}': 2,
         'campaign_records{campaign="Spring",status="available"}': 900,
         'campaign_dialing_ratio{campaign="Spring",kind="actual"}': 1.5,
     }

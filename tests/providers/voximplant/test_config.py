@@ -130,16 +130,6 @@ def test_a_file_that_cannot_be_read_is_a_fault(directory: Path) -> None:
             {**KEY, "smartqueue": {}, "statistics": {"x": {"metric": "queue_waiting"}}},
             "unknown metric 'queue_waiting'",
         ),
-        (
-            {
-                **KEY,
-                "smartqueue": {},
-                "statistics": {
-                    "x": {"metric": "queue_talk_seconds_total", "labels": {"media": "voice"}}
-                },
-            },
-            "is a daily total; reports cover the last 30m",
-        ),
     ],
 )
 def test_faults_are_told_with_their_place(

@@ -402,6 +402,16 @@ def account(**options: Any) -> VoximplantConfig:
     return VoximplantConfig.model_validate({"name": "acme", "provider": "voximplant", **options})
 
 
+def test_a_report_of_times_is_no_counter() -> None:
+    """A report that is mapped to a total of time has a gauge: reports cover the last 30 minutes."""
+    mapping = {"metric": "queue_talk_seconds_total", "labels": {"media": "voice"}}
+    config = account(smartqueue={}, statistics={"sum_talk_time": mapping})
+    family = reports_table(config).figures[-1].family
+
+    assert family.name == "contactcenter_queue_talk_in_window_seconds"
+    assert family.labels == ("queue", "media", "window")
+
+
 def test_reports_are_raw_unless_they_are_mapped() -> None:
     """A mapped report has its own family, over the window that reports cover."""
     config = account(
@@ -426,7 +436,7 @@ def test_reports_are_raw_unless_they_are_mapped() -> None:
     start = 'provider="voximplant",account="acme"'
 
     assert lines == {
-        f'contactcenter_queue_contacts_abandoned{{{start},queue="Sales",media="voice",'
+        f'contactcenter_queue_contacts_abandoned_in_window{{{start},queue="Sales",media="voice",'
         'window="30m"} ': 3,
         f'contactcenter_raw_value{{{start},table="smartqueue_reports",object="Sales",'
         'column="service_level"} ': 0.8,
