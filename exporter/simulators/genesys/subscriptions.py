@@ -21,7 +21,7 @@ from exporter.simulators.genesys.world import GoneError, World
 
 def encode(value: Any, instant: float, tenant: Tenant, *, is_state: bool) -> dict[str, Any]:
     """Return value and timestamp of an entry; ``instant`` is in epoch seconds."""
-    stamp = int(instant * 1000)
+    stamp = int((instant + tenant.stamp_ahead) * 1000)
     if value is None:
         return _nothing(stamp, tenant.no_value)
     if is_state:

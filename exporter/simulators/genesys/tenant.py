@@ -76,6 +76,7 @@ class Tenant(door.SimulatedPlatform[Record]):
     events_on: Literal["connect", "any"] = "connect"  # replies that carry events
 
     # Events and values.
+    stamp_ahead: float = 0.0  # seconds by which timestamps of values are ahead of the floor
     counts_from: Literal["midnight", "opening"] = "midnight"  # what a total of today covers
     nesting: Literal[0, 1, 2] = 1  # envelopes around the content of an event, inside of "data"
     names_subscription: bool = True  # updates carry a subscriptionId, as since November 2017

@@ -297,3 +297,51 @@ def test_every_statistic_has_a_figure() -> None:
         return statistic.stat_type.header in names
 
     assert all(claimed(each) for each in statistics(config(objects, agents="id")))
+
+
+def test_a_clock_that_steps_back_freezes_nothing() -> None:
+    """A value stamped minutes before the stored one is the newer one by arrival."""
+    reader = Reader(config([QUEUE]))
+    now = 1_800_000_000_000
+    reader.put(h.WAITING, "q1", 3, now)
+    reader.put(h.WAITING, "q1", 40, now - 300_000)
+    assert reader.series() == {'queue_contacts_waiting{queue="Sales",media="all"}': 40}
+    reader.put(h.WAITING, "q1", 41, now - 299_000)
+    assert reader.series() == {'queue_contacts_waiting{queue="Sales",media="all"}': 41}
+    assert reader.outdated == 0
+    assert reader.store.stepped_back
+
+
+@pytest.mark.parametrize("ahead", [20.0, 86_400.0, 1e9, 1e30])
+def test_one_stamp_in_the_future_blocks_nothing_for_long(ahead: float) -> None:
+    """Values after one stamped in the future are stored, within the bound of overtaking."""
+    reader = Reader(config([QUEUE]))
+    now = 1_800_000_000_000.0
+    reader.put(h.WAITING, "q1", 3, now + ahead * 1000)
+    reader.clock.elapsed = 1
+    reader.put(h.WAITING, "q1", 4, now + 1000)
+    outdated = ahead < 30
+    assert reader.outdated == outdated
+    assert reader.store.stepped_back
+    for value, elapsed in ((5, 25), (6, 31)):
+        reader.clock.elapsed = elapsed
+        reader.put(h.WAITING, "q1", value, now + 1000 * min(elapsed, ahead - 1))
+    assert reader.series() == {'queue_contacts_waiting{queue="Sales",media="all"}': 6}
+
+
+def test_an_overtaken_value_is_dropped_and_counted() -> None:
+    """A value produced seconds before the stored one is dropped if it may have been overtaken."""
+    reader = Reader(config([QUEUE]))
+    now = 1_800_000_000_000
+    reader.put(h.WAITING, "q1", 3, now)
+    reader.put(h.WAITING, "q1", 2, now - 10_000)
+    reader.put(h.WAITING, "q1", 2, now - 10_000)
+    reader.put(h.WAITING, "q1", 3, now)
+    assert reader.series() == {'queue_contacts_waiting{queue="Sales",media="all"}': 3}
+    assert reader.outdated == 2
+    reader.put(h.WAITING, "q1", 5)  # without a stamp
+    reader.put(h.WAITING, "q1", 2, now - 10_000)
+    assert reader.series() == {'queue_contacts_waiting{queue="Sales",media="all"}': 5}
+    reader.clock.elapsed = 31
+    reader.put(h.WAITING, "q1", 7, now - 1_000)
+    assert reader.series() == {'queue_contacts_waiting{queue="Sales",media="all"}': 7}
