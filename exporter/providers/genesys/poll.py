@@ -29,6 +29,7 @@ _NameKey = tuple[str, str, str]  # statistic's name, object's type and id
 _MOST_REFUSALS = 64  # requests spent on finding the bad names of a refused chunk
 _TOUCH_INTERVAL = 4.0  # seconds; the server drops a session after ten (CometD maxInterval)
 _TOUCH_LIMIT = 5.0  # seconds
+_BRIEF, _PAUSE = 10.0, 60.0  # seconds: a CometD session that lasts less is not begun again at once
 
 
 class PollSession:
@@ -56,7 +57,7 @@ class PollSession:
         subscriptions.before_request = self.keep_alive
         self._needs_cometd = False  # statistics are not opened, or not kept, without it
         self._has_cometd = False
-        self._touch_at = 0.0  # monotonic
+        self._touch_at = self._begun_at = 0.0  # monotonic
         self._refused: set[int] = set()  # named statistics that the platform refuses
         self._named: dict[_NameKey, int] = {
             (item.stat_type.name, item.object_type, item.object_id): index
@@ -111,29 +112,35 @@ class PollSession:
         except Rejected:
             raise
         except SessionLost as error:
-            if error.retry_after:  # the server wants no connects for so long
-                self._touch_at = now + error.retry_after
-            else:
+            is_brief = now - self._begun_at < _BRIEF or isinstance(error, AccessDenied)
+            self._touch_at = now + max(error.retry_after, _PAUSE if is_brief else 0.0)
+            if self._touch_at == now:
                 await self._begin_cometd()
         except ProviderError as error:
             self._log.debug("session not kept alive", reason=error.reason, error=str(error))
 
     async def _open_missing(self) -> None:
         """Open what is not open; with a CometD session where it is refused without one."""
-        self._is_opening = True
+        self._is_opening, self._retry_at = True, 0.0
+        try:
+            await self._try_to_open()
+        except ProviderError:
+            self._is_opening = False
+            raise
+        self._is_opening = False
+        self._retry_at = self._clock.monotonic() + CHECK_INTERVAL
+
+    async def _try_to_open(self) -> None:
         refusal: ProviderError | None = None
         try:
             await self._subscriptions.open_missing()
         except (AccessDenied, Refused, ServerTrouble, InvalidAnswer) as error:
             refusal = error
-        has_failed = refusal is not None or not self._subscriptions.ids
-        if has_failed and any(True for _ in self._subscriptions.subscribed()):
-            if not self._has_cometd and await self._begin_cometd():
-                await self._subscriptions.open_missing()
-            elif refusal is not None:
-                raise refusal
-        self._is_opening = False
-        self._retry_at = self._clock.monotonic() + CHECK_INTERVAL
+        is_open = refusal is None and (self._subscriptions.ids or not self._subscriptions.needed)
+        if not is_open and not self._has_cometd and await self._begin_cometd():
+            await self._subscriptions.open_missing()
+        elif refusal is not None:
+            raise refusal
 
     async def _begin_cometd(self) -> bool:
         """Begin a CometD session; return whether the service, or a gateway, allows it.
@@ -150,7 +157,8 @@ class PollSession:
             self._log.debug("no cometd session", reason=error.reason, error=str(error))
         else:
             self._has_cometd = True
-            self._touch_at = self._clock.monotonic() + _TOUCH_INTERVAL
+            self._begun_at = self._clock.monotonic()
+            self._touch_at = self._begun_at + _TOUCH_INTERVAL
         self._needs_cometd = self._has_cometd
         return self._has_cometd
 

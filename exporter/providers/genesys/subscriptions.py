@@ -82,7 +82,7 @@ class Subscriptions:
         if self._anonymous:  # else updates of the old subscriptions would pass for new ones
             await self._delete_old()
         try:
-            await self._open_statistics(self.subscribed())
+            await self._open_statistics(self.needed)
         except ProviderError:
             await self._delete_old()
             raise
@@ -93,45 +93,55 @@ class Subscriptions:
         """Open those statistics that are not open. Raises ``ProviderError``."""
         older = list(self._open)
         unopened = set(self._store.unopened)
-        await self._open_statistics(index for index in self.subscribed() if index in unopened)
+        await self._open_statistics(index for index in self.needed if index in unopened)
         opened = unopened.difference(self._store.unopened)
         for subscription in self._open.keys() & older:
             self._open[subscription] -= opened
         await self._delete_old()
 
-    def subscribed(self) -> Iterable[int]:
-        """Return the statistics that need a subscription: a named one can be read without."""
+    @property
+    def needed(self) -> Sequence[int]:
+        """The statistics that need a subscription: a named one can be read without."""
         statistics = enumerate(self._store.statistics)
-        return (index for index, item in statistics if self._updates or not item.stat_type.name)
+        return [index for index, item in statistics if self._updates or not item.stat_type.name]
 
     async def read_values(self) -> None:
         """Read every open statistic, and mark those as closed that no longer exist.
 
         Raises ``ProviderError`` where it is not certain that a subscription still exists.
         """
+        failure: ProviderError | None = None
         for subscription, indexes in list(self._open.items()):
             await self.before_request()
             try:
                 entries = await self._client.peek_subscription(subscription)
-            except (Refused, ServerTrouble, InvalidAnswer, AccessDenied) as error:
-                if not self._exists(subscription, indexes, error):
+            except (Refused, ServerTrouble, InvalidAnswer) as error:
+                if self._is_gone(subscription, indexes, error):
                     self._drop(subscription, indexes)
+                elif not self._is_alive(indexes):
+                    failure = error
+                continue
+            except AccessDenied:
+                if not self._is_alive(indexes):
+                    raise
                 continue
             self._failed_reads.pop(subscription, None)
             if subscription in self._open:
                 stored = self.store_values(entries, subscription)
                 self._drop(subscription, self._store.opened(indexes) - stored)
+        if failure is not None:
+            raise failure
 
-    def _exists(self, subscription: str, indexes: frozenset[int], error: ProviderError) -> bool:
-        """Return whether a subscription that cannot be read exists; raise where that is unknown."""
-        if self._updates and self._store.has_arrived(indexes, _ALIVE):
-            return True
+    def _is_alive(self, indexes: frozenset[int]) -> bool:
+        """Return whether a subscription still sends updates."""
+        return self._updates and self._store.has_arrived(indexes, _ALIVE)
+
+    def _is_gone(self, subscription: str, indexes: frozenset[int], error: ProviderError) -> bool:
+        """Return whether a subscription that cannot be read no longer exists."""
         self._failed_reads[subscription] += 1
         is_certain = isinstance(error, Refused)
         is_certain |= self._failed_reads[subscription] >= _MOST_FAILED_READS
-        if isinstance(error, AccessDenied) or not is_certain:
-            raise error
-        return False
+        return is_certain and not self._is_alive(indexes)
 
     def _drop(self, subscription: str, gone: frozenset[int]) -> None:
         """Mark statistics of a subscription as closed; delete it where none is left."""

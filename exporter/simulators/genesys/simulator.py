@@ -220,6 +220,8 @@ class GenesysSimulator(Tenant):
         """Return the refusal of a request without the key or, for statistics, without a token."""
         if request.headers.get("x-api-key") != self.api_key:
             return JSONResponse({"message": "Forbidden"}, 403)
+        if self.notifications != "served" and request.url.path.startswith(NOTIFICATIONS):
+            return JSONResponse({"message": "Blocked"}, int(self.notifications))
         if not request.url.path.startswith(_STATISTICS):
             return None
         if self._tokens.who(request.headers.get("authorization", "")) is None:
@@ -246,20 +248,27 @@ class GenesysSimulator(Tenant):
 
     async def _create(self, request: Request) -> Response:
         session = self._session(request)
+        is_new = session is None and self.subscribes_with == "cookie"
+        if is_new:
+            session = self._sessions.open_http(request.state.node).id
         if session is None:
-            return envelope(403, "No session: connect to the notifications first")
+            return envelope(self.no_session_status, "No session")
         if not _is_json(request):
             return envelope(400, "JSON is expected")
         if not self.is_available:
             return envelope(503, "Service is unavailable")
-        return self._rest.create(session, request.state.body, request.query_params)
+        response = self._rest.create(session, request.state.body, request.query_params)
+        if is_new:
+            response.headers.append("Set-Cookie", _session_cookie(session))
+        return response
 
     async def _peek(self, request: Request) -> Response:
         session = self._session(request)
         if session is None:
-            return envelope(403, "No session: connect to the notifications first")
+            return envelope(self.no_session_status, "No session")
         if not self.is_available:
             return envelope(503, "Service is unavailable")
+        self._subscriptions.drop_unheard(self._sessions.hears)
         query = request.query_params.multi_items()
         return self._rest.peek(session, request.path_params["id"], query)
 
@@ -277,6 +286,9 @@ class GenesysSimulator(Tenant):
         return self._rest.read_many(request.state.body)
 
     def _session(self, request: Request) -> str | None:
+        """Return the id of the caller's HTTP session, None without one."""
+        if self.subscribes_with == "id":
+            return ""
         session = self._sessions.http(request.cookies.get(_SESSION), request.state.node)
         return None if session is None else session.id
 
@@ -324,8 +336,7 @@ class GenesysSimulator(Tenant):
         session = caller.session
         if session is not None and caller.is_new:
             if caller.http != session.http:
-                cookie = f"{_SESSION}={session.http}; Path={_STATISTICS}; HttpOnly"
-                response.headers.append("Set-Cookie", cookie)
+                response.headers.append("Set-Cookie", _session_cookie(session.http))
             if caller.browser != session.browser:
                 secure = "; Secure" if self.secure_browser_cookie else ""
                 cookie = f"{_BROWSER}={session.browser}; Path=/; HttpOnly{secure}"
@@ -342,6 +353,10 @@ class GenesysSimulator(Tenant):
         if self.is_available:
             self._subscriptions.look(self._sessions.listener)
         self._sessions.limit()
+
+
+def _session_cookie(session: str) -> str:
+    return f"{_SESSION}={session}; Path={_STATISTICS}; HttpOnly"
 
 
 def _is_json(request: Request) -> bool:

@@ -107,6 +107,7 @@ class Subscription:
 
     id: str
     session: str
+    opened_at: float  # monotonic
     statistics: dict[str, Statistic] = field(default_factory=dict)
 
 
@@ -146,6 +147,13 @@ class Subscriptions:
         """Close a subscription, if it is open."""
         self._open.pop(key, None)
 
+    def drop_unheard(self, has_listener: Callable[[str], bool]) -> None:
+        """Close the subscriptions that have been without a CometD session for too long."""
+        oldest = self._tenant.clock.monotonic() - self._tenant.unheard_seconds
+        for key, opened in list(self._open.items()):
+            if opened.opened_at < oldest and not has_listener(opened.session):
+                self.drop(key)
+
     def drop_all(self) -> None:
         """Close every subscription."""
         self._open.clear()
@@ -167,7 +175,7 @@ class Subscriptions:
         self, key: str, session: str, asked: list[dict[str, Any]]
     ) -> tuple[Subscription, list[Failed]]:
         """Open a subscription; return it and the statistics that were refused."""
-        subscription = Subscription(key, session)
+        subscription = Subscription(key, session, self._tenant.clock.monotonic())
         failed = []
         for description in asked:
             name = str(description.get("statisticId", ""))

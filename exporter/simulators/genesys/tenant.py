@@ -7,6 +7,7 @@ has to cope with every setting.
 """
 
 from dataclasses import KW_ONLY, dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from exporter.simulators import door
@@ -63,7 +64,14 @@ class Tenant(door.SimulatedPlatform[Record]):
     too_large: Literal["400", "413", "414", "431", "html413"] = "413"  # how it refuses them
     keeps_subscriptions: bool = False  # after the CometD session has ended
 
+    # What a subscription needs: an HTTP session that a handshake began, one that any request begins
+    # (its cookie is then required), or its id alone.
+    subscribes_with: Literal["handshake", "cookie", "id"] = "handshake"
+    no_session_status: int = 403  # for a caller without that session
+    unheard_seconds: float = inf  # a subscription is kept without a CometD session
+
     # CometD.
+    notifications: Literal["served", "403", "404"] = "served"  # a gateway may block the endpoint
     max_interval: float = 10.0  # seconds a session lives without a connect outstanding
     unknown_session: Literal[
         "402::Unknown client", "402::unknown_session", "402::session_unknown"
