@@ -50,7 +50,7 @@ from exporter.providers.brightpattern.subscription import (
 from exporter.telemetry import AccountTelemetry
 
 _SETTLE = 1.0  # seconds until the first data of a subscription are read
-_SAME_DIRECTORY = 30.0  # seconds in which it is not read twice
+_SAME_DIRECTORY = 30.0  # seconds in which one read for the subscription serves the feed too
 _UNKNOWN_NAMES_EVERY = 300.0  # seconds between two readings because of names that it lacks
 _LICENCE_PAUSES = (60.0, 120.0, 240.0, 300.0)
 
@@ -80,6 +80,7 @@ class BrightPatternCollector(Collector):
         self._declined: set[GridStatistic] = set()
         self._directory = Directory()
         self._directory_at = self._directory_tried_at = float("-inf")
+        self._was_fetched = False  # the directory, by its feed
         self._objects = SubscribedObjects()
         self._subscription: Subscription | None = None
         self._last_accepted: Subscription | None = None  # perhaps of a bisection
@@ -125,8 +126,9 @@ class BrightPatternCollector(Collector):
             return await self._read_subscription()
         if feed == CAMPAIGNS:
             return await self._campaigns.read()
-        if self._clock.monotonic() >= self._directory_at + _SAME_DIRECTORY:
+        if self._was_fetched or self._clock.monotonic() >= self._directory_at + _SAME_DIRECTORY:
             await self._read_directory()
+        self._was_fetched = True
         await self._update_objects()
         return self._directory.reading(self._objects)
 
@@ -158,6 +160,7 @@ class BrightPatternCollector(Collector):
     async def _read_directory(self) -> None:
         self._directory_tried_at = self._clock.monotonic()
         self._directory = await directory.read(self._client)
+        self._was_fetched = False
         self._directory_at = self._clock.monotonic()
 
     async def _prepare_objects(self) -> None:

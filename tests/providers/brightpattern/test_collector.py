@@ -338,3 +338,15 @@ async def test_failed_remaking_of_the_subscription_is_made_up_for() -> None:
         platform.simulator.fail_next("html503", target="/statsapi/subscription")
         await exporter.go_on(90)
         assert exporter.metric("feed_up", feed="subscription") == 1
+
+
+@pytest.mark.parametrize("interval", [5, 10, 29, 30, 60])
+async def test_interval_of_the_directory_is_kept(interval: int) -> None:
+    """The directory is read as often as its interval says, also below half a minute."""
+    platform = Platform(start=MORNING)
+    exporter = Exporter(platform, feeds={"directory": {"interval": f"{interval}s"}})
+    async with exporter.running(60):
+        before = len(platform.requests("/services"))
+        await exporter.go_on(10 * interval)
+        read = len(platform.requests("/services")) - before
+        assert 9 <= read <= 11
