@@ -31,12 +31,16 @@ class ColumnConfig(Model):
     labels: dict[str, str] = {}
 
 
-def make_column(header: str, mapping: ColumnConfig, table: Table) -> Column:
+def make_column(
+    header: str, mapping: ColumnConfig, table: Table, *, windowed: bool = False
+) -> Column:
     """Return the column that ``mapping`` describes in ``table``.
 
-    Raises ``ValueError`` if the metric is unknown or its labels do not fit the table.
+    With ``windowed`` a metric of the user has the label ``window`` too. Raises ``ValueError`` if
+    the metric is unknown or its labels do not fit the table.
     """
-    family = _family(mapping.metric, (*(key.label for key in table.key), *mapping.labels))
+    labels = (*(key.label for key in table.key), *mapping.labels)
+    family = _family(mapping.metric, (*labels, "window") if windowed else labels)
     column = Column(header, family, NAMED[mapping.parse], mapping.labels, certain=True)
     table.extended((column,))
     return column

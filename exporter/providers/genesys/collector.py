@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from functools import partial
 
 from exporter.clock import Clock
@@ -10,7 +9,6 @@ from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
 from exporter.collector.survey import Collected, Survey
-from exporter.config.columns import ColumnConfig, make_column
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
 from exporter.metrics.reading import Reading
@@ -18,7 +16,7 @@ from exporter.metrics.tables import Column
 from exporter.providers.genesys import preflight
 from exporter.providers.genesys import tables as t
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.config import STATISTICS, GenesysConfig, StatisticConfig, table_of
+from exporter.providers.genesys.config import STATISTICS, GenesysConfig, StatisticConfig
 from exporter.providers.genesys.poll import PollSession
 from exporter.providers.genesys.push import (
     CHECK_INTERVAL,
@@ -130,9 +128,9 @@ def statistics(config: GenesysConfig) -> Sequence[ObjectStatistic]:
     A user-defined statistic replaces the built-in one for the same series.
     """
     replaced = {
-        (statistic.object_type, object_id, own.family.name, tuple(sorted(own.labels.items())))
-        for _, statistic, own in _own_columns(config)
-        for object_id in statistic.object_ids
+        (own.object_type, object_id, mapped.family.name, own.window, _labels_of(mapped))
+        for own, mapped in _own_columns(config)
+        for object_id in own.object_ids
     }
     built_in = [
         statistic
@@ -160,42 +158,46 @@ def _built_in_statistics(config: GenesysConfig) -> Iterator[ObjectStatistic]:
 
 
 def _own_statistics(config: GenesysConfig) -> Iterator[ObjectStatistic]:
-    for table, own, mapped in _own_columns(config):
+    for own, mapped in _own_columns(config):
         stat_type = StatType(mapped.header, own.name, own.definition or {}, documented=False)
         for object_id in own.object_ids:
             label = config.label(own.object_type, object_id)
-            yield ObjectStatistic(table, stat_type, own.object_type, object_id, label)
+            yield ObjectStatistic(own.table.name, stat_type, own.object_type, object_id, label)
 
 
-def _own_columns(config: GenesysConfig) -> Iterator[tuple[str, StatisticConfig, Column]]:
-    """Yield (table name, user-defined statistic, its column)."""
+def _own_columns(config: GenesysConfig) -> Iterator[tuple[StatisticConfig, Column]]:
+    """Yield the user-defined statistics and their columns."""
     for index, statistic in enumerate(config.statistics):
-        table = table_of(statistic.object_type)
-        mapping = ColumnConfig(
-            metric=statistic.metric, parse=statistic.parse, labels=statistic.labels
-        )
-        yield table.name, statistic, make_column(f"statistics[{index}]", mapping, table)
+        yield statistic, statistic.column(f"statistics[{index}]")
 
 
-def _series_of(statistic: ObjectStatistic) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    """Yield (family name, sorted labels) of each column that a statistic fills."""
+def _series_of(statistic: ObjectStatistic) -> Iterator[tuple[str, str, Sequence[tuple[str, str]]]]:
+    """Yield (family name, window, sorted labels) of each column that a statistic fills."""
     table = next(table for table in t.TABLES if table.name == statistic.table)
+    window = table.period.window if table.period else "day"
     for figure in table.figures:
         if isinstance(figure, Column) and figure.header == statistic.stat_type.header:
-            yield figure.family.name, tuple(sorted(figure.labels.items()))
+            yield figure.family.name, window, _labels_of(figure)
+
+
+def _labels_of(column: Column) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(column.labels.items()))
 
 
 def feeds(config: GenesysConfig) -> list[Feed]:
     """Return the account's feed, with the user's columns and the period of the daily figures."""
     times = config.enabled_feeds()[STATISTICS]
-    own: dict[str, list[Column]] = {}
-    for name, _, mapped in _own_columns(config):
-        own.setdefault(name, []).append(mapped)
-    tables = [
-        replace(table.extended(tuple(own.get(table.name, ()))), period=table.period)
-        if table.period
-        else table.extended(tuple(own.get(table.name, ()))).over(config.period())
+    by_name = {
+        table.name: table
         for table in t.TABLES
         if table is not t.EACH_AGENT or config.agents != "aggregate"
+    }
+    own: dict[str, list[Column]] = {}
+    for statistic, mapped in _own_columns(config):
+        own.setdefault(statistic.table.name, []).append(mapped)
+        by_name.setdefault(statistic.table.name, statistic.table)
+    tables = [
+        table.extended(tuple(own.get(table.name, ()))).over(table.period or config.period())
+        for table in by_name.values()
     ]
     return [Feed(STATISTICS, tables, times)]

@@ -1,21 +1,24 @@
 """Configuration of a Genesys Multicloud CX account."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import time
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig, url_fault
 from exporter.config.columns import ColumnConfig, make_column
-from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
+from exporter.config.schema import Duration, Fault, Model, WallTime, Zone, duration
 from exporter.config.yaml import KeyPath, suggest
+from exporter.metrics.families import FAMILIES, Family
 from exporter.metrics.period import Period
-from exporter.metrics.tables import Table
+from exporter.metrics.tables import Column, Table
 from exporter.providers.genesys import tables
 from exporter.providers.genesys.statistics import (
+    AGENT_TYPES,
     OBJECT_TYPES,
     PROFILES,
     Profile,
@@ -29,6 +32,9 @@ _MOST_STATISTICS = 100_000
 # Forms of ids that begin with a campaign's name, and the types whose names are a part of them.
 _JOINED = {"CampaignGroup": "campaign@group", "CampaignCallingList": "campaign@callinglist"}
 _JOINED_TYPES = {"Campaign": "CampaignGroup", "CallingList": "CampaignCallingList"}
+
+_DAY = "day"
+_LONGEST_WINDOW = 86_400.0  # seconds
 
 ObjectId = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -47,13 +53,68 @@ class ObjectsConfig(Model):
         return self.profile or PROFILES.get(self.type)
 
 
+def _window(value: object) -> str:
+    """Return ``day``, or a duration as a value of the label ``window``."""
+    if value == _DAY:
+        return _DAY
+    seconds = duration(value)
+    if not 1 <= seconds <= _LONGEST_WINDOW or seconds % 1:
+        raise ValueError("expected day, or a duration from 1s to 1d such as 15m")
+    for unit, length in (("h", 3600), ("m", 60)):
+        if not seconds % length:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
+
+
 class StatisticConfig(ColumnConfig):
-    """A user-defined statistic: a name that the contact centre has defined, or a definition."""
+    """A user-defined statistic: a name that the contact centre has defined, or a definition.
+
+    ``window`` is what a figure covers: the day, or the time for which it slides.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     definition: dict[str, Any] | None = None
+    window: Annotated[str, BeforeValidator(_window)] = _DAY
     object_type: str
     object_ids: Annotated[list[ObjectId], Field(min_length=1)]
+
+    @property
+    def slides(self) -> bool:
+        """Whether the figure covers a sliding window."""
+        return self.window != _DAY
+
+    @property
+    def table(self) -> Table:
+        """The table of the statistic's rows, a table for each window that slides."""
+        table = table_of(self.object_type)
+        if not self.slides:
+            return table
+        return replace(
+            table,
+            name=f"{table.name}.{self.window}",
+            figures=(),
+            ignored=(),
+            period=Period(self.window),
+        )
+
+    def column(self, header: str) -> Column:
+        """Return the column of the statistic. Raises ``ValueError`` where it does not fit."""
+        mapping = ColumnConfig(metric=self.metric, parse=self.parse, labels=self.labels)
+        return make_column(header, mapping, self.table, windowed=self.slides)
+
+    def window_fault(self, family: Family) -> str:
+        """Return why the window does not fit the metric or the definition, or an empty string."""
+        has_window = family.sliding is not None or "window" in family.labels
+        if self.slides and not has_window:
+            return f"{self.metric} has no window"
+        if not self.slides and any(total.sliding is family for total in FAMILIES.values()):
+            return f"{self.metric} covers a sliding window: requires window, such as 15m"
+        kind = (self.definition or {}).get("intervalType")
+        if kind in ("SlidingWindow", "SlidingSelection") and has_window and not self.slides:
+            return "the definition slides: requires window, such as 15m"
+        if kind == "GrowingWindow" and self.slides:
+            return "the definition does not slide: remove window"
+        return ""
 
 
 class GenesysConfig(AccountConfig):
@@ -176,18 +237,20 @@ class GenesysConfig(AccountConfig):
             yield (*path, "definition"), "is empty"
         if len(set(statistic.object_ids)) != len(statistic.object_ids):
             yield (*path, "object_ids"), "contains an object twice"
-        table = table_of(statistic.object_type)
-        if table is tables.EACH_AGENT and self.agents == "aggregate":
+        if statistic.object_type in AGENT_TYPES and self.agents == "aggregate":
             yield path, "rows are agents: requires agents: hashed, id or name"
             return
         try:
-            make_column(f"statistics[{path[-1]}]", statistic, table)
+            column = statistic.column(f"statistics[{path[-1]}]")
         except ValueError as error:
             yield path, str(error)
+            return
+        if fault := statistic.window_fault(column.family):
+            yield (*path, "window"), fault
 
 
 def table_of(object_type: str) -> Table:
-    """Return the table of the statistics that a user configures for an object type."""
+    """Return the table of the day's statistics that a user configures for an object type."""
     return tables.PROFILE_TABLES.get(PROFILES.get(object_type, ""), tables.OBJECTS)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError
+from exporter.metrics import families
 from exporter.providers.genesys.collector import feeds, statistics
 from exporter.providers.genesys.config import GenesysConfig
 
@@ -219,3 +220,91 @@ def test_a_campaign_and_a_list_of_one_name_need_another_label(tmp_path: Path) ->
       - {type: CallingList, ids: [Spring]}
 """
     assert "objects[1].ids[0]: same label as an earlier" in faults(tmp_path, ACCOUNT + objects)
+
+
+def _own(metric: str, **keys: str) -> str:
+    more = "".join(f", {key}: {value}" for key, value in keys.items())
+    return (
+        f"      - {{name: X{len(more)}, object_type: Queue, object_ids: [sales@switch], "
+        f"metric: {metric}{more}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("15m", "15m"), ("60m", "1h"), ("3600s", "1h"), ("90s", "90s"), ("1d", "24h"), ("day", "day")],
+)
+def test_own_statistics_name_their_window(tmp_path: Path, given: str, shown: str) -> None:
+    """A statistic's window is the label ``window`` of its series, and of no other statistic's."""
+    text = _own("queue_service_level_ratio", labels="{media: all}", window=given)
+    found = account(tmp_path, ACCOUNT + OBJECTS + "    statistics:\n" + text)
+    by_name = {table.name: table for table in feeds(found)[0].tables}
+    own = statistics(found)[-1]
+    table = by_name[own.table]
+    period = table.period
+    assert period is not None
+    assert period.window == shown
+    day = by_name["statistics.queues"].period
+    assert day is not None
+    assert day.window == "day"
+    built_in = [x for x in statistics(found) if x.table == "statistics.service_levels"]
+    replaced = {"sales@switch"} if shown == "1h" else set()
+    assert {x.object_id for x in built_in} == {"sales@switch", "help@switch"} - replaced
+
+
+def test_a_total_with_a_window_is_no_counter(tmp_path: Path) -> None:
+    """A total over a sliding window gets the name of the sliding figure, beside the day's."""
+    text = _own("queue_contacts_answered_total", labels="{media: all}", window="30m")
+    text += _own("custom_answered", window="30m")
+    found = account(tmp_path, ACCOUNT + OBJECTS + "    statistics:\n" + text)
+    families = {
+        figure.family
+        for table in feeds(found)[0].tables
+        if table.name == "statistics.queues.30m"
+        for figure in table.figures
+    }
+    assert {family.kind for family in families} == {"gauge"}
+    assert all("window" in family.labels for family in families)
+    day = {x.stat_type.header for x in statistics(found) if x.object_id == "sales@switch"}
+    assert "TotalNumber CallAnswered" in day, "the day's total stays"
+
+
+@pytest.mark.parametrize(
+    ("metric", "keys", "fault"),
+    [
+        ("queue_contacts_waiting", {"window": "15m"}, "queue_contacts_waiting has no window"),
+        ("queue_longest_wait_seconds", {"window": "1h"}, "has no window"),
+        ("queue_service_level_ratio", {"window": "2d"}, "expected day, or a duration"),
+        ("queue_service_level_ratio", {"window": "0s"}, "expected day, or a duration"),
+        ("queue_service_level_ratio", {"window": "today"}, "expected a duration"),
+        (
+            "queue_service_level_ratio",
+            {"definition": "{intervalType: SlidingWindow, category: X}"},
+            "the definition slides: requires window",
+        ),
+        (
+            "queue_service_level_ratio",
+            {"definition": "{intervalType: GrowingWindow, category: X}", "window": "1h"},
+            "the definition does not slide: remove window",
+        ),
+    ],
+)
+def test_windows_that_do_not_fit(
+    tmp_path: Path, metric: str, keys: dict[str, str], fault: str
+) -> None:
+    """A window that the metric or the definition does not have is refused, with its place."""
+    text = _own(metric, labels="{media: all}", **keys)
+    if "definition" in keys:
+        text = text.replace(text[text.index("name:") : text.index("object_type")], "")
+    said = faults(tmp_path, ACCOUNT + OBJECTS + "    statistics:\n" + text)
+    assert fault in said
+    assert "statistics[0].window" in said
+
+
+def test_a_sliding_metric_requires_a_window(tmp_path: Path) -> None:
+    """The name of a figure over a sliding window is not for the day's figure."""
+    sliding = families.QUEUE_ANSWERED.sliding
+    assert sliding is not None
+    text = _own(sliding.name, labels="{media: all}")
+    said = faults(tmp_path, ACCOUNT + OBJECTS + "    statistics:\n" + text)
+    assert "covers a sliding window: requires window, such as 15m" in said
