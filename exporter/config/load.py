@@ -37,7 +37,9 @@ class Config:
     directory: Path
     objectives: Objectives = field(default_factory=Objectives)
     warnings: tuple[str, ...] = ()
-    rereads: Mapping[str, Callable[[], AccountConfig]] = field(default_factory=dict, compare=False)
+    rereads: Mapping[str, Callable[[], AccountConfig]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
 
 def load(
