@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import orjson
-
+from exporter.collector.repair import Repaired, Unreadable, read_json, without_content
+from exporter.errors import InvalidAnswer
 from exporter.metrics.tables import Spread, State, Table, normalise
 
 Value = Any
@@ -64,6 +64,29 @@ class Pseudonyms:
     def number(self, original: int) -> int:
         """Return the replacement of a number, the same as of a text with its digits."""
         return self._numbers.setdefault(original, 700_001 + len(self._numbers))
+
+
+def charset_of(kind: str) -> str | None:
+    """Return the charset that a content type declares."""
+    match = re.search(r"charset=[\"']?([\w.:-]+)", kind, re.IGNORECASE)
+    return match[1] if match else None
+
+
+def unreadable(kind: str, content: bytes, error: InvalidAnswer) -> dict[str, Value]:
+    """Return what may be told of a body that cannot be read: size, fault, and form around it."""
+    told: dict[str, Value] = {"omitted": len(content)}
+    if isinstance(error, Unreadable) and "html" not in kind:
+        told["fault"] = str(error)
+        told["around"] = without_content(content, error.offset)
+    return told
+
+
+def replacements(repaired: Repaired) -> dict[str, Value]:
+    """Return how many characters of a body were replaced, and the first: place (bytes) and kind."""
+    if not repaired.replaced:
+        return {}
+    places = [{"byte": offset, "kind": kind} for offset, kind in repaired.places]
+    return {"replaced": repaired.replaced, "places": places}
 
 
 class Sanitiser:
@@ -124,17 +147,17 @@ class Sanitiser:
         return self.body(operation, *request), self.body(operation, *answer)
 
     def body(self, operation: str, kind: str, content: bytes) -> Value:
-        """Return a body as plain values: JSON, a form, or the size of anything else."""
+        """Return a body as plain values: JSON, a form, or what is wrong with anything else."""
         if not content:
             return None
         if "form-urlencoded" in kind:
             pairs = parse_qsl(content.decode(errors="replace"), keep_blank_values=True)
             return {"form": {self.key(name): self.value(text, name) for name, text in pairs}}
         try:
-            body = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            return {"omitted": len(content)}
-        return {"json": self.value(body, self.root(operation))}
+            body, repaired = read_json(content, charset_of(kind))
+        except InvalidAnswer as error:
+            return unreadable(kind, content, error)
+        return {"json": self.value(body, self.root(operation)), **replacements(repaired)}
 
     def root(self, operation: str) -> str:  # noqa: ARG002
         """Return the key that decides about an answer which is a bare list."""

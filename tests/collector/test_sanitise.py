@@ -241,9 +241,20 @@ def test_five9_column_names() -> None:
     assert "<data>Skill Name</data><data>New</data>" in shown["xml"]
 
 
-@pytest.mark.parametrize("body", [b"\x00not XML", b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"])
-def test_five9_what_is_no_envelope(body: bytes) -> None:
-    """What is not XML, or has entities, is told by its size."""
+def test_five9_what_is_no_envelope() -> None:
+    """What is not XML is told by its size, its fault and its form."""
+    body = b"\x00not XML"
+    fault = "not well-formed XML at line 1, column 1 (U+0000): document empty"
+    assert Five9Sanitiser().body("getStatistics", "text/xml", body) == {
+        "omitted": len(body),
+        "fault": fault,
+        "around": "\x00xxx xxx",
+    }
+
+
+def test_five9_an_envelope_with_entities() -> None:
+    """What declares entities is told by its size."""
+    body = b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"
     assert Five9Sanitiser().body("getStatistics", "text/xml", body) == {"omitted": len(body)}
 
 

@@ -179,6 +179,41 @@ async def test_what_is_no_answer_is_in_it_too() -> None:
     assert "answer" not in by_operation["getUserLimits"]
 
 
+@pytest.mark.usefixtures("marked")
+@pytest.mark.parametrize("provider", NAMES)
+async def test_an_answer_with_forbidden_characters(provider: str) -> None:
+    """Such an answer is in a recording without a name, with the places of the characters."""
+    text = "&#x1B;" if provider == "five9" else "\\ud800"
+    world = platform(provider, agents="name")
+    world.simulator.fail_next(f"insert:{text}@planted", n=1000)
+    world.simulator.fail_next(f"insert:{text}", n=1000)  # where nobody is named
+    document = await captured(world)
+    answers = [x["answer"] for x in document["exchanges"] if x.get("answer")]
+    repaired = [answer for answer in answers if answer.get("replaced")]
+
+    assert repaired
+    assert {place["kind"] for answer in repaired for place in answer["places"]} == {
+        "reference to U+001B" if provider == "five9" else "escape of U+D800"
+    }
+    assert re.findall(r"(?i)p.{0,8}lanted\w*|86753090|1555\d{7}", json.dumps(document)) == []
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_an_answer_that_stays_unreadable(provider: str) -> None:
+    """Its size, its fault and the form around the place are in a recording, but no content."""
+    world = platform(provider, agents="name")
+    world.simulator.fail_next("cut", n=1000)
+    document, _ = await world.preflight.capture("acme")
+    answers = [x["answer"] for x in json.loads(document)["exchanges"] if x.get("answer")]
+    faulty = [answer for answer in answers if "omitted" in answer]
+
+    assert faulty
+    for answer in faulty:
+        assert list(answer) == ["omitted", "fault", "around"]
+        assert re.search(r"at line \d+, column \d+ \(.+\): ", answer["fault"])
+        assert re.search(r"[a-wyzA-Z0-8]", answer["around"]) is None
+
+
 async def test_a_recording_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past its limit a recording lists what was asked, and holds no more bodies."""
     monkeypatch.setattr(capture, "_MAX_SIZE", 20_000)

@@ -200,11 +200,13 @@ _FAULTS = {
 
 
 def _offset_of(body: bytes, error: etree.XMLSyntaxError) -> int:
-    """Return the place of an error in bytes; libxml2 counts lines, and bytes in a line."""
+    """Return the place of an error in bytes; libxml2 counts lines, and characters in a line."""
     at = 0
     for _ in range((error.lineno or 1) - 1):
         at = body.find(b"\n", at) + 1
-    return min(at + max(error.offset or 0, 0), len(body))
+    characters = max(error.offset or 0, 0)
+    line = body[at : at + 4 * characters].decode(errors="replace")
+    return min(at + len(line[:characters].encode()), len(body))
 
 
 def local_name(element: etree._Element) -> str:

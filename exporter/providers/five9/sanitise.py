@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from lxml import etree
 
-from exporter.collector.sanitise import Sanitiser, Value
+from exporter.collector.repair import Repaired, xml_in_utf8
+from exporter.collector.sanitise import Sanitiser, Value, charset_of, replacements, unreadable
 from exporter.errors import InvalidAnswer
 from exporter.metrics.tables import Spread, normalise
 from exporter.providers.five9 import answers
@@ -44,7 +45,7 @@ class Five9Sanitiser(Sanitiser):
     def prepare(self, bodies: Iterable[tuple[str, bytes]]) -> None:
         """Collect the names of dispositions, which are columns but not words of the vendor."""
         for operation, content in bodies:
-            root = _parse(content) if operation == _DISPOSITIONS else None
+            root = _root(content) if operation == _DISPOSITIONS else None
             if root is not None:
                 texts = (item.text for item in root.iter() if local_name(item) == "return")
                 names = set(filter(None, texts))
@@ -55,21 +56,22 @@ class Five9Sanitiser(Sanitiser):
         self, operation: str, asked: tuple[str, bytes], answered: tuple[str, bytes]
     ) -> tuple[Value, Value]:
         """Store the requested statistic type; a response may have it after its cells."""
-        root = _parse(asked[1]) if operation in _TABLES else None
+        root = _root(asked[1]) if operation in _TABLES else None
         elements = () if root is None else root.iter()
         types = (item.text for item in elements if local_name(item) == "statisticType")
         self._type = next(types, None) or ""
         return super().exchange(operation, asked, answered)
 
-    def body(self, operation: str, kind: str, content: bytes) -> Value:  # noqa: ARG002 - it is XML
-        """Return an envelope as XML, or the size of a body that is not XML."""
+    def body(self, operation: str, kind: str, content: bytes) -> Value:
+        """Return an envelope as XML, or what is wrong with a body that is not XML."""
         if not content:
             return None
-        root = _parse(content)
-        if root is None:
-            return {"omitted": len(content)}
+        try:
+            root, repaired = _parse(content, charset_of(kind))
+        except InvalidAnswer as error:
+            return unreadable(kind, content, error)
         self._envelope(root, operation)
-        return {"xml": etree.tostring(root, encoding="unicode")}
+        return {"xml": etree.tostring(root, encoding="unicode"), **replacements(repaired)}
 
     def _envelope(self, root: etree._Element, operation: str) -> None:
         for element in root.iter():
@@ -131,13 +133,19 @@ class Five9Sanitiser(Sanitiser):
         return self.pseudonyms.text(header) if header in self._dispositions else header
 
 
-def _parse(content: bytes) -> etree._Element | None:
-    """Parse an envelope without entities; ``None`` where it is not XML."""
-    try:
-        answers.check(content)
-    except InvalidAnswer:
-        return None
+def _parse(content: bytes, charset: str | None = None) -> tuple[etree._Element, Repaired]:
+    """Parse an envelope without entities. Raises ``InvalidAnswer``."""
+    text, _ = xml_in_utf8(content, charset)
+    _, repaired = answers.read_repaired(answers.check, text)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
     )
-    return etree.fromstring(content, parser)
+    return etree.fromstring(repaired.body, parser), repaired
+
+
+def _root(content: bytes) -> etree._Element | None:
+    """Parse an envelope; ``None`` where it is not XML."""
+    try:
+        return _parse(content)[0]
+    except InvalidAnswer:
+        return None
