@@ -5,7 +5,7 @@ that are parametrised by ``NAMES``, then run against it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,11 +56,19 @@ class Platform:
     stranger: ClassVar[Mapping[str, str]]
 
     def __init__(
-        self, switches: Mapping[str, Any] | None = None, clock: Any = None, **options: Any
+        self,
+        switches: Mapping[str, Any] | None = None,
+        clock: Any = None,
+        *,
+        floor: Floor | None = None,
+        step: float = 0.0,
+        **options: Any,
     ) -> None:
         self.clock = clock or VirtualClock(MORNING)
-        self.floor = Floor(agents=12, queues=6, campaigns=6, seed=3, start=MIDNIGHT)
+        self.floor = floor or Floor(agents=12, queues=6, campaigns=6, seed=3, start=MIDNIGHT)
         self.floor.advance(MORNING)
+        self.step = step  # seconds for which the floor stands still
+        self.moved: Callable[[], None] = lambda: None  # called after each step
         self.simulator: Any = self.make(dict(switches or {}))
         self.options = {
             "name": "acme",
@@ -111,7 +119,11 @@ class Platform:
         return dict(self.stranger)
 
     def tick(self) -> None:
-        self.floor.advance(self.clock.time())
+        now = self.clock.time()
+        before = self.floor.now
+        self.floor.advance(now - now % self.step if self.step else now)
+        if self.floor.now > before:
+            self.moved()
 
     @property
     def account(self) -> AccountConfig:

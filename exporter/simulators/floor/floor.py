@@ -238,8 +238,8 @@ class Floor:
         today = self._calendar.day(self.now)
         self._clock.at(self._calendar.instant(today, 24 * 60.0), self._turn_day)
 
-    def _turn_day(self) -> None:
-        """Restart the day figures at midnight."""
+    def restart_totals(self) -> None:
+        """Restart the day figures: those of midnight, and of a fail-over within the day."""
         for agent in self.agents.values():
             agent.day = AgentDay(self._clock, agent.state)
         for queue in self.queues.values():
@@ -247,6 +247,9 @@ class Floor:
             queue.voicemails_processed = 0
         for campaign in self.campaigns.values():
             campaign.begin_day()
+
+    def _turn_day(self) -> None:
+        self.restart_totals()
         today = self._calendar.day(self.now)
         self._shifts.plan_day(today)
         self._dialer.plan_day(today)

@@ -246,6 +246,8 @@ class Subscriptions:
         value = statistic.figure.value
         if not statistic.base or value is None or self._today() != statistic.opened:
             return value
+        if value < statistic.base:
+            statistic.base = 0.0  # the totals restarted
         return value - statistic.base
 
     def _today(self) -> date:

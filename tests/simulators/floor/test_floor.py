@@ -315,6 +315,23 @@ def test_day_figures_fall_at_local_midnight_only(zone: str, first: date, hours: 
     assert all(campaign.day.offered == 0 for campaign in floor.campaigns.values())
 
 
+def test_totals_restart_within_a_day() -> None:
+    """Day totals can begin anew at any time, as after a fail-over; nothing else changes."""
+    floor = Floor(agents=20, load=4.0, start=MIDNIGHT)
+    floor.advance(MIDNIGHT + 11 * HOUR)
+    waiting = {name: queue.waiting_count for name, queue in floor.queues.items()}
+    days = [queue.day for queue in floor.queues.values()]
+    assert sum(day.offered for day in days) > 0
+    floor.restart_totals()
+    assert all(queue.day.offered == 0 for queue in floor.queues.values())
+    assert all(campaign.day.offered == 0 for campaign in floor.campaigns.values())
+    assert all(not sum(agent.day.state_seconds.values()) for agent in floor.agents.values())
+    assert waiting == {name: queue.waiting_count for name, queue in floor.queues.items()}
+    floor.advance(MIDNIGHT + 12 * HOUR)
+    assert sum(queue.day.offered for queue in floor.queues.values()) > 0
+    check(floor)
+
+
 def test_waiting_contacts_survive_midnight() -> None:
     """A contact that waits at midnight is carried over, and its wait goes on."""
     floor = Floor(agents=3, start=MIDNIGHT + 86390)
