@@ -14,7 +14,7 @@ from exporter.metrics.tables import Figure, Spread, Table, normalise
 
 Use = Literal["mapped", "row key", "ignored", "never exported", "not mapped"]
 _GUESSES = ("number", "clock", "pair")  # in this order; the user sets the unit
-_ENDINGS = {"percent": "_ratio", "clock": "_seconds"}
+_ENDINGS = {"percent": "_ratio", "share": "_ratio", "clock": "_seconds"}
 
 
 @dataclass(frozen=True, slots=True)

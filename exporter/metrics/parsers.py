@@ -19,6 +19,7 @@ _DECIMAL = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,6}):([0-5]\d):([0-5]\d)(\.\d+)?", re.ASCII)
 _PAIR = re.compile(r"(\d{1,18})\s*\(\s*(\d{1,18})\s*\)", re.ASCII)
 _COUNT_SHARE = re.compile(r"(\d{1,18})(\s*\(\s*\d+(\.\d+)?\s*%\s*\))?", re.ASCII)
+OF_ONE = " of 1"  # ends a ratio that is a fraction
 _LARGEST = 1e200  # sums of such numbers are still finite
 _EXACT = 2**53  # above it, a float cannot represent every integer
 
@@ -79,13 +80,24 @@ def percent(cell: Cell) -> Number:
     return count(cell) / 100
 
 
-def signed_percent(cell: Cell) -> Number:
-    """Read a ratio of undocumented scale: only zero and values with a sign (``93%``) are valid."""
-    if isinstance(cell, str) and cell.strip().endswith("%"):
-        return percent(cell)
-    if count(cell) == 0:
-        return 0
-    raise ValueError("a ratio without percent sign, whose scale is not documented")
+def share(cell: Cell) -> Number:
+    """Read a ratio of undocumented scale, from 0 to 1.
+
+    Only zero and values that show their scale are valid: ``93%``, and ``0.93 of 1``, as
+    ``collector.scales`` writes them where it has found the scale.
+    """
+    text = cell.strip() if isinstance(cell, str) else ""
+    if text.endswith("%"):
+        value = percent(text)
+    elif text.endswith(OF_ONE):
+        value = fraction(text.removesuffix(OF_ONE))
+    elif count(cell) == 0:
+        value = 0
+    else:
+        raise ValueError("a ratio without percent sign, whose scale is not documented")
+    if value > 1:
+        raise ValueError("a ratio above 1")
+    return value
 
 
 def clock(cell: Cell) -> Number:

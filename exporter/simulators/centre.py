@@ -108,12 +108,6 @@ class Centre:
                 "username": self.brightpattern.username,
                 "api_secret": self.brightpattern.api_secret,
                 "time_zone": self.zone,
-                "ratio_scale": {
-                    "service_level": "fraction",
-                    "service_level_target": "percent",
-                    "in_calls_abandoned_in_queue_ratio_per_day": "fraction",
-                    "in_calls_short_abandoned_in_queue_ratio_per_day": "fraction",
-                },
                 "feeds": {"campaigns": {"interval": "1m"}},
             },
             {

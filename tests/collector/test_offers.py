@@ -133,14 +133,17 @@ async def test_nothing_to_paste() -> None:
 
 
 async def test_brightpattern_declined() -> None:
-    """What the tenant declines is told and not offered; a ratio waits for its scale."""
-    world = platform("brightpattern", {"likely_statistics": False}, ratio_scale={})
+    """What the tenant declines is told and not offered; a ratio finds its scale."""
+    world = platform("brightpattern", {"likely_statistics": False})
     lines, _ = await world.preflight.discover("acme")
     text = "\n".join(lines)
 
     assert "in_calls_handled_per_day is not offered by this tenant" in text
-    assert "totals: service_level is a ratio; set its ratio_scale: first" in text
-    assert "service_level:" not in pasted(lines)
+    assert (
+        "        service_level:\n"
+        "          metric: custom_total_service_level_ratio\n"
+        "          parse: share\n"
+    ) in pasted(lines)
     assert world.simulator.active_subscriptions == 0
 
 

@@ -20,10 +20,10 @@ from exporter.metrics.parsers import (
     pair_second,
     percent,
     seconds,
-    signed_percent,
+    share,
 )
 
-EVERY = [*NAMED.values(), count, count_share, signed_percent]
+EVERY = [*NAMED.values(), count, count_share, share]
 counts = st.integers(min_value=0, max_value=10**15)
 floats = st.floats(-1e200, 1e200)
 odd_cells = st.one_of(
@@ -68,10 +68,12 @@ odd_cells = st.one_of(
         (percent, "93 %", 0.93),
         (percent, 93, 0.93),
         (percent, "0", 0),
-        (signed_percent, "93%", 0.93),
-        (signed_percent, "0", 0),
-        (signed_percent, 0, 0),
-        (signed_percent, " 93% ", 0.93),
+        (share, "93%", 0.93),
+        (share, "0.93 of 1", 0.93),
+        (share, "1 of 1", 1),
+        (share, "0", 0),
+        (share, 0, 0),
+        (share, " 93% ", 0.93),
         (clock, "00:01:07", 67),
         (clock, "100:00:00", 360_000),
         (clock, "0:00:00", 0),
@@ -126,9 +128,12 @@ def test_reads(parse: parsers.Parser, cell: parsers.Cell, expected: float) -> No
         (percent, "-1%"),
         (percent, "%"),
         (percent, "9%3"),
-        (signed_percent, "0.93"),
-        (signed_percent, "93"),
-        (signed_percent, 1),
+        (share, "0.93"),
+        (share, "93"),
+        (share, 1),
+        (share, "1.2 of 1"),
+        (share, "101%"),
+        (share, " of 1"),
         (clock, "1:07"),
         (clock, "00:60:00"),
         (clock, "00:00:60"),

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from exporter.providers.brightpattern.config import BrightPatternConfig
+from exporter.simulators.brightpattern.figures import share_scale
 from exporter.simulators.brightpattern.simulator import BrightPatternSimulator
 from exporter.simulators.floor.figures import LOGGED_OUT, NOT_READY
 from exporter.simulators.floor.floor import Floor
@@ -15,12 +16,6 @@ from support.clock import MIDNIGHT, VirtualClock
 from support.page import Series, series
 
 URL = "http://127.0.0.1:9003"
-SCALES = {
-    "service_level": "fraction",
-    "service_level_target": "percent",
-    "in_calls_abandoned_in_queue_ratio_per_day": "fraction",
-    "in_calls_short_abandoned_in_queue_ratio_per_day": "fraction",
-}
 # Statistic → family and constant labels, written down once more: the tables must agree with it.
 QUEUE_GAUGES = {
     "in_calls_waiting": "queue_contacts_waiting",
@@ -45,7 +40,13 @@ QUEUE_WINDOWED = {
     "in_calls_short_abandoned_in_queue_ratio_per_day": "queue_short_abandoned_ratio",
     "in_average_speed_of_answer": "queue_answer_seconds",
 }
-HUNDREDTHS = {"service_level_target", "in_calls_abandoned_percent_per_day"}
+SHARES = (
+    "service_level",
+    "service_level_target",
+    "in_calls_abandoned_percent_per_day",
+    "in_calls_abandoned_in_queue_ratio_per_day",
+    "in_calls_short_abandoned_in_queue_ratio_per_day",
+)
 AGENT_FIGURES: dict[str, tuple[str, dict[str, str]]] = {
     "in_calls_handled_per_day": ("agent_calls_total", {"direction": "inbound"}),
     "out_calls_handled_per_day": ("agent_calls_total", {"direction": "outbound"}),
@@ -136,7 +137,6 @@ class Exporter(Bench):
             "tenant_url": simulator.tenant_url,
             "username": simulator.username,
             "api_secret": simulator.api_secret,
-            "ratio_scale": SCALES,
             **options,
         }
         self.line = Line(simulator.app)
@@ -186,13 +186,21 @@ class Exporter(Bench):
         for queue, row in services.items():
             both = {"queue": queue, "media": "all"}
             for statistic, name in (QUEUE_GAUGES | QUEUE_TOTALS).items():
-                _put(found, row.get(statistic, ""), statistic, name, **both)
+                _put(found, self._cell(row, statistic), name, **both)
             for statistic, name in QUEUE_WINDOWED.items():
-                _put(found, row.get(statistic, ""), statistic, name, **both, window="day")
-            _put(found, row["agents_logged"], "", "queue_agents_logged_in", queue=queue)
-            _put(found, row["agents_busy"], "", "queue_agents_busy", queue=queue)
-            _put(found, row.get("agents_ready", ""), "", "queue_agents", queue=queue, state="ready")
+                _put(found, self._cell(row, statistic), name, **both, window="day")
+            _put(found, row["agents_logged"], "queue_agents_logged_in", queue=queue)
+            _put(found, row["agents_busy"], "queue_agents_busy", queue=queue)
+            _put(found, row.get("agents_ready", ""), "queue_agents", queue=queue, state="ready")
         return found
+
+    def _cell(self, row: Mapping[str, str], statistic: str) -> str:
+        """Return a cell, a share as a fraction."""
+        cell = row.get(statistic, "")
+        scale = share_scale(self.platform.simulator, "service", statistic)
+        if not cell or statistic not in SHARES or scale == "fraction":
+            return cell
+        return repr(float(cell.removesuffix("%")) / 100)
 
     def _agents(self, agents: Mapping[str, Mapping[str, str]]) -> dict[Series, float]:
         states = Counter(WORDS.get(row["acd_state"], "other") for row in agents.values())
@@ -219,7 +227,7 @@ class Exporter(Bench):
             state = WORDS.get(row["acd_state"], "other")
             found[series("agent_state", agent=login, state=state)] = 1.0
             for statistic, (name, labels) in AGENT_FIGURES.items():
-                _put(found, row.get(statistic, ""), statistic, name, agent=login, **labels)
+                _put(found, row.get(statistic, ""), name, agent=login, **labels)
             if row["acd_next_state"]:
                 word = WORDS[row["acd_next_state"]]
                 found[series("agent_next_state", agent=login, state=word)] = 1.0
@@ -255,11 +263,10 @@ class Exporter(Bench):
         return found
 
 
-def _put(found: dict[Series, float], cell: str, statistic: str, name: str, **labels: str) -> None:
+def _put(found: dict[Series, float], cell: str, name: str, **labels: str) -> None:
     """Add a figure unless the platform says nothing."""
     if cell:
-        value = float(cell) / (100 if statistic in HUNDREDTHS else 1)
-        found[series(name, **labels)] = value
+        found[series(name, **labels)] = float(cell)
 
 
 def _sum(rows: Mapping[str, Mapping[str, str]], statistic: str) -> float:

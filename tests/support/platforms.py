@@ -235,7 +235,6 @@ class BrightPattern(Platform):
         return {
             **{name: getattr(self.simulator, name) for name in names},
             "feeds": {"campaigns": {}},
-            "ratio_scale": "fraction",
         }
 
     def left_behind(self) -> object:

@@ -14,6 +14,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
+from exporter.collector.scales import ShareScales
 from exporter.collector.survey import Collected, Survey
 from exporter.config.columns import add_columns
 from exporter.errors import ProviderError, Unauthorized
@@ -73,6 +74,7 @@ class BrightPatternCollector(Collector):
         self.feeds = feeds(config)
         tables = {table.name: table for feed in self.feeds for table in feed.tables}
         self._rows = RowBuilder(tables.values(), config.account_labels(), self._log)
+        self._scales = ShareScales(tables.values(), self._log, bounds=t.BOUNDS, parsers=t.SCALES)
         self._statistics = statistics(config, tables)
         required = required_statistics(tables)
         self._certain = {statistic for statistic, certain in required.items() if certain}
@@ -144,6 +146,7 @@ class BrightPatternCollector(Collector):
         """Add the privileges that readings and refusals show."""
         result = await super().survey(collected)
         preflight.survey(self._config, collected, self._directory, result)
+        result.hints += self._scales.hints("set ratio_scale")
         return result
 
     async def discover(self, collected: Collected) -> Offers:
@@ -209,7 +212,7 @@ class BrightPatternCollector(Collector):
         if "services" in data.grids:
             unknown |= self._directory.without_row(self._objects, service_names(data))
         await self._look_up(unknown)
-        return reading
+        return self._scales.convert(reading, self._clock.monotonic())
 
     async def _read_data(self) -> SubscriptionData:
         """Read the subscription's data; where there is none, subscribe again and fail."""
@@ -299,8 +302,8 @@ def feeds(config: BrightPatternConfig) -> list[Feed]:
     period = config.period()
     own = config.statistics
     subscription = [
-        add_columns(t.TOTALS, own.totals),
-        add_columns(_scaled(t.SERVICES, config), own.services),
+        add_columns(t.TOTALS, own.totals, t.RATIOS),
+        add_columns(_scaled(t.SERVICES, config), own.services, t.RATIOS),
         t.SERVICE_DISPOSITIONS,
         t.AGENTS,
         t.AGENT_TIMES,
@@ -316,9 +319,10 @@ def feeds(config: BrightPatternConfig) -> list[Feed]:
 
 
 def _scaled(table: Table, config: BrightPatternConfig) -> Table:
-    """Return a table whose ratios have the account's scales."""
+    """Return a table whose ratios have the scales that the account sets."""
+    parsers = {scale: parser for parser, scale in t.SCALES.items()}
     figures = tuple(
-        replace(figure, parse=t.SCALES[config.scale(figure.header)])
+        replace(figure, parse=parsers[config.scale(figure.header)])
         if isinstance(figure, Column) and figure.header in t.RATIOS
         else figure
         for figure in table.figures

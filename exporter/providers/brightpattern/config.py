@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr
 
 from exporter.collector.base import FeedTimes
+from exporter.collector.scales import Scale
 from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Fault, Model, WallTime, Zone
@@ -28,7 +29,6 @@ from exporter.providers.brightpattern.tables import (
 SUBSCRIPTION, DIRECTORY, CAMPAIGNS = "subscription", "directory", "campaigns"
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"
 _STATISTIC = re.compile(rf"{_NAME}(?:{re.escape(PLUS)}{_NAME})*", re.ASCII)
-Scale = Literal["percent", "fraction"]
 
 
 class OwnStatistics(Model):
@@ -105,12 +105,10 @@ class BrightPatternConfig(AccountConfig):
         return Period("day", self.time_zone, (self.reset_time,))
 
     def scale(self, statistic: str) -> Scale | None:
-        """Return a ratio's scale, ``None`` where neither the configuration nor its name tells."""
-        if not isinstance(self.ratio_scale, dict):
-            return self.ratio_scale
-        if statistic in self.ratio_scale:
-            return self.ratio_scale[statistic]
-        return "percent" if "_percent" in statistic else None
+        """Return the scale of a ratio that the configuration sets, ``None`` without one."""
+        if isinstance(self.ratio_scale, dict):
+            return self.ratio_scale.get(statistic)
+        return self.ratio_scale
 
     def faults(self) -> Iterator[Fault]:
         """Yield the faults that the schema does not catch."""
@@ -145,6 +143,6 @@ class BrightPatternConfig(AccountConfig):
                 yield path, "is the key column of the table"
             else:
                 try:
-                    make_column(name, mapping, _TABLES[grid])
+                    make_column(name, mapping, _TABLES[grid], RATIOS)
                 except ValueError as error:
                     yield path, str(error)

@@ -109,12 +109,9 @@ async def discover(
     own: dict[str, Any] = config.statistics.model_dump(exclude_defaults=True)
     mappings: dict[str, Any] = {}
     for _, name in (total for total in totals if total not in rejected):
-        parse = _parser(config, name)
+        parse = _parser(name)
         result.items.append(Offer(t.TOTALS.name, name, "not mapped", parse=parse))
-        if parse is None:
-            result.notes.append(f"totals: {name} is a ratio; set its ratio_scale: first")
-        else:
-            mappings[name] = mapping(name, parse, taken, "total")
+        mappings[name] = mapping(name, parse, taken, "total")
     if mappings:
         result.keys["statistics"] = {**own, "totals": {**own.get("totals", {}), **mappings}}
     result.notes += [
@@ -143,8 +140,8 @@ async def _declined_totals(totals: list[GridStatistic], subscribe: Subscribe) ->
     return declined
 
 
-def _parser(config: BrightPatternConfig, name: str) -> str | None:
-    """Return the parser of a total, ``None`` for a ratio without a configured scale."""
+def _parser(name: str) -> str:
+    """Return the parser of a total."""
     if name in t.RATIOS:
-        return config.scale(name)
+        return "share"
     return "seconds" if name.endswith(_IN_SECONDS) else "number"

@@ -252,7 +252,10 @@ def required_statistics(tables: Mapping[str, Table]) -> dict[GridStatistic, bool
         for figure in tables[table].figures if table in tables else ():
             if isinstance(figure, Spread):
                 continue
-            for name in t.SOURCES.get(figure.header, figure.header.split(t.PLUS)):
+            names = t.SOURCES.get(figure.header, figure.header.split(t.PLUS))
+            if figure.header in t.RATIOS:
+                names = (*names, *t.PROOFS)
+            for name in names:
                 statistic = GridStatistic(grid, name)
                 result[statistic] = result.get(statistic, False) or figure.certain
     if t.AGENT_TIMES.name in tables:

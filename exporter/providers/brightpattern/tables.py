@@ -6,8 +6,11 @@ shows in that kind of grid; where a tenant declines it, it is left out. A header
 sum computed here ("SUM" columns are documented up to release 5.2 only).
 """
 
+from collections.abc import Mapping
+
+from exporter.collector.scales import Bound, Get, Scale, least_share
 from exporter.metrics import families as f
-from exporter.metrics.parsers import Cell, Number, count, fraction, percent, seconds, signed_percent
+from exporter.metrics.parsers import Cell, Number, Parser, count, fraction, percent, seconds, share
 from exporter.metrics.parsers import epoch_milliseconds as instant
 from exporter.metrics.tables import (
     Column,
@@ -78,7 +81,7 @@ TIMES = {
 PSEUDO = ("state_ic", "count_of_interactions", "SUM")
 
 
-# Ratios: whether they are 0..1 or 0..100 is not documented, so it is configured ----------------
+# Ratios whose scale is configured ------------------------------------------------------------
 
 
 def percent_share(cell: Cell) -> Number:
@@ -97,16 +100,11 @@ def _share(value: Number) -> Number:
     return value
 
 
-# Without a configured scale only cells that mean the same on both are accepted; the others are
-# rejected, logged and counted in schema_rejected_cells_total, as they could be off by 100.
-SCALES = {"percent": percent_share, "fraction": fraction_share, None: signed_percent}
-RATIOS = (
-    "service_level",
-    "service_level_target",
-    "in_calls_abandoned_in_queue_ratio_per_day",
-    "in_calls_short_abandoned_in_queue_ratio_per_day",
-    "in_calls_abandoned_percent_per_day",
-)
+SCALES: Mapping[Parser, Scale | None] = {
+    share: None,
+    percent_share: "percent",
+    fraction_share: "fraction",
+}
 
 # Tables -----------------------------------------------------------------------------------------
 
@@ -148,8 +146,8 @@ SERVICES = Table(
         Column("agents_logged", f.QUEUE_AGENTS_LOGGED_IN, count),
         Column("agents_busy", f.QUEUE_AGENTS_BUSY, count),
         Column("agents_ready", f.QUEUE_AGENTS, count, {"state": "ready"}, certain=False),
-        Column("service_level", f.QUEUE_SERVICE_LEVEL, percent_share, _ALL),
-        Column("service_level_target", f.QUEUE_SERVICE_LEVEL_TARGET, percent_share, _ALL),
+        Column("service_level", f.QUEUE_SERVICE_LEVEL, share, _ALL),
+        Column("service_level_target", f.QUEUE_SERVICE_LEVEL_TARGET, share, _ALL),
         Column("service_level_threshold_time", f.QUEUE_THRESHOLD, seconds, _ALL),
         Column("in_calls_received_per_day", f.QUEUE_OFFERED, count, _ALL),
         Column("in_calls_queued_per_day", f.QUEUE_QUEUED, count, _ALL, certain=False),
@@ -157,17 +155,17 @@ SERVICES = Table(
         # The wallboard's "Long Abandoned" and "Short Abandoned".
         Column("in_calls_abandoned_in_queue_per_day", f.QUEUE_LATE_ABANDONED, count, _ALL),
         Column("in_calls_short_abandoned_in_queue_per_day", f.QUEUE_SHORT_ABANDONED, count, _ALL),
-        Column("in_calls_abandoned_percent_per_day", f.QUEUE_ABANDONED_RATIO, percent_share, _ALL),
+        Column("in_calls_abandoned_percent_per_day", f.QUEUE_ABANDONED_RATIO, share, _ALL),
         Column(
             "in_calls_abandoned_in_queue_ratio_per_day",
             f.QUEUE_LATE_ABANDONED_RATIO,
-            percent_share,
+            share,
             _ALL,
         ),
         Column(
             "in_calls_short_abandoned_in_queue_ratio_per_day",
             f.QUEUE_SHORT_ABANDONED_RATIO,
-            percent_share,
+            share,
             _ALL,
         ),
         Column("in_average_speed_of_answer", f.QUEUE_ANSWER_AVERAGE, seconds, _ALL, certain=False),
@@ -278,6 +276,66 @@ CAMPAIGN_RECORDS = Table(
     display=PLAIN_NAME,
     figures=(Column("records", f.CAMPAIGN_RECORDS, count),),
 )
+
+# Shares -----------------------------------------------------------------------------------------
+
+# No source says whether they are 0..1 or 0..100; the vendor's wallboard shows both, by grid.
+_RECEIVED, _THRESHOLD = "in_calls_received_per_day", "service_level_threshold_time"
+_LONG, _SHORT = "in_calls_abandoned_in_queue_per_day", "in_calls_short_abandoned_in_queue_per_day"
+_ANSWER_WAIT, _ANSWERED = "in_average_speed_of_answer", "in_calls_handled_per_day"
+_LOWEST_TARGET = 0.05  # no target is lower
+
+
+def _of_received(count: str) -> Bound:
+    """Return the bound of a share of at most the received interactions."""
+    return lambda get: least_share(get(count), get(_RECEIVED))
+
+
+def _answered_in_time(get: Get) -> float:
+    return least_share(None, get(_RECEIVED))
+
+
+def _service_level(get: Get) -> float:
+    # At most wait / threshold of the answered interactions waited longer than the threshold.
+    bound = _answered_in_time(get)
+    wait, threshold, answered, lost = map(get, (_ANSWER_WAIT, _THRESHOLD, _ANSWERED, _LONG))
+    if not answered or not threshold or wait is None or lost is None:
+        return bound
+    return max(bound, (1 - wait / threshold) * answered / (answered + lost))
+
+
+def _target(get: Get) -> float:
+    # Exactly 1 may be 1 % or 100 %.
+    return 0 if get("service_level_target") == 1 else _LOWEST_TARGET
+
+
+def _any_abandoned(get: Get) -> float:
+    return least_share(get(_LONG) or None, get(_RECEIVED))
+
+
+_ABANDONED_BOUNDS: Mapping[str, Bound] = {
+    "in_calls_abandoned_in_queue_ratio_per_day": _of_received(_LONG),
+    "in_calls_short_abandoned_in_queue_ratio_per_day": _of_received(_SHORT),
+    # Whether it includes short abandoned interactions and those in the IVR is not documented.
+    "in_calls_abandoned_percent_per_day": lambda get: least_share(
+        get(_LONG) or None, get(_RECEIVED)
+    ),
+}
+_BOUNDS: Mapping[str, Mapping[str, Bound]] = {
+    # Totals may include services without a service level.
+    TOTALS.name: {**_ABANDONED_BOUNDS, "service_level": _answered_in_time},
+    SERVICES.name: {
+        **_ABANDONED_BOUNDS,
+        "service_level": _service_level,
+        "service_level_target": _target,
+    },
+}
+BOUNDS = {
+    (table, name): bound for table, bounds in _BOUNDS.items() for name, bound in bounds.items()
+}
+RATIOS = tuple(_BOUNDS[SERVICES.name])
+# Statistics that prove the scale of a ratio.
+PROOFS = (_RECEIVED, _LONG, _SHORT)
 
 # Feeds ------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
+from exporter.collector.scales import ShareScales
 from exporter.collector.survey import Collected, Survey
 from exporter.config.columns import add_columns
 from exporter.errors import (
@@ -31,6 +32,7 @@ from exporter.providers.five9.client import Client, Licences, ResyncRequired
 from exporter.providers.five9.config import Five9Config
 from exporter.providers.five9.rows import Replica
 from exporter.providers.five9.tables import (
+    BOUNDS,
     LICENSES,
     OUTBOUND_CAMPAIGN_MANAGER,
     PERMISSIONS,
@@ -74,6 +76,7 @@ class Five9Collector(Collector):
         self._session = Session(config, self._client, self._budget, clock)
         self.feeds = feeds(config)
         self._tables = {feed.name: feed.tables[0] for feed in self.feeds}
+        self._scales = ShareScales(self._tables.values(), self._log, bounds=BOUNDS)
         self._demand = sum(1 / feed.times.interval for feed in self.feeds if feed.name != _ACCOUNT)
         self._replicas: dict[str, Replica] = {}
         self._sizes: dict[str, int] = {}  # rows of the last table that was accepted
@@ -194,6 +197,7 @@ class Five9Collector(Collector):
                     )
             result.limits = self._budget.limits()
         preflight.survey(self._config, collected, self._permissions, self._licences, result)
+        result.hints += self._scales.hints("map the column with parse: percent or fraction")
         return result
 
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
@@ -268,7 +272,8 @@ class Five9Collector(Collector):
     def _reading(self, feed: str, replica: Replica) -> Reading:
         now = self._clock.monotonic()
         rows = replica.rows(now, {"dispositions": self._names})
-        return Reading({feed: rows}, replica.server_time(now) / 1000 if replica.timestamp else None)
+        source_at = replica.server_time(now) / 1000 if replica.timestamp else None
+        return self._scales.convert(Reading({feed: rows}, source_at), now)
 
     def _is_reread_due(self, replica: Replica) -> bool:
         age = self._clock.monotonic() - replica.read_at

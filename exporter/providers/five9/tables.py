@@ -5,6 +5,9 @@ Reference Guide, "getStatistics"). Spellings marked ``certain=False`` are derive
 names of Five9's REST supervisor feed, which are their aliases.
 """
 
+from collections.abc import Mapping
+
+from exporter.collector.scales import MISFIT, Bound, Get, least_share
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.parsers import (
@@ -14,7 +17,7 @@ from exporter.metrics.parsers import (
     milliseconds,
     number,
     pair,
-    signed_percent,
+    share,
 )
 from exporter.metrics.parsers import epoch_milliseconds as instant
 from exporter.metrics.tables import (
@@ -259,7 +262,7 @@ AGENT_STATISTICS = Table(
             certain=False,
         ),
         *_columns(
-            signed_percent,
+            share,
             ("Occupancy", f.AGENT_OCCUPANCY),
             ("Utilization", f.AGENT_UTILIZATION),
             certain=False,
@@ -359,7 +362,7 @@ def _campaign_statistics(name: str) -> Table:
                 certain=False,
             ),
             *_columns(
-                signed_percent,
+                share,
                 ("Abandon Call Rate", f.CAMPAIGN_ABANDONED_RATIO, "abandonCallRate"),
                 ("Service Level Queue", f.CAMPAIGN_SERVICE_LEVEL, "serviceLevelQueue"),
                 ("Service Level Talk", f.CAMPAIGN_TALK_LEVEL, "serviceLevelTalk"),
@@ -409,6 +412,46 @@ PERMISSIONS = Table(
     key=(Key("permission", "permission"),),
     figures=(Column("value", f.ACCOUNT_PERMISSION, count),),
 )
+# Whether shares are 0..1 or 0..100 is not documented; Five9's REST feed has fractions.
+_MARGIN = 10  # most calls that a campaign has for one connected or abandoned
+
+
+def _abandoned(get: Get) -> float:
+    # The denominator is not documented; it is at most all calls.
+    abandoned, connected, total = map(get, ("Calls Abandoned", "Calls Connected", "Total Calls"))
+    if total is None and abandoned is not None and connected is not None:
+        total = _MARGIN * (connected + abandoned)
+    return least_share(abandoned, total)
+
+
+def _of_calls(get: Get) -> float:
+    return least_share(None, get("Total Calls"))
+
+
+def _of_time(get: Get) -> float:
+    # A call that began before midnight may be longer than the login time of the day. Which calls
+    # count as handling is not documented, so no number proves a fraction.
+    calls, mean, login = map(get, ("Total Calls", "Avg Handle Time", "Login Time"))
+    if calls is None or mean is None or not login:
+        return MISFIT
+    return max(1.01, calls * mean / login)
+
+
+_CAMPAIGN_BOUNDS: Mapping[str, Bound] = {
+    "Abandon Call Rate": _abandoned,
+    "Service Level Queue": _of_calls,
+    "Service Level Talk": _of_calls,
+}
+BOUNDS: Mapping[tuple[str, str], Bound] = {
+    **{
+        (f"{kind}CampaignStatistics", header): bound
+        for kind in ("Inbound", "Outbound", "Autodial")
+        for header, bound in _CAMPAIGN_BOUNDS.items()
+    },
+    (AGENT_STATISTICS.name, "Occupancy"): _of_time,
+    (AGENT_STATISTICS.name, "Utilization"): _of_time,
+}
+
 # The permissions that decide which rows this user sees.
 VISIBILITY = ("Agents", "Campaigns", "AllSkills", "ViewDataForAllAgentGroups")
 

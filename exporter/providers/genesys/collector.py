@@ -8,6 +8,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
+from exporter.collector.scales import ShareScales
 from exporter.collector.survey import Collected, Survey
 from exporter.errors import ProviderError, Unauthorized
 from exporter.logs import get_log
@@ -44,6 +45,8 @@ class GenesysCollector(Collector):
         log = get_log(__name__).bind(provider=config.provider, account=config.name)
         self.feeds = feeds(config)
         tables = {table.name for feed in self.feeds for table in feed.tables}
+        self._clock = clock
+        self._scales = ShareScales(self.feeds[0].tables, log, parsers={t.percentage: None})
         threshold = config.service_level_threshold
         updates = config.mode == "subscribe"
         self._store = store = StatisticStore(
@@ -84,8 +87,15 @@ class GenesysCollector(Collector):
     async def fetch(self, feed: str) -> Reading:  # noqa: ARG002 - there is one feed
         """Return the current values."""
         if isinstance(self._session, PushSession):
-            return self._session.reading()
-        return await self._session.read()
+            return self._scaled(self._session.reading())
+        return self._scaled(await self._session.read())
+
+    def _scaled(self, reading: Reading) -> Reading:
+        """Leave out service levels until they are proven to be in per cent.
+
+        No document of the vendor states the scale of ServiceFactor1.
+        """
+        return self._scales.convert(reading, self._clock.monotonic())
 
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Count the connects and checks of a push session; its refreshes send no request."""
@@ -107,12 +117,15 @@ class GenesysCollector(Collector):
             await self._session.keep_alive()
             return None
         reading = self._session.overdue_reading()
-        return {STATISTICS: reading} if reading is not None else None
+        return {STATISTICS: self._scaled(reading)} if reading is not None else None
 
     async def survey(self, collected: Collected) -> Survey:
         """Add the permissions that refusals reveal, and the statistics that are not open."""
         result = await super().survey(collected)
         preflight.survey(self._config, collected, self._store, result)
+        result.hints += self._scales.hints(
+            "map a statistic of your own with parse: percent or fraction"
+        )
         return result
 
     async def discover(self, collected: Collected) -> Offers:

@@ -65,7 +65,9 @@ def totals(
     """Return statistics over some services, over all visible ones if no id is given."""
     services = _services(view, service_ids) if view.tenant.may_see_services else []
     columns = [Column(name, name, tuple(dispositions)) for name in statistics]
-    return _row(ServiceGroup(view, services), columns, names(view.tenant, "totals"), SERVICE)
+    return _row(
+        ServiceGroup(view, services, "totals"), columns, names(view.tenant, "totals"), SERVICE
+    )
 
 
 def services(grid: Grid, view: View) -> list[Row]:
@@ -74,7 +76,7 @@ def services(grid: Grid, view: View) -> list[Row]:
         return []
     known = names(view.tenant, "service")
     return [
-        _row(ServiceGroup(view, [service]), grid.columns, known, SERVICE)
+        _row(ServiceGroup(view, [service], "service"), grid.columns, known, SERVICE)
         for service in _services(view, grid.service_ids)
     ]
 

@@ -8,10 +8,11 @@ a kind of block, ``LIKELY`` those that belong there but are shown nowhere.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from math import floor
 from typing import NamedTuple
 
 from exporter.simulators.brightpattern.day import Days, Figures, disposition
-from exporter.simulators.brightpattern.tenant import Tenant, object_id
+from exporter.simulators.brightpattern.tenant import ShareScale, Tenant, object_id
 from exporter.simulators.floor.figures import (
     AFTER_CONTACT_WORK,
     LOGGED_OUT,
@@ -92,8 +93,9 @@ class View:
 class ServiceGroup:
     """One service in a row of a grid, or several together in totals."""
 
-    def __init__(self, view: View, services: Sequence[Service]) -> None:
+    def __init__(self, view: View, services: Sequence[Service], block: str) -> None:
         self.services = services
+        self._block = block
         self._tenant = view.tenant
         self._staff = view.staff(services)
         self._queues = [service.queue for service in services if service.queue is not None]
@@ -138,17 +140,14 @@ class ServiceGroup:
             agent.state in _BUSY or (rings and agent.state == RINGING) for agent in self._staff
         )
 
-    def ratio(self, name: str) -> Value:
-        """Return a day figure as a share of the received contacts, 0 to 1."""
-        return self._of_received(self._figures.get(name, 0.0), percent=False)
+    def of_received(self, statistic: str, part: float) -> Value:
+        """Return a part of the received contacts as a share."""
+        whole = self._figures.get("in_calls_received_per_day", 0.0)
+        return self._share(statistic, part, whole)
 
-    def long_ratio(self) -> Value:
-        """Return the share of contacts that are abandoned but not short abandoned, 0 to 1."""
-        return self._of_received(_long_abandoned(self._figures), percent=False)
-
-    def percent(self, name: str) -> Value:
-        """Return a day figure as a share of the received contacts, in percent."""
-        return self._of_received(self._figures.get(name, 0.0), percent=True)
+    def figure(self, name: str) -> float:
+        """Return a day figure, not rounded."""
+        return self._figures.get(name, 0.0)
 
     def mean_answer(self) -> Value:
         """Return the average speed of answer in seconds."""
@@ -158,11 +157,11 @@ class ServiceGroup:
     def service_level(self) -> Value:
         """Return the share answered within the threshold; short abandoned contacts do not count."""
         whole = self._with_level.get("answered", 0.0) + _long_abandoned(self._with_level)
-        return _share(self._with_level.get("answered_in_time", 0.0), whole, percent=False)
+        return self._share("service_level", self._with_level.get("answered_in_time", 0.0), whole)
 
     def target(self) -> Value:
-        """Return the target of the service level in percent."""
-        return _share(_TARGET, float(bool(self._thresholds())), percent=True)
+        """Return the target of the service level."""
+        return self._share("service_level_target", _TARGET, float(bool(self._thresholds())))
 
     def threshold(self) -> Value:
         """Return the threshold of the service level in seconds, if all services share it."""
@@ -178,9 +177,25 @@ class ServiceGroup:
     def _thresholds(self) -> set[float]:
         return {queue.threshold_seconds for queue in self._queues if _has_service_level(queue)}
 
-    def _of_received(self, part: float, *, percent: bool) -> Value:
-        whole = self._figures.get("in_calls_received_per_day", 0.0)
-        return _share(part, whole, percent=percent)
+    def _share(self, statistic: str, part: float, whole: float) -> Value:
+        if not whole:
+            return None
+        scale = share_scale(self._tenant, self._block, statistic)
+        digits, share = self._tenant.share_digits, part / whole
+        if scale == "fraction":
+            return _shortened(share, _RATIO_DIGITS if digits is None else digits, self._tenant)
+        value = _shortened(100 * share, _PERCENT_DIGITS if digits is None else digits, self._tenant)
+        return f"{value:.10g}%" if scale == "signed" else value
+
+
+def share_scale(tenant: Tenant, block: str, statistic: str) -> ShareScale:
+    """Return the scale of a share in the block ``totals`` or ``service``."""
+    usual: ShareScale = "fraction" if block == "totals" else "percent"
+    return tenant.share_scales.get((block, statistic), usual)
+
+
+def _shortened(value: float, digits: int, tenant: Tenant) -> float:
+    return floor(value * 10**digits) / 10**digits if tenant.share_cut else round(value, digits)
 
 
 class AgentNow:
@@ -297,14 +312,6 @@ def _long_abandoned(figures: Figures) -> float:
     return max(total - figures.get("in_calls_short_abandoned_in_queue_per_day", 0.0), 0.0)
 
 
-def _share(part: float, whole: float, *, percent: bool) -> Value:
-    if not whole:
-        return None
-    if percent:
-        return round(100.0 * part / whole, _PERCENT_DIGITS)
-    return round(part / whole, _RATIO_DIGITS)
-
-
 def _add(into: Figures, figures: Figures) -> None:
     for name, figure in figures.items():
         into[name] = into.get(name, 0.0) + figure
@@ -329,11 +336,16 @@ SERVICE: Mapping[str, Callable[[ServiceGroup], Value]] = {
     "service_level_target": ServiceGroup.target,
     "service_level_threshold_time": ServiceGroup.threshold,
     "in_calls_abandoned_in_queue_per_day": ServiceGroup.long_abandoned,
-    "in_calls_abandoned_in_queue_ratio_per_day": ServiceGroup.long_ratio,
-    "in_calls_short_abandoned_in_queue_ratio_per_day": lambda g: g.ratio(
-        "in_calls_short_abandoned_in_queue_per_day"
+    "in_calls_abandoned_in_queue_ratio_per_day": lambda g: g.of_received(
+        "in_calls_abandoned_in_queue_ratio_per_day", g.long_abandoned()
     ),
-    "in_calls_abandoned_percent_per_day": lambda g: g.percent("in_calls_abandoned_total_per_day"),
+    "in_calls_short_abandoned_in_queue_ratio_per_day": lambda g: g.of_received(
+        "in_calls_short_abandoned_in_queue_ratio_per_day",
+        g.figure("in_calls_short_abandoned_in_queue_per_day"),
+    ),
+    "in_calls_abandoned_percent_per_day": lambda g: g.of_received(
+        "in_calls_abandoned_percent_per_day", g.figure("in_calls_abandoned_total_per_day")
+    ),
     "in_average_speed_of_answer": ServiceGroup.mean_answer,
     **{
         name: _count(name)

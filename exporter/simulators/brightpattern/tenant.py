@@ -12,6 +12,8 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from exporter.simulators import door
 
+ShareScale = Literal["fraction", "percent", "signed"]  # 0.125, 12.5, 12.5%
+
 
 @dataclass
 class Record(door.Record):
@@ -77,6 +79,11 @@ class Tenant(door.SimulatedPlatform[Record]):
     # Format of values.
     numbers: Literal["strings", "bare_totals", "bare"] = "strings"
     nothing: Literal["empty", "null", "absent"] = "empty"
+    # Scale of shares by block ("totals", "service") and statistic; the others are fractions in
+    # totals and in per cent in service grids, as the vendor's wallboard shows them.
+    share_scales: Mapping[tuple[str, str], ShareScale] = field(default_factory=dict)
+    share_digits: int | None = None  # after the point; None: 4 of a fraction, 2 of a percentage
+    share_cut: bool = False  # further digits are cut off instead of rounded
     media_case: Literal["upper", "lower"] = "upper"
     login_time: Literal["duration", "timestamp"] = "duration"
     logged_out_state: Literal["", "0"] = ""

@@ -37,6 +37,9 @@ class Record(door.Record):
     statistic_type: str = ""
 
 
+ShareStyle = Literal["signed", "percent", "fraction"]
+
+
 @dataclass(eq=False)
 class Domain(door.SimulatedPlatform[Record]):
     """Every switch; all but ``seed`` may be changed while the simulator runs."""
@@ -64,4 +67,9 @@ class Domain(door.SimulatedPlatform[Record]):
     nil_style: Literal["empty", "nil"] = "empty"
     empty_containers: bool = False
     state_case: Literal["title", "upper", "lower"] = "title"
+    # Shares: 12.50%, 12.5 or 0.125; of all columns but those in ``share_styles``.
+    share_style: ShareStyle = "signed"
+    share_styles: Mapping[str, ShareStyle] = field(default_factory=dict)
+    share_digits: int | None = None  # after the point; None: 2 of a percentage, 4 of a fraction
+    share_cut: bool = False  # further digits are cut off instead of rounded
     fcr_style: Literal["count", "count_percent"] = "count"

@@ -7,6 +7,7 @@ figures of the vendor's sibling REST feed under names that no public source show
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
+from math import floor
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -79,9 +80,18 @@ class Cells:
         style = self._domain.state_case
         return words.upper().replace(" ", "_") if style == "upper" else self.state(words)
 
-    def percent(self, part: float, whole: float) -> str:
-        """Write a share in percent."""
-        return f"{100 * (part / whole if whole else 0.0):.2f}%"
+    def ratio(self, column: str, part: float, whole: float) -> str:
+        """Write a share; 0 of nothing."""
+        domain = self._domain
+        style = domain.share_styles.get(column, domain.share_style)
+        value = part / whole if whole else 0.0
+        if style != "fraction":
+            value *= 100
+        usual = 4 if style == "fraction" else 2
+        digits = usual if domain.share_digits is None else domain.share_digits
+        if domain.share_cut:
+            value = floor(value * 10**digits) / 10**digits
+        return f"{value:.{digits}f}{'%' if style == 'signed' else ''}"
 
     def share(self, part: int, whole: int) -> str:
         """Write a count, followed by its share as some clients have seen."""
@@ -268,8 +278,8 @@ AGENT_STATISTICS_GUESS: Mapping[str, Callable[[AgentDay], str]] = {
     "Call Charges": lambda a: a.cells.charges(a.day.talk_seconds),
     "Login Time": lambda a: a.cells.ms(a.login),
     "Off Break Time": lambda a: a.cells.ms(a.login - a.spent[NOT_READY]),
-    "Occupancy": lambda a: a.cells.percent(a.handling, a.handling + a.spent[READY]),
-    "Utilization": lambda a: a.cells.percent(a.handling, a.login),
+    "Occupancy": lambda a: a.cells.ratio("Occupancy", a.handling, a.handling + a.spent[READY]),
+    "Utilization": lambda a: a.cells.ratio("Utilization", a.handling, a.login),
 }
 
 # Columns that change with time alone: no update, unless the platform streams durations.
@@ -347,9 +357,9 @@ class CampaignNow(NamedTuple):
         """Write a mean over the handled contacts."""
         return self.cells.mean(seconds, self.totals.handled)
 
-    def of_answered(self, part: int) -> str:
+    def of_answered(self, column: str, part: int) -> str:
         """Write a share of the answered and abandoned contacts."""
-        return self.cells.percent(part, self.totals.connected + self.totals.abandoned)
+        return self.cells.ratio(column, part, self.totals.connected + self.totals.abandoned)
 
 
 CampaignColumns = Mapping[str, Callable[[CampaignNow], str]]
@@ -393,7 +403,7 @@ INBOUND_GUESS: CampaignColumns = {
     "Calls Connected": lambda c: str(c.totals.connected),
     "Calls Handled": lambda c: str(c.totals.handled),
     "Calls Abandoned": lambda c: str(c.totals.abandoned),
-    "Abandon Call Rate": lambda c: c.of_answered(c.totals.abandoned),
+    "Abandon Call Rate": lambda c: c.of_answered("Abandon Call Rate", c.totals.abandoned),
     "Calls Rejected": lambda c: str(c.totals.rejected),
     "Finished In IVR (Error)": lambda c: str(c.totals.ivr_error),
     "Finished In IVR (Success)": lambda c: str(c.totals.ivr_success),
@@ -407,8 +417,12 @@ INBOUND_GUESS: CampaignColumns = {
     "Avg Wrap Time": lambda c: c.per_handled(c.totals.after_contact_work_seconds),
     "Longest Hold Time": lambda _: "0",
     "Longest Queue Time": lambda c: c.cells.ms(c.totals.longest_wait_seconds),
-    "Service Level Queue": lambda c: c.of_answered(c.totals.within_threshold),
-    "Service Level Talk": lambda c: c.cells.percent(c.totals.handled, c.totals.connected),
+    "Service Level Queue": lambda c: c.of_answered(
+        "Service Level Queue", c.totals.within_threshold
+    ),
+    "Service Level Talk": lambda c: c.cells.ratio(
+        "Service Level Talk", c.totals.handled, c.totals.connected
+    ),
     "Call Charges": lambda c: c.cells.charges(c.totals.talk_seconds),
     "Visual IVR Sessions": lambda c: str(c.totals.visual_ivr_sessions),
 }

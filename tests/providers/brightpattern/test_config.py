@@ -43,7 +43,7 @@ def test_defaults(tmp_path: Path) -> None:
         "oauth",
         None,
     )
-    assert account.scale("in_calls_abandoned_percent_per_day") == "percent"
+    assert account.scale("in_calls_abandoned_percent_per_day") is None
 
 
 def test_campaigns_are_read_where_named(tmp_path: Path) -> None:

@@ -131,7 +131,8 @@ def test_cells_of_every_type() -> None:
 
 def test_scale_is_the_accounts_word() -> None:
     """A ratio is read as it is said to be written; above the whole it is refused."""
-    reader = Reader(ratio_scale={"service_level": "fraction"})
+    scales = {"service_level": "fraction", "in_calls_abandoned_percent_per_day": "percent"}
+    reader = Reader(ratio_scale=scales)
     row = reader.row(
         "service", name="a", service_level="0.8", in_calls_abandoned_percent_per_day="8"
     )

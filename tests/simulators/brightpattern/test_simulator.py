@@ -672,7 +672,7 @@ class TestFigures:
                 assert row["service_level"] == row["service_level_threshold_time"] == ""
             elif day.answered:
                 whole = day.answered + day.abandoned - day.short_abandoned
-                level = round(day.answered_within_threshold / whole, 4)
+                level = round(100 * day.answered_within_threshold / whole, 2)
                 assert float(row["service_level"]) == level
                 asa = round(day.answer_wait_seconds / day.answered)
                 assert row["in_average_speed_of_answer"] == str(asa)
