@@ -508,10 +508,15 @@ SCHEMA_UNMAPPED = _own(
     "schema_unmapped", "Names in the last answer that are not mapped.", "table", "kind"
 )
 SCHEMA_REJECTED = _own(
-    "schema_rejected_cells_total", "Cells that could not be parsed.", "table", kind="counter"
+    "schema_rejected_cells_total",
+    "Cells that could not be parsed, and those of refused rows.",
+    "table",
+    kind="counter",
 )
 SCHEMA_MISSING = _own(
-    "schema_missing_columns", "Known columns that the last answer lacked.", "table"
+    "schema_missing_columns",
+    "Known columns that the last answer lacked, or statistics that are not open.",
+    "table",
 )
 CORRECTIONS = _own(
     "corrections_total",

@@ -223,7 +223,8 @@ class _TableMapping:
     def _missing(self, figure: Column | State | Reasons | Sum) -> None:
         if figure.certain and self.columns.headers:
             self.schema.missing.add(figure.header)
-        is_empty = not self.cells and not self.schema.refused
+        # Where statistics are opened one by one, a table without rows says nothing of its objects.
+        is_empty = not self.cells and not self.schema.refused and self.schema.unopened is None
         if isinstance(figure, State) and figure.show == "count" and is_empty:
             self._state_counts(figure, [])
 

@@ -14,14 +14,18 @@ _MANY_CELLS = 20_000
 
 
 class RefusedRow(NamedTuple):
-    """A row that was left out: its position in the answer from 1, its number of cells, and why."""
+    """A row that was left out: its position in the answer from 1, its number of cells, and why.
+
+    ``kind`` is what was left out instead of a row, such as a change of one cell.
+    """
 
     position: int
     cells: int
     fault: str
+    kind: str = "row"
 
     def __str__(self) -> str:
-        return f"row {self.position}: {self.fault}"
+        return f"{self.kind} {self.position}: {self.fault}"
 
 
 def check_refused(refused: Sequence[RefusedRow], rows: int) -> None:

@@ -1,5 +1,6 @@
 """Base of the simulated platforms: failures on request, request log, gateway pages, clock."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -7,7 +8,7 @@ from email.utils import formatdate
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from random import Random
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from exporter.simulators.floor.floor import Floor
 
 _KINDS = (
     r"html[2345]\d\d|reset|hang|cut|garbage|slow:\d+(\.\d+)?"
-    r"|insert:[^@]+(@.+)?|literal:[^@]+(@.+)?|encoded:[\w-]+"
+    r"|insert:[^@]+(@.+)?|literal:[^@]+(@.+)?|encoded:[\w-]+|(?:twice|lacking):.+"
 )
 # Texts and numbers of an answer that the kinds insert and literal change.
 _TEXTS = re.compile(rb'(?<=>)[^<>&]+(?=<)|(?<=": ")[^"\\]+(?=")|(?<=":")[^"\\]+(?=")')
@@ -105,7 +106,9 @@ class SimulatedPlatform(Generic[R]):
       ``@<name>`` behind them after the first character of that name wherever it occurs;
     - ``literal:<characters>``: the characters stand in place of one of the numbers of a JSON
       answer (``literal:NaN``), or with ``@<key>`` behind them of all numbers of that key;
-    - ``encoded:<charset>``: the answer comes in another encoding, which its header declares.
+    - ``encoded:<charset>``: the answer comes in another encoding, which its header declares;
+    - ``twice:<key>`` and ``lacking:<key>``: in every list of a JSON answer whose first object has
+      the key, that object comes again at the end, or lacks the key.
     """
 
     # A platform's own kinds, as regular expressions, with the targets they are limited to.
@@ -222,6 +225,9 @@ class SimulatedPlatform(Generic[R]):
                 body = self._inserted(body, new.encode("latin-1"), place.encode())
             case "literal":
                 body = self._with_literal(body, new.encode(), re.escape(place.encode()))
+            case "twice" | "lacking" if self.media_type == "application/json":
+                answer = json.loads(body)
+                body = json.dumps(_with_odd_rows(answer, failure.word, failure.detail)).encode()
             case "encoded":
                 body = body.decode().encode(failure.detail)
                 media_type = f"{media_type.partition(';')[0]}; charset={failure.detail}"
@@ -256,3 +262,17 @@ class SimulatedPlatform(Generic[R]):
             return body
         number = self.random.choice(numbers)
         return body[: number.start()] + new + body[number.end() :]
+
+
+def _with_odd_rows(value: Any, word: str, key: str) -> Any:
+    """Return an answer with the first row of each list ``twice``, or ``lacking`` its key."""
+    if isinstance(value, dict):
+        return {name: _with_odd_rows(part, word, key) for name, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    rows = [_with_odd_rows(row, word, key) for row in value]
+    if not rows or not isinstance(rows[0], dict) or key not in rows[0]:
+        return rows
+    if word == "twice":
+        return [*rows, rows[0]]
+    return [{name: cell for name, cell in rows[0].items() if name != key}, *rows[1:]]

@@ -225,6 +225,29 @@ async def test_characters_are_inserted_at_random(clock: VirtualClock) -> None:
     assert len(names) > 4
 
 
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        ("twice:id", [{"id": 1, "of": []}, {"id": 2}, {"id": 1, "of": []}]),
+        ("lacking:id", [{"of": []}, {"id": 2}]),
+        ("twice:name", [{"id": 1, "of": []}, {"id": 2}]),
+    ],
+)
+async def test_a_row_comes_twice_or_lacks_its_key(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, kind: str, rows: list[Any]
+) -> None:
+    """The first row of the lists whose rows have the key is changed, in one answer."""
+    answer = {"rows": [{"id": 1, "of": []}, {"id": 2}], "name": "x", "sizes": [1]}
+    monkeypatch.setitem(ANSWER, "inner", answer)
+    wire = Wire(clock)
+    wire.platform.fail_next(kind)
+
+    changed, whole = await wire.get(), await wire.get()
+
+    assert changed.json() == {**ANSWER, "inner": {**answer, "rows": rows}}
+    assert whole.json() == ANSWER
+
+
 async def test_an_answer_in_another_encoding(clock: VirtualClock) -> None:
     """The header names the encoding of the answer."""
     wire = Wire(clock)

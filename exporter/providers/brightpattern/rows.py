@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from exporter.errors import InvalidAnswer
 from exporter.logs import Log
 from exporter.metrics.labels import AccountLabels
 from exporter.metrics.parsers import Cell, Number, count, number, seconds
@@ -125,15 +124,13 @@ class RowBuilder:
         sums = list(dict.fromkeys((*self._sums(t.AGENTS), *self._sums(t.EACH_AGENT))))
         headers = [*subscription.names("agents"), *sums]
         cells = [_with_sums(row.cells, sums) for row in rows]
-        logins = [_name(row.get(t.LOGIN)) for row in cells]
-        named = [bool(login.strip()) for login in logins]
-        if logins and not any(named):
-            raise InvalidAnswer(f"no agent has a {t.LOGIN}")
+        for row in cells:
+            if t.STATE in row and not _text(row[t.STATE]):
+                row[t.STATE] = t.LOGGED_OUT
         complete = [
             header
             for header in headers
-            if header in (t.LOGIN, t.FULL_NAME)
-            or (all(named) and not refused and _is_complete(cells, header))
+            if header in (t.LOGIN, t.FULL_NAME) or (not refused and _is_complete(cells, header))
         ]
         tables = {
             t.AGENTS.name: replace(
@@ -147,6 +144,7 @@ class RowBuilder:
             tables[t.EACH_AGENT.name] = self._rows(t.EACH_AGENT, agents, [*headers, *computed])
             keys = (t.LOGIN, t.FULL_NAME)
             tables[t.AGENT_DISPOSITIONS.name] = _dispositions(subscription, rows, keys)
+            logins = [_name(row.get(t.LOGIN)) for row in cells]
             self._starts = {login: self._starts[login] for login in logins if login in self._starts}
         return tables
 
@@ -194,15 +192,11 @@ class RowBuilder:
 
 
 def _first_by_login(rows: Sequence[GridRow]) -> list[GridRow]:
-    """Return rows without those whose login came before; rows without a login stay."""
-    logins: set[str] = set()
-    result = []
+    """Return rows without those whose login came before."""
+    first: dict[str, GridRow] = {}
     for row in rows:
-        login = _name(row.cells.get(t.LOGIN))
-        if not login or login not in logins:
-            result.append(row)
-        logins.add(login)
-    return result
+        first.setdefault(_name(row.cells.get(t.LOGIN)), row)
+    return [*first.values()]
 
 
 def _hidden_repeats(subscription: Subscription, data: SubscriptionData) -> int:

@@ -27,7 +27,9 @@ PLUS = " + "
 
 # States -----------------------------------------------------------------------------------------
 
-# "" is logged out (Real-Time Statistics API); the vendor's wallboard also accepts "0".
+# An empty cell is logged out (Real-Time Statistics API), which is not true of one that is absent;
+# the vendor's wallboard also accepts "0".
+LOGGED_OUT = "logged_out"
 AGENT = States(
     f.AGENT_STATES,
     {
@@ -35,12 +37,13 @@ AGENT = States(
         "not_ready": "not_ready",
         "busy": "on_contact",
         "after_call_work": "after_contact_work",
-        "": "logged_out",
+        LOGGED_OUT: "logged_out",
         "0": "logged_out",
     },
 )
 NEXT = States(
-    f.AGENT_STATES, {word: state for word, state in AGENT.words.items() if word not in ("", "0")}
+    f.AGENT_STATES,
+    {word: state for word, state in AGENT.words.items() if state != "logged_out"},
 )
 CAMPAIGN = States(f.CAMPAIGN_STATES, {"RUNNING": "running", "STOPPED": "stopped"})
 # Spellings of the reporting database; those of this API are not documented.

@@ -51,14 +51,14 @@ class Statistics:
 class StatisticsUpdate:
     """Response to ``getStatisticsUpdate``: changes since a timestamp.
 
-    ``changes`` are (object, column, value); ``incomplete`` counts those that lack their object or
-    column. ``timestamp`` is epoch ms of Five9's clock.
+    ``changes`` are (object, column, value); ``incomplete`` are (object, column) of those that lack
+    one of them or both. ``timestamp`` is epoch ms of Five9's clock.
     """
 
     added: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     changes: list[tuple[str, str, str | None]] = field(default_factory=list)
-    incomplete: int = 0
+    incomplete: list[tuple[str | None, str | None]] = field(default_factory=list)
     timestamp: int = 0
     type: str | None = None
     replaced: int = 0
@@ -128,7 +128,7 @@ def read_statistics(body: bytes) -> Statistics:
 def read_update(body: bytes) -> StatisticsUpdate | None:
     """Read a response to ``getStatisticsUpdate``; ``None`` where nothing changed.
 
-    Raises ``InvalidAnswer``, also where more than half of the changes lack their object or column.
+    Raises ``InvalidAnswer``.
     """
     update = StatisticsUpdate()
     complete = changed = False
@@ -148,8 +148,6 @@ def read_update(body: bytes) -> StatisticsUpdate | None:
         complete = complete or name == "getStatisticsUpdateResponse"
     if not complete:
         raise InvalidAnswer("not an answer to getStatisticsUpdate")
-    if update.incomplete > len(update.changes):
-        raise InvalidAnswer(f"{update.incomplete} changes lack their object or column")
     return update if changed else None
 
 
@@ -159,7 +157,7 @@ def _add_change(element: etree._Element, update: StatisticsUpdate) -> None:
     if key and column:
         update.changes.append((key, column, _child_text(element, "columnValue")))
     elif len(element):  # an empty container says nothing
-        update.incomplete += 1
+        update.incomplete.append((key or None, column or None))
 
 
 def _elements(

@@ -1,6 +1,7 @@
 """Collector of one Five9 user: whole tables once, updates after that, one request at a time."""
 
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -46,7 +47,10 @@ _ACCOUNT = "account"
 _LONG_POLLED = ("ACDStatus", "AgentState")
 _DUE_HOLD = 0.5  # seconds for which the server may hold a due update, while other feeds wait
 _REREAD_AFTER = 7200.0  # repairs drift; 8 tables twice in 4 hours are few of 240 calls a day
-_RESYNC_PAUSE = 600.0  # seconds between two whole reads because an update could not be applied
+# Seconds until a table is read whole again; each doubles as long as that does not help.
+_RESYNC_PAUSE = 600.0  # because a row was refused or an update could not be applied
+_INVALID_PAUSE = 20.0  # because the answer was invalid
+_LONGEST_INVALID_PAUSE = 480.0  # within the idle time of a session
 _NAMES_LIFE = 86_400.0
 _COUNTERS_EVERY = 60.0
 _COUNTERS_EVERY_BLOCKED = 15.0
@@ -80,6 +84,9 @@ class Five9Collector(Collector):
         self._demand = sum(1 / feed.times.interval for feed in self.feeds if feed.name != _ACCOUNT)
         self._replicas: dict[str, Replica] = {}
         self._sizes: dict[str, int] = {}  # rows of the last table that was accepted
+        self._resyncs: Counter[str] = Counter()  # tables in a row that became inconsistent
+        self._invalid: Counter[str] = Counter()  # whole reads in a row that were invalid
+        self._not_before: dict[str, float] = {}  # monotonic time of the next whole read
         self._names: frozenset[str] = frozenset()
         self._names_at = float("-inf")
         self._warned_of_budget = False
@@ -118,7 +125,7 @@ class Five9Collector(Collector):
             return await self._read_account()
         await self._update_offset()
         replica = self._replicas.get(feed)
-        if replica is None or (self._is_reread_due(replica) and self._budget.wait(FULL) == 0):
+        if replica is None or (self._is_reread_due(feed, replica) and self._budget.wait(FULL) == 0):
             return await self._read_whole(feed)
         hold = min(self._config.long_poll, _DUE_HOLD)
         return await self._read_update(feed, replica, hold)
@@ -128,7 +135,8 @@ class Five9Collector(Collector):
         if feed == _ACCOUNT:
             return self._budget.wait(FULL, 2)
         if feed not in self._replicas:
-            return self._budget.wait(FULL, 2 if self._are_names_due(feed) else 1)
+            pause = self._not_before.get(feed, 0.0) - self._clock.monotonic()
+            return max(pause, self._budget.wait(FULL, 2 if self._are_names_due(feed) else 1))
         return self._budget.wait(CHANGES, 1, self._demand)
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
@@ -138,7 +146,11 @@ class Five9Collector(Collector):
         if self._clock.monotonic() >= self._budget.reported_at + every:
             await self._read_counters()
             return {}
-        names = [name for name in _LONG_POLLED if name in self._replicas]
+        names = [
+            name
+            for name in _LONG_POLLED
+            if name in self._replicas and not self._is_reread_due(name, self._replicas[name])
+        ]
         hold = min(self._config.long_poll, seconds)
         if not names or hold < _SHORTEST_HOLD or self._budget.long_poll_wait(self._demand) > 0:
             return None
@@ -226,20 +238,28 @@ class Five9Collector(Collector):
                 raise InvalidAnswer("table is empty; it is read again to confirm that")
             replica = await self._read_table(feed)
         before = self._replicas.get(feed)
-        if replica.refused and not (before and before.refused):
-            replica.inconsistent = True  # read once more soon: the fault may have passed
+        self._resyncs[feed] = self._resyncs[feed] + 1 if before and before.inconsistent else 0
         self._replicas[feed] = replica
         self._sizes[feed] = replica.size
         return self._reading(feed, replica)
 
     async def _read_table(self, feed: str) -> Replica:
-        with self._budget.call(FULL):
-            statistics = await self._client.statistics(feed)
-        if statistics.rows and not statistics.columns:
+        """Read a whole table; postpone the next attempt where the answer is invalid."""
+        try:
             with self._budget.call(FULL):
-                statistics.columns = await self._client.column_names(feed)
-        now = self._clock.monotonic()
-        return Replica(self._tables[feed], statistics, RUNNING.get(feed, ()), now)
+                statistics = await self._client.statistics(feed)
+            if statistics.rows and not statistics.columns:
+                with self._budget.call(FULL):
+                    statistics.columns = await self._client.column_names(feed)
+            now = self._clock.monotonic()
+            replica = Replica(self._tables[feed], statistics, RUNNING.get(feed, ()), now)
+        except InvalidAnswer:
+            pause = min(_INVALID_PAUSE * 2 ** self._invalid[feed], _LONGEST_INVALID_PAUSE)
+            self._invalid[feed] += 1
+            self._not_before[feed] = self._clock.monotonic() + pause
+            raise
+        self._invalid[feed] = 0
+        return replica
 
     async def _read_update(
         self, feed: str, replica: Replica, hold: float, *, long_poll: bool = False
@@ -275,9 +295,12 @@ class Five9Collector(Collector):
         source_at = replica.server_time(now) / 1000 if replica.timestamp else None
         return self._scales.convert(Reading({feed: rows}, source_at), now)
 
-    def _is_reread_due(self, replica: Replica) -> bool:
-        age = self._clock.monotonic() - replica.read_at
-        return age >= (_RESYNC_PAUSE if replica.inconsistent else _REREAD_AFTER)
+    def _is_reread_due(self, feed: str, replica: Replica) -> bool:
+        now = self._clock.monotonic()
+        pause = _REREAD_AFTER
+        if replica.inconsistent:
+            pause = min(_RESYNC_PAUSE * 2 ** self._resyncs[feed], _REREAD_AFTER)
+        return now >= max(replica.read_at + pause, self._not_before.get(feed, 0.0))
 
     def _are_names_due(self, feed: str) -> bool:
         spreads = any(isinstance(figure, Spread) for figure in self._tables[feed].figures)

@@ -76,6 +76,7 @@ class Replica:
                 self._rows[name] = _plain_cells(row) if self._repaired else row
                 self._set_starts(name, row, self._running)
         check_refused(self.refused, len(rows))
+        self.inconsistent = bool(self.refused)
 
     @property
     def size(self) -> int:
@@ -88,8 +89,12 @@ class Replica:
         The order is that of Five9's sample scripts. An object that is both added and deleted has
         no documented order, so the table becomes inconsistent. One that was in the table, or has
         cells in the update, was created again: it stays, without the cells of its predecessor.
+
+        A change that lacks its object or column empties every cell that it may be about. Raises
+        ``InvalidAnswer``, and applies nothing, if that holds for more than half of the changes.
         """
         self._repaired |= update.replaced > 0
+        self._refuse(update)
         deleted = set(update.deleted)
         again = deleted.intersection(update.added)
         if again:
@@ -109,8 +114,25 @@ class Replica:
         self._streams = self._streams or any(map(all, extrapolated.values()))
         self._repeated = [name for name in self._repeated if name not in deleted]
         self._remove(deleted)
-        if update.incomplete:
-            self.inconsistent = True
+
+    def _refuse(self, update: StatisticsUpdate) -> None:
+        incomplete = update.incomplete
+        if not incomplete:
+            return
+        self.inconsistent = True
+        if len(incomplete) > len(update.changes):
+            raise InvalidAnswer(f"{len(incomplete)} changes lack their object or column")
+        for index, (name, column) in enumerate(incomplete, 1):
+            lacks = "column" if name else "object"
+            refused = RefusedRow(index, 1, f"no {lacks}", kind="incomplete change")
+            if refused not in self.refused:
+                self.refused.append(refused)
+            at = None if column is None else self._position(column)
+            for key in self._rows if name is None else self._rows.keys() & {name}:
+                for position in range(len(self.headers)):
+                    if position != self._key and (column is None or position == at):
+                        self._rows[key][position] = None
+                        self._starts.pop((key, position), None)
 
     def server_time(self, now: float) -> float:
         """Return Five9's time in epoch ms, extrapolated from its last response."""
@@ -152,11 +174,7 @@ class Replica:
 
     def _set_cell(self, name: str, column: str, value: str | None) -> bool:
         """Set a cell; return whether it is a running duration of the value extrapolated here."""
-        header = normalise(column)
-        position = self._exact_positions.get(column)
-        if position is None:
-            alias = self._aliases.get(header, "")
-            position = self._positions.get(header, self._positions.get(alias))
+        position = self._position(column)
         row = self._row(name)
         if position is None:
             self.inconsistent = True  # the changed cell is unknown
@@ -168,6 +186,14 @@ class Replica:
         self._set_starts(name, row, [position])
         after = self._starts.get((name, position))
         return before is not None and after is not None and abs(after - before) < _STEP
+
+    def _position(self, column: str) -> int | None:
+        position = self._exact_positions.get(column)
+        if position is None:
+            header = normalise(column)
+            alias = self._aliases.get(header, "")
+            position = self._positions.get(header, self._positions.get(alias))
+        return position
 
     def _set_starts(self, name: str, row: Sequence[str | None], positions: Sequence[int]) -> None:
         """Store when durations began. One of zero is not running, unless it is a state's."""

@@ -182,12 +182,14 @@ def _flag(cell: Cell) -> bool | None:
 
 
 def _add_agents(tables: dict[str, list[ObjectRow]], headers: dict[str, dict[str, None]]) -> None:
-    """Add the table that counts agents by state; without any known state it is left out."""
-    own_headers = headers.get(t.EACH_AGENT.name, {})
-    if t.AGENT_STATE not in own_headers:
+    """Add the table that counts agents by state; without any known state it has no such column."""
+    own_headers = headers.get(t.EACH_AGENT.name)
+    if own_headers is None:
         return
-    own_headers[t.STATE_SINCE] = None
     known = [row for row in tables[t.EACH_AGENT.name] if row.get(t.AGENT_STATE) is not None]
+    tables[t.AGENTS.name] = known
+    headers[t.AGENTS.name] = dict.fromkeys((t.OBJECT_ID, t.NAME))
+    if t.AGENT_STATE in own_headers:
+        own_headers[t.STATE_SINCE] = None
     if known:
-        headers[t.AGENTS.name] = dict.fromkeys((t.OBJECT_ID, t.NAME, t.AGENT_STATE))
-        tables[t.AGENTS.name] = known
+        headers[t.AGENTS.name][t.AGENT_STATE] = None

@@ -65,6 +65,18 @@ def _to_cell(value: object) -> Cell:
     return value if isinstance(value, str | int | float) else None
 
 
+def distinct(objects: Sequence[JsonObject], name: str) -> list[JsonObject]:
+    """Return objects without those whose id came before; those without an id stay."""
+    ids: set[str] = set()
+    result = []
+    for item in objects:
+        identity = to_id(item.get(name))
+        if not identity or identity not in ids:
+            result.append(item)
+        ids.add(identity)
+    return result
+
+
 class ObjectsById(dict[str, JsonObject]):
     """Rows by id. ``refused`` are those without an id, ``repeated`` counts those that came before.
 

@@ -15,12 +15,18 @@ from exporter.errors import InvalidAnswer
 from exporter.logs import get_log
 from exporter.metrics.parsers import Cell
 from exporter.metrics.period import Period
-from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.reading import Reading, RefusedRow, Rows, check_refused
 from exporter.metrics.tables import Table
 from exporter.providers.voximplant import preflight
 from exporter.providers.voximplant import rows as r
 from exporter.providers.voximplant import tables as t
-from exporter.providers.voximplant.answers import JsonObject, ObjectsById, objects_in, to_cells
+from exporter.providers.voximplant.answers import (
+    JsonObject,
+    ObjectsById,
+    distinct,
+    objects_in,
+    to_cells,
+)
 from exporter.providers.voximplant.auth import KeyAuth, read_private_key
 from exporter.providers.voximplant.call_lists import CallLists
 from exporter.providers.voximplant.client import Client
@@ -228,10 +234,13 @@ class VoximplantCollector(Collector):
         await self._inventory.update_smartqueues(answers)
         queues = ObjectsById(answers, "sq_queue_id")
         labels = self._inventory.smartqueue_labels()
-        rows = [
-            {"queue": labels.get(queue_id, queue_id), **r.smartqueue_row(queue)}
-            for queue_id, queue in queues.items()
-        ]
+        rows = []
+        for queue_id, queue in queues.items():
+            agents = objects_in(queue, "sq_agents")
+            unique = None if agents is None else distinct(agents, "user_id")
+            queues.repeated += len(agents or ()) - len(unique or ())
+            row = r.smartqueue_row({**queue, "sq_agents": unique})
+            rows.append({"queue": labels.get(queue_id, queue_id), **row})
         return self._confirmed(t.SMARTQUEUE_STATE, self._with_names(rows), queues)
 
     async def _smartqueue_reports(self) -> Reading:
@@ -241,6 +250,8 @@ class VoximplantCollector(Collector):
         threshold = int(smartqueue.service_level_threshold)
         scale = smartqueue.report_seconds_scale
         cells: dict[str, dict[str, Cell]] = {}
+        refused: list[RefusedRow] = []
+        values = repeated = 0
         for application, ids in report_batches(await self._inventory.smartqueues.get(SLOW)):
             answer = await self._client.read_list(
                 "GetSmartQueueRealtimeMetrics",
@@ -252,11 +263,19 @@ class VoximplantCollector(Collector):
                 **application,
             )
             for queue, report, value in r.report_values(answer, scale):
-                cells.setdefault(queue, {})[report] = value
+                values += 1
+                if not queue:
+                    refused.append(RefusedRow(values, 1, "no sq_queue_id"))
+                elif report in cells.setdefault(queue, {}):
+                    repeated += 1
+                else:
+                    cells[queue][report] = value
+        check_refused(refused, values)
         await self._inventory.queues.get_or_stale(SLOW)
         labels = self._inventory.smartqueue_labels()
-        rows = [{"queue": labels.get(queue, queue), **values} for queue, values in cells.items()]
-        return _reading((t.SMARTQUEUE_REPORTS, self._with_names(rows)))
+        rows = [{"queue": labels.get(queue, queue), **row} for queue, row in cells.items()]
+        named = self._with_names(rows)
+        return Reading({t.SMARTQUEUE_REPORTS.name: Rows.of(named, refused, repeated)})
 
     # Call lists and the account ------------------------------------------------------------
 

@@ -217,16 +217,35 @@ def _service_level(records: Sequence[JsonObject]) -> Cells:
 
 
 def smartqueue_row(queue: JsonObject) -> Cells:
-    """Return the row of a queue in GetSQState, by channel and without any customer data."""
+    """Return the row of a queue in GetSQState, by channel and without any customer data.
+
+    A list that is absent leaves its columns out.
+    """
+    return {
+        **_agent_counts(objects_in(queue, "sq_agents")),
+        **_task_columns(objects_in(queue, "tasks")),
+    }
+
+
+def _agent_counts(agents: Sequence[JsonObject] | None) -> Cells:
+    if agents is None:
+        return {}
+    counts: Counter[str] = Counter()
+    for prefix in (*(f"{channel} " for channel in CHANNELS), ""):
+        counts.update({f"{prefix}agents {state}": 0 for state in SMARTQUEUE_STATES})
+    for agent in agents:
+        counts.update(_agent_columns(agent))
+    return {**counts}
+
+
+def _task_columns(tasks: Sequence[JsonObject] | None) -> Cells:
+    if tasks is None:
+        return {}
     counts: Counter[str] = Counter()
     for channel in CHANNELS:
         counts.update({f"{channel} waiting": 0, f"{channel} active": 0})
-        counts.update({f"{channel} agents {state}": 0 for state in SMARTQUEUE_STATES})
-    counts.update({f"agents {state}": 0 for state in SMARTQUEUE_STATES})
-    for agent in objects_in(queue, "sq_agents") or ():
-        counts.update(_agent_columns(agent))
     longest: dict[str, Number] = dict.fromkeys(CHANNELS, 0)
-    for task in objects_in(queue, "tasks") or ():
+    for task in tasks:
         channel, status = str(task.get("task_type")), str(task.get("status"))
         state = "waiting" if status in WAITING else "active" if status in ACTIVE else status
         counts[f"{channel} {state}"] += 1
@@ -256,7 +275,7 @@ def _agent_columns(agent: JsonObject) -> Iterator[str]:
 def report_values(reports: Iterable[JsonObject], scale: float) -> Iterator[tuple[str, str, Number]]:
     """Yield (queue id, report, value) for the latest interval of every SmartQueue report.
 
-    Times are multiplied by ``scale``.
+    Times are multiplied by ``scale``. The id is empty where a group lacks it.
     """
     for report in reports:
         name = str(report.get("report_type"))
@@ -266,5 +285,5 @@ def report_values(reports: Iterable[JsonObject], scale: float) -> Iterator[tuple
             latest = max(intervals, key=lambda item: str(item.get("to_date")), default={})
             value: Any = latest.get("value")
             queue = to_id(group.get("sq_queue_id"))
-            if value is not None and queue:
+            if value is not None:
                 yield queue, name, number(to_number(value) * factor)

@@ -6,6 +6,7 @@ The service is in ``service.py``, its tables in ``tables.py``; the switches are 
 
 import base64
 import binascii
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,14 +49,16 @@ _MISSHAPEN: Mapping[str, Callable[[list[str]], list[str]]] = {
 class Five9Simulator(Domain):
     """A simulated domain; ``app`` is the ASGI application.
 
-    Own kinds of failure: ``fault:<name>``, ``doctype`` (an answer with a document type), and kinds
-    that change the table of one getStatistics.
+    Own kinds of failure: ``fault:<name>``, ``doctype`` (an answer with a document type), kinds that
+    change the table of one getStatistics, and ``lacking_object`` and ``lacking_column``: the first
+    change of one getStatisticsUpdate lacks it (with an ``s`` at the end all changes do).
     """
 
     own_kinds: ClassVar[Mapping[str, str]] = {
         r"fault:\w+": "*",
         "doctype": "*",
         _TABLE_KINDS: "getStatistics",
+        r"lacking_(?:object|column)s?": "getStatisticsUpdate",
     }
     media_type: ClassVar[str] = _XML
 
@@ -187,6 +190,11 @@ class Five9Simulator(Domain):
         if failure is not None and failure.word == "doctype":
             entity = b'<!DOCTYPE bomb [<!ENTITY bomb "many times the same">]>'
             body = entity + body.replace(b"<data>", b"<data>&bomb;", 1)
+        if failure is not None and failure.word.startswith("lacking_"):
+            part = failure.word.removeprefix("lacking_")
+            name = f"{part.removesuffix('s')}Name".encode()
+            count = 0 if part.endswith("s") else 1
+            body = re.sub(b"<%b>[^<]*</%b>" % (name, name), b"", body, count=count)
         return Response(body, media_type=_XML)
 
     async def failed(self, failure: Failure, request: Request) -> Response | None:

@@ -350,3 +350,25 @@ async def test_interval_of_the_directory_is_kept(interval: int) -> None:
         await exporter.go_on(10 * interval)
         read = len(platform.requests("/services")) - before
         assert 9 <= read <= 11
+
+
+@pytest.mark.parametrize("kind", ["twice:0", "lacking:0", "lacking:1"])
+async def test_odd_rows_make_no_wrong_figure(kind: str) -> None:
+    """Rows that come twice, or lack the cell that names them, are counted; others stand."""
+    platform = Platform(start=MORNING)
+    exporter = Exporter(platform, agents="id")
+    platform.simulator.tick = None  # time stands still on the floor
+    async with exporter.running(30):
+        before = exporter.page()
+        platform.simulator.fail_next(kind, n=10_000, target="*/data")
+        await exporter.go_on(120)
+        page = exporter.page()
+        duplicates = exporter.metric("duplicate_samples_total", feed="subscription")
+        refused = exporter.metric("schema_rejected_cells_total", table="subscription.services")
+    figures = {key for key in page if "seconds" not in key[0]}
+    assert {key for key in figures if page[key] != before.get(key)} == set()
+    assert "contactcenter_queue_contacts_waiting" in {name for name, _ in page}
+    assert (duplicates > 0) is (kind == "twice:0")
+    assert (refused > 0) is (kind == "lacking:0")
+    agents = any(name == "contactcenter_agents" for name, _ in page)
+    assert agents is (kind == "twice:0")

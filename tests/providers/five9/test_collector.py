@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from itertools import cycle, pairwise
 
 import pytest
 
@@ -13,6 +14,25 @@ from support.storms.five9 import EVERY_FEED, Comparison
 pytestmark = pytest.mark.anyio
 
 MORNING = MIDNIGHT + 9 * 3600
+ONE_FEED: dict[str, object] = {
+    **dict.fromkeys(EVERY_FEED, False),
+    "ACDStatus": {"interval": "60s", "stale_after": "3m"},
+}
+
+
+def spoil_from(centre: Centre, instant: float) -> None:
+    """Let every whole table have short rows from an instant on."""
+    if centre.clock.now >= instant:
+        centre.simulator.fail_next("short_rows", n=2)
+
+
+def whole_reads(centre: Centre) -> list[float]:
+    """Return when the whole table of the queues was read."""
+    return [
+        record.start
+        for record in centre.simulator.log
+        if (record.operation, record.statistic_type) == ("getStatistics", "ACDStatus")
+    ]
 
 
 async def test_counters_cross_midnight_as_resets() -> None:
@@ -273,3 +293,67 @@ async def test_row_that_comes_twice_is_counted() -> None:
     async with centre.running(until=MORNING + 60):
         assert centre.metric("feed_up", feed="ACDStatus") == 1
         assert centre.metric("duplicate_samples_total", feed="ACDStatus") > 0
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("short_row", "long_row", "blank_row", "row_twice"),
+        ("short_rows", "long_rows", "blank_rows"),
+        ("lacking_object", "lacking_column"),
+        ("lacking_objects", "lacking_columns"),
+    ],
+)
+async def test_damaged_rows_and_changes_make_no_wrong_figure(kinds: tuple[str, ...]) -> None:
+    """With a damaged row or change in every other answer, a figure is right or absent."""
+    centre = Centre(start=MORNING, agents="id", feeds=EVERY_FEED)
+    comparison = Comparison(centre, streamed=False)
+    beat = [MORNING]
+    kind = cycle(kinds)
+
+    def watch() -> None:
+        if centre.clock.now >= beat[0]:
+            beat[0] = centre.clock.now + 10
+            if "row" in kinds[0]:
+                centre.simulator.forget_timestamps()  # so that tables are read whole
+            for _ in range(4):
+                centre.simulator.fail_next(next(kind))
+            comparison.compare()
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(until=MORNING + 300):
+        pass
+    assert comparison.wrong == []
+    assert comparison.equal > 100
+
+
+async def test_a_row_that_is_always_refused_does_not_use_up_the_requests() -> None:
+    """The table is read whole ever more rarely while its fault lasts, and updates go on."""
+    centre = Centre(start=MORNING, feeds=ONE_FEED)
+    centre.simulator.fail_next("short_row", n=10_000)
+    async with centre.running(until=MORNING + 4 * 3600):
+        gaps = [(late - early) / 600 for early, late in pairwise(whole_reads(centre))]
+        assert [int(gap) for gap in gaps] == [1, 2, 4, 8]  # then every two hours
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+
+
+async def test_a_table_that_is_always_invalid_does_not_use_up_the_requests() -> None:
+    """A feed whose answers are invalid leaves some of the 15 requests of an hour to the others."""
+    centre = Centre(start=MORNING, feeds=ONE_FEED)
+    centre.simulator.fail_next("short_rows", n=10_000)
+    async with centre.running(until=MORNING + 3600):
+        assert 8 < len(whole_reads(centre)) < 14
+        assert centre.metric("feed_up", feed="ACDStatus") == 0
+
+
+async def test_an_invalid_table_does_not_stop_the_updates_of_the_last_one() -> None:
+    """Where a table cannot be read again, the last one is kept up to date."""
+    centre = Centre(start=MORNING, feeds=ONE_FEED)
+    centre.clock.watchers.append(lambda: spoil_from(centre, MORNING + 7000))
+    async with centre.running(until=MORNING + 10_600):
+        assert centre.metric("feed_refreshes_total", feed="ACDStatus", outcome="invalid") > 5
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+        assert len(whole_reads(centre)) < 14
+        shown, (_, truth) = centre.page(), centre.noted["ACDStatus"]
+        waiting = [key for key in truth if key[0] == "contactcenter_queue_contacts_waiting"]
+        assert [shown[key] for key in waiting] == [truth[key] for key in waiting]

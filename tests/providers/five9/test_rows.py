@@ -79,11 +79,43 @@ def test_a_change_of_a_refused_row() -> None:
     assert shown(replica) == [["a", "1", "0"]]
 
 
-def test_a_change_that_lacks_its_object() -> None:
-    """A change that does not say what changed makes the table inconsistent."""
-    replica = queues(["a", "1", "0"])
-    replica.apply(StatisticsUpdate([], [], [("a", "Calls In Queue", "2")], 1, SERVER), 101.0)
+@pytest.mark.parametrize(
+    ("name", "column", "expected"),
+    [
+        ("a", None, [["a", None, None], ["b", "3", "0"]]),
+        (None, "Calls In Queue", [["a", None, "0"], ["b", "3", "0"]]),
+        (None, "Moons", [["a", "1", "0"], ["b", "3", "0"]]),
+        (None, None, [["a", None, None], ["b", "3", None]]),
+        ("x", None, [["a", "1", "0"], ["b", "3", "0"]]),
+    ],
+)
+def test_a_change_that_lacks_its_object_or_column(
+    name: str | None, column: str | None, expected: list[Row]
+) -> None:
+    """Every cell that such a change may be about is emptied until it is known again."""
+    replica = queues(["a", "1", "0"], ["b", "2", "0"])
+    known = ("b", "Calls In Queue", "3")
+    update = StatisticsUpdate(changes=[known], incomplete=[(name, column)], timestamp=SERVER)
+    replica.apply(update, 101.0)
 
+    assert shown(replica) == expected
+    assert replica.inconsistent
+    assert len(replica.rows(101.0, {}).refused) == 1
+    replica.apply(update, 102.0)
+    assert len(replica.rows(101.0, {}).refused) == 1
+
+
+def test_most_changes_lack_their_object() -> None:
+    """An update most of whose changes are incomplete is invalid and changes nothing."""
+    replica = queues(["a", "1", "0"])
+    update = StatisticsUpdate(
+        changes=[("a", "Calls In Queue", "9")], incomplete=[("a", None)] * 2, timestamp=SERVER + 5
+    )
+    with pytest.raises(InvalidAnswer, match="2 changes lack"):
+        replica.apply(update, 101.0)
+
+    assert shown(replica) == [["a", "1", "0"]]
+    assert replica.timestamp == SERVER
     assert replica.inconsistent
 
 

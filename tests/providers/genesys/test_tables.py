@@ -136,6 +136,16 @@ def test_an_agent_that_is_not_open_is_counted() -> None:
     assert reader.mapped().schemas["statistics.agents"].missing_columns == 2
 
 
+def test_agents_that_are_all_not_open_are_counted() -> None:
+    """Agents none of whom was opened are counted as missing, and as agents in no state."""
+    reader = Reader(config([AGENTS]))
+    assert reader.mapped().schemas["statistics.agents"].missing_columns == 3
+    assert reader.series() == {}
+    reader.put(h.AGENT_STATE, "jd", None)  # open, but without a value
+    assert reader.mapped().schemas["statistics.agents"].missing_columns == 2
+    assert reader.series() == {}
+
+
 def test_values_belong_to_a_statistic_and_cannot_be_shifted() -> None:
     """Rows are made of values by the index of their statistic: each fits its columns."""
     reader = Reader(config([QUEUE]))

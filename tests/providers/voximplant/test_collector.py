@@ -344,3 +344,76 @@ async def test_leaving_while_a_request_hangs_ends_at_once() -> None:
     await centre.client.aclose()
 
     assert done == {task}
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "feed"),
+    [
+        ("GetACDState", "acd_queue_id", "state"),
+        ("GetUsers", "user_id", "operators"),
+        ("GetQueues", "acd_queue_id", "queues"),
+        ("GetSQState", "sq_queue_id", "smartqueue_state"),
+        ("GetSQState", "sq_statuses", "smartqueue_state"),
+        ("GetSmartQueueRealtimeMetrics", "sq_queue_id", "smartqueue_reports"),
+        ("GetCallLists", "list_id", "call_lists"),
+    ],
+)
+async def test_rows_that_come_twice_are_counted(method: str, key: str, feed: str) -> None:
+    """A row that comes twice is counted as a duplicate, and changes no figure."""
+    pages = []
+    for kind in ("", f"twice:{key}"):
+        centre = Centre(agents="id", feeds=EVERY_FEED, smartqueue=SMARTQUEUE)
+        centre.simulator.tick = None  # time stands still on the floor
+        if kind:
+            centre.simulator.fail_next(kind, n=1000, target=method)
+        async with centre.running(15):
+            pages.append(centre.page())
+            assert (centre.metric("duplicate_samples_total", feed=feed) > 0) is bool(kind)
+    assert pages[0].keys() == pages[1].keys()
+    figures = {key for key in pages[0] if "seconds" not in key[0]}
+    assert {key for key in figures if pages[0][key] != pages[1][key]} == set()
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "table"),
+    [
+        ("GetACDState", "acd_queue_id", "state"),
+        ("GetUsers", "user_id", "operators"),
+        ("GetSQState", "sq_queue_id", "smartqueue_state"),
+        ("GetSmartQueueRealtimeMetrics", "sq_queue_id", "smartqueue_reports"),
+    ],
+)
+async def test_a_row_without_its_id_is_refused(method: str, key: str, table: str) -> None:
+    """A row without an id is counted and logged; the others stand, sums of all rows do not."""
+    centre = Centre(agents="aggregate", feeds=EVERY_FEED, smartqueue=SMARTQUEUE)
+    centre.simulator.fail_next(f"lacking:{key}", n=1000, target=method)
+    async with centre.running(15):
+        page = centre.page()
+        assert centre.metric("schema_rejected_cells_total", table=table) > 0
+        assert centre.metric("feed_up", feed=table) == 1
+    if table == "operators":
+        assert not any(name == "contactcenter_agents" for name, _ in page)
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "family"),
+    [
+        ("GetSQState", "tasks", "queue_contacts_waiting"),
+        ("GetSQState", "sq_agents", "queue_agents"),
+        ("GetACDState", "waiting_calls", "queue_contacts_waiting"),
+    ],
+)
+async def test_an_absent_list_is_no_empty_one(method: str, key: str, family: str) -> None:
+    """Where a queue lacks a list, what is counted from it is absent, not zero."""
+    pages = []
+    for kind in ("", f"lacking:{key}"):
+        centre = Centre(feeds=EVERY_FEED, smartqueue=SMARTQUEUE)
+        centre.simulator.tick = None  # time stands still on the floor
+        if kind:
+            centre.simulator.fail_next(kind, n=1000, target=method)
+        async with centre.running(15):
+            pages.append(centre.page())
+    whole, page = ({k: v for k, v in p.items() if "seconds" not in k[0]} for p in pages)
+    gone = whole.keys() - page.keys()
+    assert any(name == f"contactcenter_{family}" for name, _ in gone)
+    assert {k for k in page if page[k] != whole[k]} == set()

@@ -17,6 +17,7 @@ from exporter.providers.voximplant import tables as t
 from exporter.providers.voximplant.answers import (
     ObjectsById,
     calls_of,
+    distinct,
     merge_objects,
     records_of,
     to_id,
@@ -540,3 +541,9 @@ def test_rows_by_id() -> None:
     assert objects.refused == [RefusedRow(3, 1, "no id")]
     with pytest.raises(InvalidAnswer, match="2 of 3 rows were refused"):
         ObjectsById([{"id": None}, {}, {"id": 1}], "id")
+
+
+def test_objects_that_come_twice() -> None:
+    """Of objects with one id the first stays, as do objects without an id."""
+    agents = [{"id": 1, "a": 1}, {"a": 2}, {"id": "1"}, {"a": 3}, {"id": 2}]
+    assert distinct(agents, "id") == [agents[0], agents[1], agents[3], agents[4]]

@@ -21,6 +21,7 @@ EVERY_FEED = {
 FAULTS = (
     *("html502", "html503", "cut", "garbage", "doctype", "empty_table", "blank_rows"),
     *("blank_row", "short_row", "short_rows", "long_row", "row_twice"),
+    *("lacking_object", "lacking_objects", "lacking_column", "lacking_columns"),
     *("fault:SessionClosed", "fault:SessionNotInitialized", "fault:OperationsLimitExceeded"),
     *("fault:UnknownTimestamp", "fault:StatisticsNotRequested", "fault:ConfigurationChanged"),
     *("fault:Server", "fault:ServiceUnavailable", "fault:UserAlreadyLoggedIn", "reset"),
