@@ -218,7 +218,7 @@ async def test_names_filters_and_own_statistics() -> None:
         statistics={
             "totals": {"agents_logged": {"metric": "custom_logged"}},
             "services": {
-                "agents_logged + agents_busy": {"metric": "custom_sum"},
+                "agents_logged + agents_busy": {"metric": "custom_both"},
                 "agents_ready": {"metric": "custom_ready", "labels": {"site": "x"}},
             },
         },
@@ -231,7 +231,7 @@ async def test_names_filters_and_own_statistics() -> None:
         assert names == {agent.name for agent in floor.agents.values() if agent.team == "Blue"}
         truth = platform.simulator.truth().services["Support"]
         both = int(truth["agents_logged"]) + int(truth["agents_busy"])
-        assert page[own("custom_sum", queue="Support")] == both
+        assert page[own("custom_both", queue="Support")] == both
         assert own("custom_ready", queue="Chat", site="x") in page
         assert own("custom_logged") in page
         assert page[own("queue_info", queue="Chat", id=chat.upper())] == 1
