@@ -687,3 +687,13 @@ async def test_an_objective_that_matches_nothing() -> None:
         f"? queues[1]: matches no queue ({config.objectives.items[1]})"
     ]
     assert "Nobody" in lines[-1]
+
+
+async def test_brightpattern_scale() -> None:
+    """A configured scale that the numbers disprove is a hint."""
+    world = platform("brightpattern", ratio_scale="fraction")
+    world.floor.advance(world.clock.now + 3600)
+    world.clock.elapsed += 3600
+    lines, _ = await world.preflight.check()
+    hint = "  ? subscription.services: service_level is left out: configured as fraction, but"
+    assert any(line.startswith(hint) for line in lines), lines
