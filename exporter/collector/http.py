@@ -294,7 +294,7 @@ def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[
         try:
             check(response, body)
             if broken is not None:
-                raise broken
+                raise InvalidAnswer(str(broken)) from broken
             return parse(body)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             name = type(error).__name__  # its text may hold data

@@ -171,13 +171,14 @@ class ColumnReader:
         """
         canonical: dict[str, str] = {}
         column: list[str | None] = []
+        unreadable = 0
         for row in self._cells:
             word = text_of(row[position])
             if not word:
                 column.append(states.words.get(""))
                 continue
             if REPLACEMENT in word and normalise(word) not in states.words:
-                self._schema.rejected[self._headers[position]] += 1
+                unreadable += 1
                 column.append(None)
                 continue
             if word not in canonical:
@@ -185,6 +186,8 @@ class ColumnReader:
                 if normalise(word) not in states.words:
                     self._schema.unmapped["state"].add(word)
             column.append(canonical[word])
+        if unreadable:  # set, as several figures read the column
+            self._schema.rejected[self._headers[position]] = unreadable
         return column
 
     @cached_property

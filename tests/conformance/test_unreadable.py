@@ -29,11 +29,21 @@ EACH = [(provider, text) for provider in NAMED for text in CHARACTERS[provider]]
 Figures = dict[tuple[str, bytes], float]
 
 
-def read(provider: str, damage: Damage | None = None, at: int = -1, insert: str = "") -> Figures:
-    """Read every feed of an account once; return its figures, without base labels."""
+def read(
+    provider: str,
+    damage: Damage | None = None,
+    at: int | None = None,
+    insert: str = "",
+    agents: str = "name",
+) -> Figures:
+    """Read every feed of an account once; return its figures.
+
+    ``damage`` is done to the ``at``-th answer, or to all; ``insert`` is a kind of failure.
+    """
 
     async def main() -> Figures:
-        world = platform(provider, agents="name", **PLATFORMS[provider].everything)
+        key = {"agents_key": "k" * 32} if agents == "hashed" else {}
+        world = platform(provider, agents=agents, **key, **PLATFORMS[provider].everything)
         world.simulator.tick = None
         if insert:
             world.simulator.fail_next(insert, n=1000)
@@ -72,6 +82,34 @@ def test_a_character_in_a_name(provider: str, text: str) -> None:
 
     assert without_marks(found) == whole
     assert any(f"{name[0]}\ufffd".encode() in label for _, label in found)
+
+
+@pytest.mark.parametrize("agents", ["name", "id", "hashed", "aggregate"])
+def test_names_that_become_equal(agents: str) -> None:
+    """Agents whose logins differ in a forbidden character only count, but are not shown by it."""
+    whole = read("five9", agents=agents)
+    world = platform("five9")
+    first, second = sorted(world.floor.agents)[:2]
+    found = read("five9", agents=agents, damage=renamed({first: "a&#1;b", second: "a&#x1B;b"}))
+
+    for family in ("contactcenter_agents", "contactcenter_agents_contacts_handled_total"):
+        assert of_family(found, family) == of_family(whole, family) != {}
+    assert {key: value for key, value in found.items() if whole.get(key, value) != value} == {}
+    assert [label for _, label in found if "\ufffd".encode() in label] == []
+
+
+def of_family(figures: Figures, name: str) -> Figures:
+    return {key: value for key, value in figures.items() if key[0] == name}
+
+
+def renamed(names: dict[str, str]) -> Damage:
+    def damage(answer: httpx.Response) -> bytes:
+        body = answer.content
+        for before, after in names.items():
+            body = body.replace(f"<data>{before}</data>".encode(), f"<data>{after}</data>".encode())
+        return body
+
+    return damage
 
 
 @pytest.mark.parametrize("literal", ["NaN", "-Infinity", "1e999"])

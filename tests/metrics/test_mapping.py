@@ -351,6 +351,26 @@ def test_reasons() -> None:
     )
 
 
+@pytest.mark.parametrize("word", ["Read\ufffd", "Not\ufffdReady"])
+def test_states_with_a_replaced_character(word: str) -> None:
+    """A state that is still known counts; where one is not, no state has a known number."""
+    rows = grid(["Username", "State", "Reason"], ["a", word, "Lunch"], ["b", "Ready", ""])
+    mapped = map_one(AGENTS, rows)
+    known = word == "Not\ufffdReady"
+
+    assert bool(series(mapped, f.AGENTS)) is known
+    assert bool(series(mapped, f.AGENTS_NOT_READY)) is known
+    assert mapped.schemas[AGENTS.name].rejected == ({} if known else {"State": 1})
+    assert mapped.schemas[AGENTS.name].unmapped["state"] == set()
+
+
+def test_reasons_with_a_replaced_character() -> None:
+    """Such a reason may be any of them, so that none has a known number."""
+    rows = grid(["Username", "State", "Reason"], ["a", "Not Ready", "L\ufffdnch"])
+
+    assert not series(map_one(AGENTS, rows), f.AGENTS_NOT_READY)
+
+
 def test_reasons_without_a_word() -> None:
     """A row in the state without a reason counts as unspecified."""
     rows = grid(["Username", "State", "Reason"], ["a", "Not Ready", " "])

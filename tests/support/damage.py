@@ -14,17 +14,18 @@ _FIGURE = re.compile(rb"-?\d+(\.\d+)?%?")
 
 
 class Damaged(httpx.AsyncBaseTransport):
-    """A way to an application on which the ``at``-th answer, counted from 0, is damaged."""
+    """A way to an application on which the ``at``-th answer, counted from 0, or each is damaged."""
 
-    def __init__(self, app: Any, at: int, damage: Damage) -> None:
+    def __init__(self, app: Any, at: int | None, damage: Damage) -> None:
         self._inner = httpx.ASGITransport(app)
-        self._left = at
+        self._every = at is None
+        self._left = at or 0
         self._damage = damage
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         answer = await self._inner.handle_async_request(request)
         self._left -= 1
-        if self._left != -1:
+        if self._left != -1 and not self._every:
             return answer
         content = await answer.aread()
         plain = httpx.Response(answer.status_code, headers=answer.headers, content=content)

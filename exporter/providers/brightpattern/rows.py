@@ -13,7 +13,7 @@ from dataclasses import replace
 from exporter.logs import Log
 from exporter.metrics.labels import AccountLabels
 from exporter.metrics.parsers import Cell, Number, count, number, seconds
-from exporter.metrics.reading import Reading, Rows
+from exporter.metrics.reading import REPLACEMENT, Reading, Rows
 from exporter.metrics.tables import Spread, Table, normalise
 from exporter.providers.brightpattern import tables as t
 from exporter.providers.brightpattern.subscription import GridRow, Subscription, SubscriptionData
@@ -169,6 +169,8 @@ class RowBuilder:
         if t.ACTIVE_MEDIA in row:
             word = normalise(_text(row[t.ACTIVE_MEDIA]))
             media = t.MEDIA.get(word, "other") if word else ""
+            if media == "other" and REPLACEMENT in str(row[t.ACTIVE_MEDIA]):
+                media = ""  # it may be any of them
             if media == "other" and word not in self._unknown_media:
                 self._unknown_media.add(word)
                 self._log.info("answer did not fit", kind="media", name=word)

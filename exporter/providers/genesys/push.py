@@ -17,7 +17,7 @@ from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
 from exporter.providers.genesys.cometd import CometdSession
 from exporter.providers.genesys.store import OVERTAKING, StatisticStore
-from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable
+from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable, has_unreadable_ids
 
 CHANNELS = ("/statistics/v3/service", "/statistics/v3/updates")
 # Seconds from one check of all statistics to the next: the platform does not report that an object
@@ -128,6 +128,8 @@ class PushSession:
     def _on_event(self, channel: str, data: object) -> None:
         was_available = self._subscriptions.available
         self._subscriptions.on_event(channel, data)
+        if has_unreadable_ids(channel, data):
+            self._on_gap()
         if self._subscriptions.available != was_available:
             self._losses += was_available
             self._has_reopened = False

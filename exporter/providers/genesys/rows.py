@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.metrics.parsers import Cell, number
-from exporter.metrics.reading import Rows
+from exporter.metrics.reading import REPLACEMENT, Rows
 from exporter.providers.genesys import tables as t
 from exporter.providers.genesys.statistics import ObjectStatistic
 
@@ -57,6 +57,8 @@ def _event_number(value: dict[str, Any], depth: int) -> Cell:
         if text is not None:
             number(text)
             return text
+    if isinstance(text, str) and REPLACEMENT in text:
+        return text  # a number of which the integer is a part only
     is_nan = isinstance(value.get("stringValue"), str) and value["stringValue"].strip() != ""
     return None if is_nan and text is None else whole
 

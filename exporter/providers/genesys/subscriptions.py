@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.errors import InvalidAnswer, ProviderError, Refused, ServerTrouble
 from exporter.logs import Log
+from exporter.metrics.reading import REPLACEMENT
 from exporter.providers.genesys.client import AccessDenied, Client
 from exporter.providers.genesys.store import StatisticStore
 
@@ -269,6 +270,17 @@ class Subscriptions:
     def _any_open(self) -> frozenset[int] | range:
         """Return the statistics of an update without a subscription id (older servers)."""
         return range(len(self._store.statistics)) if self._open else range(0)
+
+
+def has_unreadable_ids(channel: str, data: Any) -> bool:
+    """Return whether a forbidden character hides what an event is about."""
+    payload = _unwrap(data)
+    statistics = payload.get("statistics")
+    words = [channel, payload.get("serviceState")]
+    for entry in statistics if isinstance(statistics, list) else ():
+        if isinstance(entry, dict):
+            words += (entry.get("statisticId"), entry.get("subscriptionId"))
+    return any(isinstance(word, str) and REPLACEMENT in word for word in words)
 
 
 def _unwrap(data: Any) -> Mapping[str, Any]:

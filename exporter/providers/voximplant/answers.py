@@ -11,7 +11,7 @@ from typing import Any
 
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, Number, number
-from exporter.metrics.reading import RefusedRow, check_refused
+from exporter.metrics.reading import REPLACEMENT, RefusedRow, check_refused
 
 JsonObject = Mapping[str, Any]
 
@@ -43,7 +43,18 @@ def to_id(value: object) -> str:
     """Return an id as a text, whether it is a text or an integer; empty for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return value.strip() if isinstance(value, str) else ""
+    return to_word(value).strip() if isinstance(value, str) else ""
+
+
+def to_word(value: object) -> str:
+    """Return one of the platform's own words as a text.
+
+    With a replaced character it may be any of them, so that what it sorts would be counted wrong.
+    """
+    word = str(value)
+    if REPLACEMENT in word:
+        raise InvalidAnswer("an id or a word of the platform holds a forbidden character")
+    return word
 
 
 def to_number(value: object) -> Number:

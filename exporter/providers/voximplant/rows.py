@@ -19,6 +19,7 @@ from exporter.providers.voximplant.answers import (
     to_cells,
     to_id,
     to_number,
+    to_word,
 )
 from exporter.providers.voximplant.tables import (
     ACD_STATES,
@@ -246,7 +247,7 @@ def _task_columns(tasks: Sequence[JsonObject] | None) -> Cells:
         counts.update({f"{channel} waiting": 0, f"{channel} active": 0})
     longest: dict[str, Number] = dict.fromkeys(CHANNELS, 0)
     for task in tasks:
-        channel, status = str(task.get("task_type")), str(task.get("status"))
+        channel, status = to_word(task.get("task_type")), to_word(task.get("status"))
         state = "waiting" if status in WAITING else "active" if status in ACTIVE else status
         counts[f"{channel} {state}"] += 1
         if state == "waiting":
@@ -260,7 +261,7 @@ def _agent_columns(agent: JsonObject) -> Iterator[str]:
     """Yield the columns that count an agent: one for each channel, and one for all channels."""
     states = set()
     for channel, status in merge_objects(agent.get("sq_statuses")).items():
-        word = str(merge_objects(status).get("sq_status_name"))
+        word = to_word(merge_objects(status).get("sq_status_name"))
         state = SMARTQUEUE_STATUS.words.get(normalise(word), "other")
         states.add(state)
         yield f"{channel} agents {state}"
@@ -278,11 +279,11 @@ def report_values(reports: Iterable[JsonObject], scale: float) -> Iterator[tuple
     Times are multiplied by ``scale``. The id is empty where a group lacks it.
     """
     for report in reports:
-        name = str(report.get("report_type"))
+        name = to_word(report.get("report_type"))
         factor = scale if name.endswith(("_time", "_time_in_queue", "_speed", "_worktime")) else 1
         for group in objects_in(report, "groups") or ():
             intervals = objects_in(group, "values") or []
-            latest = max(intervals, key=lambda item: str(item.get("to_date")), default={})
+            latest = max(intervals, key=lambda item: to_word(item.get("to_date")), default={})
             value: Any = latest.get("value")
             queue = to_id(group.get("sq_queue_id"))
             if value is not None:

@@ -13,6 +13,7 @@ from exporter.providers.genesys.rows import (
     number_of,
     state_of,
 )
+from exporter.providers.genesys.subscriptions import has_unreadable_ids
 
 EVENT = {"intValue": 17, "stringValue": "17", "timestamp": 1, "intervalLength": 0, "tag": -1}
 JSON = st.recursive(
@@ -139,3 +140,30 @@ def test_no_value_breaks_the_reader(value: Any) -> None:
     assert state is None or state[0]
     at = milliseconds_of(value)
     assert at is None or isinstance(at, float)
+
+
+def test_a_text_with_a_replaced_character() -> None:
+    """The integer beside an unreadable text is not the number: it may have had a fraction."""
+    cell = number_of({"stringValue": "12.\ufffd5", "intValue": 12})
+
+    with pytest.raises(ValueError, match="not a number"):
+        number(cell)
+
+
+@pytest.mark.parametrize(
+    ("channel", "data", "unreadable"),
+    [
+        (
+            "/statistics/v3/updates",
+            {"statistics": [{"statisticId": "1", "value": "\ufffd"}]},
+            False,
+        ),
+        ("/statistics/v3/updates", {"statistics": [{"statisticId": "1\ufffd"}]}, True),
+        ("/statistics/v3/updates", {"data": {"serviceState": "UNAV\ufffdILABLE"}}, True),
+        ("/stat\ufffdstics/v3/updates", {}, True),
+        ("/statistics/v3/updates", None, False),
+    ],
+)
+def test_events_that_nobody_can_assign(channel: str, data: Any, unreadable: bool) -> None:
+    """A character in a value costs the value; one in an id hides which value is out of date."""
+    assert has_unreadable_ids(channel, data) is unreadable

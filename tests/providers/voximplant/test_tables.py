@@ -547,3 +547,17 @@ def test_objects_that_come_twice() -> None:
     """Of objects with one id the first stays, as do objects without an id."""
     agents = [{"id": 1, "a": 1}, {"a": 2}, {"id": "1"}, {"a": 3}, {"id": 2}]
     assert distinct(agents, "id") == [agents[0], agents[1], agents[3], agents[4]]
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        {"tasks": [{"task_type": "CALL", "status": "IN_QUE\ufffdE", "waiting_time": 1}]},
+        {"tasks": [{"task_type": "CA\ufffdL", "status": "IN_QUEUE", "waiting_time": 1}]},
+        {"sq_agents": [{"sq_statuses": {"CALL": {"sq_status_name": "RE\ufffdDY"}}}]},
+    ],
+)
+def test_words_with_a_replaced_character(queue: Any) -> None:
+    """What a word sorts would be counted wrong, so that the row is invalid."""
+    with pytest.raises(InvalidAnswer, match="forbidden character"):
+        r.smartqueue_row(queue)
