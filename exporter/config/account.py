@@ -6,7 +6,7 @@ from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 from pydantic import BeforeValidator, Field, SecretStr
@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from exporter.collector.base import FeedTimes
 from exporter.collector.http import Tls, is_proxy, open_client
 from exporter.config.schema import Duration, Fault, Model
+from exporter.config.secrets import NOT_ASCII
 from exporter.config.yaml import suggest
 from exporter.metrics.families import BASE_LABELS, FAMILIES
 from exporter.metrics.labels import AccountLabels, AgentMode, Filter
@@ -132,7 +133,8 @@ class AccountConfig(Model):
 
     def warnings(self) -> Iterator[Fault]:
         """Yield what is valid and probably a mistake, with the path inside this account."""
-        yield from ()
+        if self.proxy_url and not unquote(self.proxy_url.get_secret_value()).isascii():
+            yield ("proxy_url",), NOT_ASCII
 
     def _feed_faults(self) -> Iterator[Fault]:
         for name, feed in self.feeds.items():

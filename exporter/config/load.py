@@ -4,6 +4,7 @@ Values are validated against pydantic models first, then by each account's ``fau
 has file, line and path; none shows the value of a secret.
 """
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -16,11 +17,13 @@ from pydantic import SecretStr, ValidationError
 from exporter.config.account import AccountConfig
 from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
 from exporter.config.schema import Model, prune, shape_faults
+from exporter.config.secrets import describe_hidden, remove_hidden
 from exporter.config.yaml import Document, KeyPath, read, suggest
 from exporter.errors import ConfigError
 from exporter.objectives.model import Objectives
 
 M = TypeVar("M", bound=Model)
+_UNREAD = "unread"  # in place of a secret, so that "is required" is not a second fault
 _KEYS = ("accounts", "defaults", "queues", "campaigns")
 
 
@@ -154,30 +157,54 @@ class _Loader:
         self, data: dict[str, Any], model: type[AccountConfig], path: KeyPath
     ) -> AccountConfig | None:
         """Return an account with the content of its secret files; add its faults."""
-        self._read_secret_files(data, model, path)
+        self._read_secrets(data, model, path)
         return self._validate(data, model, path)
 
-    def _read_secret_files(
+    def _read_secrets(
         self, data: dict[str, Any], model: type[AccountConfig], path: KeyPath
     ) -> None:
-        """Replace ``x_file`` by the secret ``x`` that the file holds, less a trailing newline."""
+        """Replace ``x_file`` by the secret ``x`` that the file holds, less a trailing newline.
+
+        Secrets that are empty or have hidden characters are faults.
+        """
         for name, info in model.model_fields.items():
+            if SecretStr not in (info.annotation, *get_args(info.annotation)):
+                continue
             key = f"{name}_file"
-            if SecretStr not in (info.annotation, *get_args(info.annotation)) or key not in data:
-                continue
-            file = data.pop(key)
-            if data.get(name) is not None:
-                self._fault((*path, key), f"{name} is set too; set only one of them")
-            try:
-                text = (self._document.file.parent / str(file)).read_text(encoding="utf-8")
-            except (OSError, ValueError) as error:
-                problem = getattr(error, "strerror", None) or "not a valid path, or not UTF-8"
-                self._fault((*path, key), f"cannot be read: {problem}")
-                data[name] = "unread"  # avoids "is required" as a second fault
-                continue
-            data[name] = text.removesuffix("\n").removesuffix("\r")
-            if not data[name]:
-                self._fault((*path, key), "the file is empty")
+            if key in data:
+                self._read_secret_file(data, name, path)
+            elif isinstance(value := data.get(name), str):
+                fault = describe_hidden(value) if value else "is empty"
+                place = self._document.fault((*path, name), "")
+                if fault and not any(line.startswith(place) for line in self._document.faults):
+                    self._fault((*path, name), fault)  # unless its variable is not set
+                if fault:
+                    data[name] = remove_hidden(value) or _UNREAD
+
+    def _read_secret_file(self, data: dict[str, Any], name: str, path: KeyPath) -> None:
+        path = (*path, f"{name}_file")
+        file = data.pop(f"{name}_file")
+        if data.get(name) is not None:
+            self._fault(path, f"{name} is set too; set only one of them")
+        data[name] = _UNREAD
+        try:
+            target = self._document.file.parent / str(file)
+            content = target.read_bytes()
+        except (OSError, ValueError) as error:
+            problem = getattr(error, "strerror", None) or "not a valid path"
+            self._fault(path, f"cannot be read: {problem}")
+            return
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            utf_16 = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+            self._fault(path, f"{target}: not UTF-8{' but UTF-16' if utf_16 else ''}")
+            return
+        text = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+        fault = describe_hidden(text) if text else "the file is empty"
+        if fault:
+            self._fault(path, f"{target}: {fault}" if text else fault)
+        data[name] = remove_hidden(text) or _UNREAD if fault else text
 
     def _validate(
         self, data: dict[str, Any], model: type[AccountConfig], path: KeyPath

@@ -265,8 +265,6 @@ def test_expansion(read: Load) -> None:
         ("x y", "x y"),
         ("x\n", "x"),
         ("x\r\n", "x"),
-        ("x\n\n", "x\n"),
-        (" x ", " x "),
         ("${NO} $$", "${NO} $$"),
         ("ünï\n", "ünï"),
     ],
@@ -300,7 +298,7 @@ def test_every_secret_has_a_file(read: Load, file: Path) -> None:
             "http://user:planted@proxy:port",
             "http://user:p#planted@proxy:1",
         ),
-        *("http://user:planted@", "ftp://planted", "http://plan\\x00ted", "planted"),
+        *("http://user:planted@", "ftp://planted", "planted"),
     ],
 )
 def test_a_proxy_that_cannot_be_used(read: Load, address: str) -> None:
@@ -323,12 +321,12 @@ def test_a_proxy_that_cannot_be_used(read: Load, address: str) -> None:
         (
             "password_file: f",
             b"\xff",
-            "5: accounts[0].password_file: cannot be read: not a valid path, or not UTF-8",
+            "5: accounts[0].password_file: {folder}/f: not UTF-8",
         ),
         (
             'password_file: "a\\0b"',
             None,
-            "5: accounts[0].password_file: cannot be read: not a valid path, or not UTF-8",
+            "5: accounts[0].password_file: cannot be read: not a valid path",
         ),
         ("password_file: {a: b}", None, "5: accounts[0].password_file: "),
         ("password_file: ", None, "5: accounts[0].password_file: "),
@@ -343,7 +341,7 @@ def test_secret_files_that_cannot_be_used(
     found = faults(ALPHA.replace("password: secret", key))
 
     assert len(found) == 1
-    assert found[0].startswith(expected)
+    assert found[0].startswith(expected.replace("{folder}", str(file.parent)))
 
 
 def test_a_secret_given_twice(faults: Faults, file: Path) -> None:

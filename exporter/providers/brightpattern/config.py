@@ -3,17 +3,18 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import time
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 
 from exporter.collector.base import FeedTimes
 from exporter.collector.scales import Scale
 from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Fault, Model, WallTime, Zone
+from exporter.config.secrets import Credential
 from exporter.config.yaml import suggest
 from exporter.metrics.period import Period
 from exporter.providers.brightpattern.tables import (
@@ -64,9 +65,9 @@ class BrightPatternConfig(AccountConfig):
 
     provider: Literal["brightpattern"]
     base_url: str
-    tenant_url: Annotated[str, Field(min_length=1)] | None = None
+    tenant_url: Credential | None = None
     auth: Literal["oauth", "password"] = "oauth"
-    username: Annotated[str, Field(min_length=1)]
+    username: Credential
     api_secret: SecretStr | None = None
     password: SecretStr | None = None
     teams: list[str] = []

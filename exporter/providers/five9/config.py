@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone
+from exporter.config.secrets import NOT_ASCII, Credential
 from exporter.metrics.period import Period
 from exporter.providers.five9.tables import STATISTICS
 
@@ -137,7 +138,7 @@ class Five9Config(AccountConfig):
     provider: Literal["five9"]
     region: Literal["us", "ca", "eu", "frk", "in"] = "us"
     version: Annotated[str, Field(pattern=r"^v\d{1,3}(_\d{1,3})?$")] = "v13"
-    username: Annotated[str, Field(min_length=1)]
+    username: Credential
     password: SecretStr
     idle_timeout: Annotated[Duration, Field(ge=60, le=1800)] = 600.0
     force_logout: bool = False
@@ -158,6 +159,14 @@ class Five9Config(AccountConfig):
         parts = urlsplit(self.url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
         return parts.hostname, port, self.username.casefold()
+
+    def warnings(self) -> Iterator[Fault]:
+        """Yield what is valid and probably a mistake."""
+        yield from super().warnings()
+        if not self.username.isascii():
+            yield ("username",), NOT_ASCII
+        if not self.password.get_secret_value().isascii():
+            yield ("password",), NOT_ASCII
 
     def faults(self) -> Iterator[Fault]:
         """Yield the faults that the schema does not catch."""

@@ -12,6 +12,7 @@ from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig, url_fault
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, WallTime, Zone, duration
+from exporter.config.secrets import NOT_ASCII, Credential
 from exporter.config.yaml import KeyPath, suggest
 from exporter.metrics.families import FAMILIES, Family
 from exporter.metrics.period import Period
@@ -137,10 +138,10 @@ class GenesysConfig(AccountConfig):
     base_url: str
     auth_url: str | None = None
     api_key: SecretStr | None = None
-    client_id: Annotated[str, Field(min_length=1)]
+    client_id: Credential
     client_secret: SecretStr
     grant: Literal["password", "client_credentials"] = "password"
-    username: Annotated[str, Field(min_length=1)] | None = None
+    username: Credential | None = None
     password: SecretStr | None = None
     mode: Literal["subscribe", "poll"] = "subscribe"
     chunk: Annotated[int, Field(ge=1, le=10_000)] = 200
@@ -179,6 +180,8 @@ class GenesysConfig(AccountConfig):
             fault = url_fault(self.auth_url, insecure_http=self.insecure_http)
             if fault:
                 yield ("auth_url",), fault
+        if self.api_key and not self.api_key.get_secret_value().isascii():
+            yield ("api_key",), "has characters outside ASCII, which a request header cannot carry"
         if self.grant == "password":
             for name in ("username", "password"):
                 if not getattr(self, name):
@@ -222,7 +225,12 @@ class GenesysConfig(AccountConfig):
                     yield id_path, "same label as an earlier object; set another name"
 
     def warnings(self) -> Iterator[Fault]:
-        """Yield ids of campaign objects that Stat Server would not recognise."""
+        """Yield ids that Stat Server would not recognise, and credentials outside ASCII."""
+        yield from super().warnings()
+        if not self.client_id.isascii():
+            yield ("client_id",), NOT_ASCII
+        if not self.client_secret.get_secret_value().isascii():
+            yield ("client_secret",), NOT_ASCII
         for index, objects in enumerate(self.objects):
             yield from _id_warnings(("objects", index, "ids"), objects.type, objects.ids)
         for index, statistic in enumerate(self.statistics):

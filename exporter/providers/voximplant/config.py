@@ -2,6 +2,7 @@
 
 import os
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -24,6 +25,7 @@ from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, make_column
 from exporter.config.schema import Duration, Fault, Model, Zone
+from exporter.config.secrets import Credential, describe_hidden
 from exporter.logs import get_log
 from exporter.metrics.period import Period
 from exporter.providers.voximplant.auth import read_private_key
@@ -48,7 +50,7 @@ def _private_key(value: SecretStr | None) -> SecretStr | None:
 
 
 Id = Annotated[str, StringConstraints(pattern=r"^\d{1,20}$"), BeforeValidator(_identifier)]
-KeyId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
+KeyId = Annotated[Credential, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
 Reference = Annotated[
     str, StringConstraints(min_length=1, max_length=255), BeforeValidator(_identifier)
 ]
@@ -77,6 +79,8 @@ def _credentials(value: object, info: ValidationInfo) -> object:
         raise ValueError(f"cannot be read: {error.strerror}") from None
     if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
         _log.warning("credentials file is readable by other users", file=str(path))
+    if text.startswith(BOM_UTF8):
+        raise ValueError(describe_hidden(BOM_UTF8.decode()))
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -87,7 +91,10 @@ def _credentials(value: object, info: ValidationInfo) -> object:
         return Credentials.model_validate(content)
     except ValidationError as error:
         fields = sorted({str(part) for fault in error.errors() for part in fault["loc"][:1]})
-        raise ValueError(f"not a service account key file; invalid: {', '.join(fields)}") from None
+        texts = content if isinstance(content, dict) else {}
+        hidden = {name: describe_hidden(str(texts.get(name, ""))) for name in fields}
+        invalid = [f"{name}: {fault}" if fault else name for name, fault in hidden.items()]
+        raise ValueError(f"not a service account key file; invalid: {', '.join(invalid)}") from None
 
 
 CredentialsFile = Annotated[Credentials, BeforeValidator(_credentials)]
