@@ -20,7 +20,7 @@ from exporter.simulators.floor.floor import Floor
 
 _KINDS = (
     r"html[2345]\d\d|reset|hang|cut|garbage|slow:\d+(\.\d+)?"
-    r"|insert:[^@]+(@.+)?|literal:[^@]+(@.+)?|encoded:[\w-]+|(?:twice|lacking):.+"
+    r"|insert:[^@]+(@.+)?|literal:[^@]+(@.+)?|encoded:[\w-]+|(?:twice|lacking):.+|date:-?\d+"
 )
 # Texts and numbers of an answer that the kinds insert and literal change.
 _TEXTS = re.compile(rb'(?<=>)[^<>&]+(?=<)|(?<=": ")[^"\\]+(?=")|(?<=":")[^"\\]+(?=")')
@@ -108,7 +108,8 @@ class SimulatedPlatform(Generic[R]):
       answer (``literal:NaN``), or with ``@<key>`` behind them of all numbers of that key;
     - ``encoded:<charset>``: the answer comes in another encoding, which its header declares;
     - ``twice:<key>`` and ``lacking:<key>``: in every list of a JSON answer whose first object has
-      the key, that object comes again at the end, or lacks the key.
+      the key, that object comes again at the end, or lacks the key;
+    - ``date:<seconds>``: the answer's Date header is so far ahead of the platform's clock.
     """
 
     # A platform's own kinds, as regular expressions, with the targets they are limited to.
@@ -171,7 +172,7 @@ class SimulatedPlatform(Generic[R]):
         finally:
             record.outcome = record.outcome or "cancelled"
             record.end = self.clock.time()
-        if self.date_header:
+        if self.date_header and "date" not in response.headers:
             response.headers["Date"] = formatdate(self.platform_time(), usegmt=True)
         return response
 
@@ -228,6 +229,10 @@ class SimulatedPlatform(Generic[R]):
             case "twice" | "lacking" if self.media_type == "application/json":
                 answer = json.loads(body)
                 body = json.dumps(_with_odd_rows(answer, failure.word, failure.detail)).encode()
+            case "date":
+                date = self.platform_time() + int(failure.detail)
+                response.headers["Date"] = formatdate(date, usegmt=True)
+                return response
             case "encoded":
                 body = body.decode().encode(failure.detail)
                 media_type = f"{media_type.partition(';')[0]}; charset={failure.detail}"

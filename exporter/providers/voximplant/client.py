@@ -5,9 +5,10 @@ reference on docs.voximplant.ai; the vendor's clients for Python, Node.js, PHP, 
 one request may run at a time, which the caller ensures.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from statistics import median
 from typing import Any, Final
 
 import httpx
@@ -35,6 +36,7 @@ _TRUSTED_FOR = 60.0  # after an answer the key is known to be valid
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
 _FIRST_ROLE_PAUSE, _LONGEST_ROLE_PAUSE = 60.0, 3600.0
 _NOTABLE_SKEW = 30.0
+_SKEWS = 5  # answers whose median is the skew, so that a few wrong Date headers move no day
 
 
 class Client:
@@ -58,13 +60,19 @@ class Client:
         self._throttles = 0
         self._paused_until = float("-inf")
         self._refusals: Counter[str] = Counter()
+        self._skews: deque[float] = deque(maxlen=_SKEWS)
         self._skew_logged = False
         self.allowed: set[str] = set()
 
     @property
     def skew(self) -> float | None:
-        """The seconds by which the platform's clock is ahead of ours; ``None`` if unknown."""
-        return self._http.skew
+        """The seconds by which the platform's clock is ahead of ours; ``None`` if unknown.
+
+        The median of the last answers; of two answers the smaller skew.
+        """
+        if len(self._skews) > 2:  # noqa: PLR2004
+            return median(self._skews)
+        return min(self._skews, key=abs, default=None)
 
     @property
     def forbidden(self) -> frozenset[str]:
@@ -145,7 +153,7 @@ class Client:
         try:
             return await self._send(method, parameters)
         except TokenTimeInvalid:
-            self._auth.renew(self.skew or 0.0)
+            self._auth.renew(self._http.skew or 0.0)  # of the answer that refused the token
         return await self._send(method, parameters)
 
     async def _send(self, method: str, parameters: Mapping[str, Value]) -> JsonObject:
@@ -154,7 +162,7 @@ class Client:
         )
 
         def check(response: httpx.Response, answer: Any) -> None:
-            self._log_skew()
+            self._note_skew(response)
             _check_answer(method, response, answer)
 
         return await self._http.json(request, method, json_object, self._timeout, check)
@@ -173,7 +181,9 @@ class Client:
         pause = _FIRST_ROLE_PAUSE * 4.0 ** min(self._refusals[method] - 1, 10)
         return MissingRole(text, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
 
-    def _log_skew(self) -> None:
+    def _note_skew(self, response: httpx.Response) -> None:
+        if self._http.skew is not None and "date" in response.headers:
+            self._skews.append(self._http.skew)
         skew = self.skew
         if skew is not None and abs(skew) > _NOTABLE_SKEW and not self._skew_logged:
             self._skew_logged = True

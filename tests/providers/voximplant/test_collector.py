@@ -417,3 +417,40 @@ async def test_an_absent_list_is_no_empty_one(method: str, key: str, family: str
     gone = whole.keys() - page.keys()
     assert any(name == f"contactcenter_{family}" for name, _ in gone)
     assert {k for k in page if page[k] != whole[k]} == set()
+
+
+@pytest.mark.parametrize("ahead", [86_400, -86_400, 7 * 86_400])
+async def test_a_date_that_is_wrong_now_and_then_moves_no_day(ahead: int) -> None:
+    """A Date of another day in one answer of three does not change the day that totals cover."""
+    centre = Centre(switches={"date_header": True})
+    before = len(centre.simulator.log)
+    starts = set()
+
+    def watch() -> None:
+        nonlocal before
+        if len(centre.simulator.log) >= before + 3:
+            before = len(centre.simulator.log)
+            centre.simulator.fail_next(f"date:{ahead}")
+        starts.add(centre.collector._window()[0])
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(1200):
+        held = centre.metric("corrections_total", feed="operator_statistics")
+    assert len(starts) == 1
+    assert not held
+
+
+async def test_a_clock_that_steps_is_followed() -> None:
+    """Where the platform's clock steps to another day, its day is soon the one that is read."""
+    centre = Centre(switches={"date_header": True})
+    start = centre.clock.now
+    before, _ = centre.collector._window()
+
+    def watch() -> None:
+        if centre.clock.now > start + 300:
+            centre.simulator.clock_ahead = 86_400.0
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(420):
+        after, _ = centre.collector._window()
+    assert (after - before).total_seconds() == 86_400
