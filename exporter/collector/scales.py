@@ -15,6 +15,7 @@ Zero and values with a percent sign need no proof. Contradicting proofs withdraw
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -92,6 +93,9 @@ class _Share:
         percentages = 0
         for value, row in zip(values, rows, strict=True):
             if value:
+                if value > _ABOVE_ONE and self.scale == "percent":
+                    percentages += 1
+                    continue
                 bound = row.bound(self.bound)
                 if value > _ABOVE_ONE:
                     percentages += value >= _NEARER_PERCENT * bound
@@ -250,6 +254,7 @@ class ShareScales:
             if not isinstance(figure, Spread)
         }
 
+        @cache
         def position(header: str) -> int | None:
             return columns.position(header, aliases.get(header, ()))
 
