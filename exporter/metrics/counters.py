@@ -9,8 +9,9 @@ nothing until the old value is reached. A fall is a restart and is shown as it i
 - if the rows count from another origin than before (``Rows.origin``);
 - with all other falls of its table, if half of the table's series, and at least three, fell below
   half of their values;
+- if the series was absent when its table restarted so;
 - below half of its value within ``LONE_HOLD`` seconds after the feed was lost or its table
-  restarted.
+  restarted, or if the series was absent when the feed was lost.
 
 Any other fall is held: the earlier value is shown until the total has caught up, for
 ``LONGEST_HOLD`` seconds at most. While the total is low by more than a tenth, which takes too long
@@ -49,25 +50,32 @@ class Falls:
     restarted: Mapping[str, int] = field(default_factory=dict)
 
 
+class _Past(NamedTuple):
+    """When series were last read, and what had happened to their totals until then.
+
+    ``at`` is the platform's time in epoch seconds; ``restarts`` of the table and ``losses`` of the
+    feed are numbers.
+    """
+
+    at: float
+    origin: Hashable
+    restarts: int
+    losses: int
+
+
 class _Block(NamedTuple):
     """The series of a family's last reading, with the values shown."""
 
     labels: Sequence[bytes]
     values: Sequence[Number]
-    at: float
-    origin: Hashable
-
-
-class _Total(NamedTuple):
-    """The value last shown of a series that was not in its family's last reading."""
-
-    value: Number
-    at: float
-    origin: Hashable
+    past: _Past
 
 
 class _Fall(NamedTuple):
-    """The fall of the series at ``place`` in a family; ``is_reset`` if it is shown for certain."""
+    """The fall of the series at ``place`` in a family; ``is_reset`` if it is shown for certain.
+
+    ``is_after_loss`` is whether the feed was lost since the series was read last.
+    """
 
     family: Family
     place: int
@@ -76,6 +84,7 @@ class _Fall(NamedTuple):
     shown: Number
     value: Number
     is_reset: bool
+    is_after_loss: bool
 
     @property
     def is_large(self) -> bool:
@@ -114,13 +123,16 @@ class Counters:
     def __init__(self) -> None:
         # By family name: the series of its last reading. Then the series that were not in it.
         self._last: dict[str, _Block] = {}
-        self._absent: dict[_Key, _Total] = {}
+        self._absent: dict[_Key, tuple[Number, _Past]] = {}
         self._holds: dict[_Key, _Hold] = {}  # also of absent series
         self._names: set[str] = set()  # families in the last reading
         self.is_settled = False  # the last reading, if it came again, would be shown unchanged
         self._was_lost = False  # since the last reading
+        self._losses = 0
         self._lost_at = float("-inf")
-        self._restarted_at: dict[str, float] = {}  # by table: when its series fell together
+        # By table: how often its series fell together, and when they did last.
+        self._restarts: Counter[str] = Counter()
+        self._restarted_at: dict[str, float] = {}
 
     def record_loss(self) -> None:
         """Record that a session ended or a refresh failed, so that totals may have restarted."""
@@ -137,6 +149,7 @@ class Counters:
         """
         if self._was_lost:
             self._was_lost, self._lost_at = False, now
+            self._losses += 1
         counters = {family: item for family, item in series.items() if family.kind == "counter"}
         falls = [
             fall
@@ -162,10 +175,12 @@ class Counters:
                 long_held[fall.family.name] += 1
             values = corrected.setdefault(fall.family, [*counters[fall.family].values])
             values[fall.place] = fall.shown
+        self._restarts.update(tables)
         self._restarted_at |= dict.fromkeys(tables, now)
         shown = {family: corrected.get(family, item.values) for family, item in counters.items()}
         for family, item in counters.items():
-            self._last[family.name] = _Block(item.labels, shown[family], at, item.origin)
+            past = _Past(at, item.origin, self._restarts[item.table], self._losses)
+            self._last[family.name] = _Block(item.labels, shown[family], past)
         if self._holds or held:
             absent = {key: hold for key, hold in self._holds.items() if key in self._absent}
             self._holds = absent | held
@@ -181,7 +196,8 @@ class Counters:
         """
         if self.is_settled:
             for name in self._names:
-                self._last[name] = self._last[name]._replace(at=at)
+                block = self._last[name]
+                self._last[name] = block._replace(past=block.past._replace(at=at))
         return self.is_settled
 
     def discard_oldest(self, limit: int) -> None:
@@ -190,7 +206,7 @@ class Counters:
             for name in list(self._last):
                 self._split(name)
             self.is_settled = False
-            newest = sorted(self._absent.items(), key=lambda item: item[1].at, reverse=True)
+            newest = sorted(self._absent.items(), key=lambda item: item[1][1].at, reverse=True)
             self._absent = dict(newest[:limit])
             self._holds = {key: hold for key, hold in self._holds.items() if key in self._absent}
 
@@ -206,29 +222,34 @@ class Counters:
         passed: dict[float, bool] = {}  # by last reading time, which most series share
         for place, (label, value) in enumerate(zip(item.labels, item.values, strict=True)):
             key = family.name, label
-            total = self._absent.pop(key, None)
-            if total is None or value >= total.value:
+            highest, past = self._absent.pop(key, (value, None))
+            if past is None or value >= highest:
                 continue
-            is_reset = value == 0 or item.period is None
-            if not is_reset and None not in (item.origin, total.origin):
-                is_reset = item.origin != total.origin
+            is_reset = (
+                value == 0
+                or item.period is None
+                or past.restarts != self._restarts[item.table]
+                or (None not in (item.origin, past.origin) and item.origin != past.origin)
+            )
             if not is_reset and item.period is not None:
-                if total.at not in passed:
-                    passed[total.at] = item.period.restarted(total.at, at)
-                is_reset = passed[total.at]
-            yield _Fall(family, place, key, item.table, total.value, value, is_reset)
+                if past.at not in passed:
+                    passed[past.at] = item.period.restarted(past.at, at)
+                is_reset = passed[past.at]
+            is_after_loss = past.losses != self._losses
+            yield _Fall(family, place, key, item.table, highest, value, is_reset, is_after_loss)
 
     def _is_restart(self, fall: _Fall, now: float) -> bool:
         """Return whether a lone fall is large and follows a loss or a restart of its table."""
         times = self._lost_at, self._restarted_at.get(fall.table, float("-inf"))
-        return fall.is_large and any(0 <= now - time < LONE_HOLD for time in times)
+        is_soon = any(0 <= now - time < LONE_HOLD for time in times)
+        return fall.is_large and (fall.is_after_loss or is_soon)
 
     def _split(self, name: str) -> None:
         """Move the series of a family's last reading to ``_absent``."""
         block = self._last.pop(name, None)
         if block is not None:
             for label, value in zip(block.labels, block.values, strict=True):
-                self._absent[name, label] = _Total(value, block.at, block.origin)
+                self._absent[name, label] = value, block.past
 
 
 def _restarted_tables(items: Iterable[Series], falls: Sequence[_Fall]) -> set[str]:

@@ -1,60 +1,18 @@
 """Every account from sign-in to sign-out, and while its platform fails."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from exporter.providers import MODELS
-from support.bench import Bench, Line
-from support.clock import MORNING, LoopClock, run
-from support.platforms import NAMES, PLATFORMS, Platform, platform
+from support.account import LIVE, Account
+from support.clock import run
+from support.platforms import NAMES, PLATFORMS, platform
 
-LIVE = 120.0  # seconds after which every live feed of every platform has been read
 GONE = 1800.0  # seconds after which no live figure of a platform that is away may be shown
 UNDER_WAY = 2.0  # seconds in which an answer can still come that was under way, and be published
 MINUTES = 200.0  # seconds after which an account is down whose platform is away
 BACK = 420.0  # seconds: the longest back-off of a session, and a refresh
-
-
-class Account(Bench):
-    """One account, read from its platform on a virtual loop."""
-
-    def __init__(self, provider: str, **options: Any) -> None:
-        self.clock = LoopClock(MORNING)
-        options = {**PLATFORMS[provider].on_a_loop, **options}
-        self.platform: Platform = platform(provider, clock=self.clock, **options)
-        self.line = Line(self.platform.simulator.app)
-        super().__init__(self.platform.account, self.line, observe=False)
-
-    @asynccontextmanager
-    async def signed_in(self, seconds: float = LIVE) -> AsyncIterator[None]:
-        """Run the account's schedule for a while, then stop it as on SIGTERM."""
-        self.task = asyncio.create_task(self.refresher.run())
-        try:
-            await self.wait(seconds)
-            yield
-        finally:
-            self.task.cancel()
-            await asyncio.wait([self.task])
-            await self.client.aclose()
-
-    async def wait(self, seconds: float) -> None:
-        """Continue the schedule for a while."""
-        await asyncio.wait([self.task], timeout=seconds)
-        if self.task.done():
-            self.task.result()  # raises what ended the schedule, which nothing may
-
-    @property
-    def live_for(self) -> float:
-        """The seconds after which no live feed has figures unless it was read again."""
-        return max(feed.times.stale_after for feed in self.collector.feeds if feed.is_live)
-
-    def waiting(self) -> int:
-        """Return for how many queues the page shows who waits."""
-        return sum(name == "contactcenter_queue_contacts_waiting" for name, _ in self.page())
 
 
 @pytest.mark.parametrize("provider", NAMES)

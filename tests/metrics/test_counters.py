@@ -332,6 +332,28 @@ def test_a_restart_that_is_seen_bit_by_bit() -> None:
     assert shown_of(counters, fallen | {"e": 1}, NOON + 400) == fallen
 
 
+def test_a_series_that_was_absent_when_its_table_restarted() -> None:
+    """It has restarted too, however late it returns and however little it fell."""
+    counters = Counters()
+    shown_of(counters, dict(zip("abcd", [500, 500, 500, 9], strict=True)), NOON)
+    shown_of(counters, {"a": 3, "b": 3, "c": 3}, NOON + 60)
+    returned = {"a": 4, "b": 4, "c": 4, "d": 8}
+
+    assert shown_of(counters, returned, NOON + 2 * HOUR) == returned
+    assert shown_of(counters, returned | {"d": 7}, NOON + 2 * HOUR + 60) == returned
+
+
+@pytest.mark.parametrize(("value", "shown"), [(3, 3), (300, 500), (499, 500)])
+def test_a_series_that_was_absent_at_a_loss(value: int, shown: int) -> None:
+    """Below half of its value it has restarted, however late it returns."""
+    counters = Counters()
+    shown_of(counters, {"a": 500, "b": 7}, NOON)
+    counters.record_loss()
+    shown_of(counters, {"b": 7}, NOON + 60)
+
+    assert shown_of(counters, {"a": value, "b": 7}, NOON + 2 * HOUR) == {"a": shown, "b": 7}
+
+
 # What is logged ----------------------------------------------------------------------------------
 
 
@@ -477,21 +499,22 @@ class Plain:
     """Reference implementation that corrects series one by one."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, tuple[float, float]] = {}
+        self.seen: dict[str, tuple[float, float, int]] = {}
+        self.restarts = 0
         self.low: dict[str, float] = {}
         self.far: dict[str, float] = {}
         self.together = float("-inf")
 
     def correct(self, found: dict[str, float], at: float) -> dict[str, float]:
-        best = {name: self.seen.get(name, (value, at)) for name, value in found.items()}
+        best = {name: self.seen.get(name, (value, at, 0)) for name, value in found.items()}
         large = [name for name, value in found.items() if 2 * value < best[name][0]]
         able = [name for name, value in found.items() if value or best[name][0]]
         company = len(large) >= 3 and 2 * len(large) >= len(able)
         shown = {}
         for name, value in found.items():
-            high, last = best[name]
+            high, last, restarts = best[name]
             shown[name] = value
-            if value >= high or value == 0 or DAY.restarted(last, at):
+            if value >= high or value == 0 or DAY.restarted(last, at) or restarts < self.restarts:
                 self.low.pop(name, None)
                 self.far.pop(name, None)
             else:
@@ -504,7 +527,8 @@ class Plain:
                     self.far.pop(name, None)
                 else:
                     shown[name] = high
-            self.seen[name] = shown[name], at
+        self.restarts += company
+        self.seen |= {name: (value, at, self.restarts) for name, value in shown.items()}
         if company:
             self.together = at
         return shown

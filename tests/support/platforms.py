@@ -69,6 +69,7 @@ class Platform:
         self.floor.advance(MORNING)
         self.step = step  # seconds for which the floor stands still
         self.moved: Callable[[], None] = lambda: None  # called after each step
+        self.frozen = False  # the floor stands still
         self.simulator: Any = self.make(dict(switches or {}))
         self.options = {
             "name": "acme",
@@ -119,6 +120,8 @@ class Platform:
         return dict(self.stranger)
 
     def tick(self) -> None:
+        if self.frozen:
+            return
         now = self.clock.time()
         before = self.floor.now
         self.floor.advance(now - now % self.step if self.step else now)

@@ -234,21 +234,24 @@ class Floor:
         self._plan_midnight()
         self._plan_minute()
 
+    def restart_totals(self, name: str | None = None) -> None:
+        """Restart the day figures of all, or of one queue or campaign, as a fail-over does."""
+        for agent in self.agents.values() if name is None else ():
+            agent.day = AgentDay(self._clock, agent.state)
+        for queue in self.queues.values():
+            if name in (None, queue.name):
+                queue.day = QueueDay(self._clock, queue.waiting)
+                queue.voicemails_processed = 0
+        for campaign in self.campaigns.values():
+            if name in (None, campaign.name):
+                campaign.begin_day()
+
     def _plan_midnight(self) -> None:
         today = self._calendar.day(self.now)
         self._clock.at(self._calendar.instant(today, 24 * 60.0), self._turn_day)
 
-    def restart_totals(self) -> None:
-        """Restart the day figures: those of midnight, and of a fail-over within the day."""
-        for agent in self.agents.values():
-            agent.day = AgentDay(self._clock, agent.state)
-        for queue in self.queues.values():
-            queue.day = QueueDay(self._clock, queue.waiting)
-            queue.voicemails_processed = 0
-        for campaign in self.campaigns.values():
-            campaign.begin_day()
-
     def _turn_day(self) -> None:
+        """Restart the day figures at midnight."""
         self.restart_totals()
         today = self._calendar.day(self.now)
         self._shifts.plan_day(today)
