@@ -61,6 +61,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILED
 
 
+class _StoreOnce(argparse.Action):
+    """Stores the value of an option; a second one is an error, as it would replace the first."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        given: set[str] = namespace.__dict__.setdefault("given", set())
+        if self.dest in given:
+            parser.error(f"{option_string}: given twice")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="contactcenter-exporter",
@@ -75,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         name: str, command: Callable[[argparse.Namespace], int], text: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        added.register("action", None, _StoreOnce)
         added.set_defaults(command=command)
         return added
 
@@ -375,6 +393,8 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.account is not None and not options.live:
+        raise ConfigError(["--account: only with --live; without it every account is checked"])
     config, watcher = _load(options)
     for account in config.accounts:
         feeds = ", ".join(

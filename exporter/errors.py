@@ -7,6 +7,7 @@
     ├── ReloadRefused          the configuration cannot be reloaded now
     └── ProviderError          a request to a platform failed; the feed is retried
         ├── Unreachable        no connection: refused, reset, name resolution or TLS failed
+        │   └── Untrusted      the certificate of the platform, or of a proxy, is not trusted
         ├── TimedOut           no answer in time
         ├── ServerTrouble      the platform, or a proxy before it, failed (5xx)
         ├── Throttled          too many requests; carries how long to wait
@@ -64,6 +65,15 @@ class Unreachable(ProviderError):
 
     reason = "network"
     remedy = "No connection: check base_url or region, name resolution, firewall, proxy_url, tls."
+
+
+class Untrusted(Unreachable):
+    """The certificate of the platform, or of a proxy that intercepts TLS, is not trusted."""
+
+    remedy = (
+        "The certificate is not trusted: set tls.ca_file to the authority that signed it. "
+        "SSL_CERT_FILE and other variables of the environment are not read."
+    )
 
 
 class TimedOut(ProviderError):

@@ -94,6 +94,30 @@ def test_usage_errors_are_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "is not an address" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "--config.file", "a.yml", "--config.file", "b.yml"],
+        ["run", "--log.level", "info", "--log.level", "debug"],
+        ["demo", "--agents", "5", "--agents=5"],
+    ],
+)
+def test_an_option_given_twice_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A second value would replace the first in silence; options that may be repeated say so."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert f"{words[1]}: given twice" in capsys.readouterr().err
+
+
+def test_account_needs_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``check --account`` without ``--live`` would check something else than it says."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(GOOD.replace("${FIVE9_USERNAME}", "x"))
+    assert main(["check", "--config.file", str(file), "--account", "acme"]) == 2
+    assert "--account: only with --live" in capsys.readouterr().err
+
+
 def test_check_says_what_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -449,12 +473,12 @@ def test_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_capture_leaves_no_empty_file(tmp_path: Path) -> None:
-    """Where a certificate file cannot be used nothing was recorded, and no file is left."""
+    """Where a certificate file cannot be used nothing is recorded, and no file is left."""
     out = tmp_path / "recording.json"
     with platform(tmp_path) as (file, _):
         account = json.loads(file.read_text())["accounts"][0]
         account["tls"] = {"ca_file": "none.pem"}
         file.write_text(json.dumps({"accounts": [account]}))
         arguments = ["capture", "--config.file", str(file), "--account", "acme", "--out", str(out)]
-        assert main(arguments) == 1
+        assert main(arguments) == 2
     assert not out.exists()

@@ -11,6 +11,7 @@ from exporter.config.load import Config, load
 from exporter.metrics import catalogue, families
 from exporter.providers import MODELS, PROVIDERS
 from exporter.providers.five9.config import Five9Config
+from support.certificates import Authority
 
 _ROOT = Path(__file__).parent.parent
 _SECRETS = "/run/secrets"
@@ -32,6 +33,11 @@ def _config(folder: Path, sample: str) -> Config:
     for name in ("five9-password", "agents-key"):
         (folder / name).write_text("secret\n", encoding="utf-8")
     file = folder / "exporter.yml"
+    authority = Authority()
+    (folder / "ca.pem").write_text(authority.pem, encoding="utf-8")
+    pair = authority.sign("exporter", "exporter.example")
+    (folder / "client.pem").write_text(pair.cert, encoding="utf-8")
+    (folder / "client-key.pem").write_text(pair.key, encoding="utf-8")
     file.write_text(sample.replace(_SECRETS, str(folder)), encoding="utf-8")
     return load(file, _ENVIRONMENT, MODELS)
 

@@ -24,6 +24,7 @@ from exporter.errors import (
     TimedOut,
     Unauthorized,
     Unreachable,
+    Untrusted,
 )
 from exporter.telemetry import AccountTelemetry
 
@@ -226,7 +227,9 @@ class Http:
         except httpx.DecodingError as error:
             raise InvalidAnswer("the answer's content encoding is not valid") from error
         except (httpx.TransportError, OSError) as error:
-            raise Unreachable(f"{type(error).__name__}: {_message(error)}") from error
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            error_class = Untrusted if untrusted else Unreachable
+            raise error_class(f"{type(error).__name__}: {_message(error)}") from error
         self._measure_skew(response)
         return response
 

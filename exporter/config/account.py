@@ -1,7 +1,7 @@
 """Model of the keys that every account has, and the HTTP client they describe."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -32,6 +32,8 @@ _RESERVED_LABELS = {
 class FeedConfig(Model):
     """Settings of one feed; times in seconds, ``None`` for the default."""
 
+    EXAMPLE: ClassVar = "{interval: 15s}"
+
     interval: Annotated[Duration, Field(ge=1, le=86_400)] | None = None
     timeout: Annotated[Duration, Field(ge=1, le=600)] | None = None
     stale_after: Annotated[Duration, Field(ge=1, le=604_800)] | None = None
@@ -51,6 +53,8 @@ MaybeFeed = Annotated[FeedConfig | None, BeforeValidator(_feed_or_off)]
 class Patterns(Model):
     """Shell patterns for each kind of object."""
 
+    EXAMPLE: ClassVar = '{queues: ["Sales*"]}'
+
     queues: list[str] = []
     agents: list[str] = []
     campaigns: list[str] = []
@@ -59,14 +63,19 @@ class Patterns(Model):
 class TlsConfig(Model):
     """TLS settings: trusted CA and client certificate."""
 
+    EXAMPLE: ClassVar = "{ca_file: ca.pem}"
+
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
     insecure_skip_verify: bool = False
 
 
-def url_fault(url: str, *, insecure_http: bool) -> str:
-    """Return what is wrong with a platform's URL, or an empty string."""
+def url_fault(url: str, endpoints: Collection[str] = (), *, insecure_http: bool) -> str:
+    """Return what is wrong with a platform's URL, or an empty string.
+
+    ``endpoints`` are the first parts of the paths that the client adds.
+    """
     try:
         parts = urlsplit(url)
         port_valid = parts.port is None or parts.port > 0
@@ -82,7 +91,8 @@ def url_fault(url: str, *, insecure_http: bool) -> str:
         return "must not contain a query or fragment"
     if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.hostname):
         return "http:// would send credentials unencrypted; use https or set insecure_http: true"
-    return ""
+    known = [part for part in parts.path.split("/") if part.casefold() in endpoints]
+    return f"must end before /{known[0]}, which the exporter adds itself" if known else ""
 
 
 class AccountConfig(Model):
@@ -90,13 +100,15 @@ class AccountConfig(Model):
 
     ``INTERVALS`` maps the provider's feeds, in order of importance, to the default time between
     two refreshes in seconds. ``AGENT_FEEDS`` are feeds whose rows are agents. ``SHARED_LOGIN`` says
-    why two accounts must not share a ``login``. ``PLACEHOLDER`` replaces missing required keys, so
+    why two accounts must not share a ``login``. ``ENDPOINTS`` are the first parts of the paths that
+    the client adds to ``base_url``. ``PLACEHOLDER`` replaces missing required keys, so
     that other faults can be found too.
     """
 
     INTERVALS: ClassVar[Mapping[str, float]] = {}
     AGENT_FEEDS: ClassVar[frozenset[str]] = frozenset()
     SHARED_LOGIN: ClassVar[str] = ""
+    ENDPOINTS: ClassVar[tuple[str, ...]] = ()
     PLACEHOLDER: ClassVar[Mapping[str, Any]] = {"name": "-", "provider": "-"}
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -158,7 +170,7 @@ class AccountConfig(Model):
 
     def _url_faults(self) -> Iterator[Fault]:
         if self.base_url is not None:
-            fault = url_fault(self.base_url, insecure_http=self.insecure_http)
+            fault = url_fault(self.base_url, self.ENDPOINTS, insecure_http=self.insecure_http)
             if fault:
                 yield ("base_url",), fault
         if self.proxy_url and not is_proxy(self.proxy_url.get_secret_value()):

@@ -18,6 +18,7 @@ from exporter.config.account import AccountConfig
 from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
 from exporter.config.schema import Model, prune, shape_faults
 from exporter.config.secrets import describe_hidden, remove_hidden
+from exporter.config.tls import tls_faults
 from exporter.config.yaml import Document, KeyPath, read, suggest
 from exporter.errors import ConfigError
 from exporter.objectives.model import Objectives
@@ -212,6 +213,8 @@ class _Loader:
         try:
             account = model.model_validate(data, context=self._context)
             faults = list(account.faults())
+            if not faults:
+                faults += tls_faults(account.tls_settings(self._document.file.parent))
         except ValidationError as error:
             account = None
             faults = shape_faults(error, data, model)

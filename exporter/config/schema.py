@@ -5,16 +5,39 @@ A fault is a path inside the validated part and a message that shows no value.
 
 import re
 from datetime import time
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from exporter.config.yaml import KeyPath, suggest
 
 Fault = tuple[KeyPath, str]
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
-_SUBJECT = re.compile(r"^(Input|String|List|Dictionary) should")  # of pydantic's messages
+# By pydantic's type of error; in braces what its context holds.
+_MESSAGES = {
+    "string_type": "expected text; quote a number, a date, and words such as yes and null",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "has characters or a form that is not allowed here ({pattern})",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "list_type": "expected a list such as [a, b]",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "literal_error": "expected one of {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+}
 _UNITS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 
 
@@ -52,7 +75,12 @@ WallTime = Annotated[time, BeforeValidator(_wall_time)]
 
 
 class Model(BaseModel):
-    """Base of all models: refuses unknown keys, is immutable, shows no values in errors."""
+    """Base of all models: refuses unknown keys, is immutable, shows no values in errors.
+
+    ``EXAMPLE`` is a valid value, for errors.
+    """
+
+    EXAMPLE: ClassVar[str] = "{key: value}"
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -68,9 +96,25 @@ def shape_faults(error: ValidationError, data: Any, model: type[BaseModel]) -> l
             hint = suggest(str(path[-1]), _keys_at(model, path[:-1]))
             faults.append((path, f"unknown key{hint}"))
         else:
-            message = detail["msg"].removeprefix("Value error, ")
-            faults.append((path, _SUBJECT.sub("must", message)))
+            faults.append((path, _message(detail, model, path)))
     return faults
+
+
+def _message(detail: ErrorDetails, model: type[BaseModel], path: KeyPath) -> str:
+    """Return an error in our words, where there are any for its type."""
+    kind = detail["type"]
+    if kind in ("dict_type", "model_type"):
+        owner = _model_at(model, path)
+        example = getattr(owner, "EXAMPLE", Model.EXAMPLE) if owner else Model.EXAMPLE
+        return f"expected a mapping such as {example}"
+    if kind not in _MESSAGES:
+        return detail["msg"].removeprefix("Value error, ")
+    context = {key: _number(value) for key, value in detail.get("ctx", {}).items()}
+    return _MESSAGES[kind].format(**context)
+
+
+def _number(value: object) -> object:
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _known_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
@@ -106,6 +150,12 @@ def prune(data: Any, path: KeyPath) -> None:
 
 def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
     """Return the keys that ``model`` accepts at ``path``."""
+    owner = _model_at(model, path)
+    return list(owner.model_fields) if owner else []
+
+
+def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
+    """Return the model of the mapping at ``path`` inside ``model``, or of the items there."""
     annotation: Any = model
     for step in path:
         types = _nested_types(annotation)
@@ -116,9 +166,8 @@ def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
         elif owner is not None and step in owner.model_fields:
             annotation = owner.model_fields[step].annotation
         else:
-            return []
-    owner = next((kind for kind in _nested_types(annotation) if _is_model(kind)), None)
-    return list(owner.model_fields) if owner else []
+            return None
+    return next((kind for kind in _nested_types(annotation) if _is_model(kind)), None)
 
 
 def _is_model(kind: Any) -> bool:

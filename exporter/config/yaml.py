@@ -181,6 +181,14 @@ class _Constructor:
                 continue
             key = str(key_node.value)
             key_path = (*path, key)
+            if key == "<<" and key_node.style is None:
+                self._fault(
+                    key_node,
+                    path,
+                    "merge keys (<<) are not supported; keys that accounts share "
+                    "belong into the section defaults:",
+                )
+                continue
             if key in values:
                 self._fault(key_node, key_path, "duplicate key")
             self.lines[key_path] = key_node.start_mark.line + 1
@@ -221,4 +229,5 @@ class _Constructor:
 
     def _fault(self, node: yaml.Node, path: KeyPath, message: str) -> None:
         line = node.start_mark.line + 1
-        self.faults.append(f"{self._file}:{line}: {format_path(path)}: {message}")
+        place = f"{format_path(path)}: " if path else ""
+        self.faults.append(f"{self._file}:{line}: {place}{message}")

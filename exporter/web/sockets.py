@@ -35,8 +35,8 @@ class Address:
 
 
 def listen(address: Address) -> socket.socket:
-    """Open a socket; without a host, for both IPv4 and IPv6. Raises ``OSError``."""
-    if not address.host and socket.has_dualstack_ipv6():
+    """Open a socket; without a host, or for ``::``, for both IPv4 and IPv6. Raises ``OSError``."""
+    if address.host in ("", "::") and socket.has_dualstack_ipv6():
         return socket.create_server(
             ("", address.port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
         )

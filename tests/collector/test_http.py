@@ -35,6 +35,7 @@ from exporter.errors import (
     TimedOut,
     Unauthorized,
     Unreachable,
+    Untrusted,
 )
 from exporter.telemetry import AccountTelemetry, Telemetry
 
@@ -174,6 +175,8 @@ async def test_redirects_are_not_followed(wire: Wire) -> None:
         (httpx.LocalProtocolError("x"), Unreachable, "network"),
         (httpx.UnsupportedProtocol("x"), Unreachable, "network"),
         (ssl.SSLError("x"), Unreachable, "network"),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] x"), Untrusted, "network"),
+        (ssl.SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED: x"), Untrusted, "network"),
         (OSError("x"), Unreachable, "network"),
         (httpx.DecodingError("x"), InvalidAnswer, "invalid"),
     ],

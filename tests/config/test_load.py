@@ -15,6 +15,7 @@ from exporter.config.load import Config, load
 from exporter.config.schema import Model, duration
 from exporter.errors import ConfigError
 from exporter.metrics.labels import AccountLabels, Filter
+from support.certificates import Authority
 
 SECRET = "hunter2"
 
@@ -208,10 +209,17 @@ def test_scope(read: Load) -> None:
 
 def test_tls(read: Load, file: Path) -> None:
     """Relative paths of certificates start at the configuration's folder."""
-    config = read(alpha("tls: {ca_file: ca.pem, cert_file: /etc/c.pem, key_file: k/k.pem}"))
+    folder = file.parent
+    (folder / "k").mkdir()
+    authority = Authority()
+    authority.sign("exporter", "exporter.example").write(folder / "k", "own")
+    (folder / "ca.pem").write_text(authority.pem)
+    config = read(
+        alpha(f"tls: {{ca_file: ca.pem, cert_file: {folder}/k/own.crt, key_file: k/own.key}}")
+    )
 
     assert config.accounts[0].tls_settings(config.directory) == Tls(
-        str(file.parent / "ca.pem"), "/etc/c.pem", str(file.parent / "k/k.pem")
+        str(folder / "ca.pem"), str(folder / "k/own.crt"), str(folder / "k/own.key")
     )
 
 
@@ -409,18 +417,29 @@ def test_faults_at_the_top(faults: Faults, text: str, expected: str) -> None:
         ),
         (
             "feeds: {queues: {interval: 0s}}",
-            "6: accounts[0].feeds.queues.interval: must be greater than or equal to 1",
+            "6: accounts[0].feeds.queues.interval: must be at least 1",
         ),
-        ("max_series: 0", "6: accounts[0].max_series: must be greater than or equal to 1"),
-        ("max_series: lots", "6: accounts[0].max_series: must be a valid integer"),
-        ("agents: names", "6: accounts[0].agents: must be 'aggregate', 'hashed', 'id' or 'name'"),
-        ("view: {zone: mars}", "6: accounts[0].view.zone: must be 'utc' or 'local'"),
-        ("labels: {site: 5}", "6: accounts[0].labels.site: must be a valid string"),
-        ("include: {queues: x}", "6: accounts[0].include.queues: must be a valid list"),
-        ("include:\n  queues:\n  - a\n  - 5", "9: accounts[0].include.queues[1]: must be"),
-        ("feeds: {queues: 5}", "6: accounts[0].feeds.queues: must be a valid dictionary"),
-        ("token: [x]", "6: accounts[0].token: must be a valid string"),
-        ("auth_retry: 1s", "6: accounts[0].auth_retry: must be greater than or equal to 60"),
+        ("max_series: 0", "6: accounts[0].max_series: must be at least 1"),
+        ("feeds: [queues]", "6: accounts[0].feeds: expected a mapping such as {interval: 15s}"),
+        ("view: utc", "6: accounts[0].view: expected a mapping such as {key: value}"),
+        ("tls: ca.pem", "6: accounts[0].tls: expected a mapping such as {ca_file: ca.pem}"),
+        ("insecure_http: maybe", "6: accounts[0].insecure_http: expected true or false"),
+        ("<<: {timeout: 5s}", "6: accounts[0]: merge keys (<<) are not supported; keys that"),
+        ("max_series: lots", "6: accounts[0].max_series: expected a whole number"),
+        (
+            "agents: names",
+            "6: accounts[0].agents: expected one of 'aggregate', 'hashed', 'id' or 'name'",
+        ),
+        ("view: {zone: mars}", "6: accounts[0].view.zone: expected one of 'utc' or 'local'"),
+        ("labels: {site: 5}", "6: accounts[0].labels.site: expected text"),
+        ("include: {queues: x}", "6: accounts[0].include.queues: expected a list such as [a, b]"),
+        ("include:\n  queues:\n  - a\n  - 5", "9: accounts[0].include.queues[1]: expected text"),
+        (
+            "feeds: {queues: 5}",
+            "6: accounts[0].feeds.queues: expected a mapping such as {interval: 15s}",
+        ),
+        ("token: [x]", "6: accounts[0].token: expected text"),
+        ("auth_retry: 1s", "6: accounts[0].auth_retry: must be at least 60"),
     ],
 )
 def test_faults_of_shape(faults: Faults, more: str, expected: str) -> None:

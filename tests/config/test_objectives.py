@@ -149,8 +149,8 @@ def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
             "5: queues[0].match.queues: unknown key; did you mean 'queue'?",
         ),
         ("queues: [{match: {campaign: x}}]", "3: queues[0].match.campaign: unknown key"),
-        ('queues: [{match: {queue: ""}}]', "3: queues[0].match.queue: must have at least"),
-        ("queues: [{match: {queue: 1}}]", "3: queues[0].match.queue: must be a valid string"),
+        ('queues: [{match: {queue: ""}}]', "3: queues[0].match.queue: must not be empty"),
+        ("queues: [{match: {queue: 1}}]", "3: queues[0].match.queue: expected text"),
         (
             "queues: [{}, {waiting_limits: {}}]",
             "3: queues[1].waiting_limits: unknown key; did you mean 'waiting_limit'?",
@@ -165,26 +165,26 @@ def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
         ),
         (
             "queues: [{waiting_limit: {warning: -1}}]",
-            "3: queues[0].waiting_limit.warning: must be greater than or equal to 0",
+            "3: queues[0].waiting_limit.warning: must be at least 0",
         ),
         (
             "queues: [{waiting_limit: {warning: 1.5}}]",
-            "3: queues[0].waiting_limit.warning: must be a valid integer",
+            "3: queues[0].waiting_limit.warning: expected a whole number",
         ),
         (
             "queues: [{answer_objective: 20}]",
             "3: queues[0].answer_objective: expected a duration such as 15s",
         ),
-        ("queues: [{answer_objective: 0}]", "3: queues[0].answer_objective: must be greater"),
+        ("queues: [{answer_objective: 0}]", "3: queues[0].answer_objective: must be more"),
         (
             "queues: [{service_level_objective: 80}]",
-            "3: queues[0].service_level_objective: must be less than or equal to 1",
+            "3: queues[0].service_level_objective: must be at most 1",
         ),
         (
             "queues: [{service_level_objective: 0}]",
-            "3: queues[0].service_level_objective: must be greater than 0",
+            "3: queues[0].service_level_objective: must be more than 0",
         ),
-        ("campaigns: [{abandoned_limit: 3}]", "3: campaigns[0].abandoned_limit: must be less"),
+        ("campaigns: [{abandoned_limit: 3}]", "3: campaigns[0].abandoned_limit: must be at most"),
         ("campaigns: [{waiting_limit: {}}]", "3: campaigns[0].waiting_limit: unknown key"),
         ("queues: [{hours: {weekly: Mon 08:00-09:00}}]", "3: queues[0].hours.time_zone: is requi"),
         ("queues: [{hours: {time_zone: UTC}}]", "3: queues[0].hours.weekly: is required"),

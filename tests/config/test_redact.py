@@ -18,6 +18,7 @@ from exporter.config.load import Config, load
 from exporter.config.objectives import QueueObjectives, objectives_of
 from exporter.config.redact import SECRET, Redactor, as_yaml
 from exporter.providers import MODELS
+from support.certificates import Authority
 
 PLANTED = "planted-hunter2"
 FILE = """
@@ -57,6 +58,7 @@ def key() -> str:
 @pytest.fixture
 def config(tmp_path: Path, key: str) -> Config:
     (tmp_path / "key").write_text("pseudonym-planted\n")
+    (tmp_path / "ca.pem").write_text(Authority().pem)
     credentials = {"account_id": 7, "key_id": "vox-key-id", "private_key": key}
     (tmp_path / "vox.json").write_text(json.dumps(credentials))
     (tmp_path / "vox.json").chmod(0o600)

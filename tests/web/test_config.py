@@ -342,7 +342,7 @@ CASES = [
     Case(
         "a user without a hash",
         "basic_auth_users: {alice: }",
-        "basic_auth_users.alice: must be a valid string",
+        "basic_auth_users.alice: expected text",
     ),
     Case(
         "a hash that takes hours",
@@ -392,7 +392,7 @@ def test_every_fault_is_reported_and_no_secret(folder: Path) -> None:
         "web.yml:1: tls_server_config.cert_file: is required",
         "web.yml:3: tls_server_config.min_version: expected TLS12",
         "web.yml:5: http_server_config.http2: ",
-        "web.yml:8: basic_auth_users.bob: must be a valid string",
+        "web.yml:8: basic_auth_users.bob: expected text",
         "web.yml:9: rate_limits: unknown key; did you mean 'rate_limit'?",
     ):
         assert words in found

@@ -114,3 +114,13 @@ def test_a_socket_of_another_kind(passed: list[int], kind: str) -> None:
         give(passed, opened)
         with pytest.raises(ConfigError, match="has to be a TCP ListenStream="):
             systemd_sockets({"LISTEN_PID": "77", "LISTEN_FDS": "1"}, 77)
+
+
+@pytest.mark.parametrize("text", [":0", "[::]:0"])
+def test_all_addresses_are_of_both_families(text: str) -> None:
+    """Without a host, and with that of IPv6, a socket answers over IPv4 and IPv6."""
+    with listen(Address.parse(text)) as opened:
+        port = opened.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), timeout=5):
+                pass

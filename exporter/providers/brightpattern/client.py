@@ -49,6 +49,15 @@ class SubscriptionDeclined(Refused):
         self.code = code
 
 
+class EveryStatisticDeclined(Refused):
+    """The platform declines a subscription to each statistic alone."""
+
+    remedy = (
+        "The platform declines every statistic. Set column_key: statName, which some of its "
+        "versions expect; then check services and teams of the account."
+    )
+
+
 class SubscriptionLost(Refused):
     """The exporter's subscription has expired, or another login of the user has replaced it."""
 

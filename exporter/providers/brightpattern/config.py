@@ -63,6 +63,8 @@ class BrightPatternConfig(AccountConfig):
         "username": "-",
     }
 
+    ENDPOINTS: ClassVar = ("statsapi", "configapi")
+
     provider: Literal["brightpattern"]
     base_url: str
     tenant_url: Credential | None = None

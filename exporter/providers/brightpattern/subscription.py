@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, NamedTuple
 
-from exporter.errors import InvalidAnswer, Refused
+from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell
 from exporter.metrics.reading import RefusedRow, check_refused
 from exporter.metrics.tables import Spread, Table, normalise
 from exporter.providers.brightpattern import tables as t
-from exporter.providers.brightpattern.client import SubscriptionDeclined
+from exporter.providers.brightpattern.client import EveryStatisticDeclined, SubscriptionDeclined
 
 LIMIT = 10_000  # rows of a grid; without a limit some tenants cut theirs short
 OTHER = "other"
@@ -299,7 +299,7 @@ async def subscribe_accepted(
     """Subscribe to the statistics that the platform accepts, after it declined all together.
 
     Bisects until each statistic at fault is alone, and adds it to ``declined``. Returns the
-    accepted statistics. Raises ``Refused`` with ``reason`` where none is accepted.
+    accepted statistics. Raises ``EveryStatisticDeclined`` with ``reason`` where none is.
     """
     subscribed = False
 
@@ -327,7 +327,8 @@ async def subscribe_accepted(
         else:
             groups += _halves(group)
     if not accepted:
-        raise Refused(f"every statistic was declined: {reason}", retry_after=_DECLINED_PAUSE)
+        message = f"every statistic was declined: {reason}"
+        raise EveryStatisticDeclined(message, retry_after=_DECLINED_PAUSE)
     if not subscribed:
         await subscribe(accepted)
     return accepted

@@ -135,6 +135,8 @@ class Five9Config(AccountConfig):
         "password": "-",
     }
 
+    ENDPOINTS: ClassVar = ("wssupervisor", "wsadmin")
+
     provider: Literal["five9"]
     region: Literal["us", "ca", "eu", "frk", "in"] = "us"
     version: Annotated[str, Field(pattern=r"^v\d{1,3}(_\d{1,3})?$")] = "v13"

@@ -134,6 +134,8 @@ class GenesysConfig(AccountConfig):
         "client_secret": "-",
     }
 
+    ENDPOINTS: ClassVar = ("statistics", "auth")
+
     provider: Literal["genesys"]
     base_url: str
     auth_url: str | None = None
@@ -177,7 +179,7 @@ class GenesysConfig(AccountConfig):
         """Yield the faults that the schema cannot express, by path."""
         yield from super().faults()
         if self.auth_url is not None:
-            fault = url_fault(self.auth_url, insecure_http=self.insecure_http)
+            fault = url_fault(self.auth_url, ("auth",), insecure_http=self.insecure_http)
             if fault:
                 yield ("auth_url",), fault
         if self.api_key and not self.api_key.get_secret_value().isascii():

@@ -133,6 +133,8 @@ class VoximplantConfig(AccountConfig):
     )
     SHARED_LOGIN: ClassVar[str] = "Voximplant may treat equal requests with one key as resends"
 
+    ENDPOINTS: ClassVar = ("platform_api",)
+
     provider: Literal["voximplant"]
     credentials_file: CredentialsFile | None = None
     account_id: Id | None = None

@@ -55,6 +55,9 @@ async def test_column_key_of_another_release_is_reported_not_hammered() -> None:
     async with exporter.running(280):
         assert exporter.metric("session_signins_total", outcome="fault") == 1
         assert len([r for r in platform.simulator.log if r.status == 400]) <= 4
+        failure = exporter.refresher.status().failure
+        assert failure is not None
+        assert "Set column_key: statName" in failure.remedy
     assert platform.simulator.active_subscriptions == 0
 
 
