@@ -349,7 +349,7 @@ class Genesys(Run, genesys.Exporter):
 
 class BrightPattern(Run, brightpattern.Exporter):
     provider = "brightpattern"
-    options: ClassVar = {"agents": "id", "ratio_scale": brightpattern.SCALES}
+    options: ClassVar = {"agents": "id"}
     # The platform reports whole seconds since a change, and the floor stands still between.
     tolerances: ClassVar = {"contactcenter_agent_state_since_timestamp_seconds": TICK + 1.0}
     failures: ClassVar = (
