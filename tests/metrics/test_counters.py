@@ -163,15 +163,16 @@ def test_a_total_that_flickers_is_held() -> None:
     assert shown == [500] * 120
 
 
-def test_a_clock_that_was_set_back_prolongs_no_hold() -> None:
+@pytest.mark.parametrize(("low", "held_for"), [(3, LONE_HOLD), (498, LONGEST_HOLD)])
+def test_a_clock_that_was_set_back_prolongs_no_hold(low: int, held_for: float) -> None:
     """The time of a hold is counted on from the earlier time."""
-    counters = Counters()
+    counters, fallen = Counters(), {DIALS: series({"a": low})}
     correct(counters, 500, NOON)
-    correct(counters, 3, NOON + 10)
-    counters.correct({DIALS: series({"a": 3})}, NOON + 20, NOON - HOUR)
-    shown, _ = counters.correct({DIALS: series({"a": 3})}, NOON + 30, NOON - HOUR + LONE_HOLD)
+    correct(counters, low, NOON + 10)
+    counters.correct(fallen, NOON + 20, NOON - HOUR)
+    shown, _ = counters.correct(fallen, NOON + 30, NOON - HOUR + held_for)
 
-    assert shown[DIALS] == [3]
+    assert shown[DIALS] == [low]
 
 
 def test_the_platform_s_clock_does_not_stop_a_hold() -> None:
