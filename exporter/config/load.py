@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import SecretStr, ValidationError
 
 from exporter.config.account import AccountConfig
+from exporter.config.files import read_file
 from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
 from exporter.config.schema import Model, prune, shape_faults
 from exporter.config.secrets import describe_hidden, remove_hidden
@@ -190,7 +191,7 @@ class _Loader:
         data[name] = _UNREAD
         try:
             target = self._document.file.parent / str(file)
-            content = target.read_bytes()
+            content = read_file(target)
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or "not a valid path"
             self._fault(path, f"cannot be read: {problem}")

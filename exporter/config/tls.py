@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exporter.collector.http import Tls
+from exporter.config.files import read_file
 from exporter.config.schema import Fault
-
-_LONGEST = 1_000_000  # bytes: more than all public authorities together
 
 
 def tls_faults(tls: Tls) -> Iterator[Fault]:
@@ -24,12 +23,8 @@ def tls_faults(tls: Tls) -> Iterator[Fault]:
 
 def _fault(file: str, kind: str) -> str:
     """Return what is wrong with a PEM file that has to hold a ``kind``, or an empty string."""
-    path = Path(file)
     try:
-        if path.exists() and not path.is_file():
-            return "is not a file"
-        with path.open("rb") as stream:
-            content = stream.read(_LONGEST)
+        content = read_file(Path(file))
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if b"-----BEGIN ENCRYPTED" in content or b"Proc-Type: 4,ENCRYPTED" in content:

@@ -14,6 +14,7 @@ from typing import NoReturn
 import httpx
 
 from exporter.config.account import AccountConfig
+from exporter.config.files import read_file
 from exporter.config.load import Config
 from exporter.config.redact import Redactor
 from exporter.errors import ConfigError
@@ -52,7 +53,7 @@ class Identity:
 
 def _digest(file: str | None) -> bytes | None:
     try:
-        return hashlib.sha256(Path(file).read_bytes()).digest() if file else None
+        return hashlib.sha256(read_file(Path(file))).digest() if file else None
     except OSError:
         return b""  # opening the client says what is wrong
 

@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
         ("ca.pem", "own.crt", "own.key", []),
         (None, "both.pem", "both.pem", []),
         ("none.pem", None, None, ["ca_file: cannot be read: No such file or directory"]),
-        ("folder", None, None, ["ca_file: is not a file"]),
+        ("folder", None, None, ["ca_file: cannot be read: Is a directory"]),
         ("cert.der", None, None, ["ca_file: is DER; expected PEM"]),
         ("empty.pem", None, None, ["ca_file: is not PEM; expected PEM"]),
         ("text.pem", None, None, ["ca_file: is not PEM; expected PEM"]),
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
         ("broken.pem", None, None, ["ca_file: holds a certificate that cannot be parsed"]),
         (None, "own.key", "own.crt", ["cert_file: holds no cert", "key_file: holds no private"]),
         (None, "cert.der", "own.key", ["cert_file: is DER"]),
-        (None, "own.crt", "folder", ["key_file: is not a file"]),
+        (None, "own.crt", "folder", ["key_file: cannot be read: Is a directory"]),
         (None, "own.crt", "encrypted.key", ["key_file: the key is encrypted"]),
         (None, "own.crt", "old.key", ["key_file: the key is encrypted"]),
         (None, "own.crt", "other.key", ["key_file: is not the key of the certificate"]),
@@ -85,8 +85,24 @@ def test_files(
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     """A named pipe, which nobody may write to, is a fault and does not stop the check."""
     os.mkfifo(tmp_path / "pipe")
+    ((path, fault),) = tls_faults(Tls(str(tmp_path / "pipe")))
 
-    assert list(tls_faults(Tls(str(tmp_path / "pipe")))) == [(("tls", "ca_file"), "is not a file")]
+    assert path == ("tls", "ca_file")
+    assert fault == "cannot be read: is a pipe, which may have no writer; expected a file"
+
+
+@pytest.mark.parametrize("provider", ["five9", "voximplant"])
+def test_a_secret_that_is_a_pipe(tmp_path: Path, provider: str) -> None:
+    """Files of secrets are read without waiting for a writer as well, and so are devices."""
+    os.mkfifo(tmp_path / "pipe")
+    key = "credentials_file" if provider == "voximplant" else "username: u, password_file"
+    for name, kind in (("pipe", "a pipe"), ("/dev/zero", "a device"), ("/", "Is a directory")):
+        file = tmp_path / "exporter.yml"
+        file.write_text(f"accounts: [{{name: a, provider: {provider}, {key}: {name}}}]\n")
+        with pytest.raises(ConfigError) as caught:
+            load(file, {}, MODELS)
+        (fault,) = [x for x in caught.value.faults if "cannot be read: " in x]
+        assert kind in fault
 
 
 def test_check_names_the_line(folder: Path) -> None:

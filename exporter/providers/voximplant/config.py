@@ -24,6 +24,7 @@ from pydantic import (
 from exporter.collector.base import FeedTimes
 from exporter.config.account import AccountConfig
 from exporter.config.columns import ColumnConfig, make_column
+from exporter.config.files import read_file
 from exporter.config.schema import Duration, Fault, Model, Zone
 from exporter.config.secrets import Credential, describe_hidden
 from exporter.logs import get_log
@@ -73,7 +74,7 @@ def _credentials(value: object, info: ValidationInfo) -> object:
         return value
     path = Path((info.context or {}).get("directory", "")) / value
     try:
-        text = path.read_bytes()
+        text = read_file(path)
         mode = path.stat().st_mode
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
