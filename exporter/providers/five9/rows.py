@@ -10,7 +10,7 @@ from exporter.metrics.tables import Key, Spread, Table, normalise
 from exporter.providers.five9.answers import Statistics, StatisticsUpdate
 from exporter.providers.five9.tables import STATE_START
 
-_STEP = 6000.0  # ms; durations have been seen in steps of five seconds
+_STEP = 6000.0  # ms, also of a clock; durations have been seen in steps of five seconds
 
 
 class Replica:
@@ -104,8 +104,8 @@ class Replica:
             self._remove(again)
         for name in update.added:
             self._row(name)
-        self.timestamp = max(update.timestamp, self.timestamp)
-        self.updated_at = received_at
+        if update.timestamp:
+            self._set_clock(update.timestamp, received_at)
         extrapolated: dict[str, list[bool]] = {}
         for name, column, value in update.changes:
             if update.replaced:
@@ -133,6 +133,13 @@ class Replica:
                     if position != self._key and (column is None or position == at):
                         self._rows[key][position] = None
                         self._starts.pop((key, position), None)
+
+    def _set_clock(self, timestamp: int, received_at: float) -> None:
+        """Record Five9's time (epoch ms). Where its clock has stepped, running durations go on."""
+        step = timestamp - self.server_time(received_at)
+        if abs(step) > _STEP:
+            self._starts = {place: start + step for place, start in self._starts.items()}
+        self.timestamp, self.updated_at = timestamp, received_at
 
     def server_time(self, now: float) -> float:
         """Return Five9's time in epoch ms, extrapolated from its last response."""

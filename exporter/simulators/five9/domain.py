@@ -61,6 +61,7 @@ class Domain(door.SimulatedPlatform[Record]):
     # Updates.
     stream_durations: bool = False  # running durations make updates, in steps of 5 s
     announce_added: bool = True
+    timestamp_ahead: float = 0.0  # seconds by which timestamps are ahead of the floor
 
     # Format of answers and cells.
     envelope_prefix: Literal["env", "soap", "S"] = "env"

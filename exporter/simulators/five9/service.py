@@ -39,6 +39,7 @@ _AGENT_TYPES = frozenset(["AgentState", "AgentStatistics", "ACDStatus"])
 _MOMENT = 1e-6  # less is rounding, not time to wait
 _LOOK_SECONDS = 1.0  # between two looks at the floor during a long poll
 _VALID_TIMESTAMPS = 2  # per table
+_TIMESTAMPS = 1000  # remembered
 _WAIT_COLUMN = "Current Longest Queue Time"
 _ROUNDING = 3  # ms, of two waits
 
@@ -192,7 +193,7 @@ class Service:
         self._sessions: dict[str, Session] = {}
         self._elsewhere: set[str] = set()
         self._counters: dict[str, Counters] = {}
-        self._timestamp = 0
+        self._sent_at: dict[int, int] = {}  # by timestamp: the floor's time in milliseconds
 
     @property
     def writer(self) -> Writer:
@@ -396,7 +397,7 @@ class Service:
 
     def _delta(self, before: Table, now: Table, since: int) -> Delta:
         silent = () if self._domain.stream_durations else SILENT_COLUMNS
-        elapsed = round(self._domain.floor.now * 1000) - since
+        elapsed = round(self._domain.floor.now * 1000) - self._sent_at.get(since, since)
         return compare(before, now, silent=silent, elapsed=elapsed)
 
     def _changes(self, delta: Delta) -> str:
@@ -409,6 +410,15 @@ class Service:
         )
 
     def _next_timestamp(self) -> int:
-        """Return the floor's time in milliseconds, increased where two answers would share it."""
-        self._timestamp = max(self._timestamp + 1, round(self._domain.floor.now * 1000))
-        return self._timestamp
+        """Return the present timestamp, increased where two answers would share it."""
+        timestamp = self._now()
+        while timestamp in self._sent_at:
+            timestamp += 1
+        self._sent_at[timestamp] = round(self._domain.floor.now * 1000)
+        if len(self._sent_at) > _TIMESTAMPS:
+            del self._sent_at[next(iter(self._sent_at))]
+        return timestamp
+
+    def _now(self) -> int:
+        """Return the time of Five9's clock in milliseconds."""
+        return round((self._domain.floor.now + self._domain.timestamp_ahead) * 1000)

@@ -299,12 +299,23 @@ def test_the_server_s_time() -> None:
     assert times == [SERVER, SERVER + 2500, SERVER + 4000, SERVER + 4000]
 
 
-def test_the_timestamp_never_goes_back() -> None:
-    """An answer with an older timestamp does not set the time back."""
-    replica = queues()
-    replica.apply(change(seconds=-5), 101.0)
+@pytest.mark.parametrize("seconds", [-5, -300, 86_400])
+def test_the_timestamp_is_that_of_the_last_answer(seconds: int) -> None:
+    """The next request carries ``lastTimestamp``, also after Five9's clock has stepped."""
+    replica = queues(["a", "1", "1500"])
+    replica.apply(change(seconds=seconds), 101.0)
 
-    assert replica.timestamp == SERVER
+    assert replica.timestamp == SERVER + 1000 * seconds
+    assert replica.server_time(102.0) == replica.timestamp + 1000
+
+
+@pytest.mark.parametrize("seconds", [-300, 86_400])
+def test_a_running_duration_survives_a_clock_that_steps(seconds: int) -> None:
+    """A duration goes on where the clock by which it is extrapolated has stepped."""
+    replica = queues(["a", "1", "1500"])
+    replica.apply(change(seconds=seconds), 101.0)
+
+    assert shown(replica, 103.0)[0][2] == 4500
 
 
 def test_a_running_duration_grows() -> None:
