@@ -214,6 +214,7 @@ class Run(Bench):
                 kinds = self.only or [*faults]
                 self.deck = self.chance.sample(kinds, len(kinds))
             kind = self.deck.pop()
+            self.simulator.fail_no_more()  # else they pile up while the session waits
             self.dealt[kind] += 1
             faults[kind](self)
             self.record()
@@ -296,7 +297,14 @@ class Genesys(Run, genesys.Exporter):
         f"contactcenter_{name}": 1.0 for name in genesys.PERIODICAL if name.endswith("_total")
     }
     extra_age = 40.0  # a long poll counts as alive for 30 s, and some figures are pushed every 10
-    failures: ClassVar = (*Run.failures, "402", "spring", "unsuccessful", "reconnect:handshake")
+    failures: ClassVar = (
+        *Run.failures,
+        "402",
+        "spring",
+        "unsuccessful",
+        "reconnect:handshake",
+        "literal:NaN",
+    )
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._openings: dict[str, _Opening] = {}
@@ -333,7 +341,13 @@ class Genesys(Run, genesys.Exporter):
         return genesys.truth(self.floor, self.config)
 
     def faults(self) -> dict[str, Fault]:
-        return super().faults() | {"outage": Genesys.outage, "sessions": Genesys.lose}
+        return super().faults() | {
+            "outage": Genesys.outage,
+            "sessions": Genesys.lose,
+            "clock": Genesys.step_clock,
+            "refusal": Genesys.refuse,
+            "413": Genesys.limit,
+        }
 
     def outage(self) -> None:
         self.simulator.unavailable()
@@ -341,6 +355,23 @@ class Genesys(Run, genesys.Exporter):
             self.chance.randrange(5, 120), self.simulator.available
         )
         self.happened["outage"] += 1
+
+    def step_clock(self) -> None:
+        self.simulator.stamp_ahead = self.chance.choice([-3600.0, -300.0, -20.0, 0.0, 20.0, 300.0])
+        self.happened["clock"] += 1
+
+    def refuse(self) -> None:
+        """Refuse a definition, or the whole request that has it, when all is opened anew."""
+        simulator = self.simulator
+        simulator.lacks_definitions ^= {"EstimWaitTime"}
+        simulator.refusal = self.chance.choice(["one", "400", "500", "spring", "code", "empty"])
+        simulator.expire_sessions(http=True)
+        self.happened["refusal"] += 1
+
+    def limit(self) -> None:
+        """Let a gateway refuse large requests, or none, when all is opened anew."""
+        self.simulator.body_limit = self.chance.choice([None, 4_000, 16_000])
+        self.simulator.expire_sessions(http=True)
 
     def lose(self) -> None:
         self.simulator.expire_sessions(http=self.chance.random() < 0.5)
@@ -354,7 +385,7 @@ class BrightPattern(Run, brightpattern.Exporter):
     tolerances: ClassVar = {"contactcenter_agent_state_since_timestamp_seconds": TICK + 1.0}
     failures: ClassVar = (
         *(*Run.failures, "204", "404", "429:20", "null_cells", "bare_numbers", "wrong_type"),
-        *("no_data", "extra_column:99", "missing_column:2"),
+        *("no_data", "extra_column:99", "missing_column:2", "literal:NaN"),
     )
 
     def names(self) -> Mapping[str, list[str]]:
@@ -401,7 +432,7 @@ class Voximplant(Run, voximplant.Centre):
             "agent": [str(agent.id) for agent in self.floor.agents.values()],
         }
 
-    failures: ClassVar = (*Run.failures, "code:1", "code:340", "code:515", "html429")
+    failures: ClassVar = (*Run.failures, "code:1", "code:340", "code:515", "html429", "literal:NaN")
 
 
 RUNS: Mapping[str, type[Run]] = {

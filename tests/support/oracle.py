@@ -55,6 +55,7 @@ class _Total:
     """
 
     shown: float
+    held_at: float = float("-inf")  # the last time at which it was allowed to be held
     rises: float = 0.0
     true_before: float = 0.0
 
@@ -217,14 +218,19 @@ class Oracle:
         if total is None or total.shown != shown:
             return False
         is_small = shown - count.value <= max(_SMALL, _SMALL_SHARE * shown)
-        longest = (HOLD_SMALL if is_small else HOLD_LARGE) + self._ages[self._feed[key]]
-        return any(now - at <= longest and shown <= before for at, before in count.falls)
+        age = self._ages[self._feed[key]]
+        longest = (HOLD_SMALL if is_small else HOLD_LARGE) + age
+        if any(now - at <= longest and shown <= before for at, before in count.falls):
+            total.held_at = now
+        return now - total.held_at <= age  # the page is as old as it may be
 
     def _add_rise(self, key: Series, shown: float) -> None:
         total = self._totals.get(key)
         if total is None:
             self._totals[key] = _Total(shown, true_before=self._counts[key].rises)
             return
+        if shown != total.shown:
+            total.held_at = float("-inf")
         total.rises += shown - total.shown if shown >= total.shown else shown
         total.shown = shown
 
