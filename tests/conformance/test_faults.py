@@ -10,8 +10,8 @@ from support.clock import run
 from support.faulty import RUNS, Run
 from support.page import Series
 
-SHORT, LONG = 120, 10_000  # ticks
-CROWDED = 0.4  # the share of ticks that bring a fault in a short run, so that it has every kind
+SHORT, LONG = 200, 10_000  # ticks
+CROWDED = 0.25  # the share of ticks that bring a fault in a short run, so that it has every kind
 MOST_ABSENT = 0.15
 Page = dict[Series, float]
 

@@ -381,6 +381,12 @@ class Genesys(Run, genesys.Exporter):
 class BrightPattern(Run, brightpattern.Exporter):
     provider = "brightpattern"
     options: ClassVar = {"agents": "id"}
+    switches: ClassVar = {
+        "share_scales": {
+            ("service", name): ("percent", "fraction")[place % 2]
+            for place, name in enumerate(brightpattern.SHARES)
+        }
+    }
     # The platform reports whole seconds since a change, and the floor stands still between.
     tolerances: ClassVar = {"contactcenter_agent_state_since_timestamp_seconds": TICK + 1.0}
     failures: ClassVar = (
