@@ -60,14 +60,6 @@ class Filter:
         excluded = exclude is not None and exclude.match(names, aliases)
         return included and not excluded
 
-    def accepts_agent(self, agent_id: str, name: str) -> bool:
-        """Return whether an agent passes: by id, by name, or by the label for namesakes."""
-        if not self._include and not self._exclude:
-            return True
-        shown = name.strip()
-        names = [text for text in (agent_id, name, shown) if text]
-        return self.accepts("agent", names, (f"{shown} ({agent_id})",))
-
     def unmatched(self, subject: Subject) -> list[str]:
         """Return the items for a subject that have matched nothing yet, sorted."""
         lists = (self._include.get(subject), self._exclude.get(subject))
@@ -86,6 +78,20 @@ class AccountLabels:
     agents: AgentMode = "aggregate"
     agents_key: bytes = field(default=b"", repr=False)
     filter: Filter = Filter()
+
+    def accepts_agent(self, agent_id: str, name: str) -> bool:
+        """Return whether an agent passes: by id, by name, or by the label for namesakes.
+
+        Where agents are shown and some are excluded, one with a replaced character does not pass:
+        it may be one of those.
+        """
+        if not self.filter.include and not self.filter.exclude:
+            return True
+        shown = name.strip()
+        names = [text for text in (agent_id, name, shown) if text]
+        accepted = self.filter.accepts("agent", names, (f"{shown} ({agent_id})",))
+        unsure = self.agents != "aggregate" and self.filter.exclude.get("agent")
+        return accepted and not (unsure and any(REPLACEMENT in text for text in names))
 
     def pseudonym(self, agent_id: str) -> str:
         """Return the keyed hash of an agent's id: stable, not reversible without the key.
@@ -139,7 +145,7 @@ def label_rows(
     kept = [
         index
         for index, row in enumerate(rows)
-        if all(name.strip() for name in row[: len(keys)]) and _passes(table, account.filter, row)
+        if all(name.strip() for name in row[: len(keys)]) and _passes(table, account, row)
     ]
     values = _label_values(table, account, [rows[index] for index in kept])
     pairs = [render_labels(dict(zip(keys, value, strict=True))) for value in values]
@@ -154,11 +160,11 @@ def label_rows(
     )
 
 
-def _passes(table: Table, account_filter: Filter, row: Sequence[str]) -> bool:
+def _passes(table: Table, account: AccountLabels, row: Sequence[str]) -> bool:
     """Return whether a row, given as the cells that name it, passes an account's filter."""
     if table.subject == "agent":
-        return account_filter.accepts_agent(row[0], row[-1] if len(row) > len(table.key) else "")
-    return account_filter.accepts(table.subject, [name for name in row if name])
+        return account.accepts_agent(row[0], row[-1] if len(row) > len(table.key) else "")
+    return account.filter.accepts(table.subject, [name for name in row if name])
 
 
 def _namesakes(table: Table, rows: Sequence[tuple[str, ...]]) -> dict[tuple[str, str], str]:

@@ -50,7 +50,8 @@ contactcenter_wait_seconds_bucket{le="+Inf"} 2.0
 contactcenter_wait_seconds_count 2.0
 contactcenter_wait_seconds_sum 3.5
 """
-hostile = st.text(max_size=8) | st.sampled_from(
+# NUL is replaced, see test_nul_is_replaced.
+hostile = st.text(st.characters(exclude_characters="\0"), max_size=8) | st.sampled_from(
     [
         '"',
         "\\",
@@ -245,6 +246,15 @@ def test_parses_back(made: tuple[Page, Samples], form: Format) -> None:
     page, samples = made
 
     assert samples == read(page, form)
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_nul_is_replaced(form: Format) -> None:
+    """NUL, at which some readers end the page, is shown as U+FFFD."""
+    family = Family("contactcenter_odd", "Odd.", "gauge", ("queue",))
+    page = make(block(family, ({"queue": "a\0b"}, 1)))
+
+    assert read(page, form) == {("contactcenter_odd", (("queue", "a\ufffdb"),)): 1}
 
 
 @given(pages(), st.sampled_from(list(Format)))

@@ -556,6 +556,24 @@ def test_an_agent_is_excluded_by_every_name_it_is_shown_under(
     assert len(series(mapped, f.AGENT_STATE)) == (agents != "aggregate")
 
 
+@pytest.mark.parametrize("agents", ["aggregate", "hashed", "id", "name"])
+def test_an_agent_that_may_be_excluded_is_not_shown(agents: str) -> None:
+    """A name with a replaced character may be one that an item of exclude means."""
+    rows = grid(
+        ["Username", "Full Name", "State"],
+        ["a", "Ja\ufffdne", "Ready"],
+        ["b\ufffd", "Jo", "Ready"],
+        ["c", "Al", "Ready"],
+    )
+    hidden = map_one(AGENTS, rows, agents=agents, exclude={"agent": ["Jane*"]})
+    shown = map_one(AGENTS, rows, agents=agents, exclude={"queue": ["Jane*"]})
+    in_aggregate = agents == "aggregate"
+
+    assert len(series(hidden, f.AGENT_STATE)) == (0 if in_aggregate else 1)
+    assert sum(series(hidden, f.AGENTS).values()) == (3 if in_aggregate else 1)
+    assert len(series(shown, f.AGENT_STATE)) == (0 if in_aggregate else 3)
+
+
 @pytest.mark.parametrize("item", ["Sales ", "\u00a0Sales", "sales", "Sales\t"])
 def test_names_are_compared_by_every_character(item: str) -> None:
     """White space and letter case count."""

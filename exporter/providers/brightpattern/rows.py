@@ -161,7 +161,7 @@ class RowBuilder:
 
     def _passes(self, row: Cells) -> bool:
         login, name = _name(row.get(t.LOGIN)), _name(row.get(t.FULL_NAME))
-        return self._labels.filter.accepts_agent(login, name)
+        return self._labels.accepts_agent(login, name)
 
     def _with_computed(self, row: Cells, now: float) -> Cells:
         """Return an agent's row with its computed columns."""

@@ -330,7 +330,7 @@ class VoximplantCollector(Collector):
     def _counts_operator(self, user: str) -> bool:
         """Return whether an operator is in the totals: read, and not excluded."""
         name = (self._inventory.operator_names() or {}).get(user, "")
-        return self._reads_operator(user) and self._labels.filter.accepts_agent(user, name)
+        return self._reads_operator(user) and self._labels.accepts_agent(user, name)
 
     def _confirmed(self, table: Table, rows: TableRows, source: ObjectsById) -> Reading:
         """Return a reading; an empty one right after a full one must be read twice."""
