@@ -111,7 +111,9 @@ class _Ours:
             lambda: None,
         )
         log = get_log("benchmarks").bind()
-        self._subscriptions = Subscriptions(self.platform, self._statistics, account.chunk, log)
+        self._subscriptions = Subscriptions(
+            self.platform, self._statistics, account.chunk, SystemClock(), log
+        )
         asyncio.run(self._subscriptions.reopen())
         self._store = SnapshotStore()
         self._store.add_account("acme", ["statistics"], sys.maxsize)

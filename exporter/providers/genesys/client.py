@@ -13,8 +13,15 @@ import httpx
 import orjson
 
 from exporter.clock import Clock
-from exporter.collector.http import Http, check_status
-from exporter.errors import InvalidAnswer, ProviderError, Refused, SessionLost, Unauthorized
+from exporter.collector.http import Http, check_status, retry_after
+from exporter.errors import (
+    InvalidAnswer,
+    ProviderError,
+    Refused,
+    ServerTrouble,
+    SessionLost,
+    Unauthorized,
+)
 from exporter.providers.genesys.auth import TokenAuth
 from exporter.providers.genesys.config import GenesysConfig
 
@@ -24,12 +31,30 @@ _SUCCESS_CODES = (0, 1)  # status.code: done; accepted (Statistics API overview)
 _NEW_TOKEN = 10.0  # seconds in which a 403 does not mean that the token has expired
 _MESSAGE_LENGTH = 200  # characters of the platform's text in an error
 _DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+_TOO_LARGE = (
+    httpx.codes.REQUEST_ENTITY_TOO_LARGE,
+    httpx.codes.REQUEST_URI_TOO_LONG,
+    httpx.codes.REQUEST_HEADER_FIELDS_TOO_LARGE,
+)
 
 
 class TokenDenied(Unauthorized):
     """The platform rejects the token, or the user lacks a permission (HTTP 401 or 403)."""
 
     is_forbidden = False  # HTTP 403
+
+
+class TooLarge(Refused):
+    """The platform, or a gateway before it, refuses a request for its size."""
+
+    remedy = (
+        "A request with a single statistic is too large: raise the gateway's limit for the size of "
+        "requests and headers."
+    )
+
+
+class Failed(ServerTrouble):
+    """The service failed (HTTP 500): over this request, or altogether."""
 
 
 class AccessDenied(SessionLost):
@@ -117,20 +142,19 @@ class Client:
     ) -> Mapping[str, Any]:
         """Send a request whose response is an envelope; return its data.
 
-        The Statistics API reference names no code for a partial success, so an envelope with data
-        is accepted whatever its code.
+        The Statistics API reference names no code for a partial success, so an envelope with
+        statistics is accepted whatever its code.
         """
         answer = await self._authorized(method, path, operation, body, self._timeout)
         if not isinstance(answer, dict):
             raise InvalidAnswer(f"{operation}: the answer is not a JSON object")
         data = answer.get("data")
-        if isinstance(data, dict) and data:
-            return data
+        data = data if isinstance(data, dict) else {}
         status = answer.get("status")
         status = status if isinstance(status, dict) else {"message": "no status"}
         code = status.get("code")
-        if code in _SUCCESS_CODES:
-            return {}
+        if code in _SUCCESS_CODES or _entries(data):
+            return data
         message = self._http.redact(str(status.get("message", "no message")))[:_MESSAGE_LENGTH]
         raise Refused(f"{operation}: code {code}: {message}")
 
@@ -193,6 +217,10 @@ def _check(response: httpx.Response, _: Json) -> None:
         error = TokenDenied(f"HTTP {response.status_code}")
         error.is_forbidden = response.status_code == httpx.codes.FORBIDDEN
         raise error
+    if response.status_code in _TOO_LARGE:
+        raise TooLarge(f"HTTP {response.status_code}")
+    if response.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+        raise Failed("HTTP 500", retry_after=retry_after(response))
     check_status(response)
 
 

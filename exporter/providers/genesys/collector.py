@@ -59,7 +59,7 @@ class GenesysCollector(Collector):
         )
         self._client = client = Client(config, http, clock)
         chunk_size = config.chunk
-        subscriptions = Subscriptions(client, store, chunk_size, log, updates=updates)
+        subscriptions = Subscriptions(client, store, chunk_size, clock, log, updates=updates)
         self._subscriptions = subscriptions
         self._session: PushSession | PollSession
         if updates:

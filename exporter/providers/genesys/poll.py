@@ -5,7 +5,7 @@ statistics without one, and keeps them, is not documented: where it does not, a 
 and kept alive by connects that are answered at once, which no gateway cuts.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from exporter.clock import Clock
@@ -19,6 +19,7 @@ from exporter.errors import (
 )
 from exporter.logs import Log
 from exporter.metrics.reading import Reading
+from exporter.providers.genesys.chunks import Chunks
 from exporter.providers.genesys.client import AccessDenied, Client
 from exporter.providers.genesys.cometd import CometdSession
 from exporter.providers.genesys.push import CHECK_INTERVAL, CLOSE_LIMIT
@@ -26,7 +27,6 @@ from exporter.providers.genesys.store import StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions
 
 _NameKey = tuple[str, str, str]  # statistic's name, object's type and id
-_MOST_REFUSALS = 64  # requests spent on finding the bad names of a refused chunk
 _TOUCH_INTERVAL = 4.0  # seconds; the server drops a session after ten (CometD maxInterval)
 _TOUCH_LIMIT = 5.0  # seconds
 _BRIEF, _PAUSE = 10.0, 60.0  # seconds: a CometD session that lasts less is not begun again at once
@@ -50,7 +50,6 @@ class PollSession:
         self._client = client
         self._store = store
         self._subscriptions = subscriptions
-        self._chunk_size = chunk_size
         self._clock = clock
         self._log = log
         self._cometd = CometdSession(client.post_messages, clock, subscriptions.on_event, log)
@@ -58,14 +57,16 @@ class PollSession:
         self._needs_cometd = False  # statistics are not opened, or not kept, without it
         self._has_cometd = False
         self._touch_at = self._begun_at = 0.0  # monotonic
-        self._refused: set[int] = set()  # named statistics that the platform refuses
         self._named: dict[_NameKey, int] = {
             (item.stat_type.name, item.object_type, item.object_id): index
             for index, item in enumerate(store.statistics)
             if item.stat_type.name
         }
+        self._chunks = Chunks(store, self._named.values(), chunk_size, self._get, clock, log)
+        self._read: set[int] = set()  # named statistics with a value in the present refresh
         self._is_opening = False
         self._retry_at = 0.0
+        self._retries_suspects = True
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -86,7 +87,7 @@ class PollSession:
         if self._is_opening:
             raise SessionLost("opening the statistics took longer than a refresh")
         if self._clock.monotonic() >= self._retry_at and self._store.unopened:
-            self._refused.clear()
+            self._retries_suspects = True
             await self._open_missing()
         ids = set(self._subscriptions.ids)
         try:
@@ -163,29 +164,23 @@ class PollSession:
         return self._has_cometd
 
     async def _read_named(self) -> None:
-        keys = [key for key, index in self._named.items() if index not in self._refused]
-        refusals_left = [_MOST_REFUSALS]
-        for start in range(0, len(keys), self._chunk_size):
-            await self._read_chunk(keys[start : start + self._chunk_size], refusals_left)
-
-    async def _read_chunk(self, chunk: Sequence[_NameKey], refusals_left: list[int]) -> None:
-        """Read named statistics; where the chunk is refused, read its halves."""
-        indexes = {self._named[key] for key in chunk}
-        try:
-            entries = await self._client.get_values(chunk)
-        except Refused:
-            refusals_left[0] -= 1
-            if refusals_left[0] <= 0:
-                raise
-            if len(chunk) == 1:
-                self._refused |= indexes
-                self._store.mark_closed(indexes)
-                return
-            middle = len(chunk) // 2
-            await self._read_chunk(chunk[:middle], refusals_left)
-            await self._read_chunk(chunk[middle:], refusals_left)
+        if not self._named:
             return
-        returned = set()
+        self._read.clear()
+        await self._chunks.send_all(self._named.values(), suspects=self._retries_suspects)
+        self._store.mark_closed(set(self._named.values()) - self._read)
+        if self._retries_suspects:
+            self._retries_suspects = False
+            unrefused = [x for x in self._named.values() if not self._chunks.is_refused(x)]
+            self._subscriptions.report_unopened(unrefused)
+
+    async def _get(self, chunk: Sequence[int], *, keep: bool) -> Collection[int]:
+        """Read named statistics; their values are stored with ``keep``."""
+        statistics = [self._store.statistics[index] for index in chunk]
+        entries = await self._client.get_values(
+            (str(item.stat_type.name), item.object_type, item.object_id) for item in statistics
+        )
+        wanted, returned = set(chunk), set()
         for entry in entries:
             key = (
                 str(entry.get("name")),
@@ -193,7 +188,10 @@ class PollSession:
                 str(entry.get("objectId")),
             )
             index = self._named.get(key)
-            if index in indexes:
-                returned.add(index)
+            if index is None or index not in wanted:
+                continue
+            returned.add(index)
+            if keep:
+                self._read.add(index)
                 self._store.update(index, entry)
-        self._store.mark_closed(indexes - returned)
+        return returned

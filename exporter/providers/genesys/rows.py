@@ -107,15 +107,16 @@ def milliseconds_of(timestamp: Any) -> float | None:
 def rows_by_table(
     statistics: Sequence[ObjectStatistic],
     opened: Collection[int],
+    idle: Collection[int],
     cells: Mapping[int, Cells],
     threshold: float,
 ) -> dict[str, Rows]:
     """Return the rows of every table: one for each object with a value.
 
-    ``opened`` and ``cells`` refer to a statistic by its index; ``threshold`` is the T of "answered
-    within T" in seconds. A table has a column if the statistic is open for any object, so that one
-    that is open for none is reported as missing. Values belong to a statistic by its index, so no
-    row can be longer or shorter than its columns.
+    ``opened``, ``idle`` (not needed) and ``cells`` refer to a statistic by its index; ``threshold``
+    is the T of "answered within T" in seconds. A table has a column if the statistic is open for
+    any object, so that one that is open for none is reported as missing. Values belong to a
+    statistic by its index, so no row can be longer or shorter than its columns.
     """
     unopened: Counter[str] = Counter()
     rows: dict[str, dict[tuple[str, str], ObjectRow]] = {}
@@ -125,7 +126,7 @@ def rows_by_table(
         table_rows = rows.setdefault(statistic.table, {})
         if index in opened:
             table_headers[statistic.stat_type.header] = None
-        else:
+        elif index not in idle:
             unopened[statistic.table] += 1
             if statistic.is_state:
                 unopened[t.AGENTS.name] += 1

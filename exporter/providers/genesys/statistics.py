@@ -58,13 +58,15 @@ class StatType:
 
     ``name`` is set where the contact centre has defined the type, else ``definition``. A type that
     is not ``documented`` combines attributes as no vendor document shows: it is opened in a request
-    of its own, so that a refusal affects nothing else.
+    of its own, so that a refusal affects nothing else. One with ``instead_of`` is opened for an
+    object only if the type with that header could not be opened for it.
     """
 
     header: str
     name: str | None = None
     definition: Definition = field(default_factory=dict)
     documented: bool = True
+    instead_of: str | None = None
 
 
 def _defined(
@@ -105,6 +107,10 @@ def _queue(threshold: float) -> Sequence[StatType]:
             answered_within,
             _defined(t.ANSWER_WAIT, "TotalTime", "CallAnswered", _TODAY, _PERIODICAL),
             _defined(t.ESTIMATED_WAIT, "EstimWaitTime", "CallWait", _LAST_HOUR, _PRECISE),
+            replace(
+                _defined(t.EXPECTED_WAIT, "ExpectedWaitTime2", "CallWait", _LAST_HOUR, _PRECISE),
+                instead_of=t.ESTIMATED_WAIT,
+            ),
         ),
     )
 

@@ -58,11 +58,28 @@ class StatisticStore:
         self._produced: dict[int, tuple[float, float]] = {}
         self._arrived: dict[int, float] = {}  # when the last value arrived, stamped or not
         self._reading: Reading | None = None
+        by_key = {
+            (item.object_type, item.object_id, item.stat_type.header): index
+            for index, item in enumerate(statistics)
+        }
+        # Those opened only if another of the object is not, and that other one.
+        self.spares: Mapping[int, int | None] = {
+            index: by_key.get((item.object_type, item.object_id, item.stat_type.instead_of))
+            for index, item in enumerate(statistics)
+            if item.stat_type.instead_of
+        }
+
+    @property
+    def idle(self) -> frozenset[int]:
+        """The spares that are not needed."""
+        needed = (None, *(first for first in self.spares.values() if first in self._open))
+        return frozenset(spare for spare, first in self.spares.items() if first in needed)
 
     @property
     def unopened(self) -> list[int]:
-        """The statistics that are not open."""
-        return [index for index in range(len(self.statistics)) if index not in self._open]
+        """The statistics that are not open and are needed."""
+        known = self._open | self.idle
+        return [index for index in range(len(self.statistics)) if index not in known]
 
     def opened(self, indexes: Iterable[int]) -> frozenset[int]:
         """Return those of the statistics that are open."""
@@ -105,9 +122,9 @@ class StatisticStore:
 
     def drop_unopened(self) -> None:
         """Drop the values of statistics that are not open, because nothing updates them."""
-        for index in self.unopened:
-            if self._cells.pop(index, None) is not None:
-                self._reading = None
+        for index in self._cells.keys() - self._open:
+            del self._cells[index]
+            self._reading = None
 
     def update(self, index: int, entry: Mapping[str, Any]) -> None:
         """Store a statistic's value, unless it is outdated; the statistic is open."""
@@ -135,7 +152,9 @@ class StatisticStore:
     def reading(self) -> Reading:
         """Return the rows of all tables; the same object as long as nothing has changed."""
         if self._reading is None:
-            tables = rows_by_table(self.statistics, self._open, self._cells, self._threshold)
+            tables = rows_by_table(
+                self.statistics, self._open, self.idle, self._cells, self._threshold
+            )
             self._reading = Reading(
                 {
                     name: replace(rows, origin=self._openings[name])

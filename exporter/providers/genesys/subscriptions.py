@@ -8,16 +8,17 @@ import asyncio
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from exporter.clock import Clock
 from exporter.errors import InvalidAnswer, ProviderError, Refused, ServerTrouble
 from exporter.logs import Log
 from exporter.metrics.reading import REPLACEMENT
+from exporter.providers.genesys.chunks import Chunks
 from exporter.providers.genesys.client import AccessDenied, Client
 from exporter.providers.genesys.store import StatisticStore
 
-_MOST_REFUSALS = 64  # requests spent on finding the bad statistics of a refused chunk
 _EXAMPLES = 5  # statistics named in a log line
 _CLOSERS = 4  # subscriptions closed concurrently
 _ENVELOPES = 4  # inside each other
@@ -50,15 +51,16 @@ class Subscriptions:
         client: Client,
         store: StatisticStore,
         chunk_size: int,
+        clock: Clock,
         log: Log,
         *,
         updates: bool = True,
     ) -> None:
         self._client = client
         self._store = store
-        self._chunk_size = chunk_size
         self._log = log
         self._updates = updates
+        self._chunks = Chunks(store, self.subscribed(), chunk_size, self._create, clock, log)
         self._open: dict[str, frozenset[int]] = {}  # statistics by subscription id
         self._to_delete: set[str] = set()
         self._losses = 0  # how often the platform dropped everything
@@ -164,25 +166,16 @@ class Subscriptions:
         self._to_delete.clear()
 
     async def _open_statistics(self, indexes: Iterable[int]) -> None:
-        refusals_left = [_MOST_REFUSALS]
-        for chunk in self._chunks(list(indexes)):
-            await self._create(chunk, refusals_left)
+        await self._chunks.send_all(indexes)
         self.available = True
-        self._report_unopened()
+        self.report_unopened(x for x in self.subscribed() if not self._chunks.is_refused(x))
 
-    def _chunks(self, indexes: Sequence[int]) -> Iterator[Sequence[int]]:
-        """Yield chunks, in which documented and undocumented types are not mixed."""
-        statistics = self._store.statistics
-        for documented in (True, False):
-            chosen = [at for at in indexes if statistics[at].stat_type.documented is documented]
-            for start in range(0, len(chosen), self._chunk_size):
-                yield chosen[start : start + self._chunk_size]
-
-    async def _create(self, chunk: Sequence[int], refusals_left: list[int]) -> None:
-        """Open a chunk; where it is refused, open its halves, as long as refusals are left."""
+    async def _create(self, chunk: Sequence[int], *, keep: bool) -> Collection[int]:
+        """Open a chunk in a subscription of its own, which is deleted at once without ``keep``."""
         subscription = str(uuid.uuid4())
         losses = self._losses
-        self._open[subscription] = frozenset(chunk)  # updates may arrive before the response
+        if keep:
+            self._open[subscription] = frozenset(chunk)  # updates may arrive before the response
         statistics = self._store.statistics
         descriptions = [
             statistics[index].description(str(index), updates=self._updates) for index in chunk
@@ -190,30 +183,25 @@ class Subscriptions:
         try:
             await self.before_request()
             entries = await self._client.create_subscription(subscription, descriptions)
-        except (Refused, ServerTrouble) as error:
-            self._open.pop(subscription, None)
-            if isinstance(error, ServerTrouble) and statistics[chunk[0]].stat_type.documented:
-                raise  # an undocumented type may cause it, and must not affect the others
-            refusals_left[0] -= 1
-            if len(chunk) == 1 or refusals_left[0] <= 0:
-                self._log.debug("statistics refused", statistics=len(chunk), error=str(error))
-                return
-            middle = len(chunk) // 2
-            await self._create(chunk[:middle], refusals_left)
-            await self._create(chunk[middle:], refusals_left)
-            return
         except ProviderError:
             self._open.pop(subscription, None)
             raise
         if self._losses != losses:
             raise Unavailable("the service dropped the statistics while they were opened")
-        if not self.store_values(entries, subscription):
+        if not keep:
+            self._to_delete.add(subscription)
+            returned = {_index_of(entry.get("statisticId")) for entry in entries}
+            return [index for index in chunk if index in returned]
+        stored = self.store_values(entries, subscription)
+        if not stored:
             self._open.pop(subscription, None)
             self._to_delete.add(subscription)
+        return stored
 
-    def _report_unopened(self) -> None:
-        """Log, once for each statistic, that it could not be opened."""
-        new = [index for index in self._store.unopened if index not in self._reported]
+    def report_unopened(self, indexes: Iterable[int]) -> None:
+        """Log, once for each of the statistics, that it could not be opened."""
+        unopened = set(self._store.unopened).intersection(indexes)
+        new = sorted(unopened - self._reported)
         if new:
             self._reported |= set(new)
             examples = "; ".join(str(self._store.statistics[index]) for index in new[:_EXAMPLES])

@@ -26,6 +26,7 @@ WITHIN: Final = "TotalNumberInTimeRange CallAnswered"
 ANSWER_WAIT: Final = "TotalTime CallAnswered"
 SERVICE_LEVEL: Final = "ServiceFactor1"
 ESTIMATED_WAIT: Final = "EstimWaitTime"
+EXPECTED_WAIT: Final = "ExpectedWaitTime2"
 THRESHOLD: Final = "timeRangeRight"
 
 GROUP_STATES: Final = {
@@ -141,7 +142,8 @@ def percentage(cell: Cell) -> Number:
 
 # Tables -----------------------------------------------------------------------------------------
 
-# The definitions have no media filter. EstimWaitTime is computed for voice calls only.
+# The definitions have no media filter. EstimWaitTime is computed for voice calls only,
+# ExpectedWaitTime2 for all media.
 _ALL = {"media": "all"}
 
 QUEUES = Table(
@@ -159,6 +161,8 @@ QUEUES = Table(
         Column(THRESHOLD, f.QUEUE_THRESHOLD, seconds, _ALL, certain=False),
         Column(ANSWER_WAIT, f.QUEUE_ANSWER_WAIT_TIME, seconds, _ALL),
         Column(ESTIMATED_WAIT, f.QUEUE_ESTIMATED_WAIT, seconds, {"media": "voice"}),
+        # Opened only where EstimWaitTime is not.
+        Column(EXPECTED_WAIT, f.QUEUE_ESTIMATED_WAIT, seconds, _ALL, certain=False),
     ),
 )
 SERVICE_LEVELS = Table(

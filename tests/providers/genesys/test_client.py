@@ -343,7 +343,7 @@ def subscriptions_of(
     account = config(objects=[{"type": "Queue", "ids": queues}])
     store = StatisticStore(statistics(account), {"statistics.queues"}, 20.0, clock, lambda: None)
     client = client_of(app, clock, account)
-    return Subscriptions(client, store, chunk, get_log("test")), store, app
+    return Subscriptions(client, store, chunk, clock, get_log("test")), store, app
 
 
 async def test_statistics_are_opened_in_lots(clock: Any) -> None:
@@ -380,8 +380,27 @@ async def test_a_platform_that_refuses_everything_is_not_asked_for_ever(clock: A
     service.refuses = lambda _: True
     subscriptions, store, _ = subscriptions_of(service, clock, ids=200)
     await subscriptions.reopen()
-    assert len(store.unopened) == 2000
+    assert len(store.unopened) == 2200
     assert len(service.sizes) < 100
+
+
+async def test_a_refused_definition_is_requested_again_after_a_day(clock: Any) -> None:
+    """What was refused is left out, and is opened where the platform accepts it a day later."""
+    service = Service()
+    service.opens = lambda each: each["definition"]["category"] != "CurrentMaxTime"
+    subscriptions, store, _ = subscriptions_of(service, clock)
+    await subscriptions.reopen()
+    assert {store.statistics[x].stat_type.header for x in store.unopened} == {
+        "CurrentMaxTime CallWait"
+    }
+    service.opens = lambda _: True
+    requests = len(service.sizes)
+    clock.elapsed += 86_000
+    await subscriptions.open_missing()
+    assert len(service.sizes) == requests
+    clock.elapsed += 401
+    await subscriptions.open_missing()
+    assert store.unopened == []
 
 
 async def test_partial_success_is_found_by_comparing(clock: Any) -> None:
@@ -489,6 +508,6 @@ def test_no_event_breaks_the_subscriptions(data: Any) -> None:
     view = AccountTelemetry(Telemetry(), "genesys", "acme")
     nowhere = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(404)))
     client = Client(account, Http(nowhere, view, None), None)  # type: ignore[arg-type]
-    subscriptions = Subscriptions(client, store, 200, get_log("test"))
+    subscriptions = Subscriptions(client, store, 200, VirtualClock(), get_log("test"))
     subscriptions.on_event("/statistics/v3/updates", data)
     assert store.reading().tables is not None
