@@ -208,9 +208,9 @@ class Chunks:
             return
         if isinstance(error, TooLarge) and not self._most_accepted:
             raise error
-        if isinstance(error, ServerTrouble) and not self._is_doubtful(index):
-            if not await self._answers(owner):
-                raise error
+        is_outage = isinstance(error, ServerTrouble) and not self._is_doubtful(index)
+        if is_outage and not await self._answers(owner):
+            raise error
         others = self._by_owner[owner]
         self._suspects.update(set(others) - self._store.opened(others))
 

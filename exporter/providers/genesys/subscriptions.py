@@ -60,7 +60,7 @@ class Subscriptions:
         self._store = store
         self._log = log
         self._updates = updates
-        self._chunks = Chunks(store, self.subscribed(), chunk_size, self._create, clock, log)
+        self._chunks = Chunks(store, self.needed, chunk_size, self._create, clock, log)
         self._open: dict[str, frozenset[int]] = {}  # statistics by subscription id
         self._to_delete: set[str] = set()
         self._losses = 0  # how often the platform dropped everything
@@ -168,7 +168,7 @@ class Subscriptions:
     async def _open_statistics(self, indexes: Iterable[int]) -> None:
         await self._chunks.send_all(indexes)
         self.available = True
-        self.report_unopened(x for x in self.subscribed() if not self._chunks.is_refused(x))
+        self.report_unopened(x for x in self.needed if not self._chunks.is_refused(x))
 
     async def _create(self, chunk: Sequence[int], *, keep: bool) -> Collection[int]:
         """Open a chunk in a subscription of its own, which is deleted at once without ``keep``."""
