@@ -252,3 +252,24 @@ def test_a_silent_platform_stays_up(provider: str) -> None:
                 assert account.metric("up") == 1
 
     run(main())
+
+
+@pytest.mark.parametrize("kind", ["html429", "code:340", "slow:5", "hang"])
+def test_overdue_feeds_are_not_read_twice_in_a_row(kind: str) -> None:
+    """After a pause of the account no request equals one of the second before it.
+
+    Voximplant refuses what looks like a request that was sent twice (code 484).
+    """
+    feeds = {"state": {"interval": "2s"}, "operators": {"interval": "4s"}, "queues": False}
+
+    async def main() -> None:
+        account = Account("voximplant", switches={"resend_seconds": 0.95}, feeds=feeds)
+        async with account.signed_in():
+            for turn in range(24):
+                account.platform.simulator.fail_next(kind, target="GetACDState")
+                await account.wait(40 + turn / 7)
+        outcomes = [record.outcome for record in account.platform.simulator.log]
+        assert outcomes.count("484") == 0
+        assert len(outcomes) > 300
+
+    run(main())
