@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from exporter.collector.repair import plain
 from exporter.errors import InvalidAnswer
 from exporter.metrics.parsers import Cell, milliseconds
-from exporter.metrics.reading import RefusedRow, Rows, check_refused
+from exporter.metrics.reading import REPLACEMENT, RefusedRow, Rows, check_refused
 from exporter.metrics.tables import Key, Spread, Table, normalise
 from exporter.providers.five9.answers import Statistics, StatisticsUpdate
 from exporter.providers.five9.tables import STATE_START
@@ -95,7 +95,7 @@ class Replica:
         """
         self._repaired |= update.replaced > 0
         self._refuse(update)
-        deleted = set(update.deleted)
+        deleted = {self._known(name) for name in update.deleted}
         again = deleted.intersection(update.added)
         if again:
             self.inconsistent = True
@@ -103,17 +103,25 @@ class Replica:
             deleted -= again
             self._remove(again)
         for name in update.added:
-            self._row(name)
+            self._row(self._known(name))
         if update.timestamp:
             self._set_clock(update.timestamp, received_at)
         extrapolated: dict[str, list[bool]] = {}
         for name, column, value in update.changes:
             if update.replaced:
                 column, value = plain(column), plain(value or "") or None  # noqa: PLW2901
+            name = self._known(name)  # noqa: PLW2901
             extrapolated.setdefault(name, []).append(self._set_cell(name, column, value))
         self._streams = self._streams or any(map(all, extrapolated.values()))
         self._repeated = [name for name in self._repeated if name not in deleted]
         self._remove(deleted)
+
+    def _known(self, name: str) -> str:
+        """Return the name of an object's row; either name may have replaced characters."""
+        if not self._repaired or name in self._rows:
+            return name
+        bare = _without_replaced(name)
+        return next((known for known in self._rows if _without_replaced(known) == bare), name)
 
     def _refuse(self, update: StatisticsUpdate) -> None:
         incomplete = update.incomplete
@@ -212,6 +220,10 @@ class Replica:
                 continue
             if elapsed > 0 or position == self._state:
                 self._starts[name, position] = self.timestamp - elapsed
+
+
+def _without_replaced(name: str) -> str:
+    return plain(name).replace(REPLACEMENT, "")
 
 
 def _plain_cells(cells: Iterable[str | None]) -> list[str | None]:

@@ -41,6 +41,20 @@ def shown(replica: Replica, now: float = 100.0) -> list[list[object]]:
     return [list(row) for row in replica.rows(now, {}).cells]
 
 
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("Sales", "S\ufffdales"), ("S\ufffdales", "Sales"), ("S\ufffdales", "\ufffdSales")],
+)
+def test_a_name_with_replaced_characters(name: str, changed: str) -> None:
+    """A change is about the row of its object, whichever of the two names was repaired."""
+    repaired = Statistics(QUEUES, [[name, "3", "0"], ["Chat", "1", "0"]], SERVER, replaced=1)
+    replica = Replica(ACD_STATUS, repaired, RUNNING["ACDStatus"], 100.0)
+    replica.apply(change((changed, "Calls In Queue", "7")), 100.0)
+    assert [row[1] for row in shown(replica)] == ["7", "1"]
+    replica.apply(StatisticsUpdate(deleted=[changed], timestamp=SERVER, replaced=1), 100.0)
+    assert [row[0] for row in shown(replica)] == ["Chat"]
+
+
 def test_a_full_table() -> None:
     """A table's rows are shown as they came, under the headers as they came."""
     replica = queues(["Billing", "3", "0"], ["Sales", None, None])
