@@ -583,6 +583,21 @@ def test_names_are_compared_by_every_character(item: str) -> None:
     assert shown == {label(queue=item, state="ready"): 2}
 
 
+@pytest.mark.parametrize("name", ["Zo\xe9", "Zoe\u0301"])
+@pytest.mark.parametrize("item", ["Zo\xe9", "Zoe\u0301", "Zo?", "*o\xe9", "Z*e\u0301", "Z[o]\xe9"])
+def test_an_accent_of_its_own_is_the_same_letter(item: str, name: str) -> None:
+    """Texts that Unicode holds for equal match, in both directions; the label stays as it is."""
+    rows = grid(["Username", "Full Name", "State"], ["b", name, "Ready"], ["c", "Jo", "Ready"])
+    hidden = map_one(AGENTS, rows, agents="name", exclude={"agent": [item]})
+    shown = map_one(AGENTS, rows, agents="name", include={"agent": [item]})
+    account_filter = Filter({"agent": [item, "Jo\u0301"]})
+
+    assert sum(series(hidden, f.AGENTS).values()) == 1
+    assert [*series(shown, f.AGENT_STATE)] == [label(agent=name, state="ready")]
+    assert account_filter.accepts("agent", [name])
+    assert account_filter.unmatched("agent") == ["Jo\u0301"]
+
+
 NAMESAKES = replace(QUEUES, display="plain name")
 
 

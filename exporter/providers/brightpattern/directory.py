@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Unauthorized
 from exporter.metrics.parsers import Cell
+from exporter.metrics.patterns import composed
 from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.config import BrightPatternConfig
@@ -143,7 +144,7 @@ def _find_ids(
         text: [
             entry.id
             for entry in entries
-            if text in (entry.name, f"{entry.name} ({entry.id})")
+            if composed(text) in map(composed, (entry.name, f"{entry.name} ({entry.id})"))
             or text.casefold() == entry.id.casefold()
         ]
         for text in configured

@@ -207,9 +207,17 @@ def _application(reference: str) -> Application:
 
 
 def unique_labels(names: Mapping[str, str]) -> dict[str, str]:
-    """Return labels by id: the name, followed by the id where the name is not unique."""
-    counts = Counter(names.values())
-    return {key: name if counts[name] == 1 else f"{name} ({key})" for key, name in names.items()}
+    """Return labels by id: the name, followed by the id where the name is not unique.
+
+    A name that is the label of a namesake is followed by the id too.
+    """
+    shared = {name for name, number in Counter(names.values()).items() if number > 1}
+    while True:
+        labels = {key: f"{name} ({key})" for key, name in names.items() if name in shared}
+        clashes = {*labels.values()}.intersection(names.values()) - shared
+        if not clashes:
+            return {key: labels.get(key, name) for key, name in names.items()}
+        shared |= clashes
 
 
 def report_batches(

@@ -358,6 +358,16 @@ def test_namesakes_by_name_and_label() -> None:
     assert Reader(directory, services=["Sales [EN] (B)"]).subscription.objects.services == ("B",)
 
 
+@pytest.mark.parametrize(("text", "name"), [("Zo\xe9", "Zoe\u0301"), ("Zoe\u0301", "Zo\xe9")])
+def test_a_configured_service_with_an_accent(text: str, name: str) -> None:
+    """How an accented letter is encoded does not matter."""
+    directory = Directory([DirectoryEntry("A", name), DirectoryEntry("B", "Zoe")])
+    for service in (text, f"{text} (A)"):
+        reader = Reader(directory, services=[service])
+        assert reader.subscription.objects.services == ("A",)
+        assert directory.unknown(reader.config) == frozenset()
+
+
 def test_filters_by_name_and_id() -> None:
     """Wanted names become ids; none found is refused, for none would mean all."""
     directory = Directory(

@@ -11,7 +11,12 @@ from exporter.logs import get_log
 from exporter.providers.voximplant.call_lists import CallLists
 from exporter.providers.voximplant.config import VoximplantConfig
 from exporter.providers.voximplant.errors import MissingRole, UnknownId
-from exporter.providers.voximplant.inventory import Cached, Inventory, report_batches
+from exporter.providers.voximplant.inventory import (
+    Cached,
+    Inventory,
+    report_batches,
+    unique_labels,
+)
 from exporter.providers.voximplant.rotation import QueueRotation
 from support.clock import VirtualClock
 
@@ -74,6 +79,22 @@ async def test_queues_of_one_name_are_told_apart(platform: Platform) -> None:
         "3": "Sales (3)",
         "4": "4",
     }
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["A", "A", "A (1)"], ["A (1)", "A (2)", "A (1) (3)"]),
+        (["A (2)", "A", "A"], ["A (2) (1)", "A (2)", "A (3)"]),
+        (["A", "A", "A (1)", "A (1) (3)"], ["A (1)", "A (2)", "A (1) (3)", "A (1) (3) (4)"]),
+        (["A (1)", "A (1)", "B"], ["A (1) (1)", "A (1) (2)", "B"]),
+    ],
+)
+def test_no_label_is_the_name_of_another(names: list[str], labels: list[str]) -> None:
+    """A queue that is called as a namesake is labelled carries its id as well."""
+    ids = {str(number): name for number, name in enumerate(names, 1)}
+
+    assert [*unique_labels(ids).values()] == labels
 
 
 async def test_smartqueue_gives_way_where_both_have_a_name(platform: Platform) -> None:
