@@ -238,7 +238,7 @@ class App:
     async def _reload(self, reread: Callable[[], Config]) -> str:
         try:
             config, change = await self._read(reread)
-            self.accounts.retry_rejected()
+            self.accounts.retry()
             return await self._change(config, change)
         finally:
             await asyncio.to_thread(self.publisher.renew)  # shows the result to the next scrape

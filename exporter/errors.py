@@ -11,8 +11,10 @@
         ├── TimedOut           no answer in time
         ├── ServerTrouble      the platform, or a proxy before it, failed (5xx)
         ├── Throttled          too many requests; carries how long to wait
+        │   └── OverBudget     the budget below a limit has no call left; nothing was sent
         ├── InvalidAnswer      the answer cannot be parsed, or contradicts itself
         ├── Refused            the platform understood the request and declined it
+        │   └── Unexplained    with a status or code that nothing documents; it may pass
         ├── SessionLost        the session has ended: sign in again
         ├── Unauthorized       the credentials were rejected: stop, so that no user is locked
         │   └── Rejected       by the sign-in itself; another sign-in would be rejected too
@@ -21,7 +23,26 @@
 Providers add subclasses where their platform calls for another remedy.
 """
 
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A delay by a request limit: it ends at ``at`` (epoch seconds), as far as is known."""
+
+    at: float
+    limit: str
+
+    def __str__(self) -> str:
+        return f"at {utc(self.at)}: request limit {self.limit}"
+
+
+def utc(at: float) -> str:
+    """Return an instant (epoch seconds) as a time of day, rounded up to a minute."""
+    return f"{datetime.fromtimestamp(math.ceil((at - 1) / 60) * 60, UTC):%H:%M} UTC"
 
 
 class ExporterError(Exception):
@@ -48,12 +69,15 @@ class ProviderError(ExporterError):
     ``outcome``; ``remedy`` says, in log, status page and ``check --live``, what it means and what
     to do. Where ``early`` is set the platform has no data yet, and the feed is read again at its
     next regular time; where ``voids`` is set the figures that the feed shows are no longer true.
+    Where ``lasting`` is set only a change on the platform or of the configuration helps: the feed
+    is read again after an hour, or at a reload.
     """
 
     reason: ClassVar[str] = "provider"
     remedy: ClassVar[str] = "Check the log; --log.level=debug shows more."
     early: ClassVar[bool] = False
     voids: ClassVar[bool] = False
+    lasting: ClassVar[bool] = False
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -97,6 +121,17 @@ class Throttled(ProviderError):
     remedy = "A request limit is used up: set longer intervals or fewer feeds, or raise the limit."
 
 
+class OverBudget(Throttled):
+    """The budget has no call left below a request limit of the platform; nothing was sent.
+
+    ``hold`` says until when.
+    """
+
+    def __init__(self, message: str, *, retry_after: float, hold: Hold) -> None:
+        super().__init__(f"{message}; next call possible {hold}", retry_after=retry_after)
+        self.hold = hold
+
+
 class InvalidAnswer(ProviderError):
     """The answer cannot be parsed, or contradicts itself."""
 
@@ -109,6 +144,13 @@ class Refused(ProviderError):
 
     reason = "fault"
     remedy = "The platform declined the request: check permissions and the configured names."
+    lasting = True
+
+
+class Unexplained(Refused):
+    """The request was declined with a status or code that no document explains; it may pass."""
+
+    lasting = False
 
 
 class SessionLost(ProviderError):

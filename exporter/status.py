@@ -6,7 +6,7 @@ All times are seconds, relative to the moment at which the status was read.
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.errors import ProviderError
+from exporter.errors import Hold, ProviderError
 
 FeedState = Literal["ok", "failing", "waiting", "stopped"]
 Session = Literal["signing in", "signed in", "waiting", "stopped"]
@@ -43,7 +43,8 @@ class FeedStatus:
 
     ``age`` is the time since the last success, ``due_in`` the time until the next refresh
     (negative where it is late), ``None`` where there is none; ``seconds`` is the duration of the
-    last refresh and ``samples`` the number of series of the last success.
+    last refresh and ``samples`` the number of series of the last success. ``hold`` is the request
+    limit that delays the next refresh; ``due_in`` includes it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class FeedStatus:
     seconds: float | None = None
     samples: int | None = None
     failure: Failure | None = None
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)

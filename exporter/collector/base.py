@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from exporter.collector.offers import Offers, offers
 from exporter.collector.survey import Collected, Survey, objects
-from exporter.errors import TimedOut
+from exporter.errors import Hold, TimedOut
 from exporter.metrics.reading import Reading
 from exporter.metrics.tables import Table
 
@@ -75,6 +75,13 @@ class Collector(ABC):
     def delay(self, feed: str) -> float:  # noqa: ARG002 - for platforms with request limits
         """Return the seconds until a request limit allows to fetch ``feed``; 0 is now."""
         return 0.0
+
+    def hold(self, feeds: Sequence[str]) -> Hold | None:  # noqa: ARG002 - as above
+        """Return the request limit that delays the last of the feeds, read in their order.
+
+        ``None`` where nothing is known to delay it. The time is an estimate for people.
+        """
+        return None
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:  # noqa: ARG002
         """Wait up to ``seconds`` for changes that the platform pushes; return readings by feed.

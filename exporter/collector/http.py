@@ -18,11 +18,11 @@ from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
-    Refused,
     ServerTrouble,
     Throttled,
     TimedOut,
     Unauthorized,
+    Unexplained,
     Unreachable,
     Untrusted,
 )
@@ -109,7 +109,7 @@ def check_status(response: httpx.Response, _: object = None) -> None:
         raise ServerTrouble(message, retry_after=retry_after(response))
     if response.is_redirect:
         raise InvalidAnswer(f"{message}: redirects are not followed")
-    raise Refused(message)
+    raise Unexplained(message)
 
 
 def retry_after(response: httpx.Response) -> float:

@@ -83,8 +83,9 @@ class RunningAccount:
     def retry(self) -> bool:
         """Sign in again at once where rejected credentials had stopped the account.
 
-        Return whether they had.
+        Return whether they had. Feeds that were refused are read once more.
         """
+        self.refresher.retry_refused()
         stopped = self.refresher.status().session == "stopped"
         if self._task is None or self._stopping or not stopped:
             return False
@@ -225,8 +226,8 @@ class Accounts:
             name: self._running[name] for name in change.order if name in self._running
         }
 
-    def retry_rejected(self) -> None:
-        """Sign in again to the accounts that rejected credentials have stopped."""
+    def retry(self) -> None:
+        """Try again at once what is postponed because it was refused: sign-ins and feeds."""
         for running in self:
             running.retry()
 

@@ -17,12 +17,16 @@ from exporter.clock import Clock, Roll, SystemClock, backoff
 from exporter.collector.base import Collector, Feed
 from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
+    Hold,
     InternalError,
+    OverBudget,
     ProviderError,
     Rejected,
     SessionLost,
     Throttled,
     Unauthorized,
+    Unexplained,
+    utc,
 )
 from exporter.exposition.store import SnapshotStore
 from exporter.logs import get_log
@@ -35,6 +39,7 @@ from exporter.metrics.tables import Subject
 from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
 from exporter.telemetry import AccountTelemetry
 
+LASTING_PAUSE = 3600.0  # seconds before a feed that was refused is read again
 FEED_BACKOFF_CAP = 60.0  # seconds, or the feed's interval where that is longer
 SESSION_BACKOFF_CAP = 300.0
 _FIRST_SESSION_BACKOFF = 2.0
@@ -59,6 +64,7 @@ class _ScheduledFeed:
     feed: Feed
     rank: int
     due: float = 0.0
+    refused_until: float = float("-inf")  # after a lasting refusal, across sessions
     untried: bool = True  # no refresh yet in this session
     failures: int = 0
     answering: bool = False
@@ -66,13 +72,15 @@ class _ScheduledFeed:
     mapped: Mapped | None = None  # of that reading
     counters: Counters = field(default_factory=Counters)
     hold_logged: bool = False
+    delayed_until: float = float("-inf")  # by the collector, when the schedule last looked
+    hold: Hold | None = None  # the request limit behind that
     read_at: float | None = None  # when the last refresh succeeded
     seconds: float | None = None  # duration of the last refresh
     samples: int | None = None
     failure: Failure | None = None  # of the last refresh, if it failed
 
-    def status(self, now: float, session: Session) -> FeedStatus:
-        """Return the status at ``now``, given that of the session."""
+    def status(self, now: float, wall: float, session: Session) -> FeedStatus:
+        """Return the status at ``now``, which is ``wall`` in epoch seconds, in a session."""
         state: FeedState = "failing" if self.failure else "waiting"
         if session == "stopped":
             state = "stopped"
@@ -86,11 +94,18 @@ class _ScheduledFeed:
             state,
             self.feed.times.interval,
             age=None if self.read_at is None else now - self.read_at,
-            due_in=self.due - now if session == "signed in" else None,
+            due_in=self._due_in(now, wall) if session == "signed in" else None,
+            hold=self.hold if session == "signed in" else None,
             seconds=self.seconds,
             samples=self.samples,
             failure=self.failure,
         )
+
+    def _due_in(self, now: float, wall: float) -> float:
+        """Return the seconds until the next refresh: a hold's estimate is nearer than the delay."""
+        if self.hold is None:
+            return max(self.due, self.delayed_until) - now
+        return max(self.due - now, self.hold.at - wall, _SHORTEST_LISTEN)
 
 
 class Refresher:
@@ -141,6 +156,7 @@ class Refresher:
         self._logged_names: set[tuple[str, str, str]] = set()
         self._stopping = False
         self._asleep = False
+        self._holds_logged = False  # in this session
         self.ready = asyncio.Event()  # a feed has been read, or the sign-in has failed
         self.all_tried = asyncio.Event()  # every feed has been read, or no session could be opened
         store.add_account(
@@ -183,6 +199,13 @@ class Refresher:
         self._stopping = True
         return not self._asleep
 
+    def retry_refused(self) -> None:
+        """Read the feeds that were refused once more, within a minute."""
+        now = self._clock.monotonic()
+        for scheduled in self._feeds.values():
+            if scheduled.refused_until > now:
+                scheduled.due = scheduled.refused_until = now
+
     def _check_stop(self) -> None:
         if self._stopping:
             raise asyncio.CancelledError
@@ -213,13 +236,13 @@ class Refresher:
 
     def status(self) -> AccountStatus:
         """Return the current status of the account. Thread-safe."""
-        now = self._clock.monotonic()
+        now, wall = self._clock.monotonic(), self._clock.time()
         session, retry_at, failure = self._session
         return AccountStatus(
             self._account,
             self._telemetry.provider,
             session,
-            tuple(scheduled.status(now, session) for scheduled in self._feeds.values()),
+            tuple(scheduled.status(now, wall, session) for scheduled in self._feeds.values()),
             retry_in=None if retry_at is None else max(retry_at - now, 0.0),
             failure=failure,
             quotas=self._telemetry.quotas,
@@ -256,7 +279,9 @@ class Refresher:
         self._check_stop()
         if signed_in:
             self._note_stable_session()
-        self._failures += 1
+        over_budget = isinstance(error, OverBudget) and not signed_in
+        if not over_budget:
+            self._failures += 1
         refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
             self._store.clear_account(self._account)
@@ -264,13 +289,21 @@ class Refresher:
             pause = min(self._auth_retry * 2.0 ** min(self._rejections, 10), cap)
             pause = max(pause, error.retry_after)
             self._rejections += 1
+        elif over_budget:
+            pause = error.retry_after  # nothing was sent: no platform has to be spared
         elif signed_in and self._failures == 1 and not isinstance(error, InternalError):
             pause = error.retry_after  # the session worked: sign in again at once
         else:
             pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
             pause = max(pause, error.retry_after)
         message = "session ended" if signed_in else "sign-in failed"
-        log_line = self._log.warning if self._failures == 1 or refused else self._log.debug
+        failure = Failure.of(error, max(self._failures, 1))
+        known = self._session[2]
+        is_new = known is None or known.message != failure.message
+        if over_budget:
+            log_line = self._log.warning if is_new else self._log.debug
+        else:
+            log_line = self._log.warning if self._failures == 1 or refused else self._log.debug
         log_line(
             message,
             reason=error.reason,
@@ -279,7 +312,8 @@ class Refresher:
             retry_in=round(pause, 1),
         )
         retry_at = self._clock.monotonic() + pause
-        failure = Failure.of(error, self._failures)
+        if isinstance(error, OverBudget):
+            retry_at += max(error.hold.at - self._clock.time() - pause, 0.0)
         self._session = ("stopped" if refused else "waiting", retry_at, failure)
         return pause
 
@@ -312,8 +346,10 @@ class Refresher:
     async def _refresh_feeds(self) -> NoReturn:
         """Refresh the feeds that are due, one at a time, until the session ends."""
         start = self._clock.monotonic()
+        self._holds_logged = False
         for scheduled in self._feeds.values():
-            scheduled.due, scheduled.untried = start, True
+            scheduled.due = max(start, scheduled.refused_until)
+            scheduled.untried = scheduled.due <= start
             scheduled.counters.record_loss()
         while True:
             self._check_stop()
@@ -333,15 +369,35 @@ class Refresher:
         Of several that are due, the one due longest; of those, the first in order of importance.
         """
         now = self._clock.monotonic()
-        candidates = [
-            (
-                max(self._due(scheduled) - now, self._collector.delay(scheduled.feed.name), 0.0),
-                scheduled,
-            )
-            for scheduled in self._feeds.values()
-        ]
+        candidates = []
+        for scheduled in self._feeds.values():
+            delay = self._collector.delay(scheduled.feed.name)
+            scheduled.delayed_until = now + delay if delay > 0 else float("-inf")
+            candidates.append((max(self._due(scheduled) - now, delay, 0.0), scheduled))
+        self._note_holds()
         wait, scheduled = min(candidates, key=lambda pair: (pair[0], pair[1].due, pair[1].rank))
         return scheduled, wait
+
+    def _note_holds(self) -> None:
+        """Note until when request limits delay feeds, in the order in which they will be read."""
+        names: list[str] = []
+        for scheduled in sorted(self._feeds.values(), key=lambda x: (x.due, x.rank)):
+            names.append(scheduled.feed.name)
+            delayed = scheduled.delayed_until > self._clock.monotonic()
+            scheduled.hold = self._collector.hold(names) if delayed else None
+        holds = [
+            (scheduled.feed.name, scheduled.hold)
+            for scheduled in self._feeds.values()
+            if scheduled.hold and scheduled.read_at is None
+        ]
+        if not holds or self._holds_logged:
+            return
+        self._holds_logged = True
+        self._log.info(
+            "first figures delayed",
+            limit=max((hold for _, hold in holds), key=lambda hold: hold.at).limit,
+            expected=", ".join(f"{name} at {utc(hold.at)}" for name, hold in holds),
+        )
 
     def _due(self, scheduled: _ScheduledFeed) -> float:
         """Return when a feed is due: early if it has to confirm that the account is up."""
@@ -352,7 +408,8 @@ class Refresher:
         return min(scheduled.due, self._up_until - _CONFIRM_BEFORE)
 
     async def _idle(self, wait: float) -> None:
-        """Listen for pushed changes, or sleep, until the next feed is due."""
+        """Listen for pushed changes, or sleep, until the next feed is due, or for a minute."""
+        wait = min(wait, _LISTEN_PAUSE)  # a reload may make a feed due
         if wait >= _SHORTEST_LISTEN and self._clock.monotonic() >= self._listen_after:
             started = self._clock.monotonic()
             try:
@@ -401,9 +458,12 @@ class Refresher:
             self._schedule_next(scheduled, started)
             return  # the figures age, and are true as long as they are exported
         self._record_failure(scheduled, error, started)
+        now = self._clock.monotonic()
         interval = scheduled.feed.times.interval
-        pause = backoff(scheduled.failures, interval, max(FEED_BACKOFF_CAP, interval), self._roll)
-        scheduled.due = self._clock.monotonic() + max(pause, error.retry_after)
+        cap = LASTING_PAUSE if isinstance(error, Unexplained) else FEED_BACKOFF_CAP
+        pause = backoff(scheduled.failures, interval, max(cap, interval), self._roll)
+        scheduled.due = now + max(pause, error.retry_after, LASTING_PAUSE if error.lasting else 0)
+        scheduled.refused_until = scheduled.due if error.lasting else now
         if error.voids:
             self._store.remove_feed(self._account, scheduled.feed.name)
         # After a few answers without data the feed counts as tried, and the page as complete.

@@ -124,10 +124,13 @@ def _feed(feed: FeedStatus, session: str) -> Iterator[str]:
         f'<td role="cell">{_badge(feed.state, _MARKS[feed.state], feed.state)}</td>{plain}</tr>'
     )
     if feed.failure:
-        yield (
-            '<tr role="row" class="more"><td role="cell" colspan="6">'
-            f"{_failure(feed.failure, feed.due_in)}</td></tr>"
-        )
+        yield _more(_failure(feed.failure, feed.due_in))
+    elif feed.hold:
+        yield _more(f"{'First' if feed.age is None else 'Next'} figures {escape(str(feed.hold))}.")
+
+
+def _more(text: str) -> str:
+    return f'<tr role="row" class="more"><td role="cell" colspan="6">{text}</td></tr>'
 
 
 def _badge(style: str, mark: str, word: str) -> str:

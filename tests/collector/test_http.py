@@ -34,6 +34,7 @@ from exporter.errors import (
     Throttled,
     TimedOut,
     Unauthorized,
+    Unexplained,
     Unreachable,
     Untrusted,
 )
@@ -116,11 +117,11 @@ async def test_a_packed_body(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("status", "expected", "outcome"),
     [
-        (400, Refused, "fault"),
+        (400, Unexplained, "fault"),
         (401, Unauthorized, "auth"),
         (403, Unauthorized, "auth"),
-        (404, Refused, "fault"),
-        (408, Refused, "fault"),
+        (404, Unexplained, "fault"),
+        (408, Unexplained, "fault"),
         (429, Throttled, "throttled"),
         (500, ServerTrouble, "server"),
         (502, ServerTrouble, "server"),

@@ -132,7 +132,7 @@ class World:
 
     async def change(self, *sections: str, **options: Any) -> str:
         change = self.accounts.plan(self.config(*sections, **options))
-        self.accounts.retry_rejected()
+        self.accounts.retry()
         self.accounts.stop_removed(change)
         await self.accounts.apply(change)
         return str(change)

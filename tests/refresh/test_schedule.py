@@ -17,9 +17,11 @@ from exporter.errors import (
     InternalError,
     InvalidAnswer,
     ProviderError,
+    Refused,
     SessionLost,
     Throttled,
     Unauthorized,
+    Unexplained,
     Unreachable,
 )
 from exporter.exposition.encoding import Format
@@ -664,7 +666,7 @@ async def test_the_status_of_figures_that_have_grown_old() -> None:
     held, other = bench.status.feeds
     assert (held.state, held.failure, other.state) == ("waiting", None, "ok")
     assert held.due_in is not None
-    assert held.due_in < 0
+    assert held.due_in == pytest.approx(969)  # not "now", as the limit holds it back
 
 
 async def test_the_status_of_a_lost_session() -> None:
@@ -865,3 +867,67 @@ async def test_totals_held_for_long_are_logged_once(caplog: pytest.LogCaptureFix
         ("totals held after a fall", [f.QUEUE_OFFERED.name]),
         ("totals held after a fall", [f.QUEUE_OFFERED.name]),
     ]
+
+
+class InUse(Refused):
+    """Another program uses the user."""
+
+    lasting = False
+
+
+class Forbidden(Refused):
+    """The platform says that a role is missing."""
+
+
+async def test_a_refused_feed_is_read_hourly() -> None:
+    """A lasting refusal is asked for again after an hour, whatever happens to the session."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(Forbidden("no role"))] * 9
+    bench.script.answers["b"] = [reading] * 20 + [raising(SessionLost("gone"))]
+    await bench.run(2 * 3600 + 60)
+    assert len(bench.script.sessions) == 2
+    assert bench.script.times("a") == [0, 3600, 7200]
+    held = bench.status.feeds[0]
+    assert held.failure is not None
+    assert held.due_in is not None
+    assert held.due_in > 3500
+
+
+@pytest.mark.parametrize("error", [Unexplained, InUse, Unreachable])
+async def test_what_may_pass_is_read_sooner(error: type[ProviderError]) -> None:
+    """A refusal that nothing explains, or that another program causes, costs no hour."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(error("perhaps"))]
+    await bench.run(30)
+    assert bench.script.times("a") == [0, 10, 20]
+
+
+async def test_an_unexplained_refusal_is_asked_for_ever_more_rarely() -> None:
+    """The pause after refusals that nothing explains doubles, to an hour."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(Unexplained("HTTP 404"))] * 20
+    await bench.run(3 * 3600)
+    times = bench.script.times("a")
+    assert max(b - a for a, b in pairwise(times)) == 3600
+    assert len(times) == 11
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+async def test_a_reload_asks_for_refused_feeds_once_more(signed_in: bool) -> None:
+    """A reload that leaves the account unchanged reads its refused feeds again, once."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(Forbidden("no role"))] * 2
+    reloads: list[float] = []
+
+    def reload() -> None:
+        if not reloads and bench.clock.elapsed >= 600:
+            reloads.append(bench.clock.elapsed)
+            bench.refresher.retry_refused()
+
+    bench.clock.watchers.append(reload)
+    if not signed_in:
+        bench.script.answers["b"] = [reading] * 60 + [raising(SessionLost("gone"))]
+    await bench.run(3000)
+    times = bench.script.times("a")
+    assert len(times) == 2
+    assert 0 <= times[1] - reloads[0] <= 60

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from exporter.clock import Clock
 from exporter.collector.base import Collector
 from exporter.collector.http import Http
 from exporter.config.account import AccountConfig
+from exporter.errors import Hold
 from exporter.exposition.store import SnapshotStore
 from exporter.metrics.reading import Reading
 from exporter.objectives.model import Objectives
@@ -35,6 +36,9 @@ class Observed(Collector):
 
     def delay(self, feed: str) -> float:
         return self.inner.delay(feed)
+
+    def hold(self, feeds: Sequence[str]) -> Hold | None:
+        return self.inner.hold(feeds)
 
     async def fetch(self, feed: str) -> Reading:
         reading = await self.inner.fetch(feed)

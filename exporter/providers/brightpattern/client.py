@@ -62,6 +62,7 @@ class SubscriptionLost(Refused):
     """The exporter's subscription has expired, or another login of the user has replaced it."""
 
     reason = "session"
+    lasting = False
     remedy = (
         "The subscription was lost and is made anew. If this repeats, another program uses the "
         "same user: give the exporter a user of its own."

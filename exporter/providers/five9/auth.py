@@ -3,12 +3,10 @@
 import contextlib
 
 from exporter.clock import Clock
-from exporter.errors import ProviderError, Throttled
+from exporter.errors import ProviderError
 from exporter.providers.five9.budget import FULL, Budget
 from exporter.providers.five9.client import Client
 from exporter.providers.five9.config import Five9Config
-
-_LONGEST_WAIT = 60.0  # seconds; then the counters are read again, they may have been reset
 
 
 class Session:
@@ -27,12 +25,7 @@ class Session:
 
     async def open(self) -> None:
         """Open the session. Raises ``ProviderError``."""
-        wait = self._budget.wait(FULL)
-        if wait > 0:
-            raise Throttled(
-                "request budget has no call left for signing in",
-                retry_after=min(wait, _LONGEST_WAIT),
-            )
+        self._budget.check("request budget has no call left for signing in", FULL)
         await self._set_parameters(self._current_offset())
 
     async def update_offset(self) -> bool:

@@ -7,13 +7,13 @@ budget counts the exporter's own calls of the window.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.collector.survey import Limit
-from exporter.errors import Throttled
+from exporter.errors import Hold, OverBudget, Throttled
 from exporter.providers.five9.client import CallCounter
 
 FULL = "QueryStatistics"  # setSessionParameters, getStatistics and, as far as known, the rest
@@ -25,8 +25,10 @@ DEFAULT_LIMITS: Mapping[str, Mapping[float, int]] = {
     CHANGES: {60.0: 30, 3600.0: 1200, 86_400.0: 24_000},
 }
 _LONGEST = 86_400.0
+_SOONEST = 1.0  # second before the budget is asked again
 _HEADROOM = 0.95  # share of a limit that is planned with
-WINDOWS = {60.0: "minute", 3600.0: "hour", 86_400.0: "day"}
+_MINUTE, _HOUR = 60.0, 3600.0
+WINDOWS = {_MINUTE: "minute", _HOUR: "hour", _LONGEST: "day"}
 
 
 @dataclass(slots=True)
@@ -36,13 +38,44 @@ class _Window:
     reported: int = 0  # calls in the platform's last report
     reported_at: float = float("-inf")
     calls_before: int = 0  # calls that the exporter had made by then
+    since: float = float("-inf")  # first report of the platform's current window
+
+    def kept(self, reserve: int) -> int:
+        """Return how many calls are kept back: at most half, and none where it is soon over."""
+        return min(reserve, self.limit // 2) if self.length > _MINUTE else 0
+
+
+@dataclass(slots=True)
+class _Projection:
+    """A window and its calls, as they will be; ``end`` is monotonic."""
+
+    window: _Window
+    used: int
+    end: float
+
+    def earliest(self, at: float, reserve: int) -> float:
+        """Return the earliest time from ``at`` on at which the window has room for a call."""
+        self._move_to(at)
+        full = self.used >= self.window.limit - self.window.kept(reserve)
+        return self.end if full else at
+
+    def add_call(self, at: float) -> None:
+        self._move_to(at)
+        self.used += 1
+
+    def _move_to(self, at: float) -> None:
+        if at >= self.end:
+            missed = (at - self.end) // self.window.length
+            self.used, self.end = 0, self.end + self.window.length * (missed + 1)
 
 
 class Budget:
     """Calls that one user may still make. Lives as long as the account, across sessions.
 
     ``fixed`` limits replace those that the platform reports. Times are seconds of the monotonic
-    clock. ``demand`` is the number of updates a second that the configuration asks for.
+    clock. ``demand`` is the number of updates a second that the configuration asks for. ``reserve``
+    is the number of calls that have to be left for more important ones, in every window that is
+    longer than a minute.
     """
 
     def __init__(self, clock: Clock, fixed: Mapping[str, Mapping[float, int]]) -> None:
@@ -87,11 +120,9 @@ class Budget:
         self._set_usage(operation, shortest, shortest.limit)
 
     @contextmanager
-    def call(self, operation: str, *, long_poll: bool = False) -> Iterator[None]:
-        """Count the call made in this context. Raises ``Throttled`` where the budget has none."""
-        wait = self.wait(operation)
-        if wait > 0:
-            raise Throttled(f"request budget has no {operation} call left", retry_after=wait)
+    def call(self, operation: str, *, long_poll: bool = False, reserve: int = 0) -> Iterator[None]:
+        """Count the call made in this context. Raises ``OverBudget`` where the budget has none."""
+        self.check(f"request budget has no {operation} call left", operation, reserve=reserve)
         self.add_call(operation, long_poll=long_poll)
         try:
             yield
@@ -99,16 +130,57 @@ class Budget:
             self.exhaust(operation)
             raise
 
-    def wait(self, operation: str, calls: int = 1, demand: float = 0.0) -> float:
+    def check(self, message: str, operation: str, *, reserve: int = 0) -> None:
+        """Raise ``OverBudget`` with that message where no call is left."""
+        wait = self.wait(operation, reserve=reserve)
+        if wait > 0:
+            hold = self.hold(operation, reserves=[reserve])
+            soonest = max(hold.at - self._clock.time(), _SOONEST) if hold else wait
+            raise OverBudget(
+                message,
+                retry_after=min(wait, soonest, _MINUTE),
+                hold=hold or Hold(self._clock.time() + wait, operation),
+            )
+
+    def wait(
+        self, operation: str, calls: int = 1, demand: float = 0.0, *, reserve: int = 0
+    ) -> float:
         """Return the seconds until ``calls`` more are allowed; 0 is now.
 
-        Where ``demand`` exceeds a window's limit, calls are spaced evenly.
+        Where ``demand`` exceeds a window's limit, calls are spaced evenly. The time is that after
+        which the calls are certainly allowed; new reports of the platform make it shorter.
         """
-        waits = [self._window_wait(operation, window, calls) for window in self._windows[operation]]
+        waits = [
+            self._window_wait(operation, window, calls, reserve)
+            for window in self._windows[operation]
+        ]
         if self._recent[operation]:
             next_call = self._recent[operation][-1] + self._gap(operation, demand)
             waits.append(next_call - self._clock.monotonic())
         return max(0.0, *waits)
+
+    def hold(self, operation: str, reserves: Sequence[int]) -> Hold | None:
+        """Return what delays the last of several calls, ``None`` where nothing does.
+
+        ``reserves`` has an item for each call, in their order. The time is an estimate: Five9's
+        windows of a minute and an hour begin with those of the clock, its day at a midnight that
+        is not known.
+        """
+        now = self._clock.monotonic()
+        at, limit = now, ""
+        projections = [
+            _Projection(window, self._used_now(operation, window), self._end(operation, window))
+            for window in sorted(self._windows[operation], key=lambda x: -x.length)
+            if window.limit > 0
+        ]
+        for reserve in reserves:
+            for projection in projections:
+                start = projection.earliest(at, reserve)
+                if start > at:
+                    at, limit = start, f"{operation} of {_named(projection.window.length)}"
+            for projection in projections:
+                projection.add_call(at)
+        return Hold(self._clock.time() + at - now, limit) if limit else None
 
     def limits(self) -> list[Limit]:
         """Return each limit with the calls used, ``None`` where no current report has them."""
@@ -144,6 +216,8 @@ class Budget:
         return max(ratios, default=0.0)
 
     def _set_usage(self, operation: str, window: _Window, used: int) -> None:
+        if used < self._used(operation, window) or window.since == float("-inf"):
+            window.since = self._clock.monotonic()
         window.reported = used
         window.reported_at = self._clock.monotonic()
         window.calls_before = self._calls[operation]
@@ -160,15 +234,42 @@ class Budget:
         ]
         return max(gaps, default=0.0)
 
-    def _window_wait(self, operation: str, window: _Window, calls: int) -> float:
+    def _used_now(self, operation: str, window: _Window) -> int:
+        """Return the calls in the current window, as far as is known."""
+        now = self._clock.monotonic()
+        if now < window.reported_at + window.length:
+            return self._used(operation, window)
+        recent = self._recent[operation]
+        return len(recent) - bisect_right(recent, now - window.length)
+
+    def _end(self, operation: str, window: _Window) -> float:
+        """Return when the platform's current window probably ends (monotonic seconds)."""
+        now, wall = self._clock.monotonic(), self._clock.time()
+        if now >= window.reported_at + window.length:  # without a report, windows slide
+            recent = self._recent[operation]
+            first = bisect_right(recent, now - window.length)
+            return (recent[first] if first < len(recent) else now) + window.length
+        if window.length <= _HOUR:
+            return now + window.length - wall % window.length
+        latest = window.since + window.length
+        return latest if now < latest else now + window.length
+
+    def _window_wait(self, operation: str, window: _Window, calls: int, reserve: int) -> float:
         now = self._clock.monotonic()
         if window.limit <= 0:
             return window.length
-        calls = min(calls, window.limit)
+        limit = window.limit - window.kept(reserve)
+        calls = min(calls, limit)
         if now < window.reported_at + window.length:
-            excess = self._used(operation, window) + calls - window.limit
+            excess = self._used(operation, window) + calls - limit
             return window.reported_at + window.length - now if excess > 0 else 0.0
         recent = self._recent[operation]
         in_window = recent[bisect_right(recent, now - window.length) :]
-        excess = len(in_window) + calls - window.limit
+        excess = len(in_window) + calls - limit
         return in_window[excess - 1] + window.length - now if excess > 0 else 0.0
+
+
+def _named(length: float) -> str:
+    """Return the length of a window in words."""
+    name = WINDOWS.get(length)
+    return f"a{'n' if name == 'hour' else ''} {name}" if name else f"{length:g} s"

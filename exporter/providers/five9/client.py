@@ -28,6 +28,7 @@ from exporter.errors import (
     SessionLost,
     Throttled,
     Unauthorized,
+    Unexplained,
 )
 from exporter.providers.five9 import answers
 from exporter.providers.five9.answers import Fault, Statistics, StatisticsUpdate
@@ -43,10 +44,13 @@ _MAX_CONFLICTS = 3  # refusals in a row after which another program must hold th
 class ResyncRequired(Refused):
     """Five9 no longer knows the timestamp or a column: the table has to be read whole."""
 
+    lasting = False
+
 
 class UserInUse(Refused):
     """Five9 serves another request or session of the same user."""
 
+    lasting = False
     remedy = (
         "Another program works with the same user. Give the exporter a user of its own, or set "
         "force_logout."
@@ -56,6 +60,7 @@ class UserInUse(Refused):
 class LicenceLimitReached(Refused):
     """All supervisor licences of the domain are in use."""
 
+    lasting = False
     remedy = "No supervisor licence is free. Close a session, or ask Five9 for another licence."
 
 
@@ -262,7 +267,7 @@ class Client:
                 return SessionLost(message)
         if fault.name == "AccessDisallowedFault" and operation != "setSessionParameters":
             return Refused(message)  # a missing permission fails one statistic type only
-        error = _FAULTS.get(fault.name, Refused)
+        error = _FAULTS.get(fault.name, Unexplained)
         return error(message, retry_after=_PAUSES.get(fault.name, 0.0))
 
     def _read_typed(self, operation: str, response: httpx.Response, body: bytes) -> Any:
@@ -289,6 +294,8 @@ _FAULTS: dict[str, type[ProviderError]] = {
     "UserAlreadyLoggedInFault": UserInUse,
     "UserLimitReachedFault": LicenceLimitReached,
     "AccessDisallowedFault": WebServicesDenied,
+    "IncorrectArgumentFault": Refused,
+    "MissedArgumentFault": Refused,
     "InvalidAccountFault": Unauthorized,
     "ServerFault": ServerTrouble,
     "ServiceUnavailableFault": ServerTrouble,

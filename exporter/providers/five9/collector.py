@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from exporter.clock import Clock
@@ -13,12 +13,12 @@ from exporter.collector.scales import ShareScales
 from exporter.collector.survey import Collected, Survey
 from exporter.config.columns import add_columns
 from exporter.errors import (
+    Hold,
     InvalidAnswer,
     ProviderError,
     Refused,
     ServerTrouble,
     SessionLost,
-    Throttled,
     Unauthorized,
 )
 from exporter.logs import get_log
@@ -44,7 +44,7 @@ from exporter.providers.five9.tables import (
 from exporter.telemetry import AccountTelemetry
 
 _ACCOUNT = "account"
-_LONG_POLLED = ("ACDStatus", "AgentState")
+_IMPORTANT = ("ACDStatus", "AgentState")  # long-polled; calls are kept back for them
 _DUE_HOLD = 0.5  # seconds for which the server may hold a due update, while other feeds wait
 _REREAD_AFTER = 7200.0  # repairs drift; 8 tables twice in 4 hours are few of 240 calls a day
 # Seconds until a table is read whole again; each doubles as long as that does not help.
@@ -55,6 +55,7 @@ _NAMES_LIFE = 86_400.0
 _COUNTERS_EVERY = 60.0
 _COUNTERS_EVERY_BLOCKED = 15.0
 _SHORTEST_HOLD = 1.0
+_MOST_FAILED = 2  # whole reads in a row, after which an important feed uses no reserve
 
 
 class Five9Collector(Collector):
@@ -84,6 +85,9 @@ class Five9Collector(Collector):
         self._demand = sum(1 / feed.times.interval for feed in self.feeds if feed.name != _ACCOUNT)
         self._replicas: dict[str, Replica] = {}
         self._sizes: dict[str, int] = {}  # rows of the last table that was accepted
+        # Calls kept back: one to sign in, and one for a whole read of each important feed.
+        self._reserve = 1 + sum(name in self._tables for name in _IMPORTANT)
+        self._failed: Counter[str] = Counter()  # whole reads in a row that failed
         self._resyncs: Counter[str] = Counter()  # tables in a row that became inconsistent
         self._invalid: Counter[str] = Counter()  # whole reads in a row that were invalid
         self._not_before: dict[str, float] = {}  # monotonic time of the next whole read
@@ -125,7 +129,10 @@ class Five9Collector(Collector):
             return await self._read_account()
         await self._update_offset()
         replica = self._replicas.get(feed)
-        if replica is None or (self._is_reread_due(feed, replica) and self._budget.wait(FULL) == 0):
+        if replica is None or (
+            self._is_reread_due(feed, replica)
+            and self._budget.wait(FULL, reserve=self._reserve) == 0
+        ):
             return await self._read_whole(feed)
         hold = min(self._config.long_poll, _DUE_HOLD)
         return await self._read_update(feed, replica, hold)
@@ -133,11 +140,40 @@ class Five9Collector(Collector):
     def delay(self, feed: str) -> float:
         """Return the seconds until the budget allows the feed's next calls."""
         if feed == _ACCOUNT:
-            return self._budget.wait(FULL, 2)
+            return self._budget.wait(FULL, 2, reserve=self._reserve)
         if feed not in self._replicas:
             pause = self._not_before.get(feed, 0.0) - self._clock.monotonic()
-            return max(pause, self._budget.wait(FULL, 2 if self._are_names_due(feed) else 1))
+            calls = 2 if self._are_names_due(feed) else 1
+            if feed not in _IMPORTANT:  # one that lost its table may have become due later
+                calls += sum(map(self._is_missing, _IMPORTANT))
+            return max(pause, self._budget.wait(FULL, calls, reserve=self._reserve_for(feed)))
         return self._budget.wait(CHANGES, 1, self._demand)
+
+    def _reserve_for(self, feed: str) -> int:
+        """Return how many calls a whole read has to leave.
+
+        An important feed may use them, unless it has failed twice in a row.
+        """
+        return 0 if feed in _IMPORTANT and self._failed[feed] < _MOST_FAILED else self._reserve
+
+    def _is_missing(self, feed: str) -> bool:
+        missing = feed in self._tables and feed not in self._replicas
+        return missing and self._reserve_for(feed) == 0
+
+    def hold(self, feeds: Sequence[str]) -> Hold | None:
+        """Return the request limit that delays the last of the feeds, read in their order."""
+        if feeds[-1] in self._replicas:
+            return None
+        reserves: list[int] = []
+        names_due = True
+        for feed in feeds:
+            if feed == _ACCOUNT:
+                reserves += [self._reserve] * 2
+            elif feed not in self._replicas:
+                calls = 2 if names_due and self._are_names_due(feed) else 1
+                names_due = names_due and calls == 1
+                reserves += [self._reserve_for(feed)] * calls
+        return self._budget.hold(FULL, reserves)
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         """Use idle time: read the request counters where due, else long-poll for an update."""
@@ -148,7 +184,7 @@ class Five9Collector(Collector):
             return {}
         names = [
             name
-            for name in _LONG_POLLED
+            for name in _IMPORTANT
             if name in self._replicas and not self._is_reread_due(name, self._replicas[name])
         ]
         hold = min(self._config.long_poll, seconds)
@@ -164,9 +200,9 @@ class Five9Collector(Collector):
     async def _read_account(self) -> Reading:
         """Read licences, permissions and the request counters."""
         await self._read_counters()
-        with self._budget.call(FULL):
+        with self._budget.call(FULL, reserve=self._reserve):
             licences = self._licences = await self._client.user_limits()
-        with self._budget.call(FULL):
+        with self._budget.call(FULL, reserve=self._reserve):
             permissions = self._permissions = await self._client.permissions()
         rows: list[dict[str, Cell]] = []
         if licences is not None:
@@ -229,12 +265,13 @@ class Five9Collector(Collector):
 
     async def _read_whole(self, feed: str) -> Reading:
         """Read a whole table; read it once more where it is empty and was not before."""
-        if self._are_names_due(feed) and self._budget.wait(FULL, 2) == 0:
+        reserve = self._reserve_for(feed)
+        if self._are_names_due(feed) and self._budget.wait(FULL, 2, reserve=reserve) == 0:
             await self._read_names()
         replica = await self._read_table(feed)
         if replica.size == 0 and self._sizes.get(feed, 0) > 0:
             self._sizes[feed] = 0  # the next table is accepted, empty or not
-            if self._budget.wait(FULL) > 0:
+            if self._budget.wait(FULL, reserve=reserve) > 0:
                 raise InvalidAnswer("table is empty; it is read again to confirm that")
             replica = await self._read_table(feed)
         before = self._replicas.get(feed)
@@ -245,11 +282,13 @@ class Five9Collector(Collector):
 
     async def _read_table(self, feed: str) -> Replica:
         """Read a whole table; postpone the next attempt where the answer is invalid."""
+        reserve = self._reserve_for(feed)
         try:
-            with self._budget.call(FULL):
+            with self._budget.call(FULL, reserve=reserve):
+                self._failed[feed] += 1  # until the answer has been accepted
                 statistics = await self._client.statistics(feed)
             if statistics.rows and not statistics.columns:
-                with self._budget.call(FULL):
+                with self._budget.call(FULL, reserve=reserve):
                     statistics.columns = await self._client.column_names(feed)
             now = self._clock.monotonic()
             replica = Replica(self._tables[feed], statistics, RUNNING.get(feed, ()), now)
@@ -258,7 +297,11 @@ class Five9Collector(Collector):
             self._invalid[feed] += 1
             self._not_before[feed] = self._clock.monotonic() + pause
             raise
-        self._invalid[feed] = 0
+        except ServerTrouble as error:
+            if preflight.is_denied(feed, self._permissions):
+                raise Refused(f"a permission is missing: {error}") from error
+            raise
+        self._invalid[feed] = self._failed[feed] = 0
         return replica
 
     async def _read_update(
@@ -282,11 +325,8 @@ class Five9Collector(Collector):
         return self._reading(feed, replica)
 
     async def _read_whole_if_allowed(self, feed: str) -> Reading:
-        wait = self._budget.wait(FULL)
-        if wait > 0:
-            raise Throttled(
-                "table has to be read whole; the request budget delays it", retry_after=wait
-            )
+        message = "table has to be read whole; the request budget delays it"
+        self._budget.check(message, FULL, reserve=self._reserve_for(feed))
         return await self._read_whole(feed)
 
     def _reading(self, feed: str, replica: Replica) -> Reading:

@@ -37,6 +37,12 @@ def survey(
         ]
 
 
+def is_denied(feed: str, granted: Mapping[str, bool] | None) -> bool:
+    """Return whether the permission that a statistic type needs is known to be missing."""
+    needed = "Agents" if feed in _AGENTS else "Campaigns"
+    return granted is not None and not granted.get(needed, True)
+
+
 def _permissions(config: Five9Config, granted: Mapping[str, bool]) -> list[Permission]:
     """Return the permissions that this configuration needs."""
     feeds = config.enabled_feeds()

@@ -21,6 +21,7 @@ from exporter.errors import (
     ServerTrouble,
     SessionLost,
     Unauthorized,
+    Unexplained,
 )
 from exporter.providers.genesys.auth import TokenAuth
 from exporter.providers.genesys.config import GenesysConfig
@@ -156,7 +157,7 @@ class Client:
         if code in _SUCCESS_CODES or _entries(data):
             return data
         message = self._http.redact(str(status.get("message", "no message")))[:_MESSAGE_LENGTH]
-        raise Refused(f"{operation}: code {code}: {message}")
+        raise Unexplained(f"{operation}: code {code}: {message}")
 
     async def _authorized(
         self, method: str, path: str, operation: str, body: Json | None, limit: float

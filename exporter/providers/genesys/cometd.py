@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.clock import Clock, Roll, backoff
-from exporter.errors import InvalidAnswer, ProviderError, Refused, SessionLost, Unauthorized
+from exporter.errors import InvalidAnswer, ProviderError, SessionLost, Unauthorized, Unexplained
 from exporter.logs import Log
 
 Message = dict[str, Any]
@@ -351,7 +351,7 @@ def _check_reply(request: Message, reply: Message | None) -> Message:
     # In a handshake only the credentials of the HTTP headers can be forbidden.
     if code == 401 or (code == 403 and channel == "/meta/handshake"):  # noqa: PLR2004
         raise Unauthorized(text)
-    raise Refused(text)
+    raise Unexplained(text)
 
 
 def _client_id_of(reply: Message) -> str:

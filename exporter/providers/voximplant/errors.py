@@ -16,6 +16,7 @@ from exporter.errors import (
     ServerTrouble,
     Throttled,
     Unauthorized,
+    Unexplained,
 )
 
 _AUTH_PAUSE = 10.0  # seconds before a key that worked until now is tried again
@@ -139,7 +140,7 @@ def error_of(method: str, error: object) -> ProviderError:
         code = int(body["code"])
     except (KeyError, TypeError, ValueError):
         return InvalidAnswer(f"{method}: error lacks its code")
-    name, error_class, pause = CODES.get(code, ("", Refused, 0.0))
+    name, error_class, pause = CODES.get(code, ("", Unexplained, 0.0))
     text = str(body.get("msg", ""))
     parameter = _PARAMETER.search(text)
     seconds = _SECONDS.search(text) if error_class is Throttled else None

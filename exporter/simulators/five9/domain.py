@@ -56,7 +56,7 @@ class Domain(door.SimulatedPlatform[Record]):
     # Limits and permissions.
     limits: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: DEFAULT_LIMITS)
     permissions: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(PERMISSIONS, True))
-    missing_permission: Literal["fault", "empty"] = "fault"
+    missing_permission: Literal["fault", "disallowed", "empty"] = "fault"
 
     # Updates.
     stream_durations: bool = False  # running durations make updates, in steps of 5 s

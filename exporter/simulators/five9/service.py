@@ -349,6 +349,8 @@ class Service:
         table = draw(self._domain, statistic_type, settings)
         if self._domain.permissions.get(permission, False):
             return table
+        if self._domain.missing_permission == "disallowed":
+            raise FaultError("AccessDisallowed", f"permission {permission} is missing")
         if self._domain.missing_permission == "fault":
             raise FaultError("Server", f"permission {permission} is missing")
         return Table(table.columns, {})

@@ -187,7 +187,7 @@ async def test_crash_loop_keeps_the_limits() -> None:
             pass
         centre = Centre(before=centre)
     log = centre.simulator.log
-    assert {record.outcome for record in log} <= {"ok", "nothing"}
+    assert {record.outcome for record in log} <= {"ok", "nothing", "cancelled"}  # by the restart
     assert sum(record.operation == "getStatistics" for record in log) > 10
 
 

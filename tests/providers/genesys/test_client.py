@@ -15,11 +15,11 @@ from exporter.collector.http import Http
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
-    Refused,
     Rejected,
     ServerTrouble,
     Throttled,
     Unauthorized,
+    Unexplained,
 )
 from exporter.logs import get_log
 from exporter.providers.genesys.client import AccessDenied, Client
@@ -134,7 +134,7 @@ async def test_a_token_by_client_credentials_from_another_host(clock: Any) -> No
         (403, {}, Rejected),
         (401, "<html>", Rejected),
         (400, {"error": "temporarily_unavailable"}, ServerTrouble),
-        (400, "<html>", Refused),
+        (400, "<html>", Unexplained),
         (503, "<html>", ServerTrouble),
         (429, {}, Throttled),
         (200, "<html>", InvalidAnswer),
@@ -278,12 +278,12 @@ async def test_an_envelope_is_taken_for_what_it_holds(clock: Any, answer: Any, f
 @pytest.mark.parametrize(
     ("response", "error"),
     [
-        (httpx.Response(200, json=envelope(None, 5)), Refused),
-        (httpx.Response(200, json={}), Refused),
+        (httpx.Response(200, json=envelope(None, 5)), Unexplained),
+        (httpx.Response(200, json={}), Unexplained),
         (httpx.Response(200, json=[]), InvalidAnswer),
         (httpx.Response(200, text="<html>"), InvalidAnswer),
         (httpx.Response(200), InvalidAnswer),
-        (httpx.Response(400, json=envelope(None, 5)), Refused),
+        (httpx.Response(400, json=envelope(None, 5)), Unexplained),
         (httpx.Response(504), ServerTrouble),
     ],
 )

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
-    Refused,
     ServerTrouble,
     SessionLost,
     Throttled,
     Unauthorized,
+    Unexplained,
     Unreachable,
 )
 from exporter.logs import get_log
@@ -233,13 +233,13 @@ def test_neither_yes_nor_no(operation: str, successful: object) -> None:
     [
         ("handshake", "401::who", Unauthorized),
         ("handshake", "403::denied", Unauthorized),
-        ("handshake", "400::no", Refused),
-        ("handshake", None, Refused),
+        ("handshake", "400::no", Unexplained),
+        ("handshake", None, Unexplained),
         ("subscribe", "401::who", Unauthorized),
-        ("subscribe", "403::subscription_missing", Refused),
-        ("subscribe", "404:x:y", Refused),
-        ("subscribe", 402, Refused),
-        ("subscribe", "4021:x", Refused),
+        ("subscribe", "403::subscription_missing", Unexplained),
+        ("subscribe", "404:x:y", Unexplained),
+        ("subscribe", 402, Unexplained),
+        ("subscribe", "4021:x", Unexplained),
         ("subscribe", "402::Unknown client", SessionLost),
         ("subscribe", "402::unknown_session", SessionLost),
         ("subscribe", "402::session_unknown", SessionLost),
@@ -265,7 +265,7 @@ async def test_one_of_two_acks(lab: Lab) -> None:
     """One subscription of two that is declined fails the start."""
     lab.script("subscribe", lambda sent: [yes(sent[0]), no(sent[1], "403::denied")])
 
-    with pytest.raises(Refused):
+    with pytest.raises(Unexplained):
         await lab.start()
 
 

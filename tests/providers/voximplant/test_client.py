@@ -17,6 +17,7 @@ from exporter.errors import (
     ServerTrouble,
     Throttled,
     Unauthorized,
+    Unexplained,
     Unreachable,
 )
 from exporter.logs import get_log
@@ -122,7 +123,8 @@ async def test_a_call_is_a_form_posted_to_the_methods_path(talk: Talk) -> None:
         *((code, MissingRole, "forbidden") for code in (104, 527)),
         *((code, Throttled, "throttled") for code in (162, 314, 340, 416, 484, 515)),
         *((code, UnknownId, "fault") for code in (116, 117, 218, 222, 255, 546, 558)),
-        *((code, Refused, "fault") for code in (101, 111, 123, 127, 131, 194, 459, 569, 9999)),
+        *((code, Refused, "fault") for code in (101, 111, 123, 127, 131, 194, 459, 569)),
+        (9999, Unexplained, "fault"),
         ("340", Throttled, "throttled"),
         (None, InvalidAnswer, "invalid"),
         ("x", InvalidAnswer, "invalid"),
@@ -267,7 +269,7 @@ async def test_a_key_that_did_not_answer_lately_is_proved(talk: Talk, clock: Vir
     ("answer", "kind"),
     [
         (httpx.Response(502, html="<html>"), ServerTrouble),
-        (httpx.Response(404, html="<html>"), Refused),
+        (httpx.Response(404, html="<html>"), Unexplained),
         (httpx.Response(302, headers={"location": "https://elsewhere"}), InvalidAnswer),
         (httpx.Response(200, content=b"\x00\xffnot JSON"), InvalidAnswer),
         (httpx.Response(200, content=b'{"result": ['), InvalidAnswer),

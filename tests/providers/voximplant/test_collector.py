@@ -157,7 +157,7 @@ async def test_a_missing_role_stops_only_its_feed(role_code: int) -> None:
 
     assert up.pop("state") == 0
     assert set(up.values()) == {1}
-    assert centre.metric("feed_refreshes_total", feed="state", outcome="forbidden") == 4
+    assert centre.metric("feed_refreshes_total", feed="state", outcome="forbidden") == 1
     assert centre.metric("session_signins_total", outcome="ok") == 1
     assert series_of(page, "campaign_state")
     assert not series_of(page, "campaign_records")
@@ -219,6 +219,8 @@ async def test_secrets_and_callers_appear_nowhere(caplog: pytest.LogCaptureFixtu
     def watch() -> None:
         if centre.clock.now < MORNING + 600 and chance.random() < 0.1:
             centre.simulator.fail_next(chance.choice(FAULTS))
+        elif MORNING + 600 <= centre.clock.now < MORNING + 660:
+            centre.refresher.retry_refused()
 
     centre.clock.watchers.append(watch)
     async with centre.running(1500):

@@ -1,0 +1,169 @@
+"""An account within Five9's limits of 2015: what sign-ins, refusals, checks and restarts cost.
+
+Queue depth (ACDStatus) may be absent only as long as the platform's own hour leaves no call for a
+sign-in and a whole read, and for a short while after that.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.config.load import Config
+from exporter.preflight.commands import Preflight
+from exporter.status import AccountStatus, FeedStatus
+from support.clock import MIDNIGHT
+from support.five9 import LIMITS_OF_2015, Centre
+
+pytestmark = pytest.mark.anyio
+
+HOUR = 3600.0
+LIMIT = LIMITS_OF_2015["QueryStatistics"][3600]
+# Seconds of absence that a free hour still needs: the rest of a minute in which two calls were
+# made, and the requests.
+GRACE = 75.0
+CAMPAIGNS = (
+    *("CampaignState", "OutboundCampaignManager", "InboundCampaignStatistics"),
+    *("OutboundCampaignStatistics", "AutodialCampaignStatistics"),
+)
+
+
+def centre_of_2015(style: str | None = None, before: Centre | None = None) -> Centre:
+    """Return an account of default settings, the permission Campaigns missing in that style."""
+    switches: dict[str, Any] = {"limits": LIMITS_OF_2015}
+    centre = Centre(switches=switches, before=before)
+    if style:
+        centre.simulator.missing_permission = style  # type: ignore[assignment]
+        centre.simulator.permissions["Campaigns"] = False
+    return centre
+
+
+def used(centre: Centre) -> int:
+    """Return the calls of the platform's current hour."""
+    return centre.simulator.used("QueryStatistics", 3600)
+
+
+def reads(centre: Centre, feed: str) -> list[float]:
+    """Return when whole reads of a feed were requested, in seconds after midnight."""
+    return [
+        record.start - MIDNIGHT
+        for record in centre.simulator.log
+        if record.operation == "getStatistics" and record.statistic_type == feed
+    ]
+
+
+class Absence:
+    """Watches for how long queue depth is absent although the platform would allow to read it."""
+
+    def __init__(self, centre: Centre) -> None:
+        self.centre = centre
+        self.longest = 0.0
+        self.forced = 0.0
+        self.statuses: list[AccountStatus] = []  # one for each watch while it is forced
+        self._since: float | None = None
+        self._at = centre.clock.now
+        centre.clock.watchers.append(self._watch)
+
+    def _watch(self) -> None:
+        centre, now = self.centre, self.centre.clock.now
+        step, self._at = now - self._at, now
+        latest = centre.store.latest("acme", "ACDStatus")
+        if latest is not None and latest.expires_at > centre.clock.monotonic():
+            self._since = None
+        elif used(centre) + 2 > LIMIT:
+            self.forced += step
+            self._since = None
+            self.statuses.append(centre.refresher.status())
+        else:
+            self._since = now - step if self._since is None else self._since
+            self.longest = max(self.longest, now - self._since)
+
+
+def feed_of(centre: Centre, name: str) -> FeedStatus:
+    return next(feed for feed in centre.refresher.status().feeds if feed.name == name)
+
+
+@pytest.mark.parametrize(
+    ("style", "lost_at"),
+    [("disallowed", 60), ("disallowed", 540), ("disallowed", 3300), ("fault", 540), (None, 540)],
+)
+async def test_one_lost_session(style: str | None, lost_at: float) -> None:
+    """Whatever is refused, calls are left with which a lost session is opened again."""
+    centre = centre_of_2015(style)
+    absence = Absence(centre)
+    lost = False
+
+    def lose() -> None:
+        nonlocal lost
+        if not lost and centre.clock.now >= MIDNIGHT + lost_at:
+            lost = True
+            assert used(centre) <= LIMIT - 3
+            centre.simulator.expire_session()
+
+    centre.clock.watchers.append(lose)
+    async with centre.running(until=MIDNIGHT + lost_at + 600):
+        assert lost
+        assert absence.forced == 0
+        assert absence.longest <= GRACE
+        assert "OperationsLimitExceeded" not in {r.outcome for r in centre.simulator.log}
+
+
+async def test_refused_feeds_are_read_hourly() -> None:
+    """A feed that was refused is read again after an hour, also in another session."""
+    centre = centre_of_2015("disallowed")
+    centre.clock.watchers.append(
+        lambda: centre.simulator.expire_session() if 1800 < seconds() < 1801 else None
+    )
+
+    def seconds() -> float:
+        return centre.clock.now - MIDNIGHT
+
+    async with centre.running(until=MIDNIGHT + 2 * HOUR - 60):
+        for feed in CAMPAIGNS:
+            times = reads(centre, feed)
+            assert 1 <= len(times) <= 2, feed
+            assert all(b - a >= HOUR for a, b in pairwise(times))
+
+
+@pytest.mark.parametrize("style", ["disallowed", None])
+async def test_three_restarts(style: str | None) -> None:
+    """After three restarts in an hour queue depth is absent no longer than the hour forces."""
+    centre = centre_of_2015(style)
+    absences = []
+    for minutes in (0, 10, 20, 30):
+        if minutes:
+            centre = centre_of_2015(style, before=centre)
+        absences.append(Absence(centre))
+        until = MIDNIGHT + (600 * (minutes // 10 + 1) if minutes < 30 else HOUR + 300)
+        async with centre.running(until=until):
+            pass
+    assert max(absence.longest for absence in absences) <= GRACE
+    forced = [status for absence in absences for status in absence.statuses]
+    assert forced
+    waiting = [status for status in forced if status.session == "waiting"]
+    assert waiting
+    for status in waiting:
+        assert status.failure is not None
+        assert "next call possible at 01:00 UTC: request limit" in status.failure.message
+        assert "QueryStatistics of an hour" in status.failure.message
+
+
+async def test_check_then_run() -> None:
+    """A start after a check reads what is important at once, and says when the rest follows."""
+    centre = centre_of_2015()
+    config = Config((centre.config,), Path())
+    await Preflight(config, centre.clock, lambda *_: centre.client).check()
+    centre = centre_of_2015(before=centre)
+    absence = Absence(centre)
+    started = centre.clock.now
+    async with centre.running(until=started + 600):
+        assert centre.metric("feed_up", feed="ACDStatus") == 1
+        assert centre.metric("feed_up", feed="AgentState") == 1
+        late = feed_of(centre, "AutodialCampaignStatistics")
+        assert late.hold is not None
+        assert late.due_in is not None
+        assert late.due_in > 600
+        assert str(late.hold).startswith("at 01:0")
+        assert str(late.hold).endswith("UTC: request limit QueryStatistics of a minute")
+    assert absence.longest <= GRACE
