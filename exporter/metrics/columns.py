@@ -42,6 +42,15 @@ class Schema:
         return self.rejected.total() + sum(max(row.cells, 1) for row in self.refused)
 
 
+def normal_positions(headers: Sequence[str]) -> dict[str, int]:
+    """Return positions by normalised header: of equal ones the first, an intact one before others.
+
+    With a replaced character a header may be that of another column.
+    """
+    ranked = sorted(enumerate(headers), key=lambda item: (REPLACEMENT in item[1], item[0]))
+    return {normalise(header): position for position, header in reversed(ranked)}
+
+
 class ColumnMap:
     """The positions of a table's columns in a grid.
 
@@ -56,7 +65,7 @@ class ColumnMap:
         self.names = names
         self._table = table
         self._exact = {header: at for at, header in reversed([*enumerate(headers)])}
-        self._normal = {normalise(header): at for at, header in reversed([*enumerate(headers)])}
+        self._normal = normal_positions(headers)
 
     def fits(self, rows: Rows) -> bool:
         """Return whether a grid has the same columns."""

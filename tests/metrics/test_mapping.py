@@ -583,6 +583,14 @@ def test_names_are_compared_by_every_character(item: str) -> None:
     assert shown == {label(queue=item, state="ready"): 2}
 
 
+@pytest.mark.parametrize("damaged", ["Ready\ufffd", "\ufffdReady", "Re\ufffdady"])
+def test_a_header_with_a_replaced_character_gives_way(damaged: str) -> None:
+    """Its column may be another one: the intact header counts, wherever it stands."""
+    for headers, cells in (([damaged, "Ready"], "12"), (["Ready", damaged], "21")):
+        mapped = map_one(QUEUES, grid(["Skill", *headers], ["Sales", *cells]))
+        assert series(mapped, f.QUEUE_AGENTS) == {label(queue="Sales", state="ready"): 2}
+
+
 @pytest.mark.parametrize("name", ["Zo\xe9", "Zoe\u0301"])
 @pytest.mark.parametrize("item", ["Zo\xe9", "Zoe\u0301", "Zo?", "*o\xe9", "Z*e\u0301", "Z[o]\xe9"])
 def test_an_accent_of_its_own_is_the_same_letter(item: str, name: str) -> None:

@@ -198,6 +198,8 @@ class Subscription:
             if not isinstance(values, dict) or str(position) not in values:
                 continue
             cell = _cell(values[str(position)])
+            if statistic == t.KEYS[kind] and cell != values[str(position)]:
+                continue  # a name of another type names nobody
             if disposition is None:
                 row.cells[statistic] = cell
             else:

@@ -29,6 +29,7 @@ _UPDATE = (
     "lastTimestamp",
     "type",
 )
+NESTED = "(element)"  # a cell that holds elements: neither a number nor a name
 _START_OF_DOCUMENT = 4096  # bytes; a document type declaration can only be in these
 
 
@@ -155,7 +156,8 @@ def _add_change(element: etree._Element, update: StatisticsUpdate) -> None:
     key = _child_text(element, "objectName")
     column = _child_text(element, "columnName")
     if key and column:
-        update.changes.append((key, column, _child_text(element, "columnValue")))
+        value = next((child for child in element if local_name(child) == "columnValue"), None)
+        update.changes.append((key, column, None if value is None else _cell(value)))
     elif len(element):  # an empty container says nothing
         update.incomplete.append((key or None, column or None))
 
@@ -214,7 +216,11 @@ def local_name(element: etree._Element) -> str:
 
 def _values(row: etree._Element) -> list[str | None]:
     """Return the data of a row, which is one ``values`` element with many ``data``."""
-    return [data.text for values in row for data in values]
+    return [_cell(data) for values in row for data in values]
+
+
+def _cell(element: etree._Element) -> str | None:
+    return NESTED if len(element) else element.text
 
 
 def _child_text(parent: etree._Element, name: str) -> str | None:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from exporter.collector.repair import plain
 from exporter.errors import InvalidAnswer
+from exporter.metrics.columns import normal_positions
 from exporter.metrics.parsers import Cell, milliseconds
 from exporter.metrics.reading import REPLACEMENT, RefusedRow, Rows, check_refused
 from exporter.metrics.tables import Key, Spread, Table, normalise
-from exporter.providers.five9.answers import Statistics, StatisticsUpdate
+from exporter.providers.five9.answers import NESTED, Statistics, StatisticsUpdate
 from exporter.providers.five9.tables import STATE_START
 
 _STEP = 6000.0  # ms, also of a clock; durations have been seen in steps of five seconds
@@ -43,7 +44,7 @@ class Replica:
         self.inconsistent = False
         self._streams = False  # updates carry durations as they grow
         positions = [*enumerate(self.headers)][::-1]  # the first of two equal headers counts
-        self._positions = {normalise(header): position for position, header in positions}
+        self._positions = normal_positions(self.headers)
         self._exact_positions = {header: position for position, header in positions}
         self._aliases = _aliases(table)
         self._running = [
@@ -67,7 +68,7 @@ class Replica:
         for position, row in enumerate(rows, 1):
             fits = len(row) == width
             name = row[self._key] if fits and self._key is not None else None
-            if not name or not name.strip():
+            if not name or not name.strip() or name == NESTED:
                 fault = f"no {table.key[0].header}" if fits else f"{len(row)} cells, not {width}"
                 self.refused.append(RefusedRow(position, len(row), fault))
             elif name in self._rows:
@@ -89,6 +90,7 @@ class Replica:
         The order is that of Five9's sample scripts. An object that is both added and deleted has
         no documented order, so the table becomes inconsistent. One that was in the table, or has
         cells in the update, was created again: it stays, without the cells of its predecessor.
+        A row whose name changes leaves, and the table becomes inconsistent.
 
         A change that lacks its object or column empties every cell that it may be about. Raises
         ``InvalidAnswer``, and applies nothing, if that holds for more than half of the changes.
@@ -111,10 +113,19 @@ class Replica:
             if update.replaced:
                 column, value = plain(column), plain(value or "") or None  # noqa: PLW2901
             name = self._known(name)  # noqa: PLW2901
+            if self._renames(name, column, value):
+                self.inconsistent = True
+                deleted.add(name)
             extrapolated.setdefault(name, []).append(self._set_cell(name, column, value))
         self._streams = self._streams or any(map(all, extrapolated.values()))
         self._repeated = [name for name in self._repeated if name not in deleted]
         self._remove(deleted)
+
+    def _renames(self, name: str, column: str, value: str | None) -> bool:
+        """Return whether a change is about the name itself: whose row it is then is not known."""
+        if self._key is None or self._position(column) != self._key:
+            return False
+        return _without_replaced(value or "") != _without_replaced(name)
 
     def _known(self, name: str) -> str:
         """Return the name of an object's row; either name may have replaced characters."""

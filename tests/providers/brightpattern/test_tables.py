@@ -507,6 +507,17 @@ def test_a_row_that_does_not_fit_is_refused(row: Any) -> None:
         reader.map_reading([row, row, good[0]])
 
 
+@pytest.mark.parametrize("name", [["Sales"], {"name": "Sales"}, True, [], {}])
+def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
+    """A name of another type names nobody: the row is refused, like one without a name."""
+    reader = Reader()
+    good = [reader.row("service", name=text, in_calls_waiting="3") for text in "ab"]
+    mapped = reader.map_reading([reader.row("service", name=name, in_calls_waiting="4"), *good])
+
+    assert set(values(mapped, "queue_contacts_waiting").values()) == {3}
+    assert mapped.schemas[t.SERVICES.name].rejected_cells > 0
+
+
 def test_an_agent_row_that_does_not_fit_leaves_no_figures_of_all() -> None:
     """Figures of all agents are left out where an agent's row was refused."""
     reader = Reader()

@@ -178,6 +178,18 @@ def test_comments_and_character_data() -> None:
     assert read_statistics(answer(inner)).rows == [["ab", "<&>"]]
 
 
+@pytest.mark.parametrize("cell", ["<data>5</data>", "5<b>1</b>2", "<item/>"])
+def test_a_cell_with_elements_is_not_a_number(cell: str) -> None:
+    """No part of such a cell passes for the whole of it."""
+    inner = f"<return><rows><values><data>a</data><data>{cell}</data></values></rows></return>"
+    change = f"<dataUpdate>{NAMED}<columnValue>{cell}</columnValue></dataUpdate>"
+    update = read_update(answer(f"<return>{change}</return>", "getStatisticsUpdate"))
+
+    assert read_statistics(answer(inner)).rows == [["a", "(element)"]]
+    assert update is not None
+    assert update.changes == [("x", "y", "(element)")]
+
+
 def test_unknown_elements() -> None:
     """Elements that a later version adds are passed over."""
     inner = TABLE.replace("<type>", "<news><a>1</a></news><type>")

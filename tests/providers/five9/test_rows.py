@@ -201,6 +201,43 @@ def test_a_change_of_an_unknown_column() -> None:
     assert replica.inconsistent
 
 
+@pytest.mark.parametrize("value", ["c", "b", None])
+def test_a_change_of_the_name(value: str | None) -> None:
+    """Who a row is about then is not known: it leaves, and the table is read anew."""
+    replica = queues(["a", "1", None], ["b", "2", None])
+    replica.apply(change(("a", "Skill Name", value), ("a", "Calls In Queue", "7")), 101.0)
+
+    assert shown(replica) == [["b", "2", None]]
+    assert replica.inconsistent
+
+
+def test_two_names_that_are_exchanged() -> None:
+    """Neither row is known any more."""
+    replica = queues(["a", "1", None], ["b", "2", None], ["c", "3", None])
+    replica.apply(change(("a", "Skill Name", "b"), ("b", "Skill Name", "a")), 101.0)
+
+    assert shown(replica) == [["c", "3", None]]
+    assert replica.inconsistent
+
+
+def test_a_name_that_comes_again() -> None:
+    """A change that repeats the name changes nothing."""
+    replica = queues(["a", "1", None])
+    replica.apply(change(("a", "Skill Name", "a"), ("a", "Calls In Queue", "7")), 101.0)
+
+    assert shown(replica) == [["a", "7", None]]
+    assert not replica.inconsistent
+
+
+@pytest.mark.parametrize("damaged", ["Calls In Queue\ufffd", "\ufffdCalls In Queue"])
+def test_a_header_with_a_replaced_character_gives_way(damaged: str) -> None:
+    """A change by another spelling is about the column whose header is intact."""
+    replica = queues(["a", "7", "9"], headers=["Skill Name", damaged, "Calls In Queue"])
+    replica.apply(change(("a", "calls_in_queue", "8")), 101.0)
+
+    assert shown(replica) == [["a", "7", "8"]]
+
+
 def test_added() -> None:
     """An added object has a row of nulls until its cells come."""
     replica = queues(["a", "1", None])
