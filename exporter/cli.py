@@ -133,6 +133,15 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--account", metavar="NAME", help="with --live: check only this account (default: all)"
     )
+    check.add_argument(
+        "--feed",
+        dest="feeds",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --live: sign in and read only this feed, without permissions, licences and "
+        "limits (default: all feeds); may be repeated",
+    )
     _add_log(check)
 
     discover = add(
@@ -395,6 +404,8 @@ def _simulate(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     if options.account is not None and not options.live:
         raise ConfigError(["--account: only with --live; without it every account is checked"])
+    if options.feeds and not options.live:
+        raise ConfigError(["--feed: only with --live"])
     config, watcher = _load(options)
     for account in config.accounts:
         feeds = ", ".join(
@@ -407,8 +418,18 @@ def _check(options: argparse.Namespace) -> int:
     if watcher:
         print(f"{options.web_config}: no errors found")  # noqa: T201 - same
     if options.live:
-        return _print_report(_preflight(options).check(options.account))
+        preflight = _preflight(options)
+        try:
+            return _print_report(preflight.check(options.account, options.feeds))
+        except Interrupted:
+            print("\n".join(preflight.interrupted()))  # noqa: T201 - the command's result
+            raise
     return _OK
+
+
+def _say(line: str) -> None:
+    """Print a line of progress beside the command's result."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
 
 
 def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
@@ -440,7 +461,7 @@ def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
 def _preflight(options: argparse.Namespace) -> Preflight:
     config = load(options.config, os.environ, MODELS)
     set_up(options.log_level, options.log_format)
-    return Preflight(config, SystemClock())
+    return Preflight(config, SystemClock(), say=_say)
 
 
 def _print_report(work: Coroutine[Any, Any, tuple[list[str], bool]]) -> int:

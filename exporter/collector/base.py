@@ -93,6 +93,14 @@ class Collector(ABC):
 
     # For the commands check --live and discover: called once, in a session of its own.
 
+    async def forecast(self, feeds: Sequence[str]) -> list[str]:  # noqa: ARG002 - as above
+        """Return what a sign-in and the feeds will cost, and when they will be read.
+
+        Called before the sign-in, and again while a limit delays a feed. Makes no request that
+        counts. Raises ``ProviderError``.
+        """
+        return []
+
     async def survey(self, collected: Collected) -> Survey:
         """Return objects, permissions, licences and limits of the account, and what is missing.
 

@@ -30,18 +30,31 @@ _log = get_log(__name__)
 class Preflight:
     """Runs the commands for the accounts of one configuration."""
 
-    def __init__(self, config: Config, clock: Clock, clients: ClientFactory = client_for) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        clients: ClientFactory = client_for,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._config = config
         self._clock = clock
         self._clients = clients
+        self._say = say
+        self._sessions: list[PreflightSession] = []
 
-    async def check(self, name: str | None = None) -> tuple[list[str], bool]:
+    async def check(
+        self, name: str | None = None, feeds: Sequence[str] = ()
+    ) -> tuple[list[str], bool]:
         """Check every account, or the one named; return a report, and whether it has no fault.
 
-        Raises ``ConfigError`` if there is no account of that name.
+        Where ``feeds`` are named, only these are read, and nothing is surveyed. Raises
+        ``ConfigError`` if there is no account or feed of that name.
         """
-        accounts = (self.account(name),) if name else self._config.accounts
-        results = await asyncio.gather(*map(self._survey, accounts), return_exceptions=True)
+        accounts = self._with_feeds(name, feeds)
+        results = await asyncio.gather(
+            *(self._survey(account, feeds) for account in accounts), return_exceptions=True
+        )
         lines: list[str] = []
         ok = True
         for account, result in zip(accounts, results, strict=True):
@@ -53,9 +66,30 @@ class Preflight:
                 report = report_session(result, self._clock.time())
             lines += report.lines
             ok = ok and not report.faults
-        if name is None:
+        if name is None and not feeds:
             lines += self._unmatched([x for x in results if isinstance(x, PreflightSession)])
         return lines, ok
+
+    def interrupted(self) -> list[str]:
+        """Return the report of what was read before the command was interrupted."""
+        lines: list[str] = []
+        for session in self._sessions:
+            session.is_partial = True
+            lines += report_session(session, self._clock.time()).lines
+        return lines
+
+    def _with_feeds(self, name: str | None, feeds: Sequence[str]) -> Sequence[AccountConfig]:
+        """Return the account named, or all; of these, those that have any of the feeds."""
+        accounts = (self.account(name),) if name else self._config.accounts
+        known = sorted({feed for account in accounts for feed in account.enabled_feeds()})
+        unknown = [
+            f"no enabled feed named {feed!r}{suggest(feed, known)}"
+            for feed in feeds
+            if feed not in known
+        ]
+        if unknown:
+            raise ConfigError(unknown)
+        return [x for x in accounts if not feeds or set(feeds) & x.enabled_feeds().keys()]
 
     def _unmatched(self, sessions: Sequence[PreflightSession]) -> list[str]:
         """Return a hint for every objective that matches no queue or campaign."""
@@ -65,9 +99,10 @@ class Preflight:
             if not any(_matches(objective, session) for session in sessions)
         ]
 
-    async def _survey(self, account: AccountConfig) -> PreflightSession:
-        async with self._open(account) as session:
-            await session.run_survey()
+    async def _survey(self, account: AccountConfig, feeds: Sequence[str]) -> PreflightSession:
+        async with self._open(account, feeds=feeds) as session:
+            if not feeds:
+                await session.run_survey()
         return session
 
     async def discover(self, name: str) -> tuple[list[str], bool]:
@@ -104,14 +139,26 @@ class Preflight:
 
     @asynccontextmanager
     async def _open(
-        self, account: AccountConfig, on_exchange: OnExchange | None = None
+        self,
+        account: AccountConfig,
+        on_exchange: OnExchange | None = None,
+        feeds: Sequence[str] = (),
     ) -> AsyncIterator[PreflightSession]:
         telemetry = AccountTelemetry(Telemetry(), account.provider, account.name)
         async with self._clients(account, self._config.directory) as client:
             http = Http(client, telemetry, self._clock, on_exchange, Redactor(account).redact)
             collector_class = PROVIDERS[account.provider].collector
             collector = collector_class(account, http, telemetry, self._clock)
-            async with open_session(account, collector, telemetry, http, self._clock) as session:
+            async with open_session(
+                account,
+                collector,
+                telemetry,
+                http,
+                self._clock,
+                only=feeds,
+                say=self._say,
+                started=self._sessions.append,
+            ) as session:
                 yield session
 
 

@@ -58,7 +58,7 @@ def report_failure(account: str, error: BaseException) -> Report:
 def report_session(session: PreflightSession, now: float) -> Report:
     """Report one account after its survey; ``now`` is epoch time in seconds."""
     account = session.account
-    state = "not signed in" if session.refusal else "signed in"
+    state = "signed in" if session.signed_in else "not signed in"
     report = Report([f"{account.name} ({account.provider}): {state}"])
     if session.refusal:
         report.fault(_failure("sign-in", session.refusal))
@@ -81,7 +81,9 @@ def _add_feed(report: Report, result: FeedResult) -> None:
     name = result.feed.name
     if result.error:
         report.fault(_failure(name, result.error))
-    elif result.mapped:
+    elif not result.mapped:
+        report.hint(f"{name}: not read, the check was interrupted")
+    else:
         report.info(f"{name}: ok, {result.series} series")
         for table, schema in result.mapped.schemas.items():
             if schema.missing:
@@ -126,7 +128,7 @@ def _add_survey(report: Report, session: PreflightSession) -> None:
 def _add_requests(report: Report, session: PreflightSession) -> None:
     total = sum(session.requests.values())
     report.info(f"requests of this check: {total:g} ({_counted(session.requests)})")
-    if session.refusal:
+    if session.refusal or session.is_partial:
         return
     rates = request_rates(session)
     hourly: Counter[str] = Counter()

@@ -182,6 +182,16 @@ class Budget:
                 projection.add_call(at)
         return Hold(self._clock.time() + at - now, limit) if limit else None
 
+    def left(self, operation: str) -> str:
+        """Return the calls left in each window, in words."""
+        windows = sorted(self._windows[operation], key=lambda window: window.length)
+        left = (
+            f"{max(window.limit - self._used_now(operation, window), 0)} of {window.limit} left "
+            f"in {_named(window.length)}"
+            for window in windows
+        )
+        return ", ".join(left)
+
     def limits(self) -> list[Limit]:
         """Return each limit with the calls used, ``None`` where no current report has them."""
         now = self._clock.monotonic()

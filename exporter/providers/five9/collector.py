@@ -55,6 +55,7 @@ _NAMES_LIFE = 86_400.0
 _COUNTERS_EVERY = 60.0
 _COUNTERS_EVERY_BLOCKED = 15.0
 _SHORTEST_HOLD = 1.0
+_RECENT = 1.0  # seconds for which a report of the counters is not read again
 _MOST_FAILED = 2  # whole reads in a row, after which an important feed uses no reserve
 
 
@@ -102,8 +103,8 @@ class Five9Collector(Collector):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Open a session with the view settings; close it on exit."""
-        with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
-            await self._read_counters()
+        if self._clock.monotonic() > self._budget.reported_at + _RECENT:
+            await self._try_to_read_counters()
         await self._session.open()
         alive = True
         try:
@@ -164,6 +165,10 @@ class Five9Collector(Collector):
         """Return the request limit that delays the last of the feeds, read in their order."""
         if feeds[-1] in self._replicas:
             return None
+        return self._budget.hold(FULL, self._reserves(feeds))
+
+    def _reserves(self, feeds: Sequence[str]) -> list[int]:
+        """Return how many calls each whole read of the feeds has to leave."""
         reserves: list[int] = []
         names_due = True
         for feed in feeds:
@@ -173,7 +178,7 @@ class Five9Collector(Collector):
                 calls = 2 if names_due and self._are_names_due(feed) else 1
                 names_due = names_due and calls == 1
                 reserves += [self._reserve_for(feed)] * calls
-        return self._budget.hold(FULL, reserves)
+        return reserves
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         """Use idle time: read the request counters where due, else long-poll for an update."""
@@ -219,6 +224,10 @@ class Five9Collector(Collector):
         ]
         return Reading({LICENSES.name: Rows.of(rows), PERMISSIONS.name: Rows.of(granted)})
 
+    async def _try_to_read_counters(self) -> None:
+        with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer):
+            await self._read_counters()
+
     async def _read_counters(self) -> None:
         counters = await self._client.call_counters()
         self._budget.update(counters)
@@ -231,6 +240,21 @@ class Five9Collector(Collector):
             self._log.warning("intervals are shorter than the limits allow", times=ratio)
 
     # Preflight -----------------------------------------------------------------------------
+
+    async def forecast(self, feeds: Sequence[str]) -> list[str]:
+        """Return the calls of a check and when it will end, and the same of a start after it."""
+        await self._try_to_read_counters()
+        check = [0, *self._reserves(feeds)]
+        start = [0, *self._reserves([feed.name for feed in self.feeds])]
+        first = self._budget.hold(FULL, [*check, *start[:2]])
+        last = self._budget.hold(FULL, [*check, *start])
+        end = self._budget.hold(FULL, check)
+        return [
+            f"{len(check)} {FULL} calls to sign in and read, of {self._budget.left(FULL)}",
+            f"the last of them {end or 'at once'}",
+            f"an exporter started after that has queue figures {first or 'at once'}",
+            f"and figures of every feed {last or 'at once'}",
+        ]
 
     async def survey(self, collected: Collected) -> Survey:
         """Add permissions, licences and request limits; read those that no feed has read."""

@@ -4,6 +4,7 @@ Queue depth (ACDStatus) may be absent only as long as the platform's own hour le
 sign-in and a whole read, and for a short while after that.
 """
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from exporter.config.load import Config
+from exporter.errors import ConfigError
 from exporter.preflight.commands import Preflight
 from exporter.status import AccountStatus, FeedStatus
 from support.clock import MIDNIGHT
@@ -167,3 +169,74 @@ async def test_check_then_run() -> None:
         assert str(late.hold).startswith("at 01:0")
         assert str(late.hold).endswith("UTC: request limit QueryStatistics of a minute")
     assert absence.longest <= GRACE
+
+
+async def test_check_says_before_spending_what_it_costs() -> None:
+    """Cost and times come before the first counted call; then feed, number and expected end."""
+    centre = centre_of_2015()
+    said: list[tuple[int, str]] = []
+    preflight = Preflight(
+        Config((centre.config,), Path()),
+        centre.clock,
+        lambda *_: centre.client,
+        say=lambda line: said.append((used(centre), line)),
+    )
+    started = centre.clock.now
+    lines, _ = await preflight.check()
+    assert [calls for calls, _ in said[:4]] == [0, 0, 0, 0]
+    text = [line for _, line in said]
+    assert text[0] == (
+        "acme: 12 QueryStatistics calls to sign in and read, of 2 of 2 left in a minute, "
+        "15 of 15 left in an hour, 240 of 240 left in a day"
+    )
+    assert text[1].startswith("acme: the last of them at 00:05 UTC: request limit QueryStatistics")
+    assert text[3].startswith("acme: and figures of every feed at 01:0")
+    assert text[4].startswith("acme: ACDStatus, 1 of 9, expected end at 00:05 UTC")
+    assert text[-1].startswith("acme: account, 9 of 9")
+    assert len(text) == 4 + 9
+    assert used(centre) == 12
+    assert centre.clock.now - started <= 370
+    assert "requests per hour" in "\n".join(lines)
+
+
+async def test_a_look_at_one_feed_is_cheap() -> None:
+    """A sign-in and one whole read."""
+    centre = centre_of_2015()
+    preflight = Preflight(Config((centre.config,), Path()), centre.clock, lambda *_: centre.client)
+    lines, successful = await preflight.check(feeds=["ACDStatus"])
+    assert used(centre) == 2
+    assert successful
+    assert any(line.startswith("    ACDStatus: ok, ") for line in lines)
+    assert not any("AgentState" in line for line in lines)
+
+
+async def test_a_misspelt_feed() -> None:
+    """Nothing is requested, and the feed that may have been meant is named."""
+    centre = centre_of_2015()
+    preflight = Preflight(Config((centre.config,), Path()), centre.clock, lambda *_: centre.client)
+    with pytest.raises(ConfigError, match="did you mean 'ACDStatus'"):
+        await preflight.check(feeds=["ACDstatus"])
+    assert centre.simulator.log == []
+
+
+async def test_an_interrupted_check_reports_what_it_has() -> None:
+    """The feeds that were read are reported, and those that were not."""
+    centre = centre_of_2015()
+    tasks: list[asyncio.Task[Any]] = []
+
+    def say(line: str) -> None:
+        if ", 4 of 9" in line:
+            tasks[0].cancel()
+
+    config = Config((centre.config,), Path())
+    preflight = Preflight(config, centre.clock, lambda *_: centre.client, say)
+    tasks.append(asyncio.create_task(preflight.check()))
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    text = "\n".join(preflight.interrupted())
+    assert "acme (five9): signed in" in text
+    assert "AgentState: ok, " in text
+    assert "? account: not read, the check was interrupted" in text
+    assert text.count(": ok, ") == 3
+    assert text.count("not read, the check was interrupted") == 6
+    assert centre.simulator.log[-1].operation == "closeSession"
