@@ -34,6 +34,7 @@ from exporter.providers.voximplant.tables import (
 
 Cells = dict[str, Cell]
 Names = Mapping[str, str]  # of operators, by user id
+UNREADABLE = "(unreadable)"  # a cell that no parser reads
 
 
 # ACD v1 -----------------------------------------------------------------------------------------
@@ -44,14 +45,13 @@ def acd_state_row(queue: JsonObject) -> Cells:
     waiting = objects_in(queue, "waiting_calls")
     servicing = objects_in(queue, "servicing_calls")
     minutes = [call.get("minutes_to_submit") for call in waiting or ()]
-    longest_minutes = _longest(minutes) if minutes else None
     return {
         "waiting_calls": None if waiting is None else len(waiting),
         "servicing_calls": None if servicing is None else len(servicing),
         "longest waiting_time": (
             None if waiting is None else _longest(call.get("waiting_time") for call in waiting)
         ),
-        "longest minutes_to_submit": None if longest_minutes is None else longest_minutes * 60,
+        "longest minutes_to_submit": _longest(minutes, 60) if minutes else None,
         **{
             name: cell
             for name, cell in to_cells(queue).items()
@@ -60,10 +60,13 @@ def acd_state_row(queue: JsonObject) -> Cells:
     }
 
 
-def _longest(values: Iterable[object]) -> Number | None:
+def _longest(values: Iterable[object], factor: int = 1) -> Cell:
     """Return the largest value, zero where there are none; ``None`` where one is absent."""
     values = list(values)
-    return None if None in values else max(map(to_number, values), default=0)
+    try:
+        return None if None in values else max(map(to_number, values), default=0) * factor
+    except InvalidAnswer:
+        return UNREADABLE
 
 
 class StatusTimes:
@@ -220,12 +223,15 @@ def _service_level(records: Sequence[JsonObject]) -> Cells:
 def smartqueue_row(queue: JsonObject) -> Cells:
     """Return the row of a queue in GetSQState, by channel and without any customer data.
 
-    A list that is absent leaves its columns out.
+    A list that is absent leaves its columns out; one that is not readable makes them unreadable.
     """
-    return {
-        **_agent_counts(objects_in(queue, "sq_agents")),
-        **_task_columns(objects_in(queue, "tasks")),
-    }
+    row: Cells = {}
+    for name, count in (("sq_agents", _agent_counts), ("tasks", _task_columns)):
+        try:
+            row |= count(objects_in(queue, name))
+        except InvalidAnswer:
+            row |= dict.fromkeys(count([]), UNREADABLE)
+    return row
 
 
 def _agent_counts(agents: Sequence[JsonObject] | None) -> Cells:

@@ -550,14 +550,38 @@ def test_objects_that_come_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "queue",
+    ("queue", "unreadable"),
     [
-        {"tasks": [{"task_type": "CALL", "status": "IN_QUE\ufffdE", "waiting_time": 1}]},
-        {"tasks": [{"task_type": "CA\ufffdL", "status": "IN_QUEUE", "waiting_time": 1}]},
-        {"sq_agents": [{"sq_statuses": {"CALL": {"sq_status_name": "RE\ufffdDY"}}}]},
+        (
+            {"tasks": [{"task_type": "CALL", "status": "IN_QUE\ufffdE", "waiting_time": 1}]},
+            "waiting",
+        ),
+        (
+            {"tasks": [{"task_type": "CA\ufffdL", "status": "IN_QUEUE", "waiting_time": 1}]},
+            "waiting",
+        ),
+        ({"tasks": [{"task_type": "CALL", "status": "IN_QUEUE", "waiting_time": "x"}]}, "waiting"),
+        (
+            {"sq_agents": [{"sq_statuses": {"CALL": {"sq_status_name": "RE\ufffdDY"}}}]},
+            "agents ready",
+        ),
     ],
 )
-def test_words_with_a_replaced_character(queue: Any) -> None:
-    """What a word sorts would be counted wrong, so that the row is invalid."""
-    with pytest.raises(InvalidAnswer, match="forbidden character"):
-        r.smartqueue_row(queue)
+def test_words_with_a_replaced_character(queue: Any, unreadable: str) -> None:
+    """What a word sorts would be counted wrong: these cells are rejected, no others."""
+    whole = {"sq_agents": [], "tasks": []}
+    cells = r.smartqueue_row({**whole, **queue})
+    assert cells[f"CALL {unreadable}"] == r.UNREADABLE
+    assert cells[f"IM {unreadable}"] == r.UNREADABLE
+    others = "tasks" if "sq_agents" in queue else "sq_agents"
+    assert r.smartqueue_row({others: []}).items() <= cells.items()
+    assert cells.keys() == r.smartqueue_row(whole).keys()
+
+
+@pytest.mark.parametrize("wait", ["x", "5\ufffd", [5], {}])
+def test_an_unreadable_wait_costs_only_itself(wait: Any) -> None:
+    """The number of waiting calls of the queue is known all the same."""
+    call = {"waiting_time": wait, "minutes_to_submit": wait}
+    cells = r.acd_state_row({"waiting_calls": [call, call], "servicing_calls": [{}]})
+    assert (cells["waiting_calls"], cells["servicing_calls"]) == (2, 1)
+    assert cells["longest waiting_time"] == cells["longest minutes_to_submit"] == r.UNREADABLE
