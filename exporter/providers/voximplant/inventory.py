@@ -151,7 +151,7 @@ class Inventory:
         names: dict[str, str] = {}
         for row in rows:
             queue, name = to_id(row.get("sq_queue_id")), row.get("sq_queue_name")
-            if isinstance(name, str) and name:
+            if queue and isinstance(name, str) and name:
                 names[queue] = name
             elif queue in self._smartqueue_names:
                 names[queue] = self._smartqueue_names[queue]

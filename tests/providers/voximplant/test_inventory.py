@@ -137,6 +137,18 @@ async def test_smartqueue_created_again(platform: Platform) -> None:
     assert found.smartqueue_labels() == {"4": "Sales"}
 
 
+@pytest.mark.parametrize("identity", [None, "", True, 1.5])
+async def test_a_smartqueue_without_an_id_is_no_namesake(
+    platform: Platform, identity: object
+) -> None:
+    """The label of a queue does not change because a row without an id has its name."""
+    found = inventory(platform)
+    row = {"sq_queue_id": identity, "sq_queue_name": "Sales"}
+    await found.update_smartqueues([row, {"sq_queue_id": 1, "sq_queue_name": "Sales"}])
+
+    assert found.smartqueue_labels() == {"1": "Sales"}
+
+
 async def test_plain_names_of_namesakes(platform: Platform) -> None:
     """Each label made of name and id has its plain name, for include, exclude and objectives."""
     platform.answers["GetQueues"] = [
