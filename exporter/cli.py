@@ -26,6 +26,7 @@ from exporter.logs import LEVELS, get_log, set_up
 from exporter.metrics import catalogue
 from exporter.preflight.capture import new_file
 from exporter.preflight.commands import Preflight
+from exporter.preflight.running import parse_url, report_running
 from exporter.providers import MODELS, PROVIDERS
 from exporter.signals import SIGNALS, Interrupted
 from exporter.web.config import WebConfigWatcher
@@ -132,6 +133,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument(
         "--account", metavar="NAME", help="with --live: check only this account (default: all)"
+    )
+    check.add_argument(
+        "--url",
+        metavar="URL",
+        help="with --live: report what a running exporter knows, read from URL/-/status, instead "
+        "of signing in and of reading a configuration; for basic auth "
+        "http://USER:PASSWORD@HOST:PORT (default: none)",
+    )
+    check.add_argument(
+        "--url.ca-file",
+        dest="url_ca_file",
+        metavar="FILE",
+        help="with --url: CA certificates that sign the exporter's own (default: the public ones)",
     )
     check.add_argument(
         "--feed",
@@ -406,6 +420,12 @@ def _check(options: argparse.Namespace) -> int:
         raise ConfigError(["--account: only with --live; without it every account is checked"])
     if options.feeds and not options.live:
         raise ConfigError(["--feed: only with --live"])
+    if options.url is not None:
+        if not options.live:
+            raise ConfigError(["--url: only with --live"])
+        set_up(options.log_level, options.log_format)
+        url, selected = parse_url(options.url), (options.account, options.feeds)
+        return _print_report(report_running(url, options.url_ca_file, *selected, SystemClock()))
     config, watcher = _load(options)
     for account in config.accounts:
         feeds = ", ".join(

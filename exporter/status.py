@@ -44,7 +44,8 @@ class FeedStatus:
     ``age`` is the time since the last success, ``due_in`` the time until the next refresh
     (negative where it is late), ``None`` where there is none; ``seconds`` is the duration of the
     last refresh and ``samples`` the number of series of the last success. ``hold`` is the request
-    limit that delays the next refresh; ``due_in`` includes it.
+    limit that delays the next refresh; ``due_in`` includes it. ``notes`` say how the last answer
+    did not fit the feed's tables.
     """
 
     name: str
@@ -56,6 +57,7 @@ class FeedStatus:
     samples: int | None = None
     failure: Failure | None = None
     hold: Hold | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from exporter.metrics.tables import Figure, Spread, States, Table, normalise
 
 Row = Sequence[Cell]
 
+_MAX_NAMES = 8  # in a line of a report
+
 
 @dataclass(slots=True)
 class Schema:
@@ -40,6 +42,25 @@ class Schema:
     def rejected_cells(self) -> int:
         """The number of cells that were rejected, with those of refused rows (at least one)."""
         return self.rejected.total() + sum(max(row.cells, 1) for row in self.refused)
+
+    def notes(self, table: str) -> list[str]:
+        """Return the differences in words, for reports."""
+        notes = {
+            "columns not in the answer": _listed(self.missing),
+            "columns with unreadable cells": _listed(self.rejected),
+            "refused rows": _listed(map(str, self.refused)),
+        }
+        lines = [f"{table}: {text}: {names}" for text, names in notes.items() if names]
+        if self.unmapped["column"]:
+            count = len(self.unmapped["column"])
+            lines.append(f"{table}: unmapped columns: {count}, listed by 'discover'")
+        return lines
+
+
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    more = f" and {len(ordered) - _MAX_NAMES} more" if len(ordered) > _MAX_NAMES else ""
+    return ", ".join(ordered[:_MAX_NAMES]) + more
 
 
 def normal_positions(headers: Sequence[str]) -> dict[str, int]:

@@ -5,7 +5,7 @@ A line that begins with ``!`` is a fault, which fails the check; one with ``?`` 
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.collector.offers import Offer, Offers
@@ -18,7 +18,6 @@ _HOUR = 3600.0
 _DAY = 86_400.0
 _NOTABLE_SKEW = 30.0  # seconds
 _SHORT_VALIDITY = 21  # days of a certificate
-_MAX_NAMES = 8  # in a line
 
 
 # check --live -----------------------------------------------------------------------------------
@@ -86,22 +85,8 @@ def _add_feed(report: Report, result: FeedResult) -> None:
     else:
         report.info(f"{name}: ok, {result.series} series")
         for table, schema in result.mapped.schemas.items():
-            if schema.missing:
-                report.hint(f"{table}: columns not in the answer: {_listed(schema.missing)}")
-            if schema.rejected:
-                report.hint(f"{table}: columns with unreadable cells: {_listed(schema.rejected)}")
-            if schema.refused:
-                rows = _listed(map(str, schema.refused))
-                report.hint(f"{table}: refused rows: {rows}")
-            if schema.unmapped["column"]:
-                count = len(schema.unmapped["column"])
-                report.hint(f"{table}: unmapped columns: {count}, listed by 'discover'")
-
-
-def _listed(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    more = f" and {len(ordered) - _MAX_NAMES} more" if len(ordered) > _MAX_NAMES else ""
-    return ", ".join(ordered[:_MAX_NAMES]) + more
+            for note in schema.notes(table):
+                report.hint(note)
 
 
 def _add_survey(report: Report, session: PreflightSession) -> None:

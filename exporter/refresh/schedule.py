@@ -72,6 +72,7 @@ class _ScheduledFeed:
     mapped: Mapped | None = None  # of that reading
     counters: Counters = field(default_factory=Counters)
     hold_logged: bool = False
+    notes: tuple[str, ...] = ()  # how the last answer did not fit its tables
     delayed_until: float = float("-inf")  # by the collector, when the schedule last looked
     hold: Hold | None = None  # the request limit behind that
     read_at: float | None = None  # when the last refresh succeeded
@@ -95,6 +96,7 @@ class _ScheduledFeed:
             self.feed.times.interval,
             age=None if self.read_at is None else now - self.read_at,
             due_in=self._due_in(now, wall) if session == "signed in" else None,
+            notes=self.notes,
             hold=self.hold if session == "signed in" else None,
             seconds=self.seconds,
             samples=self.samples,
@@ -505,6 +507,10 @@ class Refresher:
         scheduled.samples, scheduled.failure = snapshot.size, None
         self._telemetry.record_refresh(snapshot, scheduled.seconds)
         self._record_schemas(mapped)
+        if mapped.schemas:
+            scheduled.notes = tuple(
+                note for table, schema in mapped.schemas.items() for note in schema.notes(table)
+            )
         self._log_falls(scheduled, snapshot.falls)
         scheduled.answering = True
         self._worked = True

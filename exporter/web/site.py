@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -161,6 +162,7 @@ class Site:
             paths.telemetry: "the metrics, for Prometheus",
             "/-/healthy": "liveness: whether the exporter runs",
             "/-/ready": "readiness: whether every account has been tried once",
+            "/-/status": "the status of every account as JSON",
             "/config": "the configuration in force, without secrets",
         }
         routes: list[BaseRoute] = [
@@ -169,6 +171,7 @@ class Site:
             Route("/config", self._configuration),
             Route("/-/healthy", self._healthy),
             Route("/-/ready", self._readiness),
+            Route("/-/status", self._status),
             Route("/-/reload", self._reload, methods=["POST", "PUT"]),
             Route("/-/reload", self._reload_method_not_allowed),
         ]
@@ -214,6 +217,12 @@ class Site:
     async def _status_page(self, _: Request) -> Response:
         page = status_page.render(self._overview(), self._external, self._links)
         return HTMLResponse(page, headers=status_page.HEADERS)
+
+    async def _status(self, _: Request) -> Response:
+        """Return the accounts' status as JSON, for ``check --live --url``."""
+        body = orjson.dumps(self._overview())
+        headers = {"cache-control": "no-store"}
+        return Response(body, headers=headers, media_type="application/json")
 
     async def _configuration(self, _: Request) -> Response:
         return PlainTextResponse(self._config())

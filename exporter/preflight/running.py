@@ -1,0 +1,108 @@
+"""Report of a running exporter for ``check --live --url``: asks it, and no platform."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import httpx
+
+from exporter.clock import Clock
+from exporter.collector.http import Http, Tls, json_array, json_reader, open_client
+from exporter.config.yaml import suggest
+from exporter.errors import ConfigError, Hold, ProviderError, Unauthorized
+from exporter.preflight.report import Report
+from exporter.telemetry import AccountTelemetry, Telemetry
+
+_PATH = "/-/status"
+_TIMEOUT = 10.0  # seconds
+
+
+def parse_url(text: str) -> SplitResult:
+    """Return the URL of an exporter. Raises ``ConfigError``; the text may hold a password."""
+    try:
+        url = urlsplit(text)
+        valid = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid or url.query or url.fragment:
+        raise ConfigError(["--url: expected a URL such as http://user:password@127.0.0.1:10077"])
+    return url
+
+
+async def report_running(
+    url: SplitResult, ca_file: str | None, account: str | None, feeds: Sequence[str], clock: Clock
+) -> tuple[list[str], bool]:
+    """Return the report of an exporter's accounts, and whether it has no fault.
+
+    Raises ``ConfigError`` if there is no account or feed of that name, ``OSError`` where the
+    CA file cannot be used.
+    """
+    where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
+    async with open_client(Tls(ca_file=ca_file), None) as client:
+        http = Http(client, AccountTelemetry(Telemetry(), "exporter", where), clock)
+        if url.username:
+            client.auth = httpx.BasicAuth(unquote(url.username), unquote(url.password or ""))
+        request = client.build_request("GET", where + _PATH)
+        try:
+            accounts = await http.send(request, "status", json_reader(_accounts), _TIMEOUT)
+        except Unauthorized as error:
+            return [f"{where}: {error}: check user and password in --url"], False
+        except ProviderError as error:
+            return [f"{where}: status not read ({error.reason}): {error}"], False
+    names = [item["account"] for item in accounts]
+    if account is not None and account not in names:
+        raise ConfigError([f"no account named {account!r}{suggest(account, names)}"])
+    accounts = [item for item in accounts if account in (None, item["account"])]
+    known = sorted({feed["name"] for item in accounts for feed in item["feeds"]})
+    unknown = [
+        f"no enabled feed named {feed!r}{suggest(feed, known)}"
+        for feed in feeds
+        if feed not in known
+    ]
+    if unknown:
+        raise ConfigError(unknown)
+    reports = [_report(item, feeds) for item in accounts]
+    lines = [line for report in reports for line in report.lines]
+    return lines, not any(report.faults for report in reports)
+
+
+def _accounts(body: object) -> list[dict[str, Any]]:
+    if not isinstance(body, dict):
+        raise TypeError("expected an object")
+    return json_array(body["accounts"])
+
+
+def _report(account: dict[str, Any], feeds: Sequence[str]) -> Report:
+    report = Report([f"{account['account']} ({account['provider']}): {account['session']}"])
+    if account["failure"]:
+        report.fault(_failure("session", account["failure"]))
+    for feed in account["feeds"]:
+        if not feeds or feed["name"] in feeds:
+            _add_feed(report, feed)
+    for quota in account["quotas"]:
+        used = f"{quota['used']:g} of {quota['limit']:g} requests used"
+        report.info(f"{quota['operation']}: {used} in this {quota['window']}")
+    report.info("permissions, licences, clock, certificate: not known to a running exporter")
+    report.info(f"faults: {report.faults}, see the lines with !" if report.faults else "no faults")
+    return report
+
+
+def _add_feed(report: Report, feed: dict[str, Any]) -> None:
+    name, age = feed["name"], feed["age"]
+    hold = Hold(**feed["hold"]) if feed["hold"] else None
+    if feed["failure"]:
+        report.fault(_failure(name, feed["failure"]))
+    elif feed["state"] == "ok":
+        report.info(f"{name}: ok, {feed['samples']} series, read {age:.0f} s ago")
+    elif hold is None:
+        report.hint(f"{name}: {feed['state']}, no fresh figures")
+    if hold is not None:
+        report.hint(f"{name}: {'first' if age is None else 'next'} figures {hold}")
+    for note in feed["notes"]:
+        report.hint(note)
+
+
+def _failure(name: str, failure: dict[str, Any]) -> str:
+    times = f", {failure['times']} times in a row" if failure["times"] > 1 else ""
+    reason = f"{failure['reason']}{times}"
+    return f"{name}: failed ({reason}): {failure['message']}. {failure['remedy']}"
