@@ -108,8 +108,13 @@ class Oracle:
 
     # What the floor has ----------------------------------------------------------------------
 
-    def record(self, now: float, truth: Truth, *, restarted: bool = False) -> None:
-        """Record the floor's figures at an instant; ``restarted`` if totals began anew."""
+    def record(
+        self, now: float, truth: Truth, restarted: Callable[[Series], bool] = lambda _: False
+    ) -> None:
+        """Record the floor's figures at an instant; ``restarted`` tells which totals began anew.
+
+        At that very moment they were zero.
+        """
         self.recorded_at = now
         current: dict[Series, float] = {}
         for feed, figures in truth.items():
@@ -120,6 +125,8 @@ class Oracle:
                 if changes is None:
                     changes = self._changes[key] = deque()
                     self._families.add(key[0])
+                if key[0].endswith("_total") and restarted(key):
+                    changes.append((now, 0.0))
                 if not changes or changes[-1][1] != value:
                     changes.append((now, value))
                     while len(changes) > 2 and changes[1][0] < now - self._oldest:
@@ -128,7 +135,7 @@ class Oracle:
             self._changes[key].append((now, None))
         for key, value in current.items():
             if key[0].endswith("_total"):
-                self._count(key, value, now, restarted=restarted or key not in self._now)
+                self._count(key, value, now, restarted=restarted(key) or key not in self._now)
         self._now = current
 
     def counted(self) -> Mapping[Series, float]:

@@ -102,8 +102,12 @@ class Inventory:
         return [_application(name) for name in references] or await self.applications()
 
     async def _read_applications(self) -> list[Application]:
+        """Return every application: what is in one that is left out would be missing unseen."""
         rows = await self._client.read_pages("GetApplications")
-        return [{"application_id": identity} for identity in ObjectsById(rows, "application_id")]
+        applications = ObjectsById(rows, "application_id")
+        if applications.refused:
+            raise InvalidAnswer("an application has no id")
+        return [{"application_id": identity} for identity in applications]
 
     async def _read_queues(self) -> ObjectsById:
         applications = [_application(name) for name in self._config.applications] or [{}]

@@ -63,6 +63,17 @@ def inventory(platform: Platform, **options: Any) -> Inventory:
 # Names ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("identity", [None, "", "absent"])
+async def test_an_application_without_id(platform: Platform, identity: str | None) -> None:
+    """Operators are not counted where an application cannot be asked."""
+    row = {"application_name": "a"} if identity == "absent" else {"application_id": identity}
+    platform.answers["GetApplications"] = [row, {"application_id": 2}]
+    platform.answers["GetUsers"] = [{"user_id": 7}]
+    with pytest.raises(InvalidAnswer, match="application has no id"):
+        await inventory(platform).operators.refresh(1.0)
+    assert platform.counts()["GetUsers"] == 0
+
+
 async def test_queues_of_one_name_are_told_apart(platform: Platform) -> None:
     """Namesakes carry their ids; one that has no name is its id; unknown ones are not there."""
     names = {1: "Sales", 2: "Support", "3": "Sales", 4: None}
