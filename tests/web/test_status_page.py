@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from exporter.errors import ProviderError, Unauthorized
+from exporter.errors import Hold, ProviderError, Unauthorized
 from exporter.providers import PROVIDERS
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview, Quota
 from exporter.web.status_page import HEADERS, render
@@ -204,3 +204,14 @@ def luminance(colour: str) -> float:
     parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_request_limit_that_delays_figures() -> None:
+    """A feed that a limit holds back is due when the limit ends, and the page says which it is."""
+    hold = Hold(1_772_478_000.0, "QueryStatistics of an hour")
+    for age, words in ((None, "First figures"), (90.0, "Next figures")):
+        feed = replace(OK, state="waiting", age=age, due_in=840.0, hold=hold)
+        page = render(Overview((replace(ACCOUNT, feeds=(feed,)),)), "", {})
+        assert f"{words} at 19:00 UTC: request limit QueryStatistics of an hour." in page
+        assert "in 14 min" in page
+        assert ">now<" not in page

@@ -5,15 +5,17 @@ sign-in and a whole read, and for a short while after that.
 """
 
 import asyncio
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exporter.config.load import Config
+from exporter.config.load import Config, load
 from exporter.errors import ConfigError
 from exporter.preflight.commands import Preflight
+from exporter.providers import MODELS
 from exporter.status import AccountStatus, FeedStatus
 from support.clock import MIDNIGHT
 from support.five9 import LIMITS_OF_2015, Centre
@@ -240,3 +242,46 @@ async def test_an_interrupted_check_reports_what_it_has() -> None:
     assert text.count(": ok, ") == 3
     assert text.count("not read, the check was interrupted") == 6
     assert centre.simulator.log[-1].operation == "closeSession"
+
+
+async def test_the_readme_in_its_order(tmp_path: Path) -> None:
+    """Its configuration, check, check --live and run, one after the other, reach every figure."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (yaml,) = re.findall(r"```yaml\n(accounts:\n  - name: acme-us\n.*?)```", readme, re.DOTALL)
+    centre = centre_of_2015()
+    (tmp_path / "password").write_text(centre.simulator.password, encoding="utf-8")
+    file = tmp_path / "exporter.yml"
+    yaml = yaml.replace("/run/secrets/five9-password", str(tmp_path / "password"))
+    yaml = yaml.replace("region: us ", "base_url: http://127.0.0.1:9001 ")
+    file.write_text(yaml, encoding="utf-8")
+    config = load(file, {"FIVE9_USERNAME": centre.simulator.username}, MODELS)
+    preflight = Preflight(config, centre.clock, lambda *_: centre.client)
+
+    lines, successful = await preflight.check()
+    assert successful, "\n".join(lines)
+    spent = used(centre)
+    started = centre.clock.now
+    (account,) = config.accounts
+    options = account.model_dump(exclude_unset=True)
+    centre = Centre(before=centre, **options)
+    first: dict[str, float] = {}
+
+    def watch() -> None:
+        for feed in centre.collector.feeds:
+            if centre.store.latest(account.name, feed.name):
+                first.setdefault(feed.name, centre.clock.now - started)
+
+    centre.clock.watchers.append(watch)
+    async with centre.running(until=started + 180):
+        said = {feed.name: feed for feed in centre.refresher.status().feeds}
+        assert spent == LIMIT - 3
+    assert first.keys() == {"ACDStatus", "AgentState"}
+    assert max(first.values()) < 130  # two windows of a minute, and the requests
+    for name, status in said.items():
+        assert name in first or (status.hold is not None and "at 01:0" in str(status.hold))
+
+    centre = Centre(before=centre, **options)  # a restart, which the account survives
+    centre.clock.watchers.append(watch)
+    async with centre.running(until=MIDNIGHT + HOUR + 420):
+        assert first.keys() == account.enabled_feeds().keys()
+        assert centre.metric("up") == 1
