@@ -153,7 +153,7 @@ async def test_a_day_within_the_limits_of_2015() -> None:
 
     centre.clock.watchers.append(watch)
     async with centre.running(until=MIDNIGHT + 86_400):
-        outcomes = {record.outcome for record in centre.simulator.log}
+        outcomes = {record.outcome for record in centre.simulator.log if record.end is not None}
         assert outcomes <= {"ok", "nothing"}
         for feed, found in ages.items():
             started = found[600:]  # the eight full reads are spread over the first ten minutes
@@ -161,7 +161,8 @@ async def test_a_day_within_the_limits_of_2015() -> None:
             print(f"{feed}: p99 {p99:.1f} s, worst {worst:.1f} s of {len(found)}")
             if feed in ("ACDStatus", "AgentState"):
                 assert p99 <= 15
-            assert worst <= (2_000 if feed == "account" else 90)
+            # Calls that are kept back for the important feeds delay the account by up to an hour.
+            assert worst <= (1_800 + 3_600 if feed == "account" else 90)
     print(len(centre.simulator.log), "requests")
     assert centre.simulator.max_in_flight == 1
 
