@@ -3,13 +3,30 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from exporter.clock import Clock
-from exporter.errors import ProviderError, Rejected, Unauthorized
+from exporter.clock import Clock, Pace
+from exporter.errors import ProviderError, Rejected, Throttled, Unauthorized
 
 RENEW_AT = 0.8  # of a token's lifetime
 _PAUSE = 60.0  # seconds between two tokens, unless the platform refused the first
 
 Request = Callable[[], Awaitable[tuple[str, float]]]  # a token, and its lifetime in seconds
+
+
+class RenewalPaused(Throttled):
+    """Sign-ins or tokens are refused soon after they were accepted: the next is made later."""
+
+    reason = "session"
+    remedy = (
+        "The platform refuses requests soon after it accepted the sign-in. Check that no other "
+        "program uses the same user; if none does, ask the platform's support."
+    )
+
+
+def check_pace(pace: Pace) -> None:
+    """Raise ``RenewalPaused`` where the next token or sign-in has to wait."""
+    delay = pace.delay
+    if delay > 0:
+        raise RenewalPaused("refused soon after a sign-in; the next is delayed", retry_after=delay)
 
 
 class Token:
@@ -18,6 +35,7 @@ class Token:
     def __init__(self, request: Request, clock: Clock) -> None:
         self._request = request
         self._clock = clock
+        self._pace = Pace(clock)
         self._lock = asyncio.Lock()
         self._requested_at = self._renew_at = self._expires_at = float("-inf")
         self.value = ""
@@ -36,12 +54,16 @@ class Token:
     async def ensure_valid(self) -> None:
         """Request a token where there is none, or where most of its lifetime is over.
 
-        Raises ``ProviderError`` where no valid token is left.
+        Raises ``ProviderError`` where no valid token is left, among them ``RenewalPaused``.
         """
         async with self._lock:
             now = self._clock.monotonic()
             if self.value and (now < self._renew_at or now < self._requested_at + _PAUSE):
                 return
+            if self.value:
+                self._pace.note_good()
+            else:
+                check_pace(self._pace)
             try:
                 await self._renew()
             except Unauthorized:
@@ -53,10 +75,12 @@ class Token:
     async def renew(self, refused: str) -> None:
         """Replace the token ``refused``, unless another request has replaced it already.
 
-        Raises ``ProviderError``.
+        Raises ``ProviderError``, and ``RenewalPaused`` where tokens are refused again and again.
         """
         async with self._lock:
             if self.value in ("", refused):
+                self._pace.note_good()
+                check_pace(self._pace)
                 self.value = ""
                 await self._renew()
 
@@ -66,12 +90,15 @@ class Token:
 
     def forget(self) -> None:
         """Drop the token and an earlier refusal."""
+        if self.value:
+            self._pace.note_good()
         self.value = self._refusal = ""
 
     async def _renew(self) -> None:
         if self._refusal:
             raise Rejected(self._refusal)
         self._requested_at = self._clock.monotonic()
+        self._pace.begin()
         try:
             self.value, lifetime = await self._request()
         except Unauthorized as error:

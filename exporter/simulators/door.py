@@ -47,6 +47,13 @@ class Failure:
     left: int
     target: str
     limited_to: str  # where the platform has this kind
+    every: int = 1
+    seen: int = 0  # requests that matched
+
+    def is_its_turn(self) -> bool:
+        """Count a request; return whether it is the one of ``every`` that fails."""
+        self.seen += 1
+        return self.seen % self.every == 0
 
     @property
     def word(self) -> str:
@@ -131,15 +138,15 @@ class SimulatedPlatform(Generic[R]):
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
 
-    def fail_next(self, kind: str, n: int = 1, target: str = _ANY) -> None:
-        """Let the next ``n`` requests fail whose target matches a pattern.
+    def fail_next(self, kind: str, n: int = 1, target: str = _ANY, *, every: int = 1) -> None:
+        """Let the next ``n`` requests fail whose target matches a pattern, or one of ``every``.
 
         A target is what the platform names a request by: an operation, a method or a path.
         """
         for kinds, limited_to in {_KINDS: _ANY, **self.own_kinds}.items():
             if re.fullmatch(kinds, kind):
                 self._failures = [failure for failure in self._failures if failure.left > 0]
-                self._failures.append(Failure(kind, n, target, limited_to))
+                self._failures.append(Failure(kind, n, target, limited_to, every))
                 return
         raise ValueError(f"unknown kind of failure: {kind}")
 
@@ -185,7 +192,7 @@ class SimulatedPlatform(Generic[R]):
     ) -> Response:
         """Answer a request, or fail as the next failure of its target says."""
         failure = next((failure for failure in self._failures if failure.applies(target)), None)
-        if failure is None:
+        if failure is None or not failure.is_its_turn():
             return await answer(None)
         failure.left -= 1
         record.outcome = failure.kind

@@ -1,5 +1,6 @@
 """Every account from sign-in to sign-out, and while its platform fails."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from support.platforms import NAMES, PLATFORMS, platform
 GONE = 1800.0  # seconds after which no live figure of a platform that is away may be shown
 UNDER_WAY = 2.0  # seconds in which an answer can still come that was under way, and be published
 MINUTES = 200.0  # seconds after which an account is down whose platform is away
+MOST_REQUESTS = 60  # a minute, of an account whose sessions die
 BACK = 420.0  # seconds: the longest back-off of a session, and a refresh
 
 
@@ -273,3 +275,46 @@ def test_overdue_feeds_are_not_read_twice_in_a_row(kind: str) -> None:
         assert len(outcomes) > 300
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "target", "every"),
+    [(x, *dying) for x in NAMES for dying in PLATFORMS[x].dying],
+)
+def test_sessions_that_die_are_not_renewed_all_the_time(
+    provider: str, kind: str, target: str, every: int
+) -> None:
+    """Where each session dies at once, after five minutes one sign-in a minute is made at most.
+
+    The same is true of the handshakes of a session, and of opening everything anew.
+    """
+
+    async def main() -> None:
+        account = Account(provider)
+        simulator = account.platform.simulator
+        async with account.signed_in():
+            simulator.fail_next(kind, 10**9, target, every=every)
+            begin = account.clock.time() + 300
+            await account.wait(1800)
+            names = (account.platform.sign_in, "/meta/handshake", "POST */subscription")
+            requests = [(x.start - begin, vars(x)) for x in simulator.log if x.start >= begin]
+            minutes = Counter(
+                (int(at // 60), name) for at, record in requests for name in _names(record, names)
+            )
+            assert not [(key, number) for key, number in minutes.items() if number > 1]
+            rates = Counter(int(at // 60) for at, _ in requests)
+            assert max(rates.values(), default=0) <= MOST_REQUESTS
+            simulator.fail_no_more()
+            await account.wait(BACK)
+            assert account.metric("up") == 1
+            assert account.waiting() >= 3
+
+    run(main())
+
+
+def _names(record: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+    """Return what a request is named by, of ``names``."""
+    own = {record.get("operation"), record.get("path"), *record.get("channels", ())}
+    if record.get("method") == "POST" and str(record.get("path")).endswith("/subscription"):
+        own.add("POST */subscription")
+    return [name for name in names if name in own]

@@ -39,8 +39,10 @@ class Platform:
     ``names_callers`` and ``names_agents`` are whether answers hold callers' numbers and agents'
     full names, ``names_unasked`` whether they do so for an account that shows no agents. ``wrong``
     are options that the platform rejects at sign-in, ``stranger`` those of somebody who replays a
-    recording. ``live_feeds`` are the feeds with live figures, ``live_targets`` the simulator's
-    targets of their requests.
+    recording. ``dying`` are ways in which sessions die soon after each sign-in: a kind of failure,
+    its target, and which share of the requests fail (one of so many); ``sign_in`` is what a request
+    that signs in is named by. ``live_feeds`` are the feeds with live figures, ``live_targets`` the
+    simulator's targets of their requests.
     """
 
     provider: ClassVar[str]
@@ -54,6 +56,8 @@ class Platform:
     twice: ClassVar[int] = 0  # secrets that a configuration may hold in two places
     wrong: ClassVar[Mapping[str, str]]
     stranger: ClassVar[Mapping[str, str]]
+    dying: ClassVar[Sequence[tuple[str, str, int]]]
+    sign_in: ClassVar[str]  # what a request that signs in is named by
 
     def __init__(
         self,
@@ -157,6 +161,14 @@ class Five9(Platform):
     names_unasked = True
     wrong: ClassVar = {"password": "planted-wrong-secret"}
     stranger: ClassVar = {"username": "x", "password": "x"}
+    dying: ClassVar = (
+        ("fault:SessionClosed", "getStatistics", 1),
+        ("fault:SessionClosed", "getStatisticsUpdate", 2),
+        ("fault:UserAlreadyLoggedIn", "setSessionParameters", 1),
+        ("fault:UserAlreadyLoggedIn", "getStatistics*", 1),
+        ("fault:UserLimitReached", "setSessionParameters", 1),
+    )
+    sign_in = "setSessionParameters"
 
     def make(self, switches: dict[str, Any]) -> Five9Simulator:
         switches = {"limits": GENEROUS, "password": "planted-password-five9", **switches}
@@ -190,6 +202,15 @@ class Genesys(Platform):
         "base_url": "http://127.0.0.1:1",
         **dict.fromkeys(("client_id", "client_secret", "username", "password"), "x"),
     }
+    dying: ClassVar = (
+        ("unknown:403", "*/meta/connect", 1),
+        ("unknown:402", "*/meta/connect", 2),
+        ("unsuccessful", "*/meta/connect", 1),
+        ("403", "*/meta/connect", 1),
+        ("401", "/statistics/*", 2),
+        ("502", "*/subscriptions", 1),
+    )
+    sign_in = "/auth/v3/oauth/token"
 
     def make(self, switches: dict[str, Any]) -> GenesysSimulator:
         planted = {
@@ -227,6 +248,14 @@ class BrightPattern(Platform):
     live_targets = ("*/data", "*/campaign*")
     names_callers = True
     wrong: ClassVar = dict.fromkeys(("password", "api_secret"), "planted-wrong-secret")
+    dying: ClassVar = (
+        ("401", "/statsapi/*", 2),
+        ("401", "*/data", 1),
+        ("404", "*/data", 1),
+        ("404", "*/data", 2),
+        ("409", "*/subscription", 1),
+    )
+    sign_in = "/configapi/v2/oauth/token"
     stranger: ClassVar = {"username": "x", "api_secret": "x", "base_url": "http://127.0.0.1:1"}
 
     def make(self, switches: dict[str, Any]) -> BrightPatternSimulator:
@@ -263,6 +292,13 @@ class Voximplant(Platform):
     names_callers = names_unasked = True
     twice = 1  # the key may be in a file of its own or in the file of credentials
     wrong: ClassVar = {"key_id": "planted-wrong-key"}
+    dying: ClassVar = (
+        ("code:100", "Get*", 2),
+        ("code:456", "Get*", 2),
+        ("code:456", "GetACD*", 1),
+        ("html401", "Get[!A]*", 2),
+    )
+    sign_in = "GetAccountInfo"
 
     def make(self, switches: dict[str, Any]) -> VoximplantSimulator:
         return VoximplantSimulator(self.floor, self.clock, tick=self.tick, **switches)

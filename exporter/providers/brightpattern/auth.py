@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import httpx
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Pace
 from exporter.collector.http import Http, check_status
-from exporter.collector.token import Token
+from exporter.collector.token import Token, check_pace
 from exporter.errors import InvalidAnswer, Unauthorized
 from exporter.providers.brightpattern.config import BrightPatternConfig
 
@@ -85,9 +85,10 @@ class PasswordAuth:
 
     _PATH = "/statsapi/auth"
 
-    def __init__(self, config: BrightPatternConfig, http: Http) -> None:
+    def __init__(self, config: BrightPatternConfig, http: Http, clock: Clock) -> None:
         self._config = config
         self._http = http
+        self._pace = Pace(clock)
         self._open = False
         self.headers: Mapping[str, str] = {}
 
@@ -103,6 +104,10 @@ class PasswordAuth:
         """Sign in."""
         config = self._config
         assert config.password is not None, "checked by the configuration"
+        if self._open:
+            self._pace.note_good()
+        check_pace(self._pace)
+        self._pace.begin()
         self._open = False
         body = {
             "tenant_url": config.tenant,

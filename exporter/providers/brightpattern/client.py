@@ -13,6 +13,7 @@ import httpx
 from exporter.clock import Clock
 from exporter.collector.http import Http, Read, check_status, json_array, json_object, json_reader
 from exporter.collector.repair import read_json
+from exporter.collector.token import RenewalPaused
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
 from exporter.providers.brightpattern.auth import Auth, PasswordAuth, TokenAuth
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
@@ -92,10 +93,11 @@ class Client:
         self._http = http
         self._root = config.root
         self._timeout = config.timeout
+        self._working: set[Auth] = set()  # a request was answered since they last signed in
         self._auth: Auth = (
             TokenAuth(config, http, clock, "v2")
             if config.auth == "oauth"
-            else PasswordAuth(config, http)
+            else PasswordAuth(config, http, clock)
         )
         self._lists_auth = (
             TokenAuth(config, http, clock, "v3") if CAMPAIGNS in config.enabled_feeds() else None
@@ -194,10 +196,18 @@ class Client:
 
         await auth.ensure_valid()
         try:
-            return await send()
+            result = await send()
         except TokenRejected:
-            await auth.sign_in()
-        return await send()
+            try:
+                await auth.sign_in()
+            except RenewalPaused:
+                if auth in self._working:
+                    raise
+            else:
+                self._working.discard(auth)
+            result = await send()
+        self._working.add(auth)
+        return result
 
 
 def _check(response: httpx.Response, _: object = None) -> None:

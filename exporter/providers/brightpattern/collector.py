@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Pace
 from exporter.collector.base import Collector, Feed
 from exporter.collector.http import Http
 from exporter.collector.offers import Offers
@@ -87,6 +87,7 @@ class BrightPatternCollector(Collector):
         self._subscription: Subscription | None = None
         self._last_accepted: Subscription | None = None  # perhaps of a bisection
         self._ready_at = float("-inf")
+        self._pace = Pace(clock)  # of subscriptions
         self._conflicts = 0
         self._sizes: dict[str, int] = {}
         self._absent_grids: set[str] = set()
@@ -226,6 +227,7 @@ class BrightPatternCollector(Collector):
         if subscription.app not in data:
             await self._subscribe()
             raise SubscriptionLost("another login of this user subscribed; subscribed again")
+        self._pace.note_good()
         return subscription.read(data[subscription.app])
 
     def _log_absent_grids(self, subscription: Subscription, data: SubscriptionData) -> None:
@@ -250,6 +252,9 @@ class BrightPatternCollector(Collector):
     async def _subscribe(self) -> None:
         """Subscribe to the statistics that the platform does not decline."""
         self._subscription = None
+        delay = self._pace.delay
+        if delay > 0:
+            raise SubscriptionLost("lost soon after it was made", retry_after=delay)
         await self._client.unsubscribe()
         statistics = [item for item in self._statistics if item not in self._declined]
         try:
@@ -260,6 +265,7 @@ class BrightPatternCollector(Collector):
             await subscribe_accepted(statistics, self._declined, self._subscribe_to, str(error))
             self._log_declined(self._declined - known, error.code)
         self._subscription = self._last_accepted
+        self._pace.begin()
 
     async def _subscribe_to(self, statistics: Sequence[GridStatistic]) -> None:
         subscription = Subscription(statistics, self._objects, self._config.column_key)

@@ -17,6 +17,7 @@ from exporter.metrics.tables import Column
 from exporter.providers.genesys import preflight
 from exporter.providers.genesys import tables as t
 from exporter.providers.genesys.client import Client
+from exporter.providers.genesys.cometd import LONG_POLL_REMEDY
 from exporter.providers.genesys.config import STATISTICS, GenesysConfig, StatisticConfig
 from exporter.providers.genesys.poll import PollSession
 from exporter.providers.genesys.push import (
@@ -123,6 +124,9 @@ class GenesysCollector(Collector):
         """Add the permissions that refusals reveal, and the statistics that are not open."""
         result = await super().survey(collected)
         preflight.survey(self._config, collected, self._store, result)
+        session = self._session
+        if isinstance(session, PushSession) and collected.readings and await session.is_cut():
+            result.hints.append(f"long polls are cut. {LONG_POLL_REMEDY}")
         result.hints += self._scales.hints(
             "map a statistic of your own with parse: percent or fraction"
         )

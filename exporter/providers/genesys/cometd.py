@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.clock import Clock, Roll, backoff
+from exporter.clock import Clock, Pace, Roll, backoff
 from exporter.errors import InvalidAnswer, ProviderError, SessionLost, Unauthorized, Unexplained
 from exporter.logs import Log
 
@@ -25,6 +25,10 @@ Message = dict[str, Any]
 PostMessages = Callable[[Sequence[Message], str, float], Awaitable[Any]]
 EventHandler = Callable[[str, Any], None]  # channel, data
 
+LONG_POLL_REMEDY = (
+    "A proxy on the way cuts the long poll: let it wait a minute for /statistics/v3/notifications, "
+    "or set mode: poll."
+)
 _LONG_POLLING = "long-polling"
 _RETRY, _HANDSHAKE, _NONE = "retry", "handshake", "none"  # values of the advice "reconnect"
 _UNKNOWN_SESSION = 402  # the text after the number differs between server versions
@@ -40,6 +44,19 @@ _PACE = 0.05  # from a connect with events to the next
 _IDLE_PACE = 1.0  # from a connect without events to the next
 _BRIEF = 10.0  # a session that ends sooner counts as brief
 _MOST_BRIEF_SESSIONS = 4  # in a row
+_MOST_CUTS = 3  # of held connects, after which none is held for a while
+_CUTS_FORGOTTEN_AFTER = 300.0  # without another
+_SHORT_PACE = 5.0  # between connects that are not held; a server drops a session after 10 s
+_FIRST_SHORT, _LONGEST_SHORT = 60.0, 600.0  # how long no connect is held
+
+
+class LongPollFailed(SessionLost):
+    """No connect is answered any more."""
+
+    remedy = (
+        "No long poll is answered: check the platform's status page. If other requests succeed, a "
+        "proxy on the way cuts long polls: set mode: poll."
+    )
 
 
 @dataclass(slots=True)
@@ -82,7 +99,9 @@ class CometdSession:
     ``handshake`` returns. ``on_gap`` is called when the session continues after a reply was lost,
     and any events in it. ``alive_until`` is the monotonic time at which the next good reply is
     overdue; until then silence means that nothing has happened. ``failing`` is whether connects
-    fail repeatedly.
+    fail repeatedly, or a new handshake is due. ``is_cut`` is whether something on the way cuts
+    held connects while others are answered: then no connect is held for a while. ``pace`` is that
+    of the handshakes; the caller waits for its ``delay``.
     """
 
     def __init__(
@@ -97,6 +116,7 @@ class CometdSession:
     ) -> None:
         self.alive_until = -math.inf
         self.failing = False
+        self.pace = Pace(clock, roll)
         self._post = post
         self._clock = clock
         self._on_event = on_event
@@ -110,12 +130,26 @@ class CometdSession:
         self._good_at = 0.0  # time of the last good reply
         self._had_events = False  # in the last reply
         self._brief_sessions = 0
+        self._cuts = 0  # of held connects
+        self._cut_at = -math.inf  # time of the last
+        self._hold_after = -math.inf  # no connect is held before
         self._warned: set[str] = set()
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether a held connect was cut lately."""
+        return self._cuts > 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether held connects are cut."""
+        return self._cuts >= _MOST_CUTS
 
     # The session ---------------------------------------------------------------------------
 
     async def handshake(self, channels: Sequence[str]) -> None:
         """Begin a session and subscribe to all channels. Raises ``ProviderError``."""
+        self.pace.begin()
         self._client_id = None
         self.failing = False
         self._advice = Advice()  # some servers send none with the handshake, and mean "retry"
@@ -142,13 +176,15 @@ class CometdSession:
         """
         failures = 0
         first = True
+        was_held = False  # the connect that failed
         failure: ProviderError | None
         await self._sleep(self._advice.interval)
         while self._client_id is not None:
             began = self._clock.monotonic()
+            # Where it is unknown whether the server knows the session, it must reply at once.
+            at_once = first or failures > 0 or began < self._hold_after
             try:
-                # Where it is unknown whether the server knows the session, it must reply at once.
-                await self._connect(at_once=first or failures > 0)
+                await self._connect(at_once=at_once)
             except (SessionLost, Unauthorized):
                 raise
             except ProviderError as error:
@@ -161,9 +197,12 @@ class CometdSession:
             self.failing = failure is not None and failures > 0
             if failure is not None:
                 failures += 1
+                was_held = not at_once
                 await self._wait_after_failure(failure, failures)
             else:
                 self._note_recovery(failures)
+                if failures == 1 and was_held:
+                    self._note_cut(began)
                 failures = 0
                 await self._wait_after_success(began, first=first)
             first = False
@@ -213,7 +252,7 @@ class CometdSession:
         """Wait after a failed connect; the first may be a balancer that cuts long requests."""
         silent = self._clock.monotonic() - self._good_at
         if (failures > 1 and silent > _PATIENCE) or error.retry_after > _PATIENCE:
-            raise SessionLost(
+            raise LongPollFailed(
                 f"no good reply for {silent:.0f} s: {error}", retry_after=error.retry_after
             ) from error
         pause = max(self._advice.interval, error.retry_after)
@@ -226,6 +265,8 @@ class CometdSession:
     async def _wait_after_success(self, began: float, *, first: bool) -> None:
         """Wait as advised, and long enough not to spin where the server holds nothing."""
         pace = _PACE if self._had_events else _IDLE_PACE
+        if began < self._hold_after:
+            pace = _SHORT_PACE
         due = began if first else began + pace
         await self._sleep(max(self._advice.interval, due - self._clock.monotonic()))
 
@@ -235,22 +276,36 @@ class CometdSession:
         if failures > 1:
             self._log.info("connect recovered", failures=failures)
 
+    def _note_cut(self, now: float) -> None:
+        """Note that a held connect was cut; after several hold none for a while."""
+        if now - max(self._cut_at, self._hold_after) > _CUTS_FORGOTTEN_AFTER:
+            self._cuts = 0
+        self._cut_at = now
+        self._cuts += 1
+        if not self.is_cut:
+            return
+        pause = backoff(self._cuts - _MOST_CUTS + 1, _FIRST_SHORT, _LONGEST_SHORT, self._roll)
+        self._hold_after = now + pause
+        if "cut" not in self._warned:
+            self._warned.add("cut")
+            self._log.warning("long polls are cut", remedy=LONG_POLL_REMEDY)
+
     async def _end_session(self) -> None:
         """Wait before a new handshake, longer each time where sessions are brief.
 
         A cookie that is lost on the way makes every session unknown at once.
         """
-        lasted = self._clock.monotonic() - self._began_at
+        now = self._clock.monotonic()
+        lasted = now - self._began_at
         self._client_id = None
+        self.failing = True
         self._brief_sessions = self._brief_sessions + 1 if lasted < _BRIEF else 0
         if self._brief_sessions > _MOST_BRIEF_SESSIONS:
-            self._brief_sessions = 0
             raise SessionLost("every CometD session ends right after its handshake")
         self._log.info("new handshake required", lasted=round(lasted, 1))
-        pause = 0.0
-        if self._brief_sessions > 1:
-            pause = backoff(self._brief_sessions - 1, _FIRST_PAUSE, _LONGEST_PAUSE, self._roll)
-        await self._sleep(max(self._advice.interval, pause))
+        pause = max(self._advice.interval, self.pace.delay)
+        self.alive_until = max(self.alive_until, now + pause + _IMMEDIATE_LIMIT)
+        await self._sleep(pause)
 
     async def _sleep(self, seconds: float) -> None:
         if seconds > 0:
@@ -285,6 +340,7 @@ class CometdSession:
 
     def _note_success(self) -> None:
         self._good_at = self._clock.monotonic()
+        self.pace.note_good()
         advice = self._advice
         self.alive_until = self._good_at + advice.interval + advice.timeout + _NETWORK_DELAY
 

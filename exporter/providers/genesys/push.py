@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
-from exporter.clock import Clock
+from exporter.clock import Clock, Pace
 from exporter.errors import ProviderError, SessionLost, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
-from exporter.providers.genesys.cometd import CometdSession
+from exporter.providers.genesys.cometd import LONG_POLL_REMEDY, CometdSession, LongPollFailed
 from exporter.providers.genesys.store import OVERTAKING, StatisticStore
 from exporter.providers.genesys.subscriptions import Subscriptions, Unavailable, has_unreadable_ids
 
@@ -27,6 +27,7 @@ CHECK_INTERVAL = 600.0
 EVENT_INTERVAL = 10.0  # seconds between two replies to connects, as some statistics are periodical
 CLOSE_LIMIT = 2.0  # seconds for each step; an orchestrator waits ten in all
 _REOPEN_PAUSE = 5.0  # seconds, at least, from one reopening to the next
+_WATCH, _WATCH_PACE = 7.0, 0.5  # seconds for which check --live watches the long poll
 _DOUBTFUL = OVERTAKING + 1.0  # seconds after which a doubtful value is read again
 _MOST_FAILURES = 5  # to reopen, in a row; then the session ends
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
@@ -38,6 +39,12 @@ class Reopening(ProviderError):
     reason = "reopening"
     remedy = "The platform lost the session: the statistics are being opened again."
     early = True
+
+
+class LongPollCut(Reopening):
+    """Something on the way cuts the long poll, and updates are lost."""
+
+    remedy = LONG_POLL_REMEDY
 
 
 class PushSession:
@@ -59,6 +66,7 @@ class PushSession:
         self._cometd = CometdSession(
             client.post_messages, clock, self._on_event, log, on_gap=self._on_gap
         )
+        self._pace = Pace(clock)  # of opening everything anew
         self._wake = asyncio.Event()
         self._losses = 0  # how often values were lost
         self._repaired = 0  # the number of losses after which they were read or reopened
@@ -77,10 +85,11 @@ class PushSession:
         self._repaired, self._has_reopened = self._losses, True
         self._wake.clear()
         self._store.clear()
+        await self._clock.sleep(self._cometd.pace.delay)
         await self._cometd.handshake(CHANNELS)
         self._tasks = [asyncio.create_task(self._receive())]
         try:
-            await self._subscriptions.reopen()
+            await self._reopen()
             self._check_in(CHECK_INTERVAL)
             self._tasks.append(asyncio.create_task(self._keep_open()))
             yield
@@ -101,15 +110,25 @@ class PushSession:
             if task.done():
                 self._raise_end(task.exception())
         if self._clock.monotonic() > self._cometd.alive_until:
-            raise SessionLost("the long poll is no longer answered")
+            raise LongPollFailed("the long poll is no longer answered")
         if not self._subscriptions.available:
             raise Unavailable("the statistics service is unavailable")
         if self._repaired != self._losses:
-            raise Reopening("updates were lost; the statistics are being read or reopened")
+            raise self._reopening("updates were lost; the statistics are being read or reopened")
         if self._cometd.failing:
-            raise Reopening("the long poll fails; the values are getting old")
+            raise self._reopening("the long poll fails; the values are getting old")
         self._overdue = False
         return self._store.reading()
+
+    async def is_cut(self) -> bool:
+        """Watch the long poll for a few seconds; return whether something on the way cuts it."""
+        until = self._clock.monotonic() + _WATCH
+        while not self._cometd.was_cut and self._clock.monotonic() < until:
+            await self._clock.sleep(_WATCH_PACE)
+        return self._cometd.was_cut
+
+    def _reopening(self, message: str) -> Reopening:
+        return LongPollCut(message) if self._cometd.is_cut else Reopening(message)
 
     def overdue_reading(self) -> Reading | None:
         """Return a reading if the last one failed and one is available now.
@@ -131,7 +150,8 @@ class PushSession:
         if has_unreadable_ids(channel, data):
             self._on_gap()
         if self._subscriptions.available != was_available:
-            self._losses += was_available
+            if was_available:
+                self._note_loss()
             self._has_reopened = False
             self._wake.set()
         if self._store.stepped_back:
@@ -139,6 +159,11 @@ class PushSession:
             self._store.stepped_back = False
             self._check_at = min(self._check_at, self._clock.monotonic() + _DOUBTFUL)
             self._wake.set()
+
+    def _note_loss(self) -> None:
+        if self._repaired == self._losses:  # until now everything was open
+            self._pace.note_good()
+        self._losses += 1
 
     def _on_gap(self) -> None:
         """Read everything after updates were lost; the statistics are still open."""
@@ -159,7 +184,7 @@ class PushSession:
         while True:
             await self._cometd.receive()
             self._log.info("platform lost the session")
-            self._losses += 1
+            self._note_loss()
             self._has_reopened = False
             await self._cometd.handshake(CHANNELS)
             self._wake.set()
@@ -169,10 +194,12 @@ class PushSession:
         failures = 0
         while True:
             await self._wait(failures)
+            if not self._has_reopened:
+                await self._clock.sleep(self._pace.delay)
             losses, reopens = self._losses, not self._has_reopened
             self._has_reopened = True
             try:
-                await (self._subscriptions.reopen() if reopens else self._check())
+                await (self._reopen() if reopens else self._check())
                 self._repaired = losses
                 failures = 0
                 await self._clock.sleep(_REOPEN_PAUSE)
@@ -185,6 +212,10 @@ class PushSession:
                     raise
                 self._log.debug("reopening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
+
+    async def _reopen(self) -> None:
+        self._pace.begin()
+        await self._subscriptions.reopen()
 
     async def _check(self) -> None:
         """Read every statistic, and open those that are gone.

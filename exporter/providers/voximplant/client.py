@@ -20,7 +20,7 @@ from exporter.logs import Log
 from exporter.metrics.parsers import Cell
 from exporter.providers.voximplant.answers import JsonObject, to_cells
 from exporter.providers.voximplant.auth import KeyAuth
-from exporter.providers.voximplant.errors import MissingRole, TokenTimeInvalid, error_of
+from exporter.providers.voximplant.errors import Denied, MissingRole, TokenTimeInvalid, error_of
 
 Value = str | int | bool | datetime | Sequence[str] | None
 # Rows; more are refused (Management API reference, GetCallListDetails and GetCallHistory).
@@ -35,6 +35,7 @@ _ACCOUNT_FIELDS = (
 _TRUSTED_FOR = 60.0  # after an answer the key is known to be valid
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
 _FIRST_ROLE_PAUSE, _LONGEST_ROLE_PAUSE = 60.0, 3600.0
+_LONGEST_DENIED_PAUSE = 300.0  # of a method that was allowed: the key may have been refused
 _NOTABLE_SKEW = 30.0
 _SKEWS = 5  # answers whose median is the skew, so that a few wrong Date headers move no day
 
@@ -135,7 +136,8 @@ class Client:
             if method == _ACCOUNT_INFO:
                 raise
             await self._check_key()
-            raise self._forbidden(method, f"{error}: a role is missing") from error
+            text = f"{error}: a role is missing"
+            raise self._forbidden(method, text, may_pass=method in self.allowed) from error
         except MissingRole as error:
             raise self._forbidden(method, str(error)) from error
         self._throttles = 0
@@ -175,10 +177,12 @@ class Client:
         self._paused_until = self._clock.monotonic() + pause
         return Throttled(str(error), retry_after=pause)
 
-    def _forbidden(self, method: str, text: str) -> MissingRole:
+    def _forbidden(self, method: str, text: str, *, may_pass: bool = False) -> MissingRole:
         """Pause the method, longer each time, because a role is seldom granted soon."""
         self._refusals[method] += 1
         pause = _FIRST_ROLE_PAUSE * 4.0 ** min(self._refusals[method] - 1, 10)
+        if may_pass:
+            return Denied(text, retry_after=min(pause, _LONGEST_DENIED_PAUSE))
         return MissingRole(text, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
 
     def _note_skew(self, response: httpx.Response) -> None:

@@ -30,6 +30,12 @@ class MissingRole(Refused):
     remedy = "The key lacks a role: grant it on the platform, or switch the feed off."
 
 
+class Denied(MissingRole):
+    """A method that was allowed is refused without the code of a missing role; it may pass."""
+
+    lasting = False
+
+
 class UnknownId(Refused):
     """The platform does not know an id in the request."""
 

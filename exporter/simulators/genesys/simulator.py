@@ -4,6 +4,7 @@
 ``figures.py`` evaluates. The switches are the fields of ``tenant.Tenant``.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulators.door import Failure, gateway_page
+from exporter.simulators.door import Failure, Reset, gateway_page
 from exporter.simulators.genesys.bayeux import (
     LOOK_SECONDS,
     UPDATES,
@@ -47,13 +48,14 @@ class GenesysSimulator(Tenant):
     behind it: ``*/notifications/meta/connect``. Own kinds: an HTTP status (with an envelope, of
     CometD with an empty body), ``spring`` (500 with the framework's own body), and for CometD alone
     ``unsuccessful`` (a reply without advice), ``reconnect:<none, handshake, retry>`` (an
-    unsuccessful reply with that advice), ``object`` (instead of an array) and
+    unsuccessful reply with that advice), ``unknown:<code>`` (the client is unknown, with the advice
+    to make a handshake), ``object`` (instead of an array) and
     ``multiple_clients`` (that advice).
     """
 
     own_kinds: ClassVar[Mapping[str, str]] = {
         r"[345]\d\d|spring": "*",
-        r"unsuccessful|reconnect:(none|handshake|retry)|object|multiple_clients": (
+        r"unsuccessful|reconnect:(none|handshake|retry)|unknown:\d{3}|object|multiple_clients": (
             f"{NOTIFICATIONS}*"
         ),
     }
@@ -314,16 +316,36 @@ class GenesysSimulator(Tenant):
             request.is_disconnected,
         )
         failure: Failure | None = request.state.failure
-        if failure is not None and failure.word in ("unsuccessful", "reconnect"):
-            return JSONResponse([_unsuccessful(message, failure.detail) for message in messages])
+        if failure is not None and failure.word in ("unsuccessful", "reconnect", "unknown"):
+            return JSONResponse([_unsuccessful(message, failure) for message in messages])
         try:
-            answer = await self._bayeux.answer(messages, caller)
+            answer = await self._or_cut(self._bayeux.answer(messages, caller))
+            if answer is None:
+                return self._cut_response()
         except InvalidChannelError as error:
             message = f"java.lang.IllegalArgumentException: Invalid channel id: {error}"
             return spring(message, self.clock.time())
         except SupersededError:
             return Response(status_code=500)
         return self._bayeux_response(answer, caller, failure)
+
+    async def _or_cut(self, answer: Awaitable[list[Message]]) -> list[Message] | None:
+        """Return an answer, or None where a proxy on the way cuts the request first."""
+        if self.cut_after is None:
+            return await answer
+        work = asyncio.ensure_future(answer)
+        limit = asyncio.ensure_future(self.clock.sleep(self.cut_after))
+        try:
+            await asyncio.wait([work, limit], return_when=asyncio.FIRST_COMPLETED)
+            return work.result() if work.done() else None
+        finally:
+            work.cancel()
+            limit.cancel()
+
+    def _cut_response(self) -> Response:
+        if self.cut_with == "reset":
+            return Reset(media_type=_JSON)
+        return Response() if self.cut_with == "empty" else gateway_page(int(self.cut_with))
 
     def _bayeux_response(
         self, answer: list[Message], caller: Caller, failure: Failure | None
@@ -364,11 +386,14 @@ def _is_json(request: Request) -> bool:
     return content_type.partition(";")[0].strip().lower() == _JSON
 
 
-def _unsuccessful(message: Message, reconnect: str) -> Message:
+def _unsuccessful(message: Message, failure: Failure) -> Message:
+    reconnect, error = failure.detail, "500::failed on request"
+    if failure.word == "unknown":
+        reconnect, error = "handshake", f"{failure.detail}::Unknown client"
     reply: Message = {
         "channel": message["channel"],
         "successful": False,
-        "error": "500::failed on request",
+        "error": error,
     }
     if "id" in message:
         reply["id"] = message["id"]

@@ -72,6 +72,9 @@ class Tenant(door.SimulatedPlatform[Record]):
 
     # CometD.
     notifications: Literal["served", "403", "404"] = "served"  # a gateway may block the endpoint
+    # A proxy on the way ends requests after so many seconds, and sends this in place of an answer.
+    cut_after: float | None = None
+    cut_with: Literal["reset", "empty", "502", "504"] = "reset"
     max_interval: float = 10.0  # seconds a session lives without a connect outstanding
     unknown_session: Literal[
         "402::Unknown client", "402::unknown_session", "402::session_unknown"

@@ -4,10 +4,12 @@ import logging
 import random
 import statistics as math
 from collections.abc import Coroutine
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from exporter.collector.survey import Collected
 from exporter.simulators.floor.figures import READY
 from exporter.simulators.floor.floor import Floor
 from exporter.simulators.genesys.rest import spring
@@ -573,3 +575,59 @@ def test_failing_connects_are_not_taken_for_silence() -> None:
         assert exporter.page()
 
     alone(exporter, work())
+
+
+@pytest.mark.parametrize("cut_with", ["reset", "empty", "502", "504"])
+@pytest.mark.parametrize("cut_after", [1.0, 5.0])
+def test_long_polls_that_are_cut(
+    cut_after: float, cut_with: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a proxy cuts each long poll, nothing is opened anew, and the figures stay true."""
+
+    async def main() -> None:
+        platform = Platform(cut_after=cut_after, cut_with=cut_with)
+        exporter = Exporter(platform)
+        async with exporter.running(300):
+            subscriptions = set(platform.simulator.open_subscriptions)
+            begin = platform.clock.time()
+            for _ in range(100):
+                await exporter.go_on(9)
+                assert exporter.metric("up") == 1
+            log = [record for record in platform.simulator.log if record.start >= begin]
+            opened = [record for record in log if record.method == "POST" and not record.channels]
+            assert opened == []
+            assert set(platform.simulator.open_subscriptions) == subscriptions
+            assert exporter.metric("session_signins_total", outcome="ok") == 1
+            assert len(log) <= 15 * 15, "a minute's fifteenfold"
+            name = next(iter(platform.floor.queues))
+            platform.floor.surge(name, 50)
+            await exporter.go_on(25)
+            assert exporter.page()[waiting(name)] >= 20
+            platform.simulator.cut_after = None
+            await exporter.go_on(900)
+            begin = platform.clock.time()
+            await exporter.go_on(120)
+            starts = [record.start for record in platform.simulator.log if record.start >= begin]
+            assert min(b - a for a, b in pairwise(starts)) < 5, "connects are held again"
+
+    run(main())
+    warnings = [x for x in caplog.records if x.getMessage() == "long polls are cut"]
+    assert len(warnings) == 1
+    assert "mode: poll" in str(vars(warnings[0]))
+
+
+@pytest.mark.parametrize("cut_after", [1.0, 5.0, None])
+def test_check_reports_long_polls_that_are_cut(cut_after: float | None) -> None:
+    """The survey of ``check --live`` names ``mode: poll`` where a proxy cuts long polls."""
+
+    async def main() -> None:
+        platform = Platform(cut_after=cut_after)
+        platform.frozen = True
+        exporter = Exporter(platform)
+        async with exporter.client, exporter.collector.open():
+            reading = await exporter.collector.fetch("statistics")
+            survey = await exporter.collector.survey(Collected({"statistics": reading}, {}, None))
+        hints = [hint for hint in survey.hints if "mode: poll" in hint]
+        assert len(hints) == (cut_after is not None)
+
+    run(main())

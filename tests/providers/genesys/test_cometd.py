@@ -4,6 +4,7 @@ import inspect
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -624,18 +625,24 @@ async def test_sessions_that_end_at_once(lab: Lab) -> None:
     with pytest.raises(SessionLost, match="right after its handshake"):
         await lab.stay_on(9)
 
-    assert lab.server.times("handshake") == pytest.approx([0, 0, 1, 3, 7])
+    assert lab.server.times("handshake") == pytest.approx([0, 0, 4, 12, 28])
 
 
 @virtual
 async def test_sessions_that_last(lab: Lab) -> None:
-    """Sessions that lasted a while are replaced at once, however many there were."""
-    for _ in range(9):
+    """Sessions that last less than a minute are replaced ever later, those that last at once."""
+    for seconds in (*[11] * 9, *[120] * 3):
         await lab.start()
-        lab.script("connect", After(11, lambda sent: [unknown(sent[0])]))
-        assert await lab.stay(60)
+        lab.script("connect", After(min(seconds, 25), lambda sent: [unknown(sent[0])]))
+        if seconds > 25:
+            lab.server.script["connect"].clear()
+            asyncio.get_running_loop().call_later(seconds, lab.server.forget)
+        assert await lab.stay(190)
 
-    assert lab.server.times("handshake") == pytest.approx(range(0, 99, 11))
+    times = lab.server.times("handshake")
+    assert times[:9] == pytest.approx([0, 11, 22, 33, 49, 81, 145, 215, 285])
+    assert all(later - earlier <= 160 for earlier, later in pairwise(times[8:]))
+    assert times[-1] - times[-2] <= 142, "at once, after the long poll"
 
 
 @virtual
@@ -703,11 +710,13 @@ async def test_a_balancer_that_cuts(lab: Lab) -> None:
     """Held connects that are all cut short, later than patience lasts, cost no session."""
     lab.server.hold = 60
     cut = After(35, Unreachable("reset"))
-    lab.script("connect", *[lambda sent: [yes(sent[0])], cut] * 4)
+    lab.script("connect", *[lambda sent: [yes(sent[0])], cut] * 3)
     await lab.start()
 
     assert not await lab.stay(120)
-    assert lab.server.times("connect") == pytest.approx([0, 0, 35, 36, 71, 72, 107, 108])
+    times = pytest.approx([0, 0, 35, 36, 71, 72, 107, 112, 117])
+    assert lab.server.times("connect") == times, "after three no connect is held for a while"
+    assert lab.session.is_cut
 
 
 @virtual

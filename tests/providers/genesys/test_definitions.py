@@ -390,7 +390,7 @@ def test_passing_errors_do_not_lower_the_size() -> None:
             for kind in ("spring", "400"):
                 platform.simulator.fail_next(kind, 1, "*/subscriptions")
                 platform.simulator.expire_sessions(http=True)
-                await exporter.go_on(30)
+                await exporter.go_on(120)
                 assert len(figures(exporter, "queue_contacts_waiting")) == 40
         platform.simulator.expire_sessions(http=True)
         await exporter.go_on(30)
