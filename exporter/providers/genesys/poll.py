@@ -114,7 +114,9 @@ class PollSession:
             raise
         except SessionLost as error:
             is_brief = now - self._begun_at < _BRIEF or isinstance(error, AccessDenied)
-            self._touch_at = now + max(error.retry_after, _PAUSE if is_brief else 0.0)
+            self._touch_at = now + max(
+                error.retry_after, _PAUSE if is_brief else self._cometd.pace.delay
+            )
             if self._touch_at == now:
                 await self._begin_cometd()
         except ProviderError as error:
