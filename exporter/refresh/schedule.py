@@ -43,6 +43,8 @@ LASTING_PAUSE = 3600.0  # seconds before a feed that was refused is read again
 FEED_BACKOFF_CAP = 60.0  # seconds, or the feed's interval where that is longer
 SESSION_BACKOFF_CAP = 300.0
 _FIRST_SESSION_BACKOFF = 2.0
+_LASTING_FAILURE = 300.0  # seconds without a stable session, after which sign-ins keep this gap:
+_SIGN_IN_GAP = 60.0
 _STABLE_AFTER = 60.0  # seconds a session has to last for earlier failures to be forgotten
 _LONGEST_REJECTION_PAUSE = 3600.0  # between sign-ins with the same rejected credentials
 _SECRETS_EVERY = 60.0  # seconds between looks at the secret files, after a rejection
@@ -149,6 +151,7 @@ class Refresher:
         self._deciding = live or list(self._feeds)  # the feeds that decide whether it is up
         self._up_until = float("-inf")  # monotonic seconds, unless one of them is read before
         self._failures = 0  # sessions in a row that ended before they were stable
+        self._failing_since = 0.0  # when the first of them ended
         self._rejections = 0  # sign-ins in a row whose credentials were rejected
         self._signed_in_at = float("inf")
         self._worked = False  # a feed was read in this session
@@ -284,6 +287,8 @@ class Refresher:
         over_budget = isinstance(error, OverBudget) and not signed_in
         if not over_budget:
             self._failures += 1
+        if self._failures == 1:
+            self._failing_since = self._clock.monotonic()
         refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
             self._store.clear_account(self._account)
@@ -297,7 +302,8 @@ class Refresher:
             pause = error.retry_after  # the session worked: sign in again at once
         else:
             pause = backoff(self._failures, _FIRST_SESSION_BACKOFF, SESSION_BACKOFF_CAP, self._roll)
-            pause = max(pause, error.retry_after)
+            lasting = self._clock.monotonic() - self._failing_since >= _LASTING_FAILURE
+            pause = max(pause, error.retry_after, _SIGN_IN_GAP if lasting else 0.0)
         message = "session ended" if signed_in else "sign-in failed"
         failure = Failure.of(error, max(self._failures, 1))
         known = self._session[2]

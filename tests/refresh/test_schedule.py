@@ -326,6 +326,16 @@ async def test_the_same_rejected_credentials_are_tried_ever_more_rarely() -> Non
     assert bench.script.sessions == [0, 900, 2700, 6300, 9900]
 
 
+async def test_other_failures_after_a_rejection_keep_the_gap() -> None:
+    """Five minutes after the last stable session there is at most one sign-in a minute."""
+    bench = Bench(10)
+    bench.script.sign_ins = [Unauthorized("no"), *[Unreachable("down")] * 4, Unauthorized("no")]
+    await bench.run(3000)
+    assert bench.script.sessions[:2] == [0, 900]
+    assert len(bench.script.sessions) >= 6
+    assert min(b - a for a, b in pairwise(bench.script.sessions[1:])) >= 60
+
+
 async def test_secret_files_are_read_before_a_sign_in_that_follows_a_rejection() -> None:
     """The files are looked at every minute; once they have changed nothing is sent any more."""
     looks: list[float] = []
