@@ -287,9 +287,8 @@ def _in_full(kind: str, most: int) -> Fault:
 
 @dataclass
 class _Opening:
-    """When a subscription was opened and last seen, and what each total had counted then."""
+    """What each total had counted when a subscription was opened, and when it was last open."""
 
-    at: float
     counted: Mapping[Series, float]
     seen: float = 0.0
 
@@ -315,34 +314,39 @@ class Genesys(Run, genesys.Exporter):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._openings: dict[str, _Opening] = {}
+        self._former: list[_Opening] = []  # before totals restarted
         super().__init__(*arguments, **options)
 
     def origins(self, key: Series) -> set[float]:
-        """Return what a total had counted today when each subscription was opened."""
-        midnight = self.floor.now - self.floor.now % 86_400
-        return {
-            opening.counted.get(key, 0.0) if opening.at >= midnight else 0.0
-            for opening in self._openings.values()
-        }
+        """Return what a total had counted when each subscription was opened, or today's zero."""
+        openings = [*self._openings.values(), *self._former]
+        return {opening.counted.get(key, 0.0) for opening in openings}
 
     def record(self, restarted: Callable[[Series], bool] = lambda _: False) -> None:
-        self._find_openings(self.oracle.recorded_at)  # of the time since then
+        before = self.oracle.recorded_at
+        self._find_openings(before)  # of the time since then
         super().record(restarted)
+        new_day = self.floor.now // 86_400 > before // 86_400
         now = self.oracle.counted()
         for opening in self._openings.values():  # what restarted counts from its restart
-            opening.counted = {
-                key: value for key, value in opening.counted.items() if value <= now[key]
+            kept = {
+                key: value
+                for key, value in opening.counted.items()
+                if value <= now[key] and not new_day
             }
+            if len(kept) < len(opening.counted):  # the page may show the former for a while
+                self._former.append(_Opening(opening.counted, self.floor.now))
+                opening.counted = kept
 
     def _find_openings(self, now: float) -> None:
         openings, opened = self._openings, set(self.simulator.open_subscriptions)
         if opened - openings.keys():
             self.oracle.reopen()
         for name in opened:
-            openings.setdefault(name, _Opening(now, self.oracle.counted())).seen = now
+            openings.setdefault(name, _Opening(self.oracle.counted())).seen = now
         oldest = now - max(self.ages.values())
-        for name in [name for name, opening in openings.items() if opening.seen < oldest]:
-            del openings[name]
+        self._openings = {name: item for name, item in openings.items() if item.seen >= oldest}
+        self._former = [opening for opening in self._former if opening.seen >= oldest]
 
     def truth(self, _: str) -> dict[Series, float]:
         return genesys.truth(self.floor, self.config)

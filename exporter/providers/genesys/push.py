@@ -28,7 +28,7 @@ EVENT_INTERVAL = 10.0  # seconds between two replies to connects, as some statis
 CLOSE_LIMIT = 2.0  # seconds for each step; an orchestrator waits ten in all
 _REOPEN_PAUSE = 5.0  # seconds, at least, from one reopening to the next
 _WATCH, _WATCH_PACE = 7.0, 0.5  # seconds for which check --live watches the long poll
-_DOUBTFUL = OVERTAKING + 1.0  # seconds after which a doubtful value is read again
+_DOUBTFUL = OVERTAKING + 1.0  # seconds after which what is doubtful is read again
 _MOST_FAILURES = 5  # to reopen, in a row; then the session ends
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
 
@@ -228,7 +228,8 @@ class PushSession:
         has_changed = self._store.changes > changes
         await self._subscriptions.open_missing()
         self._is_second_check = has_changed and not self._is_second_check
-        self._check_in(_DOUBTFUL if self._is_second_check else CHECK_INTERVAL)
+        soon = self._is_second_check or self._subscriptions.unconfirmed
+        self._check_in(_DOUBTFUL if soon else CHECK_INTERVAL)
 
     def _check_in(self, seconds: float) -> None:
         self._check_at = self._clock.monotonic() + seconds

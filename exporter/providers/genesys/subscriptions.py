@@ -23,6 +23,7 @@ _EXAMPLES = 5  # statistics named in a log line
 _CLOSERS = 4  # subscriptions closed concurrently
 _ENVELOPES = 4  # inside each other
 _ALIVE = 60.0  # seconds since an update in which a subscription exists, though it is not readable
+_MOST_DOUBTED_READS = 5  # likewise, if it sent updates lately: more than there are in _ALIVE
 _MOST_FAILED_READS = 2  # of one subscription in a row; the reference has no status for "not found"
 
 
@@ -68,6 +69,7 @@ class Subscriptions:
         self._anonymous = False  # updates carry no subscription id
         self._reported: set[int] = set()
         self.available = True
+        self.unconfirmed = False  # a subscription could not be read that sent updates before
         self.before_request: Callable[[], Awaitable[None]] = _nothing
 
     @property
@@ -111,9 +113,13 @@ class Subscriptions:
     async def read_values(self) -> None:
         """Read every open statistic, and mark those as closed that no longer exist.
 
+        Sets ``unconfirmed`` where a subscription that sent updates lately cannot be read: it may
+        have been dropped since. One that is refused several times is read no more often.
+
         Raises ``ProviderError`` where it is not certain that a subscription still exists.
         """
         failure: ProviderError | None = None
+        self.unconfirmed = False
         for subscription, indexes in list(self._open.items()):
             await self.before_request()
             try:
@@ -123,6 +129,8 @@ class Subscriptions:
                     self._drop(subscription, indexes)
                 elif not self._is_alive(indexes):
                     failure = error
+                elif self._failed_reads[subscription] <= _MOST_DOUBTED_READS:
+                    self.unconfirmed = True
                 continue
             except AccessDenied:
                 if not self._is_alive(indexes):

@@ -189,3 +189,29 @@ def test_one_statistic_that_was_deleted_is_opened_again_alone(mode: str) -> None
             assert watch.total(queue) == before[queue] + watch.day(queue) - days[queue]
 
     watch.run(work)
+
+
+@pytest.mark.parametrize("seconds", [2.0, 8.0, 90.0])
+def test_an_outage_whose_announcement_is_lost(seconds: float) -> None:
+    """Statistics that were dropped unseen are opened again within two minutes of their return."""
+    watch = Watch("subscribe")
+    queue = next(iter(watch.increase))
+
+    async def main() -> None:
+        async with watch.exporter.running(3 * TICK):
+            await watch.go_on(40)
+            watch.simulator.fail_next("cut", 1, "*/notifications/meta/connect")
+            while watch.simulator.log[-1].outcome != "cut":  # of the long poll that is held now
+                await watch.go_on(1)
+            watch.simulator.unavailable()
+            await watch.go_on(seconds)
+            watch.simulator.available()
+            await watch.go_on(120)
+            assert watch.simulator.open_subscriptions
+            opened, shown = watch.day(queue), watch.total(queue)
+            assert shown is not None
+            watch.platform.floor.surge(queue, 4)
+            await watch.go_on(30)
+            assert watch.total(queue) == shown + watch.day(queue) - opened
+
+    run(main())
