@@ -525,7 +525,7 @@ async def test_a_wait_without_end() -> None:
     text, well = await world.check()
 
     assert not well
-    assert "failed (throttled): not read: a request limit would delay it by " in text
+    assert "failed (throttled): not read: next call possible at 10:00 UTC: request limit" in text
     assert world.clock.now - MORNING < 900
 
 
