@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.collector.http import Http
+from exporter.collector.token import RenewalPaused
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -209,6 +210,9 @@ async def test_a_request_denied_twice_loses_the_session(clock: Any) -> None:
     with pytest.raises(AccessDenied, match="with a new token too"):
         await client.create_subscription("x", [])
     assert app.tokens == 2
+    with pytest.raises(RenewalPaused):
+        await client.sign_in()
+    clock.elapsed += 60
     await client.sign_in()
     assert app.tokens == 3
 
