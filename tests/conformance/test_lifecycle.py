@@ -147,7 +147,9 @@ def test_an_account_is_up_while_it_has_live_figures(provider: str) -> None:
 
 
 @pytest.mark.parametrize("failure", ["refused", "hang", "html503", "rejected"])
-@pytest.mark.parametrize("cut_after", [LIVE, 901.0])  # the second just after slow feeds
+@pytest.mark.parametrize(  # the second is just after slow feeds were read
+    "cut_after", [pytest.param(LIVE, marks=pytest.mark.slow), 901.0]
+)
 @pytest.mark.parametrize(
     ("provider", "options"),
     [(x, {**PLATFORMS[x].everything}) for x in NAMES] + [("genesys", {"mode": "poll"})],

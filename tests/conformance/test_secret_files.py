@@ -112,7 +112,10 @@ def test_a_secret_that_changes_just_before_the_sign_in(provider: str, tmp_path: 
     run(main())
 
 
-@pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize(
+    "provider",
+    [pytest.param(x, marks=pytest.mark.slow if x == "voximplant" else ()) for x in NAMES],
+)
 def test_unchanged_secrets_are_sent_ever_more_rarely(provider: str, tmp_path: Path) -> None:
     """The pause doubles with every rejection, from ``auth_retry`` to an hour."""
 

@@ -127,6 +127,7 @@ async def test_a_setting_that_is_right() -> None:
         assert check(exporter) > 20
 
 
+@pytest.mark.slow
 async def test_no_ratio_of_a_small_tenant_is_wrong() -> None:
     """One queue with few calls: all day nothing is wrong."""
     for scale in ("fraction", "percent"):

@@ -329,6 +329,7 @@ async def test_damaged_rows_and_changes_make_no_wrong_figure(kinds: tuple[str, .
     assert comparison.equal > 100
 
 
+@pytest.mark.slow
 async def test_a_row_that_is_always_refused_does_not_use_up_the_requests() -> None:
     """The table is read whole ever more rarely while its fault lasts, and updates go on."""
     centre = Centre(start=MORNING, feeds=ONE_FEED)
@@ -348,6 +349,7 @@ async def test_a_table_that_is_always_invalid_does_not_use_up_the_requests() -> 
         assert centre.metric("feed_up", feed="ACDStatus") == 0
 
 
+@pytest.mark.slow
 async def test_an_invalid_table_does_not_stop_the_updates_of_the_last_one() -> None:
     """Where a table cannot be read again, the last one is kept up to date."""
     centre = Centre(start=MORNING, feeds=ONE_FEED)
@@ -361,7 +363,7 @@ async def test_an_invalid_table_does_not_stop_the_updates_of_the_last_one() -> N
         assert [shown[key] for key in waiting] == [truth[key] for key in waiting]
 
 
-@pytest.mark.parametrize("step", [-300.0, 300.0])
+@pytest.mark.parametrize("step", [-300.0, pytest.param(300.0, marks=pytest.mark.slow)])
 async def test_a_clock_that_steps_costs_nothing(step: float) -> None:
     """While Five9's timestamps step and step back, no figure is wrong and no table read anew."""
     floor = Floor(agents=20, queues=6, campaigns=6, seed=3, start=MIDNIGHT)
