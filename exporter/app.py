@@ -104,10 +104,10 @@ class App:
 
     def _refresher(
         self, account: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
-    ) -> Refresher:
+    ) -> tuple[Refresher, Http]:
         http = Http(client, telemetry, self._clock, redact=Redactor(account).redact)
         collector = PROVIDERS[account.provider].collector(account, http, telemetry, self._clock)
-        return Refresher(
+        refresher = Refresher(
             account.name,
             collector,
             account.account_labels(),
@@ -118,6 +118,7 @@ class App:
             replaced=partial(self._replace_secrets, account),
             clock=self._clock,
         )
+        return refresher, http
 
     def _dropped(self, account: str, feed: str, series: int) -> None:
         if telemetry := self.accounts.telemetry_of(account):

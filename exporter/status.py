@@ -3,7 +3,8 @@
 All times are seconds, relative to the moment at which the status was read.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from exporter.errors import Hold, ProviderError
@@ -64,7 +65,9 @@ class FeedStatus:
 class AccountStatus:
     """One account: its session, why that failed, when it is retried, its feeds.
 
-    ``up`` is the value of ``contactcenter_up``.
+    ``up`` is the value of ``contactcenter_up``. ``survey`` is what is known of permissions and
+    licences. ``skew`` is how many seconds the platform's clock is ahead, ``certificates`` the
+    expiry (epoch seconds) of the certificates seen, by host.
     """
 
     account: str
@@ -75,6 +78,9 @@ class AccountStatus:
     failure: Failure | None = None
     quotas: tuple[Quota, ...] = ()
     up: bool = False
+    survey: object = None
+    skew: float | None = None
+    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,10 @@ class Collector(ABC):
         tables = [table for feed in self.feeds for table in feed.tables]
         return Survey(objects=objects(tables, collected))
 
+    def known(self) -> Survey:
+        """Return what the feeds have told of permissions and licences; no request is made."""
+        return Survey()
+
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:  # noqa: ARG002
         """Return the requests of one refresh of a feed in a session that has been running.
 

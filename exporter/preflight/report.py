@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.collector.offers import Offer, Offers
-from exporter.collector.survey import Limit
+from exporter.collector.survey import Limit, Survey
 from exporter.config.yaml import write
 from exporter.errors import InternalError, ProviderError
 from exporter.preflight.session import FeedResult, PreflightSession
@@ -64,10 +64,13 @@ def report_session(session: PreflightSession, now: float) -> Report:
     else:
         for result in session.feeds.values():
             _add_feed(report, result)
-    _add_survey(report, session)
+    add_survey(report, session.survey)
     _add_requests(report, session)
-    _add_clock(report, session.http.skew)
-    _add_certificates(report, session, now)
+    add_clock(report, session.http.skew)
+    source = " (seen through the proxy; may be its own)" if session.account.proxy_url else ""
+    add_certificates(report, session.http.certificates, now, source)
+    if not session.http.certificates and not session.refusal:
+        report.info(f"certificate: none, the connection does not use TLS{source}")
     report.info(f"faults: {report.faults}, see the lines with !" if report.faults else "no faults")
     return report
 
@@ -89,8 +92,8 @@ def _add_feed(report: Report, result: FeedResult) -> None:
                 report.hint(note)
 
 
-def _add_survey(report: Report, session: PreflightSession) -> None:
-    survey = session.survey
+def add_survey(report: Report, survey: Survey) -> None:
+    """Add objects, permissions and licences, and what is missing."""
     if survey.objects:
         counts = (f"{count} {name}" for name, count in survey.objects.items())
         report.info(f"objects: {', '.join(counts)}")
@@ -134,7 +137,8 @@ def _counted(counts: Mapping[str, float]) -> str:
     return ", ".join(f"{operation} {count:g}" for operation, count in ordered if count) or "none"
 
 
-def _add_clock(report: Report, skew: float | None) -> None:
+def add_clock(report: Report, skew: float | None) -> None:
+    """Add whether the platform's clock agrees, which is ``skew`` seconds ahead."""
     if skew is None:
         report.info("clock: not reported by the platform")
     elif abs(skew) <= _NOTABLE_SKEW:
@@ -147,17 +151,17 @@ def _add_clock(report: Report, skew: float | None) -> None:
         )
 
 
-def _add_certificates(report: Report, session: PreflightSession, now: float) -> None:
-    source = " (seen through the proxy; may be its own)" if session.account.proxy_url else ""
-    for host, expiry in sorted(session.http.certificates.items()):
+def add_certificates(
+    report: Report, certificates: Mapping[str, float], now: float, source: str = ""
+) -> None:
+    """Add how long each certificate is valid; ``certificates`` are expiries by host."""
+    for host, expiry in sorted(certificates.items()):
         days = math.floor((expiry - now) / _DAY)
         text = f"certificate of {host}: {days} days left{source}"
         if days < _SHORT_VALIDITY:
             report.hint(f"{text}: it must be renewed before it expires")
         else:
             report.info(text)
-    if not session.http.certificates and not session.refusal:
-        report.info(f"certificate: none, the connection does not use TLS{source}")
 
 
 # Request forecast -------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ import httpx
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, Tls, json_array, json_reader, open_client
+from exporter.collector.survey import Licence, Permission, Survey
 from exporter.config.yaml import suggest
 from exporter.errors import ConfigError, Hold, ProviderError, Unauthorized
-from exporter.preflight.report import Report
+from exporter.preflight.report import Report, add_certificates, add_clock, add_survey
 from exporter.telemetry import AccountTelemetry, Telemetry
 
 _PATH = "/-/status"
@@ -61,7 +62,7 @@ async def report_running(
     ]
     if unknown:
         raise ConfigError(unknown)
-    reports = [_report(item, feeds) for item in accounts]
+    reports = [_report(item, feeds, clock.time()) for item in accounts]
     lines = [line for report in reports for line in report.lines]
     return lines, not any(report.faults for report in reports)
 
@@ -72,7 +73,7 @@ def _accounts(body: object) -> list[dict[str, Any]]:
     return json_array(body["accounts"])
 
 
-def _report(account: dict[str, Any], feeds: Sequence[str]) -> Report:
+def _report(account: dict[str, Any], feeds: Sequence[str], now: float) -> Report:
     report = Report([f"{account['account']} ({account['provider']}): {account['session']}"])
     if account["failure"]:
         report.fault(_failure("session", account["failure"]))
@@ -82,9 +83,23 @@ def _report(account: dict[str, Any], feeds: Sequence[str]) -> Report:
     for quota in account["quotas"]:
         used = f"{quota['used']:g} of {quota['limit']:g} requests used"
         report.info(f"{quota['operation']}: {used} in this {quota['window']}")
-    report.info("permissions, licences, clock, certificate: not known to a running exporter")
+    if not feeds:
+        _add_knowledge(report, account, now)
     report.info(f"faults: {report.faults}, see the lines with !" if report.faults else "no faults")
     return report
+
+
+def _add_knowledge(report: Report, account: dict[str, Any], now: float) -> None:
+    """Add what is known of the account itself: permissions, licences, clock, certificates."""
+    survey = Survey(
+        permissions=[Permission(**item) for item in account["survey"]["permissions"]],
+        licences=[Licence(**item) for item in account["survey"]["licences"]],
+    )
+    add_survey(report, survey)
+    if not survey.permissions and not survey.licences:
+        report.info("permissions and licences: not read by a feed of this account")
+    add_clock(report, account["skew"])
+    add_certificates(report, account["certificates"], now)
 
 
 def _add_feed(report: Report, feed: dict[str, Any]) -> None:

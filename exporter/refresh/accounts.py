@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import httpx
 
+from exporter.collector.http import Http
 from exporter.config.account import AccountConfig
 from exporter.config.files import read_file
 from exporter.config.load import Config
@@ -29,7 +30,7 @@ _SIGN_OUT_TIMEOUT = 5.25  # the last request may be a long poll, 5 s by default
 _LAST_TIMEOUT = 1.0
 _CLOSE_TIMEOUT = 0.5
 
-Build = Callable[[AccountConfig, httpx.AsyncClient, AccountTelemetry], Refresher]
+Build = Callable[[AccountConfig, httpx.AsyncClient, AccountTelemetry], tuple[Refresher, Http]]
 
 _log = get_log(__name__)
 
@@ -70,7 +71,7 @@ class RunningAccount:
     ) -> None:
         self.identity = identity
         self.telemetry = telemetry
-        self.refresher = build(identity.config, client, telemetry)
+        self.refresher, self._http = build(identity.config, client, telemetry)
         self._redact = Redactor(identity.config).redact
         self._client = client
         self._task: asyncio.Task[NoReturn] | None = None
@@ -117,7 +118,13 @@ class RunningAccount:
         feeds = tuple(
             replace(feed, failure=self._without_secrets(feed.failure)) for feed in status.feeds
         )
-        return replace(status, failure=self._without_secrets(status.failure), feeds=feeds)
+        return replace(
+            status,
+            failure=self._without_secrets(status.failure),
+            feeds=feeds,
+            skew=self._http.skew,
+            certificates=dict(self._http.certificates),
+        )
 
     def _without_secrets(self, failure: Failure | None) -> Failure | None:
         return failure and replace(failure, message=self._redact(failure.message))

@@ -252,6 +252,7 @@ class Refresher:
             failure=failure,
             quotas=self._telemetry.quotas,
             up=self.is_up(),
+            survey=self._collector.known(),
         )
 
     # Session -------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Tests of check --live --url: a running exporter reports what it knows, and asks no platform."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +19,9 @@ from exporter.preflight.running import parse_url, report_running
 from exporter.web.config import WebConfigWatcher
 from exporter.web.site import Paths
 from exporter.web.sockets import Address, listen_all
+from support.clock import MORNING
 from support.five9 import LIMITS_OF_2015
-from support.platforms import platform
+from support.platforms import NAMES, PLATFORMS, platform
 
 pytestmark = pytest.mark.anyio
 SECRET = "pläin:text"
@@ -54,6 +56,11 @@ async def check(url: str, account: str | None = None, *feeds: str) -> tuple[str,
     return "\n".join(lines), successful
 
 
+def clock_of_today(ahead: float = 0.0) -> dict[str, float]:
+    """Return the switch for a platform whose clock is so far ahead of the system's."""
+    return {"clock_ahead": SystemClock().time() + ahead - MORNING}
+
+
 async def test_what_a_running_exporter_knows() -> None:
     """Feeds, failures with remedies and quotas are reported without a request to the platform."""
     world = platform("five9", {"missing_permission": "disallowed"})
@@ -73,7 +80,31 @@ async def test_what_a_running_exporter_knows() -> None:
     assert "  ! CampaignState: failed (fault): AccessDisallowedFault" in text
     assert "  ! CampaignState" not in single
     assert "QueryStatistics: " in text
-    assert "permissions, licences, clock, certificate: not known" in text
+    assert "! permission Campaigns: missing. " in text
+    assert "    permission Agents: granted" in text
+    assert "    licences, supervisor: " in text
+    assert "    clock: " in text
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_every_platform_is_reported(provider: str) -> None:
+    """All platforms have a report without a fault; what no feed reads is said not to be known."""
+    world = platform(provider, clock_of_today(), **PLATFORMS[provider].everything)
+    async with running(world, complete=True) as address:
+        text, successful = await check(f"http://{address}")
+    assert successful, text
+    unknown = "permissions and licences: not read by a feed of this account"
+    assert (unknown in text) == (provider != "five9")
+
+
+async def test_a_clock_that_is_ahead() -> None:
+    """The platform's clock is compared with the exporter's, as check --live does."""
+    world = platform("voximplant", {**clock_of_today(90.0), "date_header": True})
+    async with running(world) as address:
+        text, _ = await check(f"http://{address}")
+    found = re.search(r"\? clock: the platform's is (\d+) s ahead of this host's", text)
+    assert found is not None, text
+    assert 60 < int(found[1]) <= 91  # the simulated clock stands still
 
 
 async def test_a_limit_that_delays_first_figures() -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from exporter.collector.base import Collector, Feed, FeedTimes
+from exporter.collector.http import Http
 from exporter.config.account import AccountConfig
 from exporter.config.load import Config
 from exporter.errors import ConfigError, Unauthorized
@@ -107,9 +108,10 @@ class World:
 
     def build(
         self, config: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
-    ) -> Refresher:
+    ) -> tuple[Refresher, Http]:
         assert isinstance(config, LoginConfig)
-        return Refresher(
+        clock = LoopClock(1_700_000_000.0)
+        refresher = Refresher(
             config.name,
             Platform(self, config, client),
             AccountLabels({"provider": "five9", "account": config.name}),
@@ -117,9 +119,10 @@ class World:
             telemetry,
             auth_retry=900.0,
             max_series=1000,
-            clock=LoopClock(1_700_000_000.0),
+            clock=clock,
             roll=lambda: 0.0,
         )
+        return refresher, Http(client, telemetry, clock)
 
     def config(self, *sections: str, **options: Any) -> Config:
         """Return a configuration of sections such as ``a:user``."""

@@ -272,6 +272,12 @@ class Five9Collector(Collector):
         result.hints += self._scales.hints("map the column with parse: percent or fraction")
         return result
 
+    def known(self) -> Survey:
+        """Return the permissions and licences that the feed ``account`` has read."""
+        result = Survey()
+        preflight.survey(self._config, Collected(), self._permissions, self._licences, result)
+        return result
+
     def steady_requests(self, feed: str, requests: Mapping[str, float]) -> Mapping[str, float]:
         """Return the counted calls of a refresh: one update, and a share of a whole read."""
         if feed == _ACCOUNT:
