@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import sys
 from collections.abc import Iterator
 
@@ -18,6 +19,11 @@ settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("exporter", max_examples=200, deadline=None)
 settings.register_profile("nightly", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "exporter"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Seed the jitter of pauses, so that a test runs alike each time."""
+    random.seed(item.nodeid)
 
 
 @pytest.fixture
