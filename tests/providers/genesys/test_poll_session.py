@@ -7,6 +7,7 @@ import pytest
 from exporter.simulators.floor.floor import Floor
 from support.clock import run
 from support.genesys import MORNING, TICK, Exporter, Platform, objects_of, truth
+from support.quick import first
 
 QUARTER = 15.0  # seconds: the default interval
 # Of the platform: what a subscription needs, and what becomes of it.
@@ -46,7 +47,7 @@ def failed(exporter: Exporter) -> float:
     )
 
 
-@pytest.mark.parametrize("name", PLATFORMS)
+@pytest.mark.parametrize("name", first(5, PLATFORMS))
 def test_ten_minutes_at_the_default_interval(name: str) -> None:
     """No refresh fails, nothing is signed in or opened twice, and the page is the floor."""
     platform, exporter = made(PLATFORMS[name])
