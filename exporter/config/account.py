@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from exporter.collector.base import FeedTimes
 from exporter.collector.http import Tls, is_proxy, open_client
 from exporter.config.schema import Duration, Fault, Model
-from exporter.config.secrets import NOT_ASCII
+from exporter.config.secrets import NOT_ASCII, describe_hidden
 from exporter.config.yaml import suggest
 from exporter.metrics.families import BASE_LABELS, FAMILIES
 from exporter.metrics.labels import AccountLabels, AgentMode, Filter
@@ -92,7 +92,8 @@ def url_fault(url: str, endpoints: Collection[str] = (), *, insecure_http: bool)
     if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.hostname):
         return "http:// would send credentials unencrypted; use https or set insecure_http: true"
     known = [part for part in parts.path.split("/") if part.casefold() in endpoints]
-    return f"must end before /{known[0]}, which the exporter adds itself" if known else ""
+    added = f"must end before /{known[0]}, which the exporter adds itself" if known else ""
+    return added or describe_hidden(url)
 
 
 class AccountConfig(Model):

@@ -34,3 +34,12 @@ def test_an_endpoint_is_a_fault(provider: str, path: str) -> None:
 def test_another_path_is_none(provider: str, path: str) -> None:
     """A path of a proxy is kept."""
     assert faults(provider, path) == []
+
+
+@pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize("path", ["\u200b", "/\ufeff", " "])
+def test_a_hidden_character_is_a_fault(provider: str, path: str) -> None:
+    """A character that nobody sees would make another host or path of the address."""
+    (fault,) = faults(provider, path)
+
+    assert fault.startswith("hidden characters: ")
