@@ -7,6 +7,7 @@ from typing import Any
 from exporter.simulators.floor.floor import Floor
 from support.brightpattern import Exporter, Platform
 from support.clock import MIDNIGHT, MORNING
+from support.oracle import HOLD_SMALL
 from support.page import Series
 
 TICK = 5.0
@@ -45,8 +46,9 @@ class Comparison:
         self.reset = reset
         self.equal = self.absent = self.late = self.ticks = self.held = 0
         self.wrong: list[str] = []
-        self._expected: dict[Series, float] = {}
-        self._best: dict[Series, tuple[float, float]] = {}
+        self._expected: dict[Series, tuple[float, ...]] = {}  # the values that may be shown
+        # By total: the value held, when it was read last, and when the floor's fell below it.
+        self._best: dict[Series, tuple[float, float, float]] = {}
         self._seen: dict[Series, float] | None = None
 
     def compare(self) -> None:
@@ -62,9 +64,10 @@ class Comparison:
             self._expected = {key: self._hold(key, now, at, page) for key, now in truth.items()}
         for key, expected in self._expected.items():
             shown = page.get(key)
+            tolerance = 2.5 if "_since_" in key[0] else 1e-9
             if shown is None:
                 self.absent += 1
-            elif abs(shown - expected) <= (2.5 if "_since_" in key[0] else 1e-9):
+            elif any(abs(shown - value) <= tolerance for value in expected):
                 self.equal += 1
             else:
                 self.wrong.append(f"{self.exporter.clock.time()}: {key}: {expected} != {shown}")
@@ -73,18 +76,21 @@ class Comparison:
             if not (key[0].endswith(AGENT_KINDS) and page[key] == 0):
                 self.wrong.append(f"{self.exporter.clock.time()}: {key} is no more")
 
-    def _hold(self, key: Series, now: float, at: float, page: dict[Series, float]) -> float:
-        """Return what to expect of a total: a correction is held until the day's reset."""
+    def _hold(
+        self, key: Series, now: float, at: float, page: dict[Series, float]
+    ) -> tuple[float, ...]:
+        """Return what may be shown: the floor's value, or that before a correction, for an hour."""
         if not key[0].endswith("_total"):
-            return now
-        best, last = self._best.get(key, (now, at))
+            return (now,)
+        best, last, fell_at = self._best.get(key, (now, at, at))
         may_fall = last - 300 < self.reset < at + 300
-        if now < best and now != 0 and not may_fall:
-            self.held += 1
-            now = best
+        fell_at = fell_at if now < best else at
+        held = now < best and now != 0 and not may_fall and at - fell_at <= HOLD_SMALL
+        self.held += held
         if key in page:  # a cell that did not come is not held against the next one
-            self._best[key] = (now, at)
-        return now
+            is_held = held and page[key] == best
+            self._best[key] = (best, at, fell_at) if is_held else (now, at, at)
+        return (now, best) if held else (now,)
 
 
 class Mischief:
