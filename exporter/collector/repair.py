@@ -266,7 +266,7 @@ def xml_in_utf8(body: bytes, charset: str | None) -> tuple[bytes, int]:
     if mark is None and _is_default(charset) and _is_default(own):
         return body, 0
     codec = mark or _decoder_of(charset or own)
-    # A declaration that can be read byte by byte is not in UTF-16, whatever it says.
+    # The parser read this declaration as single bytes, so the answer is not in UTF-16.
     if declaration and (codec or "").startswith(("utf-16", "utf-32")):
         codec = None
     if charset and own and not _decodes(body, codec):

@@ -301,8 +301,9 @@ class Genesys(Run, genesys.Exporter):
     tolerances: ClassVar = {
         f"contactcenter_{name}": 1.0 for name in genesys.PERIODICAL if name.endswith("_total")
     }
-    # A long poll counts as alive for 30 s, some figures are pushed every 10, and handshakes after
-    # cuts are spaced; the worst age seen is 99 s, once in 10,000 ticks.
+    # A long poll counts as alive for 30 s, and some figures are pushed every 10. Where an answer is
+    # cut and reading again fails too, old values count as read until the session is lost, which
+    # takes about a minute: 99 s is the worst age seen.
     extra_ages: ClassVar = {"statistics": 60.0}
     failures: ClassVar = (
         *Run.failures,
