@@ -8,7 +8,7 @@ from email.utils import formatdate
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from random import Random
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import httpx
 from starlette.requests import Request
@@ -21,10 +21,15 @@ from exporter.simulators.floor.floor import Floor
 _KINDS = (
     r"html[2345]\d\d|reset|hang|cut|garbage|slow:\d+(\.\d+)?"
     r"|insert:[^@]+(@.+)?|literal:[^@]+(@.+)?|encoded:[\w-]+|(?:twice|lacking):.+|date:-?\d+"
+    r"|long:\d+(@.+)?"
 )
 # Texts and numbers of an answer that the kinds insert and literal change.
 _TEXTS = re.compile(rb'(?<=>)[^<>&]+(?=<)|(?<=": ")[^"\\]+(?=")|(?<=":")[^"\\]+(?=")')
 _NUMBERS = re.compile(rb'(?<=": )-?\d[\d.]*(?=[,}\]])|(?<=":)-?\d[\d.]*(?=[,}\]])')
+# Texts of an answer that describe an error or a status, by the keys and elements of all platforms.
+_MESSAGES = re.compile(
+    rb'(?:"(?:message|msg|error_message|error_description)": ?"|<faultstring>)(?=[^"<])'
+)
 _ANY = "*"
 _LOG_SIZE = 100_000  # a demo may run for weeks
 
@@ -114,6 +119,8 @@ class SimulatedPlatform(Generic[R]):
     - ``literal:<characters>``: the characters stand in place of one of the numbers of a JSON
       answer (``literal:NaN``), or with ``@<key>`` behind them of all numbers of that key;
     - ``encoded:<charset>``: the answer comes in another encoding, which its header declares;
+    - ``long:<bytes>``: so many letters, others each time, are inserted into one of the answer's
+      texts, or with ``@<name>`` behind them into that name wherever it occurs;
     - ``twice:<key>`` and ``lacking:<key>``: in every list of a JSON answer whose first object has
       the key, that object comes again at the end, or lacks the key;
     - ``date:<seconds>``: the answer's Date header is so far ahead of the platform's clock.
@@ -131,6 +138,10 @@ class SimulatedPlatform(Generic[R]):
     hang_seconds: float = 600.0
     clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
     date_header: bool = False  # also send that clock's time, as a server in front may do
+    new_cookies: int = 0  # bytes of a cookie that every answer sets under a new name; 0: none
+    header_limit: int = 8192  # bytes of a request's header fields, as Tomcat and nginx have it
+    header_status: Literal[431, 400] = 431  # RFC 6585, or as Tomcat and nginx answer
+    long_messages: int = 0  # bytes by which each message of an answer is longer
     log: list[R] = field(init=False, default_factory=list)
     random: Random = field(init=False)
     _failures: list[Failure] = field(init=False, default_factory=list)
@@ -172,7 +183,7 @@ class SimulatedPlatform(Generic[R]):
         self.log.append(record)
         del self.log[:-_LOG_SIZE]
         try:
-            response = await answer()
+            response = self._headers_refusal(request) or await answer()
             record.status = response.status_code
             is_error = record.status >= HTTPStatus.BAD_REQUEST
             record.outcome = record.outcome or (str(record.status) if is_error else "ok")
@@ -181,7 +192,24 @@ class SimulatedPlatform(Generic[R]):
             record.end = self.clock.time()
         if self.date_header and "date" not in response.headers:
             response.headers["Date"] = formatdate(self.platform_time(), usegmt=True)
+        if self.new_cookies:
+            name, value = self.random.randbytes(8).hex(), "c" * self.new_cookies
+            response.headers.append("Set-Cookie", f"{name}={value}; Path=/")
+        if self.long_messages:
+            body = bytes(response.body)
+            longer = _MESSAGES.sub(lambda start: start[0] + b"m" * self.long_messages, body)
+            return response if longer == body else _with_body(response, longer)
         return response
+
+    def _headers_refusal(self, request: Request) -> Response | None:
+        """Return the refusal of a request whose header fields are too large."""
+        size = sum(len(name) + len(value) + len(": \r\n") for name, value in request.headers.raw)
+        if size <= self.header_limit:
+            return None
+        if self.header_status == HTTPStatus.BAD_REQUEST:
+            text = "<html><head><title>400 Request Header Or Cookie Too Large</title></head></html>"
+            return HTMLResponse(text, self.header_status)
+        return gateway_page(self.header_status)
 
     async def answer_or_fail(
         self,
@@ -229,6 +257,9 @@ class SimulatedPlatform(Generic[R]):
             case "cut":
                 third = len(body) // 3
                 body = body[: self.random.randrange(third, max(2 * third, third + 1))]
+            case "long":
+                letters = self.random.randbytes(int(new)).hex()[: int(new)]
+                body = self._inserted(body, letters.encode(), place.encode())
             case "insert":
                 body = self._inserted(body, new.encode("latin-1"), place.encode())
             case "literal":
@@ -245,11 +276,7 @@ class SimulatedPlatform(Generic[R]):
                 media_type = f"{media_type.partition(';')[0]}; charset={failure.detail}"
             case _:
                 return response
-        changed = Response(body, response.status_code, media_type=media_type)
-        for name, value in response.raw_headers:
-            if name not in (b"content-type", b"content-length"):
-                changed.raw_headers.append((name, value))
-        return changed
+        return _with_body(response, body, media_type)
 
     def _inserted(self, body: bytes, new: bytes, name: bytes) -> bytes:
         """Return a body with ``new`` inserted into the name, or into a text at random."""
@@ -274,6 +301,14 @@ class SimulatedPlatform(Generic[R]):
             return body
         number = self.random.choice(numbers)
         return body[: number.start()] + new + body[number.end() :]
+
+
+def _with_body(response: Response, body: bytes, media_type: str | None = None) -> Response:
+    """Return a response with another body, and perhaps another type of it."""
+    changed = Response(body, response.status_code, media_type=media_type)
+    known = {name for name, _ in changed.raw_headers}
+    changed.raw_headers += [item for item in response.raw_headers if item[0] not in known]
+    return changed
 
 
 def _with_odd_rows(value: Any, word: str, key: str) -> Any:

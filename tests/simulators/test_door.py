@@ -1,6 +1,7 @@
 """Tests of what the simulated platforms share, on a platform with one path."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -257,3 +258,55 @@ async def test_an_answer_in_another_encoding(clock: VirtualClock) -> None:
 
     assert response.headers["content-type"] == "application/json; charset=iso-8859-1"
     assert "Übersee".encode("latin-1") in response.content
+
+
+async def test_new_cookies_fill_the_header_until_it_is_refused(clock: VirtualClock) -> None:
+    """A client that keeps every cookie is refused as Tomcat or nginx do, and served without them.
+
+    Each answer, a refusal too, sets a cookie under a name of its own.
+    """
+    wire = Wire(clock, new_cookies=1000)
+
+    statuses = [(await wire.get()).status_code for _ in range(9)]
+    wire.platform.header_status = 400
+    refused = await wire.get()
+    wire._http.cookies.clear()
+
+    assert statuses == [200] * 8 + [431]
+    assert (refused.status_code, "Cookie Too Large" in refused.text) == (400, True)
+    assert (await wire.get()).status_code == 200
+
+
+async def test_a_name_grows(clock: VirtualClock) -> None:
+    """The letters are as many as asked for, in the name, and others each time."""
+    wire = Wire(clock)
+    wire.platform.fail_next("long:65536@Übersee", n=2)
+
+    names = [(await wire.get()).json()["name"] for _ in range(3)]
+
+    assert [len(name) for name in names] == [65_543, 65_543, 7]
+    assert names[0] != names[1]
+    assert names[0].startswith("Ü")
+    assert names[0].endswith("bersee")
+
+
+async def test_messages_grow(clock: VirtualClock) -> None:
+    """Only what describes an error or a status becomes longer."""
+    wire = Wire(clock, long_messages=1000)
+    assert (await wire.get()).json() == ANSWER
+
+    async def answer() -> Response:
+        return JSONResponse({"status": {"message": "No session", "code": 7}}, 500)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    request = Request(scope, receive=_no_body)
+    response = await wire.platform.serve(request, Record(0.0), answer)
+    assert json.loads(bytes(response.body)) == {
+        "status": {"message": "m" * 1000 + "No session", "code": 7}
+    }
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["content-length"] == str(len(response.body))
+
+
+async def _no_body() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}

@@ -55,6 +55,7 @@ class Domain(door.SimulatedPlatform[Record]):
 
     # Limits and permissions.
     limits: Mapping[str, Mapping[int, int]] = field(default_factory=lambda: DEFAULT_LIMITS)
+    new_operation_types: int = 0  # operation types with new names in each report of the counters
     permissions: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(PERMISSIONS, True))
     missing_permission: Literal["fault", "disallowed", "empty"] = "fault"
 

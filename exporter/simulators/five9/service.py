@@ -239,8 +239,15 @@ class Service:
             self.counters(user).charge(operation_type)
 
     def _counters_state(self, user: str) -> list[str]:
+        new: list[dict[str, str | int]] = [
+            {"limit": 1, "operationType": self._domain.random.randbytes(8).hex(), "value": 1}
+            for _ in range(self._domain.new_operation_types)
+        ]
         return [
-            "".join(f"<callCounterStates>{elements(state)}</callCounterStates>" for state in states)
+            "".join(
+                f"<callCounterStates>{elements(state)}</callCounterStates>"
+                for state in (*new, *states)
+            )
             + elements({"timeout": window})
             for window, states in self.counters(user).state().items()
         ]

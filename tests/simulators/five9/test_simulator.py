@@ -489,6 +489,22 @@ class TestLimits:
         assert told["QueryStatistics", "60"] == ("1", "2")
         assert told["QueryChangedStatistics", "86400"] == ("0", "24000")
 
+    async def test_new_operation_types(self, make: Callable[..., Wire]) -> None:
+        """Each report has as many new types as asked for, beside the two that are limited."""
+        wire = await signed_in(make(new_operation_types=3))
+
+        names = [
+            {
+                state.findtext("operationType")
+                for window in await wire.call("getCallCountersState")
+                for state in window.iterfind("callCounterStates")
+            }
+            for _ in range(2)
+        ]
+
+        assert names[0] & names[1] == {"QueryStatistics", "QueryChangedStatistics"}
+        assert [len(types) for types in names] == [5, 5]
+
 
 class TestTables:
     @pytest.mark.parametrize("switches", [{}, {"nil_style": "nil", "envelope_prefix": "S"}])
