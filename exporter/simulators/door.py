@@ -206,7 +206,7 @@ class SimulatedPlatform(Generic[R]):
         size = sum(len(name) + len(value) + len(": \r\n") for name, value in request.headers.raw)
         if size <= self.header_limit:
             return None
-        if self.header_status == HTTPStatus.BAD_REQUEST:
+        if self.header_status == 400:  # noqa: PLR2004
             text = "<html><head><title>400 Request Header Or Cookie Too Large</title></head></html>"
             return HTMLResponse(text, self.header_status)
         return gateway_page(self.header_status)
