@@ -28,6 +28,7 @@ from exporter.metrics.snapshot import Block
 _SEGMENT_SERIES = 128  # cut by series, not bytes: a longer number must not move the cuts
 _BUFFERS_PER_WRITE = 512  # the kernel takes up to 1024
 _BYTES_PER_WRITE = 512 * 1024  # with TLS a chunk is joined, and encrypted as a whole
+_LINE = re.compile(rb"[^\n]*\n")  # a label value may hold a carriage return, splitlines() cuts there
 _ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
 
 
@@ -49,7 +50,7 @@ class ExposedFamily:
         The empty name stands for lines without account, and for families without lines.
         """
         plain = (piece for segment in self.segments for piece in segment.plain)
-        lines = b"".join(plain).splitlines(keepends=True)
+        lines = _LINE.findall(b"".join(plain))
         kept = [line for line in lines if _account(line) in accounts]
         if not kept and (lines or b"" not in accounts):
             return None

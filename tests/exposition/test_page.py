@@ -32,6 +32,7 @@ from exporter.metrics import families as f
 from exporter.metrics.families import FAMILIES, Family
 from exporter.metrics.labels import render_labels
 from exporter.metrics.snapshot import Block
+from support.programs import program
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 FIGURES = [f.QUEUE_AGENTS, f.QUEUE_LONGEST_WAIT, f.CAMPAIGN_DIALS, f.AGENT_CALL_AVERAGE]
@@ -590,6 +591,49 @@ def test_an_accounts_page_is_its_own(form: Format, found: tuple[Page, list[str]]
 
         assert all(dict(labels)["account"] == name for _, labels in read(part, form))
         assert zlib.decompress(packed(part, form), 31) == body(part, form)
+
+
+# Characters at which str.splitlines() or bytes.splitlines() cuts, and others that are not shown.
+HIDDEN = [*map(chr, (*range(1, 0x20), 0x7F, 0x85, 0x9B, 0x200B, 0x2028, 0x2029, 0x202E, 0x2066))]
+
+
+def hidden_page() -> tuple[Page, list[str]]:
+    """Return a page with each of ``HIDDEN`` in names, labels and own metrics; the accounts."""
+    accounts = [f"a{character}b" for character in HIDDEN]
+    owned = {
+        name: [block(f.QUEUE_AGENTS, ({"account": name, "queue": f"{name}{name}"}, 1))]
+        for name in accounts
+    }
+    registry = CollectorRegistry()
+    quota = Gauge("contactcenter_quota", "Own.", ("account", "operation"), registry=registry)
+    for name in accounts:
+        for number, operation in enumerate((name, f'{name},account="a"', f"{name}\n\r\n{name}")):
+            quota.labels(name, operation).set(number)
+    return assemble(owned, parse_exposition(generate_latest(registry).decode()), 0.0), accounts
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_hidden_characters(form: Format) -> None:
+    """The accounts' pages make the whole, whatever characters names and labels hold."""
+    page, accounts = hidden_page()
+    parts = [read(page.for_accounts({name}), form) for name in ["", *accounts]]
+
+    assert [len(part) for part in parts] == [0, *[4] * len(accounts)]
+    assert {key: value for part in parts for key, value in part.items()} == read(page, form)
+
+
+@pytest.mark.real
+def test_promtool_reads_hidden_characters() -> None:
+    """The page of some accounts is an exposition for Prometheus too."""
+    page, accounts = hidden_page()
+    done = subprocess.run(
+        [program("promtool"), "check", "metrics"],
+        input=body(page.for_accounts(set(accounts[1:]))),
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_an_account_without_figures() -> None:
