@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from exporter import __version__
 from exporter.app import App
@@ -27,6 +27,7 @@ from exporter.metrics import catalogue
 from exporter.preflight.capture import new_file
 from exporter.preflight.commands import Preflight
 from exporter.preflight.running import parse_url, report_running
+from exporter.printable import escape_hidden, printable
 from exporter.providers import MODELS, PROVIDERS
 from exporter.signals import SIGNALS, Interrupted
 from exporter.web.config import WebConfigWatcher
@@ -55,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the command's result
+        _print(*error.faults, to=sys.stderr)
         return _USAGE
     except OSError as error:
-        print(f"contactcenter-exporter: {error}", file=sys.stderr)  # noqa: T201 - same
+        _print(f"contactcenter-exporter: {error}", to=sys.stderr)
         return _FAILED
 
 
@@ -354,7 +355,10 @@ def _serve(
             await app.serve(sockets, stop, watcher=watcher)
 
     if options.once:
-        sys.stdout.buffer.write(_run_until_signal(once()))
+        page = _run_until_signal(once())
+        if sys.stdout.isatty():  # a program that reads the page needs every character
+            page = "\n".join(map(escape_hidden, page.decode().split("\n"))).encode()
+        sys.stdout.buffer.write(page)
     else:
         asyncio.run(serve())
     return _OK
@@ -431,25 +435,30 @@ def _check(options: argparse.Namespace) -> int:
         feeds = ", ".join(
             f"{name} {times.interval:g}s" for name, times in account.enabled_feeds().items()
         )
-        print(f"{account.name}: {account.provider}, {feeds}")  # noqa: T201 - the command's result
-    for warning in config.warnings:
-        print(f"? {warning}")  # noqa: T201 - same
-    print(f"{options.config}: no errors found")  # noqa: T201 - same
+        _print(f"{account.name}: {account.provider}, {feeds}")
+    _print(*(f"? {warning}" for warning in config.warnings))
+    _print(f"{options.config}: no errors found")
     if watcher:
-        print(f"{options.web_config}: no errors found")  # noqa: T201 - same
+        _print(f"{options.web_config}: no errors found")
     if options.live:
         preflight = _preflight(options)
         try:
             return _print_report(preflight.check(options.account, options.feeds))
         except Interrupted:
-            print("\n".join(preflight.interrupted()))  # noqa: T201 - the command's result
+            _print(*preflight.interrupted())
             raise
     return _OK
 
 
 def _say(line: str) -> None:
     """Print a line of progress beside the command's result."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress
+    _print(line, to=sys.stderr)
+
+
+def _print(*lines: str, to: TextIO | None = None) -> None:
+    """Print lines, standard output by default; they may hold texts of a platform."""
+    for line in lines:
+        print(printable(line), file=to)
 
 
 def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
@@ -486,7 +495,7 @@ def _preflight(options: argparse.Namespace) -> Preflight:
 
 def _print_report(work: Coroutine[Any, Any, tuple[list[str], bool]]) -> int:
     lines, successful = _run_until_signal(work)
-    print("\n".join(lines))  # noqa: T201 - the command's result
+    _print(*lines)
     return _OK if successful else _FAILED
 
 
@@ -500,7 +509,7 @@ def _capture(options: argparse.Namespace) -> int:
     with new_file(options.out) as file:
         recording, lines = _run_until_signal(preflight.capture(options.account))
         file.write(recording)
-    print(*lines, f"{options.out}: review the file before you send it", sep="\n")  # noqa: T201 - same
+    _print(*lines, f"{options.out}: review the file before you send it")
     return _OK
 
 

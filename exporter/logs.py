@@ -7,6 +7,8 @@ from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+from exporter.printable import shorten
+
 LogFormat = Literal["logfmt", "json"]
 LEVELS = {
     "debug": logging.DEBUG,
@@ -39,11 +41,11 @@ def get_log(name: str) -> Log:
 
 def _fields(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, object]:
     time = datetime.fromtimestamp(record.created, UTC)
+    given: dict[str, object] = {"msg": record.getMessage(), **getattr(record, "fields", {})}
     fields: dict[str, object] = {
         "ts": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": _NAMES.get(record.levelno, record.levelname.lower()),
-        "msg": record.getMessage(),
-        **getattr(record, "fields", {}),
+        **{name: shorten(x) if isinstance(x, str) else x for name, x in given.items()},
     }
     if record.exc_info:
         fields["traceback"] = formatter.formatException(record.exc_info)

@@ -31,6 +31,7 @@ LAYERS = (
     ("metrics",),
     ("status",),
     ("errors", "clock", "logs", "signals"),
+    ("printable",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 PACKAGES = {

@@ -1,5 +1,6 @@
 """The command line: commands, exit codes, and what is printed."""
 
+import io
 import json
 import os
 import re
@@ -194,6 +195,29 @@ def test_a_page_once(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     for name in ("queue_contacts_waiting", "agents", "campaign_offered_total", "up"):
         assert f"\ncontactcenter_{name}{{" in page
     assert 'contactcenter_up{account="demo-five9",provider="five9"} 1.0' in page
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_page_for_a_terminal(
+    terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``run --once`` prints the page as it is for a program, and without hidden characters else."""
+    file = tmp_path / "exporter.yml"
+    file.write_text(GOOD)
+    monkeypatch.setenv("FIVE9_USERNAME", "x")
+    page = 'up{account="a\x1b]0;b\r\u2028"} 1\n'
+
+    async def once(_: object) -> bytes:
+        return page.encode()
+
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(output, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("sys.stdout", output)
+    monkeypatch.setattr("exporter.app.App.once", once)
+    assert main(["run", "--once", "--config.file", str(file)]) == 0
+
+    shown = 'up{account="a\\u001b]0;b\\r\\u2028"} 1\n'
+    assert output.buffer.getvalue().decode() == (shown if terminal else page)  # type: ignore[attr-defined]
 
 
 def test_a_taken_port_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, SecretStr
 from exporter.config.account import AccountConfig
 from exporter.config.load import Config
 from exporter.config.schema import duration
+from exporter.config.yaml import dump
 
 SECRET = "<secret>"  # noqa: S105 - the replacement
 _SHORTEST_PART = 4  # characters; a shorter secret is removed only where it is the whole text
@@ -42,7 +43,7 @@ def as_yaml(config: Config) -> str:
     redact = Redactor(*config.accounts).redact
     shown: dict[str, Any] = {"accounts": [_account(account, redact) for account in config.accounts]}
     shown |= _plain(config.objectives.sections, redact)
-    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
+    return dump(shown, yaml.SafeDumper)
 
 
 def _account(account: AccountConfig, redact: Redact) -> dict[str, Any]:

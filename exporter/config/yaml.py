@@ -48,9 +48,15 @@ _Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 def write(value: Any) -> str:
     """Return plain values as YAML from which ``read`` returns the same values."""
-    return yaml.dump(
-        _escape_dollars(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96
-    )
+    return dump(_escape_dollars(value), _Dumper)
+
+
+def dump(value: Any, dumper: type[yaml.SafeDumper]) -> str:
+    """Return plain values as YAML in which characters that are not shown are escaped."""
+    text = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=96)
+    if all(line.isprintable() for line in text.split("\n")):
+        return text
+    return yaml.dump(value, Dumper=dumper, sort_keys=False, width=96)
 
 
 def _escape_dollars(value: Any) -> Any:

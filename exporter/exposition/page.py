@@ -28,7 +28,7 @@ from exporter.metrics.snapshot import Block
 _SEGMENT_SERIES = 128  # cut by series, not bytes: a longer number must not move the cuts
 _BUFFERS_PER_WRITE = 512  # the kernel takes up to 1024
 _BYTES_PER_WRITE = 512 * 1024  # with TLS a chunk is joined, and encrypted as a whole
-_LINE = re.compile(rb"[^\n]*\n")  # a label value may hold a carriage return, splitlines() cuts there
+_LINE = re.compile(rb"[^\n]*\n")  # splitlines() would cut at a carriage return in a label too
 _ACCOUNT = re.compile(rb'[{,]account="((?:[^"\\]|\\.)*)"')
 
 

@@ -285,5 +285,5 @@ def _yaml(account: str, offers: Offers) -> Iterator[str]:
     yield ""
     yield f"# For the account {account} in exporter.yml; replaces {names}"
     yield "# These metrics are gauges. Rename them as you like; docs/metrics.md lists known names."
-    for line in write(offers.keys).splitlines():
+    for line in write(offers.keys).strip().split("\n"):
         yield f"    {line}"

@@ -50,6 +50,16 @@ async def report_running(
             return [f"{where}: {error}: check user and password in --url"], False
         except ProviderError as error:
             return [f"{where}: status not read ({error.reason}): {error}"], False
+    try:
+        return _reports(accounts, account, feeds, clock.time())
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        shape = f"the answer has an unexpected shape ({type(error).__name__})"
+        return [f"{where}: status not read (invalid): {shape}"], False
+
+
+def _reports(
+    accounts: list[dict[str, Any]], account: str | None, feeds: Sequence[str], now: float
+) -> tuple[list[str], bool]:
     names = [item["account"] for item in accounts]
     if account is not None and account not in names:
         raise ConfigError([f"no account named {account!r}{suggest(account, names)}"])
@@ -62,7 +72,7 @@ async def report_running(
     ]
     if unknown:
         raise ConfigError(unknown)
-    reports = [_report(item, feeds, clock.time()) for item in accounts]
+    reports = [_report(item, feeds, now) for item in accounts]
     lines = [line for report in reports for line in report.lines]
     return lines, not any(report.faults for report in reports)
 

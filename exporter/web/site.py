@@ -22,6 +22,7 @@ from exporter.errors import ConfigError, ReloadRefused
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Chunks
 from exporter.exposition.publisher import Publisher
+from exporter.printable import escape_hidden, printable
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
 from exporter.web import status_page
@@ -201,7 +202,8 @@ class Site:
         if accounts:
             unknown = sorted(accounts - page.accounts)
             if unknown:
-                return PlainTextResponse(f"no such account: {unknown[0]}\n", status_code=404)
+                text = f"no such account: {printable(unknown[0])}\n"
+                return PlainTextResponse(text, status_code=404)
             page = page.for_accounts(accounts)
         names = request.query_params.getlist("name[]")
         if names:
@@ -220,7 +222,7 @@ class Site:
 
     async def _status(self, _: Request) -> Response:
         """Return the accounts' status as JSON, for ``check --live --url``."""
-        body = orjson.dumps(self._overview())
+        body = escape_hidden(orjson.dumps(self._overview()).decode()).encode()
         headers = {"cache-control": "no-store"}
         return Response(body, headers=headers, media_type="application/json")
 

@@ -7,15 +7,21 @@ hashes, so that nothing else can run.
 
 import base64
 import hashlib
+import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from importlib.resources import files
 
 from exporter import __version__
+from exporter.printable import printable
 from exporter.status import AccountStatus, Failure, FeedStatus, Overview, Quota
 
 _STYLE = files("exporter.web").joinpath("status_page.css").read_text(encoding="utf-8")
 _SCRIPT = files("exporter.web").joinpath("status_page.js").read_text(encoding="utf-8")
+
+
+def escape(text: str) -> str:
+    """Return a text for HTML, without characters that are not shown."""
+    return html.escape(printable(text))
 
 
 def _hash(text: str) -> str:

@@ -94,6 +94,18 @@ def test_no_secret_is_shown(config: Config, key: str) -> None:
     assert vox["tls"]["ca_file"] == "ca.pem"
 
 
+def test_no_hidden_character_is_shown() -> None:
+    """Characters that reverse or split a line are YAML's escapes, and read back as they were."""
+    name = "a\u202eb\x85\u2028\x9b"
+    account = MODELS["five9"].model_validate(
+        {"name": name, "provider": "five9", "username": "x", "password": "x"}
+    )
+    text = as_yaml(Config((account,), Path()))
+
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert yaml.safe_load(text)["accounts"][0]["name"] == name
+
+
 def test_the_rest_is_shown_as_it_is_in_force(config: Config) -> None:
     """Other keys are there as a user writes them, defaults filled in."""
     acme, bright, _ = yaml.safe_load(as_yaml(config))["accounts"]

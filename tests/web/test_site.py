@@ -22,6 +22,7 @@ from exporter.metrics import families as f
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.snapshot import make_snapshot
+from exporter.status import AccountStatus, Failure, Overview
 from exporter.telemetry import Telemetry
 from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
@@ -457,3 +458,20 @@ def test_the_page_compresses_to_itself() -> None:
     page = Bench().publisher.current()
     plain = b"".join(page.body(Format.TEXT, gzip=False)[0])
     assert gzip.decompress(b"".join(page.body(Format.TEXT, gzip=True)[0])) == plain
+
+
+async def test_no_hidden_character_in_the_status() -> None:
+    """The JSON of the status has escapes for characters that a terminal would act on."""
+    bench = Bench()
+    text = "a\u202eb\x9b\u2028\x7f\r\n"
+    account = AccountStatus(text, "five9", "waiting", (), failure=Failure(text, text, text))
+    site = Site(
+        bench.publisher, bench.telemetry, lambda: True, overview=lambda: Overview((account,))
+    )
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://exporter")
+    answer = await client.get("/-/status")
+
+    assert answer.text.isprintable()
+    assert answer.json()["accounts"][0]["account"] == text
+    missing = await client.get("/metrics", params={"account": text})
+    assert missing.text == "no such account: a\\u202eb\\u009b\\u2028\\u007f\\r\\n\n"

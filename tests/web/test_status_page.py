@@ -146,6 +146,20 @@ def test_everything_is_escaped() -> None:
     assert page.all("a") == [{"href": '/a"b</metrics'}]
 
 
+def test_no_hidden_character_is_shown() -> None:
+    """Characters that reverse or split a line are shown as escapes, wherever a text comes from."""
+    text = "a\u202eb\r\n\x9b\u2028"
+    failure = Failure(text, text, text)
+    feed = replace(OK, name=text, state="failing", failure=failure)
+    account = AccountStatus(
+        text, text, "waiting", (feed,), 1.0, failure, (Quota(text, text, 1, 1),)
+    )
+    words = "".join(read(account).words)
+
+    assert words.isprintable()
+    assert words.count(r"a\u202eb\r\n\u009b\u2028") == 12
+
+
 def test_links_are_under_the_root() -> None:
     """Links lead to where the site is, which may be under a prefix."""
     assert read(ACCOUNT, root="/exporter").all("a") == [{"href": "/exporter/metrics"}]
