@@ -16,12 +16,13 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from exporter.clock import Clock
+from exporter.simulators.bombs import PATTERN, Bomb
 from exporter.simulators.floor.floor import Floor
 
 _KINDS = (
     r"html[2345]\d\d|reset|hang|cut|garbage|slow:\d+(\.\d+)?"
     r"|insert:[^@]+(@.+)?|literal:[^@]+(@.+)?|encoded:[\w-]+|(?:twice|lacking):.+|date:-?\d+"
-    r"|long:\d+(@.+)?"
+    r"|long:\d+(@.+)?|head:\d+|" + PATTERN
 )
 # Texts and numbers of an answer that the kinds insert and literal change.
 _TEXTS = re.compile(rb'(?<=>)[^<>&]+(?=<)|(?<=": ")[^"\\]+(?=")|(?<=":")[^"\\]+(?=")')
@@ -123,7 +124,13 @@ class SimulatedPlatform(Generic[R]):
       texts, or with ``@<name>`` behind them into that name wherever it occurs;
     - ``twice:<key>`` and ``lacking:<key>``: in every list of a JSON answer whose first object has
       the key, that object comes again at the end, or lacks the key;
-    - ``date:<seconds>``: the answer's Date header is so far ahead of the platform's clock.
+    - ``date:<seconds>``: the answer's Date header is so far ahead of the platform's clock;
+    - ``head:<kilobytes>``: the answer has headers of that size;
+    - ``bomb:<shape>:<megabytes>``: an answer that explodes, unpacked so large, of many ``small``
+      elements, ``deep`` nesting, many different ``keys``, one ``text``, one number of ``digits``,
+      ``spaces`` with a mistake at their end, a ``fault`` (status 500) of many elements, or
+      ``entities``; with ``:gzip``, ``:deflate`` or ``:twice`` (gzip in gzip) behind it packed, with
+      ``:br`` declared as Brotli, with ``:slivers`` in chunks of two bytes.
     """
 
     # A platform's own kinds, as regular expressions, with the targets they are limited to.
@@ -234,6 +241,8 @@ class SimulatedPlatform(Generic[R]):
         match failure.word:
             case "reset":
                 return Reset(media_type=self.media_type)
+            case "bomb":
+                return Bomb(failure.detail, self.media_type)
             case "garbage":
                 return Response(b"\x00\xffgarbage", media_type=self.media_type)
             case "hang":
@@ -270,6 +279,9 @@ class SimulatedPlatform(Generic[R]):
             case "date":
                 date = self.platform_time() + int(failure.detail)
                 response.headers["Date"] = formatdate(date, usegmt=True)
+                return response
+            case "head":
+                response.headers["X-Padding"] = "x" * (1000 * int(failure.detail))
                 return response
             case "encoded":
                 body = body.decode().encode(failure.detail)

@@ -310,3 +310,49 @@ async def test_messages_grow(clock: VirtualClock) -> None:
 
 async def _no_body() -> dict[str, Any]:
     return {"type": "http.request", "body": b"", "more_body": False}
+
+
+SHAPES = ["small", "deep", "keys", "text", "digits", "spaces", "fault", "entities"]
+
+
+@pytest.mark.parametrize("packing", ["", ":gzip", ":deflate"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("media_type", ["application/json", "text/xml; charset=utf-8"])
+async def test_an_answer_explodes(
+    clock: VirtualClock, shape: str, packing: str, media_type: str
+) -> None:
+    """A bomb is as large as the switch says; packed, it is small on the wire."""
+    wire = Wire(clock)
+    wire.platform.media_type = media_type
+    wire.platform.fail_next(f"bomb:{shape}:1{packing}")
+
+    response = await wire.get()
+
+    assert response.status_code == (500 if shape == "fault" else 200)
+    assert 1_000_000 <= len(response.content) < 1_100_000
+    packed_size = response.num_bytes_downloaded
+    assert packed_size < (20_000 if packing and shape != "keys" else 1_100_000)
+
+
+async def test_a_bomb_within_a_bomb(clock: VirtualClock) -> None:
+    """A body can be packed twice, and declare an encoding that nobody asked for."""
+    wire = Wire(clock)
+    wire.platform.fail_next("bomb:small:2:twice")
+    wire.platform.fail_next("bomb:small:2:br")
+
+    twice, brotli = await wire.get(), await wire.get()
+
+    assert twice.num_bytes_downloaded < 1_000
+    assert len(twice.content) > 2_000_000
+    assert brotli.headers["content-encoding"] == "br"
+
+
+async def test_large_headers(clock: VirtualClock) -> None:
+    """An answer may have headers of any size."""
+    wire = Wire(clock)
+    wire.platform.fail_next("head:300")
+
+    response = await wire.get()
+
+    assert len(response.headers["x-padding"]) == 300_000
+    assert response.json() == ANSWER
