@@ -10,6 +10,7 @@
         │   └── Untrusted      the certificate of the platform, or of a proxy, is not trusted
         ├── TimedOut           no answer in time
         ├── ServerTrouble      the platform, or a proxy before it, failed (5xx)
+        │   └── CookiesRefused its own cookies made a request too large; they were dropped
         ├── Throttled          too many requests; carries how long to wait
         │   └── OverBudget     the budget below a limit has no call left; nothing was sent
         ├── InvalidAnswer      the answer cannot be parsed, or contradicts itself
@@ -112,6 +113,18 @@ class ServerTrouble(ProviderError):
 
     reason = "server"
     remedy = "The platform, or a proxy before it, failed: check the platform's status page."
+
+
+class CookiesRefused(ServerTrouble):
+    """A request was refused because the platform's cookies made it too large.
+
+    The cookies were dropped: the next request is smaller, perhaps in a new session.
+    """
+
+    remedy = (
+        "The platform's cookies made a request too large, and were dropped. If this repeats, let "
+        "the proxy before the platform take 8 kB of header fields."
+    )
 
 
 class Throttled(ProviderError):

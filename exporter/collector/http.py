@@ -13,9 +13,11 @@ import httpx
 
 from exporter import __version__
 from exporter.clock import Clock
+from exporter.collector.cookies import BoundedCookies, are_refused
 from exporter.collector.repair import read_json
 from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
+    CookiesRefused,
     InvalidAnswer,
     ProviderError,
     ServerTrouble,
@@ -141,6 +143,7 @@ class Http:
         redact: Callable[[str], str] = str,
     ) -> None:
         self.client = client
+        self.client.cookies = BoundedCookies()
         self.redact = redact
         self._telemetry = telemetry
         self._clock = clock
@@ -181,6 +184,9 @@ class Http:
             finally:
                 if self._on_exchange is not None:
                     self._on_exchange(operation, request, answer)
+            if are_refused(answer):
+                self.forget_cookies()
+                raise CookiesRefused(f"HTTP {answer.status_code}: the header fields are too large")
             result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
@@ -193,6 +199,10 @@ class Http:
             elapsed = self._clock.monotonic() - started
             self._telemetry.count_request(operation, outcome, max(elapsed, 0.0))
         return result
+
+    def forget_cookies(self) -> None:
+        """Drop all cookies, as at the beginning of a session."""
+        self.client.cookies.clear()
 
     def _measure_skew(self, response: httpx.Response) -> None:
         """Compare the clocks; an answer from a cache carries an old time."""

@@ -106,7 +106,8 @@ class Client:
     # Session -------------------------------------------------------------------------------
 
     async def sign_in(self) -> None:
-        """Sign in unless that is done."""
+        """Drop the cookies of an earlier session; sign in unless that is done."""
+        self._http.forget_cookies()
         self._auth.clear_refusal()
         await self._auth.ensure_valid()
 

@@ -26,6 +26,7 @@ class Session:
     async def open(self) -> None:
         """Open the session. Raises ``ProviderError``."""
         self._budget.check("request budget has no call left for signing in", FULL)
+        self._client.forget_cookies()
         await self._set_parameters(self._current_offset())
 
     async def update_offset(self) -> bool:

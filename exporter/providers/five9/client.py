@@ -140,6 +140,10 @@ class Client:
         self._binding = self._zeep.wsdl.bindings[_BINDING]
         self._service = AsyncServiceProxy(self._zeep, self._binding, address=url)
 
+    def forget_cookies(self) -> None:
+        """Drop the cookies of an earlier session."""
+        self._http.forget_cookies()
+
     async def set_session_parameters(self, view: dict[str, object]) -> None:
         """Open a session, or change the settings of the open one."""
         await self._service.setSessionParameters(viewSettings=view)

@@ -91,7 +91,7 @@ class Client:
 
     async def sign_in(self) -> None:
         """Drop the cookies of an earlier session and request a token."""
-        self._http.client.cookies.clear()
+        self._http.forget_cookies()
         self._auth.forget()
         await self._auth.ensure_valid()
 

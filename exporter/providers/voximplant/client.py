@@ -90,6 +90,10 @@ class Client:
         skew = self.skew or 0.0
         return self._clock.time() + (skew if abs(skew) > _NOTABLE_SKEW else 0.0)
 
+    def forget_cookies(self) -> None:
+        """Drop the cookies of an earlier session."""
+        self._http.forget_cookies()
+
     async def read_account(self) -> dict[str, Cell]:
         """Read the account's money and state; every key may do so."""
         answer = await self.call(_ACCOUNT_INFO)

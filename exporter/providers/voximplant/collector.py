@@ -97,6 +97,7 @@ class VoximplantCollector(Collector):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Check the key with a request that needs no role."""
+        self._client.forget_cookies()
         with suppress(MissingRole):
             await self._account.get(JUST_READ)
         yield

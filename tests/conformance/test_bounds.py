@@ -1,0 +1,56 @@
+"""What a platform can name without end, of every platform: cookies, names, messages."""
+
+from typing import Any
+
+import pytest
+
+from support.account import Account
+from support.clock import run
+from support.platforms import NAMES
+from support.quick import first
+
+
+def refused(account: Account) -> list[str]:
+    """Return the outcomes of the requests that were refused for their size."""
+    return [record.outcome for record in account.platform.simulator.log if record.status == 431]
+
+
+@pytest.mark.parametrize(("size", "seconds"), first(1, [(1500, 60.0), (300, 900.0)]))
+@pytest.mark.parametrize("provider", NAMES)
+def test_cookies_that_pile_up_end_no_session(provider: str, size: int, seconds: float) -> None:
+    """An account stays signed in where every answer sets a cookie under a new name."""
+
+    async def main() -> None:
+        account = Account(provider)
+        account.platform.simulator.new_cookies = size
+        async with account.signed_in():
+            queues = account.waiting()
+            await account.wait(seconds)
+            assert refused(account) == []
+            assert account.waiting() == queues
+            assert account.metric("up") == 1
+            assert account.metric("session_signins_total", outcome="ok") == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", first(1, [431, 400]))
+@pytest.mark.parametrize("provider", NAMES)
+def test_an_account_recovers_from_too_many_cookies(provider: str, status: int) -> None:
+    """Where a proxy takes less than the exporter keeps, the cookies go and the figures return."""
+
+    async def main() -> None:
+        account = Account(provider)
+        simulator: Any = account.platform.simulator
+        simulator.header_status = status
+        async with account.signed_in():
+            queues = account.waiting()
+            simulator.new_cookies, simulator.header_limit = 500, 3000
+            await account.wait(120)
+            assert any(record.status == status for record in simulator.log)
+            simulator.new_cookies = 0
+            await account.wait(300)
+            assert account.waiting() == queues
+            assert account.metric("up") == 1
+
+    run(main())
