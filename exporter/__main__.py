@@ -2,6 +2,7 @@
 
 import sys
 
+from exporter.logs import divert_stderr
 from exporter.signals import SIGNALS, Interrupted
 
 
@@ -9,14 +10,19 @@ def main() -> int:
     """Run the command of ``sys.argv`` and return the process's exit code."""
     serves = _serves(sys.argv[1:])
     SIGNALS.catch(serves=serves)
+    errors = divert_stderr()
     try:
         from exporter.cli import main as run  # noqa: PLC0415 - takes most of a second
 
-        return run()
+        code = run()
+        if not serves:
+            errors.drained()  # a pager may take its time, as with standard output
     except Interrupted as signal:
         # No account was signed in, or all have been signed out.
         print(f"contactcenter-exporter: stopped by {signal}", file=sys.stderr)  # noqa: T201
         return 0 if serves else 1
+    else:
+        return code
     finally:
         SIGNALS.release()
 

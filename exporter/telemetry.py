@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import prometheus_client as prom
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.exposition.page import ExposedFamily, parse_exposition
+from exporter.logs import dropped_lines
 from exporter.metrics import families
 from exporter.metrics.columns import Schema
 from exporter.metrics.families import BASE_LABELS, PROCESS_WIDE, Family
@@ -61,6 +62,7 @@ class Telemetry:
         self.web_reload_successful.set(1)
         duration = families.API_REQUEST_DURATION
         self.api_request_duration = self._metric(prom.Histogram, duration, buckets=_BUCKETS)
+        self.registry.register(_ReadMetric(families.LOG_LINES_DROPPED, dropped_lines))
         gauge(families.BUILD_INFO).labels(__version__).set(1)
 
     def _metric(self, kind: type[M], family: Family, **options: Any) -> M:
@@ -78,7 +80,7 @@ class Telemetry:
 
     def watch_objectives(self, unmatched: Callable[[], int | None]) -> None:
         """Export the number of objectives that match no live object, once it is known."""
-        self.registry.register(_OptionalGauge(families.OBJECTIVES_UNMATCHED, unmatched))
+        self.registry.register(_ReadMetric(families.OBJECTIVES_UNMATCHED, unmatched))
 
     def exposed_families(self) -> list[ExposedFamily]:
         """Return every family with its current values."""
@@ -86,16 +88,17 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
-class _OptionalGauge(Collector):
-    """A gauge that is absent while its value is ``None``."""
+class _ReadMetric(Collector):
+    """A gauge or counter whose value is read for every page; absent while it is ``None``."""
 
     family: Family
     value: Callable[[], int | None]
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[prom.Metric]:
         value = self.value()
+        kind = CounterMetricFamily if self.family.kind == "counter" else GaugeMetricFamily
         if value is not None:
-            yield GaugeMetricFamily(self.family.name, self.family.help, value)
+            yield kind(self.family.name, self.family.help, value)
 
 
 class AccountTelemetry:

@@ -17,6 +17,7 @@ from exporter.clock import SystemClock
 from exporter.config.account import AccountConfig
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError, ReloadRefused
+from exporter.exposition.encoding import Format
 from exporter.providers import MODELS
 from exporter.simulators.five9.simulator import Five9Simulator
 from exporter.simulators.floor.floor import Floor
@@ -378,3 +379,24 @@ async def _settled(done: Any) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("it never came")
+
+
+@pytest.mark.slow
+async def test_no_account_is_up_while_the_loop_is_blocked(tmp_path: Path) -> None:
+    """Where something blocks the accounts' loop, ``up`` falls as soon as the figures expire."""
+    world = World(tmp_path)
+    world.write(world.account("first", world.simulator.username, ", stale_after: 2s"))
+    await world.app.reload()
+    async with world.serving():
+        pages: list[str] = []
+
+        def read() -> None:
+            time.sleep(3)
+            page = world.app.publisher.current()
+            pages.append(b"".join(page.body(Format.TEXT, gzip=False)[0]).decode())
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        reader.join()  # blocks the loop
+        assert 'contactcenter_up{account="first",provider="five9"} 0.0' in pages[0]
+        assert "contactcenter_queue_contacts_waiting{" not in pages[0]

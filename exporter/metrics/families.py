@@ -565,6 +565,11 @@ WEB_RELOAD_SUCCESSFUL = _own(
 HTTP_REQUESTS = _own(
     "exporter_http_requests_total", "HTTP requests to the exporter.", "code", kind="counter"
 )
+LOG_LINES_DROPPED = _own(
+    "exporter_log_lines_dropped_total",
+    "Lines of the log that were lost: standard error was full, or could not be written to.",
+    kind="counter",
+)
 OBJECTIVES_UNMATCHED = _own(
     "exporter_objectives_unmatched",
     "Items of queues and campaigns in exporter.yml that match no live object.",
@@ -576,6 +581,7 @@ PROCESS_WIDE = (
     RELOAD_TIME,
     WEB_RELOAD_SUCCESSFUL,
     HTTP_REQUESTS,
+    LOG_LINES_DROPPED,
     OBJECTIVES_UNMATCHED,
 )
 
