@@ -1,7 +1,7 @@
 """The exporter's own metrics, for the process and for each account."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from exporter.metrics.snapshot import Snapshot
 from exporter.status import Quota
 
 M = TypeVar("M", prom.Gauge, prom.Counter, prom.Histogram)
+MOST_QUOTAS = 50  # series of one account
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -111,7 +112,7 @@ class AccountTelemetry:
         self.telemetry = telemetry
         self.provider = provider
         self.account = account
-        self.quotas: tuple[Quota, ...] = ()  # the latest for each operation and window
+        self.quotas: tuple[Quota, ...] = ()  # of the platform's last report
         self._replaced = 0  # characters since the last refresh of any feed
         self._lock = threading.Lock()
 
@@ -154,13 +155,21 @@ class AccountTelemetry:
         self.telemetry.replaced.labels(*self._own, feed).inc(self._replaced)
         self._replaced = 0
 
-    def set_quota(self, operation: str, window: str, limit: float, used: float) -> None:
-        """Set a request limit of the platform, and how much of it is used."""
-        self.telemetry.api_quota_limit.labels(*self._own, operation, window).set(limit)
-        self.telemetry.api_quota_used.labels(*self._own, operation, window).set(used)
-        quotas = {(quota.operation, quota.window): quota for quota in self.quotas}
-        quotas[operation, window] = Quota(operation, window, limit, used)
-        self.quotas = tuple(quotas.values())
+    def set_quotas(self, quotas: Iterable[Quota]) -> None:
+        """Set the request limits of the platform's last report, up to ``MOST_QUOTAS`` of them.
+
+        Those of an earlier report that are not in this one are removed.
+        """
+        latest = {(quota.operation, quota.window): quota for quota in quotas}
+        latest = dict([*latest.items()][:MOST_QUOTAS])
+        limits, used = self.telemetry.api_quota_limit, self.telemetry.api_quota_used
+        for key in {(quota.operation, quota.window) for quota in self.quotas} - latest.keys():
+            limits.remove(*self._own, *key)
+            used.remove(*self._own, *key)
+        for key, quota in latest.items():
+            limits.labels(*self._own, *key).set(quota.limit)
+            used.labels(*self._own, *key).set(quota.used)
+        self.quotas = tuple(latest.values())
 
     def record_refresh(self, snapshot: Snapshot, seconds: float) -> None:
         """Record a successful refresh that took this many seconds."""

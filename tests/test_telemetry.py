@@ -16,7 +16,8 @@ from exporter.metrics.columns import Schema
 from exporter.metrics.counters import Falls
 from exporter.metrics.families import BASE_LABELS, FAMILIES, PREFIX, PROCESS_WIDE
 from exporter.metrics.snapshot import Block, Snapshot
-from exporter.telemetry import AccountTelemetry, Telemetry
+from exporter.status import Quota
+from exporter.telemetry import MOST_QUOTAS, AccountTelemetry, Telemetry
 
 NOON = 1_772_452_800.0
 
@@ -53,7 +54,7 @@ def busy(acme: AccountTelemetry) -> None:
     acme.watch_up(lambda: True)
     acme.count_sign_in("ok")
     acme.count_request('get"\\\n', "ok", 0.3)
-    acme.set_quota("QueryStatistics", "minute", 2, 1)
+    acme.set_quotas([Quota("QueryStatistics", "minute", 2, 1)])
     acme.record_refresh(snapshot(falls=Falls(held=1), duplicates=2), 0.5)
     acme.record_failure("ACDStatus", "timeout", 30.0)
     acme.count_skipped("ACDStatus", 3)
@@ -204,11 +205,28 @@ def test_requested(telemetry: Telemetry, acme: AccountTelemetry) -> None:
 
 def test_quota(telemetry: Telemetry, acme: AccountTelemetry) -> None:
     """A request limit and what is used of it are shown by window."""
-    acme.set_quota("QueryStatistics", "hour", 15, 4)
+    acme.set_quotas([Quota("QueryStatistics", "hour", 15, 4)])
     labels = {"operation": "QueryStatistics", "window": "hour"}
 
     assert value(telemetry, families.API_QUOTA_LIMIT, **labels) == 15
     assert value(telemetry, families.API_QUOTA_USED, **labels) == 4
+
+
+def test_quotas_that_a_platform_names_without_end(
+    telemetry: Telemetry, acme: AccountTelemetry
+) -> None:
+    """Only the limits of the last report are shown, and not more than a limit of them."""
+    for report in range(3):
+        acme.set_quotas(Quota(f"{report}-{number}", "hour", 15, 4) for number in range(1_000))
+
+    for metric in (telemetry.api_quota_limit, telemetry.api_quota_used):
+        names = [
+            sample.labels["operation"] for family in metric.collect() for sample in family.samples
+        ]
+        assert names == [f"2-{number}" for number in range(MOST_QUOTAS)]
+    assert len(acme.quotas) == MOST_QUOTAS
+    acme.set_quotas([])
+    assert value(telemetry, families.API_QUOTA_LIMIT, operation="2-0", window="hour") is None
 
 
 def test_fitted(telemetry: Telemetry, acme: AccountTelemetry) -> None:

@@ -15,6 +15,15 @@ def refused(account: Account) -> list[str]:
     return [record.outcome for record in account.platform.simulator.log if record.status == 431]
 
 
+def own_series(account: Account) -> set[tuple[str, ...]]:
+    """Return the exporter's own series of an account, without their values."""
+    return {
+        (sample.name, *sample.labels.values())
+        for family in account.telemetry.registry.collect()
+        for sample in family.samples
+    }
+
+
 @pytest.mark.parametrize(("size", "seconds"), first(1, [(1500, 60.0), (300, 900.0)]))
 @pytest.mark.parametrize("provider", NAMES)
 def test_cookies_that_pile_up_end_no_session(provider: str, size: int, seconds: float) -> None:
@@ -52,5 +61,23 @@ def test_an_account_recovers_from_too_many_cookies(provider: str, status: int) -
             await account.wait(300)
             assert account.waiting() == queues
             assert account.metric("up") == 1
+
+    run(main())
+
+
+def test_operation_types_that_five9_names_without_end() -> None:
+    """Each report of the request counters has new operation types; none of them is exported."""
+
+    async def main() -> None:
+        account = Account("five9")
+        async with account.signed_in():
+            names = own_series(account)
+            account.platform.simulator.new_operation_types = 100
+            await account.wait(200)
+            reports = [r for r in account.platform.simulator.log if "Counters" in r.operation]
+            assert len(reports) >= 3
+            assert own_series(account) == names
+            operations = {quota.operation for quota in account.account.quotas}
+            assert operations == {"QueryStatistics", "QueryChangedStatistics"}
 
     run(main())

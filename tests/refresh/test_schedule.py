@@ -717,10 +717,10 @@ async def test_the_status_has_the_quotas() -> None:
     """Request limits are told as the platform last told them."""
     bench = Bench(10)
     telemetry = AccountTelemetry(bench.telemetry, "five9", "acme")
-    telemetry.set_quota("Query", "minute", 60, 1)
-    telemetry.set_quota("Query", "hour", 600, 1)
-    telemetry.set_quota("Query", "minute", 60, 2)
-    assert telemetry.quotas == (Quota("Query", "minute", 60, 2), Quota("Query", "hour", 600, 1))
+    telemetry.set_quotas([Quota("Query", "minute", 60, 1), Quota("Query", "day", 600, 1)])
+    latest = (Quota("Query", "minute", 60, 2), Quota("Query", "hour", 600, 1))
+    telemetry.set_quotas(latest)
+    assert telemetry.quotas == latest
     assert bench.refresher.status().quotas == ()
 
 

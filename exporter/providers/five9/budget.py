@@ -26,6 +26,7 @@ DEFAULT_LIMITS: Mapping[str, Mapping[float, int]] = {
 }
 _LONGEST = 86_400.0
 _SOONEST = 1.0  # second before the budget is asked again
+_MOST_WINDOWS = 10  # of one operation type
 _HEADROOM = 0.95  # share of a limit that is planned with
 _MINUTE, _HOUR = 60.0, 3600.0
 WINDOWS = {_MINUTE: "minute", _HOUR: "hour", _LONGEST: "day"}
@@ -98,6 +99,8 @@ class Budget:
             if windows is None or counter.operation in self._fixed:
                 continue
             window = next((window for window in windows if window.length == counter.window), None)
+            if window is None and len(windows) >= _MOST_WINDOWS:
+                continue
             if window is None:
                 window = _Window(counter.window, counter.limit)
                 windows.append(window)

@@ -153,7 +153,10 @@ class Client:
         await self._service.closeSession()
 
     async def call_counters(self) -> list[CallCounter]:
-        """Read the request counters. The call needs no session and has no limit itself."""
+        """Read the request counters; those of operation types that are not documented are left out.
+
+        The call needs no session and has no limit itself.
+        """
         windows: Sequence[Any] = await self._service.getCallCountersState() or ()
         return [
             CallCounter(
@@ -164,7 +167,7 @@ class Client:
             )
             for window in windows
             for counter in window.callCounterStates or ()
-            if counter is not None and counter.operationType
+            if counter is not None and counter.operationType in _OPERATION_TYPES
         ]
 
     async def user_limits(self) -> Licences | None:
@@ -304,6 +307,14 @@ _FAULTS: dict[str, type[ProviderError]] = {
     "ServerFault": ServerTrouble,
     "ServiceUnavailableFault": ServerTrouble,
 }
+# Type apiOperationType of the v9_5 WSDL.
+_OPERATION_TYPES = frozenset(
+    (
+        *("Query", "Modify", "Upload", "SingleUpload", "ReportRequest", "RetrieveReport"),
+        *("AsynchronousUpload", "QueryStatistics", "QueryChangedStatistics"),
+        *("Web2CampaignUpload", "VIVRCreateSession"),
+    )
+)
 _PAUSES = {
     "OperationsLimitExceededFault": _LIMIT_PAUSE,
     "UserLimitReachedFault": _LICENCE_PAUSE,

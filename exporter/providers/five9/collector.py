@@ -41,6 +41,7 @@ from exporter.providers.five9.tables import (
     STATISTICS,
     VISIBILITY,
 )
+from exporter.status import Quota
 from exporter.telemetry import AccountTelemetry
 
 _ACCOUNT = "account"
@@ -231,9 +232,15 @@ class Five9Collector(Collector):
     async def _read_counters(self) -> None:
         counters = await self._client.call_counters()
         self._budget.update(counters)
-        for counter in counters:
-            window = WINDOWS.get(counter.window, f"{counter.window:g}s")
-            self._telemetry.set_quota(counter.operation, window, counter.limit, counter.used)
+        self._telemetry.set_quotas(
+            Quota(
+                counter.operation,
+                WINDOWS.get(counter.window, f"{counter.window:g}s"),
+                counter.limit,
+                counter.used,
+            )
+            for counter in sorted(counters, key=lambda counter: counter.window not in WINDOWS)
+        )
         ratio = self._budget.demand_ratio(self._demand)
         if ratio > 1 and not self._warned_of_budget:
             self._warned_of_budget = True

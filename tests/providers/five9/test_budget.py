@@ -151,6 +151,16 @@ def test_unknown_operations(clock: Any) -> None:
     assert (budget.wait(FULL), budget.wait(CHANGES)) == (0, 0)
 
 
+def test_windows_without_end(clock: Any) -> None:
+    """A window of another length in each report adds a few windows, and no more."""
+    budget = Budget(clock, {})
+    for seconds in range(1, 3_000):
+        budget.update([CallCounter(FULL, 100.0 + seconds, 100, 0)])
+
+    assert len([limit for limit in budget.limits() if limit.operation == FULL]) == 10
+    assert budget.wait(FULL) == 0
+
+
 def test_fixed_limits_are_kept(budget: Budget) -> None:
     """Limits of the configuration are kept, whatever the platform says."""
     budget.update([CallCounter(FULL, MINUTE, 100, 0)])
