@@ -301,10 +301,8 @@ class Genesys(Run, genesys.Exporter):
     tolerances: ClassVar = {
         f"contactcenter_{name}": 1.0 for name in genesys.PERIODICAL if name.endswith("_total")
     }
-    # A long poll counts as alive for 30 s, and some figures are pushed every 10. Where an answer is
-    # cut and reading again fails too, old values count as read until the session is lost, which
-    # takes about a minute: 99 s is the worst age seen.
-    extra_ages: ClassVar = {"statistics": 60.0}
+    # A long poll counts as alive for 30 s, and some figures are pushed every 10.
+    extra_ages: ClassVar = {"statistics": 40.0}
     failures: ClassVar = (
         *Run.failures,
         "402",

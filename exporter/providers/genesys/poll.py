@@ -91,7 +91,7 @@ class PollSession:
             await self._open_missing()
         ids = set(self._subscriptions.ids)
         try:
-            await self._subscriptions.read_values()
+            await self._subscriptions.read_values(doubtful=True)
         except AccessDenied:
             self._needs_cometd |= not self._has_cometd
             raise

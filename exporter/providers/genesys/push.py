@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from exporter.clock import Clock, Pace
-from exporter.errors import ProviderError, SessionLost, Unauthorized
+from exporter.errors import ProviderError, Refused, SessionLost, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.reading import Reading
 from exporter.providers.genesys.client import Client
@@ -29,7 +29,7 @@ CLOSE_LIMIT = 2.0  # seconds for each step; an orchestrator waits ten in all
 _REOPEN_PAUSE = 5.0  # seconds, at least, from one reopening to the next
 _WATCH, _WATCH_PACE = 7.0, 0.5  # seconds for which check --live watches the long poll
 _DOUBTFUL = OVERTAKING + 1.0  # seconds after which what is doubtful is read again
-_MOST_FAILURES = 5  # to reopen, in a row; then the session ends
+_MOST_FAILURES = 7  # to reopen or read, in a row, which is two minutes; then the session ends
 _FIRST_PAUSE, _UNAVAILABLE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 60.0
 
 
@@ -73,6 +73,7 @@ class PushSession:
         self._has_reopened = True  # nothing has to be opened anew
         self._check_at = 0.0  # monotonic
         self._is_second_check = False  # the next one
+        self._is_doubtful = False  # a stored value may be older than one that was dropped
         self._overdue = False  # the last reading was not available
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -90,7 +91,6 @@ class PushSession:
         self._tasks = [asyncio.create_task(self._receive())]
         try:
             await self._reopen()
-            self._check_in(CHECK_INTERVAL)
             self._tasks.append(asyncio.create_task(self._keep_open()))
             yield
         finally:
@@ -157,6 +157,7 @@ class PushSession:
         if self._store.stepped_back:
             # What was dropped may be the latest value, and what was stored an old one.
             self._store.stepped_back = False
+            self._is_doubtful = True
             self._check_at = min(self._check_at, self._clock.monotonic() + _DOUBTFUL)
             self._wake.set()
 
@@ -196,39 +197,52 @@ class PushSession:
             await self._wait(failures)
             if not self._has_reopened:
                 await self._clock.sleep(self._pace.delay)
-            losses, reopens = self._losses, not self._has_reopened
+            reopens = not self._has_reopened
             self._has_reopened = True
             try:
                 await (self._reopen() if reopens else self._check())
-                self._repaired = losses
                 failures = 0
                 await self._clock.sleep(_REOPEN_PAUSE)
             except (SessionLost, Unauthorized):
                 raise
             except ProviderError as error:
                 failures += 1
-                self._has_reopened &= not reopens
+                # What must be read and is refused can only be opened anew.
+                is_refused = isinstance(error, Refused) and self._repaired != self._losses
+                self._has_reopened &= not (reopens or is_refused)
                 if failures >= _MOST_FAILURES:
                     raise
                 self._log.debug("reopening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
 
     async def _reopen(self) -> None:
+        losses = self._losses
+        self._is_second_check = self._is_doubtful = False
+        self._check_in(CHECK_INTERVAL)
         self._pace.begin()
         await self._subscriptions.reopen()
+        self._repaired = losses
 
     async def _check(self) -> None:
         """Read every statistic, and open those that are gone.
 
         A value that was read may return to the one sent last before it is sent itself: the
-        platform then sends nothing, so that it has to be read once more.
+        platform then sends nothing, so that it has to be read once more. Until values that could
+        not be read are read, they count as lost.
         """
-        changes = self._store.changes
-        await self._subscriptions.read_values()
+        losses, changes = self._losses, self._store.changes
+        doubtful = self._is_second_check or self._is_doubtful or self._repaired != losses
+        self._is_doubtful = False
+        try:
+            await self._subscriptions.read_values(doubtful=doubtful)
+        except ProviderError:
+            self._losses += 1
+            raise
+        self._repaired = losses
         has_changed = self._store.changes > changes
         await self._subscriptions.open_missing()
         self._is_second_check = has_changed and not self._is_second_check
-        soon = self._is_second_check or self._subscriptions.unconfirmed
+        soon = self._is_second_check or self._is_doubtful or self._subscriptions.unconfirmed
         self._check_in(_DOUBTFUL if soon else CHECK_INTERVAL)
 
     def _check_in(self, seconds: float) -> None:

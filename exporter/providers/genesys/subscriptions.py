@@ -110,13 +110,14 @@ class Subscriptions:
         statistics = enumerate(self._store.statistics)
         return [index for index, item in statistics if self._updates or not item.stat_type.name]
 
-    async def read_values(self) -> None:
+    async def read_values(self, *, doubtful: bool) -> None:
         """Read every open statistic, and mark those as closed that no longer exist.
 
         Sets ``unconfirmed`` where a subscription that sent updates lately cannot be read: it may
         have been dropped since. One that is refused several times is read no more often.
 
-        Raises ``ProviderError`` where it is not certain that a subscription still exists.
+        Raises ``ProviderError`` where it is not certain that a subscription still exists, and
+        where stored values are ``doubtful`` and one cannot be read.
         """
         failure: ProviderError | None = None
         self.unconfirmed = False
@@ -127,13 +128,13 @@ class Subscriptions:
             except (Refused, ServerTrouble, InvalidAnswer) as error:
                 if self._is_gone(subscription, indexes, error):
                     self._drop(subscription, indexes)
-                elif not self._is_alive(indexes):
+                elif doubtful or not self._is_alive(indexes):
                     failure = error
                 elif self._failed_reads[subscription] <= _MOST_DOUBTED_READS:
                     self.unconfirmed = True
                 continue
             except AccessDenied:
-                if not self._is_alive(indexes):
+                if doubtful or not self._is_alive(indexes):
                     raise
                 continue
             self._failed_reads.pop(subscription, None)

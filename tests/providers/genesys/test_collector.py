@@ -17,6 +17,7 @@ from support.bench import Line
 from support.clock import run
 from support.genesys import MORNING, TICK, Exporter, Platform, objects_of, own
 from support.page import Series
+from support.quick import first
 from support.storms.genesys import SETTINGS, conform
 
 
@@ -624,6 +625,47 @@ def test_long_polls_that_are_cut(
     warnings = [x for x in caplog.records if x.getMessage() == "long polls are cut"]
     assert len(warnings) == 1
     assert "mode: poll" in str(vars(warnings[0]))
+
+
+@pytest.mark.parametrize(
+    "refusal", first(2, ["503", "404", "500", "403", "spring", "garbage", "hang", "html502"])
+)
+def test_no_old_value_while_reading_after_a_gap_fails(refusal: str) -> None:
+    """An update is lost, and reading fails, while the subscription sends others: no figure lies."""
+    platform = small()
+    floor, simulator = platform.floor, platform.simulator
+    exporter = Exporter(platform)
+    quiet, busy = list(floor.queues)[:2]
+    offered = own("queue_contacts_offered_total", queue=quiet, media="all")
+
+    async def surge(seconds: int) -> None:
+        for _ in range(seconds // 5):
+            floor.surge(busy, 1)
+            await exporter.go_on(5)
+
+    async def work() -> None:
+        platform.floor.set_load(0.0)
+        await surge(20)
+        before = exporter.page()[offered]
+        simulator.fail_next("cut", 1, "*/meta/connect")
+        simulator.fail_next(refusal, 10_000, "*/statistic-values")
+        for _ in range(60):
+            if simulator.log[-1].outcome == "cut":  # the connect that is held now
+                break
+            await exporter.go_on(0.5)
+        floor.surge(quiet, 50)
+        await surge(60)
+        pages = []
+        for _ in range(24):
+            pages.append(exporter.page())
+            await surge(5)
+        assert before not in [page.get(offered) for page in pages]
+        simulator.fail_no_more()
+        await surge(90)
+        assert exporter.page()[offered] == floor.queues[quiet].day.offered > before
+        assert exporter.metric("up") == 1
+
+    alone(exporter, work())
 
 
 @pytest.mark.parametrize("cut_after", [1.0, 5.0, None])
