@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bcrypt
+import httpcore
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -147,8 +148,9 @@ def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     (account, _) = World().config().accounts
     with_proxy = account.model_copy(update={"proxy_url": SecretStr("http://127.0.0.1:3128")})
-    transports = [len(client_for(each, Path())._mounts) for each in (account, with_proxy)]
-    assert transports == [0, 1]
+    pools: list[Any] = [client_for(each, Path())._transport._pool for each in (account, with_proxy)]
+    assert type(pools[0]) is httpcore.AsyncConnectionPool
+    assert bytes(pools[1]._proxy_url) == b"http://127.0.0.1:3128/"
 
 
 async def test_what_stands_before_the_site(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from exporter.clock import Clock
 from exporter.collector.cookies import BoundedCookies, are_refused
 from exporter.collector.repair import read_json
 from exporter.collector.threads import run_in_worker_if
+from exporter.collector.transport import CONNECT_TIMEOUT, RESENT, Transport
 from exporter.errors import (
     CookiesRefused,
     InvalidAnswer,
@@ -37,7 +38,6 @@ OnExchange = Callable[[str, httpx.Request, httpx.Response | None], None]
 # Raises for an answer that is a failure, from its status and its body, parsed as JSON if it is.
 Check = Callable[[httpx.Response, Any], None]
 MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
-_CONNECT_TIMEOUT = 10.0
 _MAX_RETRY_AFTER = 24 * 3600.0
 _LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
 _REPLACED = "replaced"  # key of an answer's extensions
@@ -54,14 +54,15 @@ class Tls:
     insecure_skip_verify: bool = False
 
 
-def open_client(tls: Tls, proxy: str | None) -> httpx.AsyncClient:
+def open_client(tls: Tls, proxy: str | None, account: str = "") -> httpx.AsyncClient:
     """Return a client that follows no redirects and ignores the environment.
 
+    Name look-ups that hang are bounded for each ``account``.
     Raises ``OSError`` or ``ssl.SSLError`` where a certificate file cannot be used.
     """
+    context = _context(tls) if tls != Tls() else _public()
     return httpx.AsyncClient(
-        verify=_context(tls) if tls != Tls() else _public(),
-        proxy=proxy,
+        transport=Transport(context, proxy, account),
         trust_env=False,
         follow_redirects=False,
         headers={"User-Agent": f"contactcenter-exporter/{__version__}"},
@@ -196,6 +197,8 @@ class Http:
         finally:
             if answer is not None:
                 self._telemetry.count_replaced(answer.extensions.get(_REPLACED, 0))
+            for _ in range(request.extensions.get(RESENT, 0)):
+                self._telemetry.count_request(operation, "network", 0.0)
             elapsed = self._clock.monotonic() - started
             self._telemetry.count_request(operation, outcome, max(elapsed, 0.0))
         return result
@@ -223,7 +226,8 @@ class Http:
                 self.certificates[host] = _end_of_certificate(tls)
 
     async def _exchange(self, request: httpx.Request, limit: float) -> httpx.Response:
-        request.extensions["timeout"] = httpx.Timeout(limit, connect=_CONNECT_TIMEOUT).as_dict()
+        connect = min(limit, CONNECT_TIMEOUT)
+        request.extensions["timeout"] = httpx.Timeout(limit, connect=connect).as_dict()
         try:
             async with asyncio.timeout(limit):
                 response = await self.client.send(request, stream=True)

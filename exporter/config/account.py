@@ -237,4 +237,4 @@ def _by_subject(patterns: Patterns) -> dict[Any, list[str]]:
 def client_for(account: AccountConfig, directory: Path) -> httpx.AsyncClient:
     """Return a new HTTP client with an account's TLS and proxy settings."""
     proxy = account.proxy_url.get_secret_value() if account.proxy_url else None
-    return open_client(account.tls_settings(directory), proxy)
+    return open_client(account.tls_settings(directory), proxy, account.name)

@@ -14,6 +14,7 @@ from typing import NoReturn
 import httpx
 
 from exporter.collector.http import Http
+from exporter.collector.transport import stop_waiting
 from exporter.config.account import AccountConfig
 from exporter.config.files import read_file
 from exporter.config.load import Config
@@ -99,6 +100,7 @@ class RunningAccount:
         if not self._stopping and self._task is not None and not self.refresher.request_stop():
             self._task.cancel()  # once: a second time would cut the sign-out short
         self._stopping = True
+        stop_waiting(self._client)  # nothing was sent: the platform does not go on with it
 
     async def stop(self) -> None:
         """Sign out within a time limit, and close the client."""

@@ -14,6 +14,7 @@ from exporter.clock import Clock
 from exporter.collector.http import Http, Read, check_status, json_array, json_object, json_reader
 from exporter.collector.repair import read_json
 from exporter.collector.token import RenewalPaused
+from exporter.collector.transport import REPEATABLE
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
 from exporter.providers.brightpattern.auth import Auth, PasswordAuth, TokenAuth
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
@@ -192,7 +193,13 @@ class Client:
         url = self._root + path.replace("{id}", quote(identity, safe=""))
 
         async def send() -> T:
-            request = self._http.client.build_request(method, url, json=body, headers=auth.headers)
+            request = self._http.client.build_request(
+                method,
+                url,
+                json=body,
+                headers=auth.headers,
+                extensions={REPEATABLE: "/getAllRecords/" in path},
+            )
             return await self._http.send(request, operation, read, self._timeout)
 
         await auth.ensure_valid()

@@ -14,6 +14,7 @@ import orjson
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, check_status, retry_after
+from exporter.collector.transport import REPEATABLE
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -28,6 +29,7 @@ from exporter.providers.genesys.config import GenesysConfig
 
 Json = Any
 ValueEntry = dict[str, Any]  # StatisticValue of the Statistics API
+_GET_VALUES = "/operations/get-statistic-ex"
 _SUCCESS_CODES = (0, 1)  # status.code: done; accepted (Statistics API overview)
 _NEW_TOKEN = 10.0  # seconds in which a 403 does not mean that the token has expired
 _MESSAGE_LENGTH = 200  # characters of the platform's text in an error
@@ -128,13 +130,12 @@ class Client:
 
     async def get_values(self, statistics: Iterable[tuple[str, str, str]]) -> list[ValueEntry]:
         """Read statistics by (name, object type, object id), without a subscription."""
-        path = "/operations/get-statistic-ex"
         entries = [
             {"name": name, "objectId": object_id, "objectType": object_type}
             for name, object_type, object_id in statistics
         ]
         body = {"data": {"statistics": entries}}
-        return _entries(await self._operation("POST", path, f"POST {path}", body))
+        return _entries(await self._operation("POST", _GET_VALUES, f"POST {_GET_VALUES}", body))
 
     # Requests ------------------------------------------------------------------------------
 
@@ -195,6 +196,7 @@ class Client:
                 "X-B3-SpanId": trace,
                 **({} if body is None else {"Content-Type": "application/json"}),
             },
+            extensions={REPEATABLE: operation == f"POST {_GET_VALUES}"},
         )
         try:
             return await self._http.json(request, operation, _identity, limit, _check)

@@ -14,13 +14,16 @@ _BACKDATED = 5.0  # seconds, as the vendor's Python and Java clients do
 _RENEW_AFTER = 0.8  # of the lifetime
 
 
-def read_private_key(pem: str) -> RSAPrivateKey:
+def read_private_key(pem: str, *, validated: bool = False) -> RSAPrivateKey:
     r"""Return the RSA key in a PEM text, whose line breaks may be written as ``\n``.
 
-    Raises ``ValueError``, whose message does not hold the text.
+    To validate its numbers takes 50 ms; a ``validated`` key is read in 0.05 ms. Raises
+    ``ValueError``, whose message does not hold the text.
     """
     try:
-        key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
+        key = load_pem_private_key(
+            pem.replace("\\n", "\n").encode(), None, unsafe_skip_rsa_key_validation=validated
+        )
     except (ValueError, TypeError, UnicodeEncodeError):
         raise ValueError("expected an RSA private key in PEM without a passphrase") from None
     if not isinstance(key, RSAPrivateKey):

@@ -15,6 +15,7 @@ import httpx
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, check_status, json_object, retry_after
+from exporter.collector.transport import REPEATABLE
 from exporter.errors import InvalidAnswer, Throttled, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.parsers import Cell
@@ -164,7 +165,10 @@ class Client:
 
     async def _send(self, method: str, parameters: Mapping[str, Value]) -> JsonObject:
         request = self._http.client.build_request(
-            "POST", f"{self._url}/{method}", data=encode(parameters)
+            "POST",
+            f"{self._url}/{method}",
+            data=encode(parameters),
+            extensions={REPEATABLE: method.startswith("Get")},
         )
 
         def check(response: httpx.Response, answer: Any) -> None:

@@ -65,7 +65,7 @@ class VoximplantCollector(Collector):
         self._config = config
         log = get_log(__name__).bind(provider=telemetry.provider, account=telemetry.account)
         key = config.credentials
-        private_key = read_private_key(key.private_key.get_secret_value())
+        private_key = read_private_key(key.private_key.get_secret_value(), validated=True)
         auth = KeyAuth(config.issuer, key.key_id, private_key, clock)
         self._client = Client(http, config.url, auth, config.timeout, clock, log)
         self._inventory = Inventory(self._client, config, clock)

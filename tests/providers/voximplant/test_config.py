@@ -186,3 +186,11 @@ def test_nothing_of_a_key_is_in_the_models_text(directory: Path) -> None:
     account = read(directory, credentials_file=write_credentials(directory, KEY))
 
     assert PEM.split("\n")[1] not in repr(account)
+
+
+def test_logins_are_compared_without_keys(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload compares new logins with old ones; to validate a key each time takes 50 ms."""
+    account = read(directory, **KEY)
+    monkeypatch.setattr("exporter.providers.voximplant.config.read_private_key", None)
+
+    assert account.login == ("api.voximplant.com", None, "1234567", "11111111-2222")
