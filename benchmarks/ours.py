@@ -21,7 +21,7 @@ from exporter.clock import SystemClock
 from exporter.collector.base import Collector, Feed, FeedTimes
 from exporter.collector.threads import run_in_worker_if
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics.reading import Reading
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
@@ -86,7 +86,7 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
             store,
             AccountTelemetry(telemetry, "five9", account.name),
             auth_retry=900,
-            max_series=sys.maxsize,
+            limits=Limits(sys.maxsize),
             roll=random.Random(account.number).random,  # noqa: S311 - the same spread in every run
         )
         for account in accounts(series)

@@ -13,7 +13,7 @@ from benchmarks.harness import Options, Process, free_port, need, python, starte
 from benchmarks.workload import ACCOUNTS, FEED, TABLES, Account, accounts
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import map_reading
 from exporter.metrics.snapshot import Snapshot, make_snapshot
@@ -60,7 +60,7 @@ def figures(series: int, generation: int = 1) -> SnapshotStore:
     """Return a store with all the figures, and none of the exporter's own."""
     store = SnapshotStore()
     for account in accounts(series):
-        store.add_account(account.name, [FEED], sys.maxsize)
+        store.add_account(account.name, [FEED], Limits(sys.maxsize))
         store.put(_snapshot(account, generation))
     return store
 
@@ -144,7 +144,7 @@ def pushed(series: int, number: int, generation: int) -> bytes:
     """Return what is pushed of one account."""
     account = accounts(series)[number]
     store = SnapshotStore()
-    store.add_account(account.name, [FEED], sys.maxsize)
+    store.add_account(account.name, [FEED], Limits(sys.maxsize))
     store.put(_snapshot(account, generation))
     return text(store.page(0.0))
 

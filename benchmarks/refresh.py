@@ -17,7 +17,7 @@ from benchmarks.promclient import Gauges
 from benchmarks.workload import FEED, TABLES, Account, Change, accounts
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
@@ -47,7 +47,7 @@ class Kernel:
         self._snapshots: dict[str, Snapshot] = {}
         self._page: Page | None = None
         for account in self.accounts:
-            self._store.add_account(account.name, [FEED], sys.maxsize)
+            self._store.add_account(account.name, [FEED], Limits(sys.maxsize))
 
     def refresh(
         self, chosen: Sequence[Account], generation: int, change: Change

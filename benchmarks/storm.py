@@ -19,7 +19,7 @@ from benchmarks.harness import Figures, Options
 from exporter.clock import SystemClock
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, map_reading
@@ -116,7 +116,7 @@ class _Ours:
         )
         asyncio.run(self._subscriptions.reopen())
         self._store = SnapshotStore()
-        self._store.add_account("acme", ["statistics"], sys.maxsize)
+        self._store.add_account("acme", ["statistics"], Limits(sys.maxsize))
         self._counters = Counters()
         self._mapped: Mapped | None = None
         self._snapshot: Snapshot | None = None

@@ -114,7 +114,7 @@ class App:
             self.store,
             telemetry,
             auth_retry=account.auth_retry,
-            max_series=account.max_series,
+            limits=account.limits,
             replaced=partial(self._replace_secrets, account),
             clock=self._clock,
         )

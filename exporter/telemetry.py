@@ -55,6 +55,7 @@ class Telemetry:
         self.duplicates = counter(families.DUPLICATES)
         self.outdated = counter(families.OUTDATED)
         self.replaced = counter(families.REPLACED)
+        self.labels_cut = gauge(families.LABELS_CUT)
         self.series_dropped = gauge(families.SERIES_DROPPED)
         self.http_requests = counter(families.HTTP_REQUESTS)
         self.reload_successful = gauge(families.RELOAD_SUCCESSFUL)
@@ -184,6 +185,7 @@ class AccountTelemetry:
         self.telemetry.corrections.labels(*own, feed).inc(snapshot.falls.held)
         self.telemetry.totals_held.labels(*own, feed).set(snapshot.falls.held)
         self.telemetry.duplicates.labels(*own, feed).inc(snapshot.duplicates)
+        self.telemetry.labels_cut.labels(*own, feed).set(snapshot.cut)
         self._record_replaced(feed)
 
     def record_failure(self, feed: str, reason: str, seconds: float) -> None:

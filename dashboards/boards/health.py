@@ -84,7 +84,7 @@ def _numbers() -> Shelf:
         ),
         number(
             "Series left out",
-            "Series over max_series, which are not on the page.",
+            "Series over max_series or max_bytes, which are not on the page.",
             Query(q.grand(q.figure("series_dropped", "feed"))),
             colours=look.ANY_IS_BAD,
         ),

@@ -16,12 +16,14 @@ from exporter.collector.http import Tls, is_proxy, open_client
 from exporter.config.schema import Duration, Fault, Model
 from exporter.config.secrets import NOT_ASCII, describe_hidden
 from exporter.config.yaml import suggest
+from exporter.exposition.store import Limits
 from exporter.metrics.families import BASE_LABELS, FAMILIES
 from exporter.metrics.labels import AccountLabels, AgentMode, Filter
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _MIN_STALE_AFTER = 30.0  # seconds
 _STALE_INTERVALS = 3
+_BYTES_PER_SERIES = 500  # for the default of max_bytes; a series usually takes 100 to 200
 _RESERVED_LABELS = {
     *("job", "instance", "le"),
     *BASE_LABELS,
@@ -125,9 +127,15 @@ class AccountConfig(Model):
     include: Patterns = Patterns()
     exclude: Patterns = Patterns()
     max_series: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    max_bytes: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
     labels: dict[str, str] = {}
     tls: TlsConfig = TlsConfig()
     proxy_url: SecretStr | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the account's series on the page."""
+        return Limits(self.max_series, self.max_bytes or self.max_series * _BYTES_PER_SERIES)
 
     @property
     def login(self) -> object:

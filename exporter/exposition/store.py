@@ -1,9 +1,11 @@
 """Store of the latest snapshot of every feed; makes the page of those that are still fresh."""
 
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import NamedTuple
 
 from exporter.clock import SystemClock
 from exporter.exposition.page import ExposedFamily, Page, assemble
@@ -17,16 +19,23 @@ LONGEST_VALID = 10.0  # seconds after which a page is made again, even if nothin
 Report = Callable[[str, str, int], None]  # account, feed, number of series
 
 
+class Limits(NamedTuple):
+    """The limits of an account's series on the page: their number, and their size in bytes."""
+
+    series: int
+    size: int = sys.maxsize
+
+
 @dataclass(slots=True)
 class AccountSlot:
-    """One account in the store: its feeds in order of importance, and its cap on series.
+    """One account in the store: its feeds in order of importance, and its limits.
 
     ``base`` are its base labels, ``None`` if no objectives apply to it; ``tried`` returns whether
     every feed has been read or has failed.
     """
 
     feeds: Sequence[str]
-    max_series: int
+    limits: Limits
     base: Mapping[str, str] | None
     tried: Callable[[], bool]
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
@@ -82,13 +91,13 @@ class SnapshotStore:
         self,
         account: str,
         feeds: Sequence[str],
-        max_series: int,
+        limits: Limits,
         base: Mapping[str, str] | None = None,
         tried: Callable[[], bool] = lambda: True,
     ) -> None:
         """Add an account; for the parameters see ``AccountSlot``."""
         with self._lock:
-            self._slots[account] = AccountSlot(feeds, max_series, base, tried)
+            self._slots[account] = AccountSlot(feeds, limits, base, tried)
 
     def remove_account(self, account: str) -> None:
         """Remove an account and its series."""
@@ -191,27 +200,33 @@ class SnapshotStore:
     def _select(
         self, account: str, snapshots: Sequence[Snapshot], slot: AccountSlot
     ) -> ShownBlocks:
-        """Return an account's blocks without duplicates between feeds, cut to its cap."""
+        """Return an account's blocks without duplicates between feeds, cut to its limits."""
         sources = [snapshot.blocks for snapshot in snapshots]
         blocks = [block for by_family in sources for block in by_family.values()]
         names = {block.family.name for block in blocks}
         size = sum(snapshot.size for snapshot in snapshots)
-        if size <= slot.max_series and len(names) == len(blocks):  # the usual case
+        fits = (
+            size <= slot.limits.series
+            and sum(snapshot.bytes for snapshot in snapshots) <= slot.limits.size
+        )
+        if fits and len(names) == len(blocks):  # the usual case
             for snapshot in snapshots:
                 self._dropped(account, snapshot.feed, 0)
             return ShownBlocks(sources, blocks, {})
         trimmer = _Trimmer(slot.shown.trimmed if slot.shown else {})
-        left = slot.max_series
+        left, bytes_left = slot.limits
         for snapshot in snapshots:
             over = 0
             for source in sorted(snapshot.blocks.values(), key=lambda block: block.family.name):
                 block, duplicates = trimmer.without_duplicates(source)
                 if duplicates:
                     self._duplicated(account, snapshot.feed, duplicates)
-                if len(block.labels) > left:
-                    over += len(block.labels) - left
-                    block = trimmer.first(block, left)
+                if len(block.labels) > left or len(block.text) > bytes_left:
+                    series = len(block.labels)
+                    block = trimmer.first(block, left, bytes_left)
+                    over += series - len(block.labels)
                 left -= len(block.labels)
+                bytes_left -= len(block.text)
                 trimmer.add(block)
             self._dropped(account, snapshot.feed, over)
         return ShownBlocks(sources, trimmer.blocks, trimmer.trimmed)
@@ -249,10 +264,12 @@ class _Trimmer:
         self.trimmed[key] = trimmed
         return trimmed, duplicates
 
-    def first(self, block: Block, series: int) -> Block:
-        """Keep the first series of a block; the same object while the block is the same."""
+    def first(self, block: Block, series: int, size: int) -> Block:
+        """Keep the first series of a block; the same object while the result is the same."""
         trimmed = self._before.get((block,))
-        if trimmed is None or len(trimmed.labels) != series:
-            trimmed = block.first(series)
+        if trimmed is None or len(trimmed.labels) != series or len(trimmed.text) > size:
+            first = block.first(series, size)
+            if trimmed is None or not trimmed.has(first.labels, first.values):
+                trimmed = first
         self.trimmed[(block,)] = trimmed
         return trimmed

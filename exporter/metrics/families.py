@@ -547,7 +547,14 @@ REPLACED = _own(
     "feed",
     kind="counter",
 )
-SERIES_DROPPED = _own("series_dropped", "Series dropped because of max_series.", "feed")
+LABELS_CUT = _own(
+    "labels_cut",
+    "Label values of the last refresh that were longer than 256 characters, cut with a digest.",
+    "feed",
+)
+SERIES_DROPPED = _own(
+    "series_dropped", "Series dropped because of max_series or max_bytes.", "feed"
+)
 BUILD_INFO = _own(
     "exporter_build_info", "Always 1; the label is the exporter's version.", "version"
 )

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,6 +11,8 @@ from exporter.metrics.patterns import Patterns
 from exporter.metrics.reading import REPLACEMENT
 from exporter.metrics.tables import Subject, Table
 
+LONGEST_VALUE = 256  # characters of a label value; longer ones are cut
+_SHOWN = LONGEST_VALUE - 16  # characters of a value that is cut, before the digits of its digest
 AgentMode = Literal["aggregate", "hashed", "id", "name"]
 _HASH_DIGITS = 16
 
@@ -20,9 +22,29 @@ def escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
+def bounded(value: str) -> str:
+    """Return a label value, or where it is too long its beginning and a digest of the whole.
+
+    Values that differ stay different: the result is longer than any value that is not cut. A
+    replaced character stays visible, as by ``AccountLabels.pseudonym``.
+    """
+    if len(value) <= LONGEST_VALUE:
+        return value
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{value[:_SHOWN]}\u2026{digest}{REPLACEMENT if REPLACEMENT in value else ''}"
+
+
+def cut_values(values: Iterable[str]) -> int:
+    """Return how many label values are too long."""
+    return sum(len(value) > LONGEST_VALUE for value in values)
+
+
 def render_labels(labels: Mapping[str, str]) -> bytes:
-    """Return labels as ``a="x",b="y"``; NUL, which ends an exposition for some, is replaced."""
-    text = ",".join(f'{name}="{escape(value)}"' for name, value in labels.items())
+    """Return labels as ``a="x",b="y"``, each value ``bounded``.
+
+    NUL, which ends an exposition for some, is replaced.
+    """
+    text = ",".join(f'{name}="{escape(bounded(value))}"' for name, value in labels.items())
     return text.replace("\0", REPLACEMENT).encode("utf-8", "replace")
 
 
@@ -114,7 +136,8 @@ class RowLabels:
     of the rows that have a complete key and pass the filter, ``None`` if all do. ``values`` (label
     values) and ``pairs`` (the same as ``a="x",b="y"``) have one item per kept row; they are empty
     for agents in the mode ``aggregate``. ``unique`` is true if no two ``pairs`` are equal.
-    ``namesakes`` are the plain names of queues and campaigns, by subject and label.
+    ``namesakes`` are the plain names of queues and campaigns, by subject and label. ``cut`` counts
+    the values that are too long for a label; ``values`` has them whole.
     """
 
     size: int
@@ -124,6 +147,7 @@ class RowLabels:
     pairs: Sequence[bytes]
     unique: bool
     namesakes: Mapping[tuple[str, str], str]
+    cut: int
 
 
 def label_rows(
@@ -157,6 +181,7 @@ def label_rows(
         pairs,
         len(set(pairs)) == len(pairs),
         _namesakes(table, [rows[index] for index in kept]),
+        sum(map(cut_values, values)),
     )
 
 

@@ -7,9 +7,10 @@ together are left out, as they would lack that row.
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, islice
 from typing import NamedTuple, cast
 
 import orjson
@@ -17,7 +18,13 @@ import orjson
 from exporter.errors import InvalidAnswer
 from exporter.metrics.columns import ColumnMap, ColumnReader, Schema, Values, text_of
 from exporter.metrics.families import RAW_VALUE, Family
-from exporter.metrics.labels import AccountLabels, RowLabels, label_rows, render_labels
+from exporter.metrics.labels import (
+    AccountLabels,
+    RowLabels,
+    cut_values,
+    label_rows,
+    render_labels,
+)
 from exporter.metrics.parsers import Number, number
 from exporter.metrics.period import Period
 from exporter.metrics.reading import REPLACEMENT, Reading, Rows
@@ -71,13 +78,14 @@ class Mapped:
 
     ``objects`` are the names of all queues and campaigns in the series, by label.
     ``namesakes`` are the plain names of those shown as name and id, by label and its value.
-    ``digest`` identifies the reading.
+    ``cut`` counts the label values that were too long. ``digest`` identifies the reading.
     """
 
     series: dict[Family, Series] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
     tables: dict[str, TableCache] = field(default_factory=dict)
     duplicates: int = 0
+    cut: int = 0
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
     namesakes: dict[tuple[str, str], str] = field(default_factory=dict)
     digest: Digest | None = None
@@ -192,6 +200,7 @@ class _TableMapping:
                 self._map(figure, position)
             else:
                 self._missing(figure)
+        self.mapped.cut += self.rows.cut
         unmapped = self.columns.unmapped
         self.schema.unmapped["column"] |= {header for header, ignored in unmapped if not ignored}
         if raw and self.by_row:
@@ -305,6 +314,7 @@ class _TableMapping:
         shown = Counter(dict(ranked[: figure.cap]))
         for _, rows in ranked[figure.cap :]:
             shown["other"] += rows
+        self.mapped.cut += cut_values(shown)
         self._put_counts(figure.family, "reason", shown)
 
     def _sum(self, figure: Sum, position: int) -> None:
@@ -327,6 +337,7 @@ class _TableMapping:
             name = header if rank < figure.cap else "other"
             column = self.reader.numbers(self.columns.exact_position(header), figure.parse)
             totals[name] = _add(totals[name], column) if name in totals else column
+        self.mapped.cut += cut_values(totals)
         labels: list[bytes] = []
         values: list[Number] = []
         for name, column in totals.items():
@@ -337,24 +348,21 @@ class _TableMapping:
         self._put(figure.family, labels, values)
 
     def _raw(self, headers: Sequence[str]) -> None:
-        labels: list[bytes] = []
-        values: list[Number] = []
+        series = [*islice(self._raw_series(headers), RAW_CAP)]
+        self.mapped.cut += cut_values({column for column, _, _ in series})
+        labels = []
+        for column, name, _ in series:
+            about = {"table": self.table.name, "object": " / ".join(name), "column": column}
+            labels.append(self.base + b"," + render_labels(about) + b"} ")
+        self._put(RAW_VALUE, labels, [value for _, _, value in series])
+
+    def _raw_series(self, headers: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], Number]]:
+        """Yield column, name of the row and value of each cell that is a number."""
         for header in headers:
             position = self.columns.exact_position(header)
             for name, row in zip(self.rows.values, self.cells, strict=True):
-                try:
-                    value = number(row[position])
-                except ValueError:
-                    continue
-                if len(values) < RAW_CAP:
-                    about = {
-                        "table": self.table.name,
-                        "object": " / ".join(name),
-                        "column": header,
-                    }
-                    labels.append(self.base + b"," + render_labels(about) + b"} ")
-                    values.append(value)
-        self._put(RAW_VALUE, labels, values)
+                with suppress(ValueError):
+                    yield header, name, number(row[position])
 
     # Series --------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import orjson
 
@@ -36,10 +37,15 @@ class Block:
         kept = [(x, y) for x, y in zip(self.labels, self.values, strict=True) if x not in labels]
         return Block.render(self.family, [x for x, _ in kept], [y for _, y in kept])
 
-    def first(self, series: int) -> "Block":
-        """Return the block's first series in the order of their label sets."""
+    def first(self, series: int, size: int) -> "Block":
+        """Return the block's first series in the order of their label sets, in ``size`` bytes."""
         kept = sorted(zip(self.labels, self.values, strict=True))[:series]
-        return Block.render(self.family, [x for x, _ in kept], [y for _, y in kept])
+        block = Block.render(self.family, [x for x, _ in kept], [y for _, y in kept])
+        if len(block.text) <= size:
+            return block
+        ends = accumulate(len(line) + 1 for line in block.text.splitlines())
+        fitting = sum(end <= size for end in ends)
+        return Block.render(self.family, block.labels[:fitting], block.values[:fitting])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +55,9 @@ class Snapshot:
     ``series`` is the mapping that ``blocks`` were rendered from. ``taken_at`` is the exporter's
     time and ``source_at`` the platform's, if known, both in epoch seconds; ``expires_at`` is when
     the figures become too old to be shown, in monotonic seconds. ``falls`` are the falls of
-    counters; ``duplicates`` counts dropped series. ``objects`` are the names of the queues and
-    campaigns in the series, by label; ``namesakes`` the plain names of those shown as name and
-    id, by label and its value.
+    counters; ``duplicates`` counts dropped series and ``cut`` the label values that were too long.
+    ``objects`` are the names of the queues and campaigns in the series, by label; ``namesakes`` the
+    plain names of those shown as name and id, by label and its value.
     """
 
     account: str
@@ -62,6 +68,7 @@ class Snapshot:
     expires_at: float
     falls: Falls = field(default_factory=Falls)
     duplicates: int = 0
+    cut: int = 0
     objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
     series: Mapping[Family, Series] = field(default_factory=dict, repr=False)
     namesakes: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -70,6 +77,11 @@ class Snapshot:
     def size(self) -> int:
         """The number of series."""
         return sum(len(block.labels) for block in self.blocks.values())
+
+    @property
+    def bytes(self) -> int:
+        """The size of the rendered series."""
+        return sum(len(block.text) for block in self.blocks.values())
 
 
 def make_snapshot(
@@ -105,6 +117,7 @@ def make_snapshot(
         expires_at,
         falls,
         mapped.duplicates,
+        mapped.cut,
         before.objects if before and before.objects == mapped.objects else mapped.objects,
         mapped.series,
         mapped.namesakes,

@@ -28,7 +28,7 @@ from exporter.errors import (
     Unexplained,
     utc,
 )
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters, Falls
 from exporter.metrics.labels import AccountLabels
@@ -74,6 +74,7 @@ class _ScheduledFeed:
     mapped: Mapped | None = None  # of that reading
     counters: Counters = field(default_factory=Counters)
     hold_logged: bool = False
+    cut_logged: bool = False
     notes: tuple[str, ...] = ()  # how the last answer did not fit its tables
     delayed_until: float = float("-inf")  # by the collector, when the schedule last looked
     hold: Hold | None = None  # the request limit behind that
@@ -128,7 +129,7 @@ class Refresher:
         telemetry: AccountTelemetry,
         *,
         auth_retry: float,
-        max_series: int,
+        limits: Limits,
         replaced: Callable[[], Awaitable[bool]] | None = None,
         clock: Clock | None = None,
         roll: Roll = random.random,
@@ -139,7 +140,7 @@ class Refresher:
         self._store = store
         self._telemetry = telemetry
         self._auth_retry = auth_retry
-        self._max_series = max_series
+        self._limits = limits
         self._replaced = replaced
         self._clock = clock or SystemClock()
         self._roll = roll
@@ -164,9 +165,7 @@ class Refresher:
         self._holds_logged = False  # in this session
         self.ready = asyncio.Event()  # a feed has been read, or the sign-in has failed
         self.all_tried = asyncio.Event()  # every feed has been read, or no session could be opened
-        store.add_account(
-            account, list(self._feeds), max_series, labels.base, self.all_tried.is_set
-        )
+        store.add_account(account, list(self._feeds), limits, labels.base, self.all_tried.is_set)
         telemetry.watch_up(self.is_up)
         telemetry.add_feeds({feed.name: feed.times.interval for feed in collector.feeds})
 
@@ -519,6 +518,9 @@ class Refresher:
                 note for table, schema in mapped.schemas.items() for note in schema.notes(table)
             )
         self._log_falls(scheduled, snapshot.falls)
+        if snapshot.cut and not scheduled.cut_logged:
+            scheduled.cut_logged = True
+            self._log.warning("label values cut", feed=name, values=snapshot.cut)
         scheduled.answering = True
         self._worked = True
         self._note_stable_session()
@@ -573,7 +575,7 @@ class Refresher:
             before=before,
         )
         scheduled.reading, scheduled.mapped = ref(reading), known or mapped
-        scheduled.counters.discard_oldest(self._max_series)
+        scheduled.counters.discard_oldest(self._limits.series)
         return mapped, snapshot
 
     def _log_falls(self, scheduled: _ScheduledFeed, falls: Falls) -> None:

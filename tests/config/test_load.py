@@ -144,6 +144,7 @@ def test_the_smallest_file(read: Load, file: Path) -> None:
 
     assert config.directory == file.parent
     assert (account.name, account.agents, account.max_series) == ("one", "aggregate", 100_000)
+    assert account.limits == (100_000, 50_000_000)
     assert (account.timeout, account.auth_retry) == (30, 900)
     assert account.enabled_feeds() == {
         "queues": FeedTimes(10, 30, 30, raw=False),
@@ -420,6 +421,7 @@ def test_faults_at_the_top(faults: Faults, text: str, expected: str) -> None:
             "6: accounts[0].feeds.queues.interval: must be at least 1",
         ),
         ("max_series: 0", "6: accounts[0].max_series: must be at least 1"),
+        ("max_bytes: 0", "6: accounts[0].max_bytes: must be at least 1"),
         ("feeds: [queues]", "6: accounts[0].feeds: expected a mapping such as {interval: 15s}"),
         ("view: utc", "6: accounts[0].view: expected a mapping such as {key: value}"),
         ("tls: ca.pem", "6: accounts[0].tls: expected a mapping such as {ca_file: ca.pem}"),

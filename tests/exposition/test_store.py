@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import (
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import ExposedFamily, Page, parse_exposition
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import LONGEST_VALID, SnapshotStore
+from exporter.exposition.store import LONGEST_VALID, Limits, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.snapshot import Block, Snapshot
@@ -72,7 +72,7 @@ def reports() -> Reports:
 @pytest.fixture
 def store(reports: Reports) -> SnapshotStore:
     store = SnapshotStore(dropped=reports.drop, duplicated=reports.duplicate)
-    store.add_account("acme", FEEDS, 1000)
+    store.add_account("acme", FEEDS, Limits(1000))
     return store
 
 
@@ -115,7 +115,7 @@ def test_feeds_add_up(store: SnapshotStore) -> None:
 
 def test_clear(store: SnapshotStore) -> None:
     """Clearing an account takes its figures off the page, and no other's."""
-    store.add_account("beta", FEEDS, 1000)
+    store.add_account("beta", FEEDS, Limits(1000))
     store.put(agents(a=1))
     store.put(agents(account="beta", b=2))
     store.clear_account("acme")
@@ -155,7 +155,7 @@ def test_accounts_in_order() -> None:
     for names in (ACCOUNTS, ACCOUNTS[::-1]):
         store = SnapshotStore()
         for name in names:
-            store.add_account(name, FEEDS, 1000)
+            store.add_account(name, FEEDS, Limits(1000))
             store.put(agents(account=name, a=1))
         bodies.append(body(store.page(NOON)))
 
@@ -204,7 +204,7 @@ def test_valid_for_so_long_at_most(store: SnapshotStore) -> None:
 
 def test_the_cap(store: SnapshotStore, reports: Reports) -> None:
     """Series over the cap are left out and reported; important feeds come first."""
-    store.add_account("acme", FEEDS, 3)
+    store.add_account("acme", FEEDS, Limits(3))
     store.put(agents("first", a=1, b=2))
     store.put(agents("second", e=5, d=4, c=3))
 
@@ -214,7 +214,7 @@ def test_the_cap(store: SnapshotStore, reports: Reports) -> None:
 
 def test_the_cap_counts_whole_families_too(store: SnapshotStore, reports: Reports) -> None:
     """Families for which nothing is left are reported as well."""
-    store.add_account("acme", FEEDS, 1)
+    store.add_account("acme", FEEDS, Limits(1))
     store.put(snapshot({f.QUEUE_AGENTS: {"a": 1}, f.QUEUE_LONGEST_WAIT: {"a": 1, "b": 2}}))
     page = store.page(NOON)
 
@@ -226,7 +226,7 @@ def test_the_cap_counts_whole_families_too(store: SnapshotStore, reports: Report
 def test_the_cap_is_deterministic(order: list[str], cap: int) -> None:
     """Which series stay does not depend on the order in which they came."""
     store = SnapshotStore()
-    store.add_account("acme", FEEDS, cap)
+    store.add_account("acme", FEEDS, Limits(cap))
     store.put(agents(**dict.fromkeys(order, 1)))
 
     assert sorted("abcdef")[:cap] == sorted(shown(store.page(NOON)))
@@ -234,7 +234,7 @@ def test_the_cap_is_deterministic(order: list[str], cap: int) -> None:
 
 def test_a_capped_block_keeps_its_segment(store: SnapshotStore) -> None:
     """A block over the cap that did not change is not compressed again."""
-    store.add_account("acme", FEEDS, 2)
+    store.add_account("acme", FEEDS, Limits(2))
     store.put(agents(a=1, b=2, c=3))
     first = store.page(NOON)
     second = store.page(NOON + 1, before=first)
@@ -242,10 +242,53 @@ def test_a_capped_block_keeps_its_segment(store: SnapshotStore) -> None:
     assert first.families[0].segments[0] is second.families[0].segments[0]
 
 
+def test_the_cap_on_bytes(store: SnapshotStore, reports: Reports) -> None:
+    """Series over the cap on bytes are left out as those over the number, the first ones kept."""
+    line = len(f"{AGENTS}{labels('acme', 'a').decode()}1\n")
+    store.add_account("acme", FEEDS, Limits(1000, 3 * line))
+    store.put(agents("first", b=2, a=1))
+    store.put(agents("second", e=5, d=4, c=3))
+
+    assert shown(store.page(NOON)) == {"a": 1, "b": 2, "c": 3}
+    assert reports.dropped == [("acme", "first", 0), ("acme", "second", 2)]
+    store.put(agents("second", c=3))
+    assert shown(store.page(NOON)) == {"a": 1, "b": 2, "c": 3}
+    assert reports.dropped[2:] == [("acme", "first", 0), ("acme", "second", 0)]
+
+
+@given(st.permutations("abcdef"), st.integers(0, 400), st.integers(1, 7))
+def test_the_cap_on_bytes_is_kept(order: list[str], size: int, series: int) -> None:
+    """The series are at most as large as the cap, and the next one would not have fitted."""
+    store = SnapshotStore()
+    store.add_account("acme", FEEDS, Limits(series, size))
+    store.put(agents(**{name: 10**place for place, name in enumerate(order)}))
+
+    lines = [line for line in body(store.page(NOON)).splitlines(keepends=True) if line[:1] != b"#"]
+    every = agents(**{name: 10**place for place, name in enumerate(order)}).blocks[f.QUEUE_AGENTS]
+    expected, left = [], size
+    for line in sorted(every.text.splitlines(keepends=True))[:series]:
+        if len(line) > left:
+            break
+        left -= len(line)
+        expected.append(line)
+    assert sorted(lines) == expected
+
+
+def test_a_block_over_the_bytes_keeps_its_segment(store: SnapshotStore) -> None:
+    """A block over the cap on bytes that did not change is not compressed again."""
+    store.add_account("acme", FEEDS, Limits(1000, 200))
+    store.put(agents(a=1, b=2, c=3, d=4))
+    first = store.page(NOON)
+    store.put(agents("second", a=1))
+    second = store.page(NOON + 1, before=first)
+
+    assert first.families[0].segments[0] is second.families[0].segments[0]
+
+
 def test_the_cap_of_one_account_is_its_own(store: SnapshotStore) -> None:
     """One account over its cap costs another nothing."""
-    store.add_account("acme", FEEDS, 1)
-    store.add_account("beta", FEEDS, 2)
+    store.add_account("acme", FEEDS, Limits(1))
+    store.add_account("beta", FEEDS, Limits(2))
     store.put(agents(a=1, b=2))
     store.put(agents(account="beta", c=3, d=4))
 
@@ -282,7 +325,7 @@ def test_doubles_of_three(store: SnapshotStore) -> None:
 
 def test_doubles_do_not_use_up_the_cap(store: SnapshotStore) -> None:
     """A double that is dropped does not count as a series."""
-    store.add_account("acme", FEEDS, 2)
+    store.add_account("acme", FEEDS, Limits(2))
     store.put(agents("first", a=1))
     store.put(agents("second", a=2, b=3))
 
@@ -394,7 +437,7 @@ def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> 
     """After any changes the page, plain and gzipped, is the page made from scratch of the same."""
     store = SnapshotStore()
     for account in ACCOUNTS:
-        store.add_account(account, FEEDS, cap)
+        store.add_account(account, FEEDS, Limits(cap))
     now, page = NOON, None
     latest: dict[tuple[str, str], Snapshot] = {}
     for step in steps:
@@ -409,7 +452,7 @@ def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> 
         page = store.page(now, before=page)
     scratch = SnapshotStore()
     for account in ACCOUNTS:
-        scratch.add_account(account, FEEDS, cap)
+        scratch.add_account(account, FEEDS, Limits(cap))
     for each in latest.values():
         scratch.put(each)
     fresh = scratch.page(now)
@@ -428,7 +471,7 @@ def test_any_series_of_deltas(steps: list[Snapshot | str | float], cap: int) -> 
 
 def test_an_unchanged_account_is_not_compressed_again(store: SnapshotStore) -> None:
     """One account's new figures leave another's segments as they are, if they are large enough."""
-    store.add_account("beta", FEEDS, 1000)
+    store.add_account("beta", FEEDS, Limits(1000))
     many = {f"q{at}": float(at) for at in range(200)}
     store.put(agents(**many))
     store.put(agents(account="beta", **many))
@@ -444,7 +487,7 @@ def test_an_unchanged_account_is_not_compressed_again(store: SnapshotStore) -> N
 
 def test_only_what_has_changed_is_fitted_anew(store: SnapshotStore) -> None:
     """An account's blocks are the same list as long as no feed of it has other blocks."""
-    store.add_account("beta", FEEDS, 2)
+    store.add_account("beta", FEEDS, Limits(2))
     store.put(agents(a=1, b=2))
     store.put(agents(account="beta", a=1, b=2, c=3))
     first = store.page(NOON)

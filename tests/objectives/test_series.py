@@ -14,7 +14,7 @@ from exporter.config.objectives import CampaignObjectives, QueueObjectives, obje
 from exporter.exposition.encoding import Format
 from exporter.exposition.page import Page
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import LONGEST_VALID, SnapshotStore
+from exporter.exposition.store import LONGEST_VALID, Limits, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.counters import Counters
 from exporter.metrics.families import Family
@@ -92,7 +92,7 @@ def wall() -> Wall:
 
 def make_store(wall: Wall, found: Objectives, cap: int = 1000, **options: Any) -> SnapshotStore:
     store = SnapshotStore(objectives=found, wall=wall.time, **options)
-    store.add_account("acme", FEEDS, cap, BASE)
+    store.add_account("acme", FEEDS, Limits(cap), BASE)
     return store
 
 
@@ -180,7 +180,7 @@ def test_accounts_and_providers(wall: Wall) -> None:
         ),
     )
     beta = {"provider": "genesys", "account": "beta"}
-    store.add_account("beta", FEEDS, 1000, beta)
+    store.add_account("beta", FEEDS, Limits(1000), beta)
     store.put(snapshot("a", campaigns=["a", "b"]))
     store.put(snapshot("b", campaigns=["b"], base=beta))
 
@@ -221,7 +221,7 @@ def test_what_vanishes_takes_its_objectives_along(wall: Wall) -> None:
 def test_a_board_without_labels(wall: Wall) -> None:
     """An account without base labels has no objectives."""
     store = SnapshotStore(objectives=objectives(limit("*", 1)), wall=wall.time)
-    store.add_account("acme", FEEDS, 1000)
+    store.add_account("acme", FEEDS, Limits(1000))
     store.put(snapshot("a"))
 
     assert shown(store.page(wall.now)) == {}
@@ -376,9 +376,9 @@ def test_unmatched(wall: Wall) -> None:
         ),
         wall=wall.time,
     )
-    store.add_account("acme", FEEDS, 1000, BASE, lambda: tried["acme"])
+    store.add_account("acme", FEEDS, Limits(1000), BASE, lambda: tried["acme"])
     beta = {"provider": "five9", "account": "beta"}
-    store.add_account("beta", FEEDS, 1000, beta, lambda: tried["beta"])
+    store.add_account("beta", FEEDS, Limits(1000), beta, lambda: tried["beta"])
     store.put(snapshot("a", campaigns=["b"], until=wall.now + 10))
     assert store.unmatched(wall.now) is None
     tried["beta"] = True

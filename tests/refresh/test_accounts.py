@@ -15,7 +15,7 @@ from exporter.config.account import AccountConfig
 from exporter.config.load import Config
 from exporter.errors import ConfigError, Unauthorized
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.labels import AccountLabels
 from exporter.metrics.reading import Reading, Rows
@@ -118,7 +118,7 @@ class World:
             self.store,
             telemetry,
             auth_retry=900.0,
-            max_series=1000,
+            limits=Limits(1000, 500_000),
             clock=clock,
             roll=lambda: 0.0,
         )

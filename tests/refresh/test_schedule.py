@@ -25,7 +25,7 @@ from exporter.errors import (
     Unreachable,
 )
 from exporter.exposition.encoding import Format
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.labels import AccountLabels, Filter
 from exporter.metrics.period import Period
@@ -135,7 +135,7 @@ class Bench:
             self.store,
             AccountTelemetry(self.telemetry, "five9", "acme"),
             auth_retry=900.0,
-            max_series=1000,
+            limits=Limits(1000, 500_000),
             clock=self.clock,
             roll=lambda: 0.0,
             **options,
@@ -620,7 +620,7 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
         bench.store,
         AccountTelemetry(bench.telemetry, "five9", "acme"),
         auth_retry=900.0,
-        max_series=1000,
+        limits=Limits(1000, 500_000),
         clock=bench.clock,
         roll=lambda: 0.0,
     )

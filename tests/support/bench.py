@@ -98,7 +98,7 @@ class Bench:
             self.store,
             self.account,
             auth_retry=config.auth_retry,
-            max_series=config.max_series,
+            limits=config.limits,
             clock=self.clock,
             roll=random.Random(7).random,
         )

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from exporter.errors import ConfigError
 from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
-from exporter.exposition.store import SnapshotStore
+from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.counters import Counters
 from exporter.metrics.mapping import Mapped, Series
@@ -46,7 +46,7 @@ class Bench:
 
     def __init__(self, paths: Paths = DEFAULT) -> None:
         self.store = SnapshotStore()
-        self.store.add_account("acme", ["a"], 1000)
+        self.store.add_account("acme", ["a"], Limits(1000))
         mapped = Mapped()
         for family in (f.QUEUE_CONTACTS_WAITING, f.CAMPAIGN_DIALS):
             mapped.series[family] = Series([b'{queue="Sales"} '], [3], None)
@@ -144,7 +144,7 @@ async def test_names_are_filtered() -> None:
 async def test_accounts_are_filtered() -> None:
     """``account`` leaves the accounts asked for, and goes with ``name[]``."""
     bench = Bench()
-    bench.store.add_account("beta", ["a"], 1000)
+    bench.store.add_account("beta", ["a"], Limits(1000))
     bench.telemetry.up.labels("five9", "acme").set(1)
     bench.telemetry.up.labels("five9", "beta").set(0)
     bench.publisher = Publisher(bench.store, bench.telemetry.exposed_families, lambda: 100.0)
@@ -367,7 +367,7 @@ def serving(series: int, watcher: WebConfigWatcher | None = None) -> Iterator[tu
     """Serve a page of many blocks, and return it too."""
     bench = Bench()
     for account in range(120):
-        bench.store.add_account(f"a{account}", ["a"], 4 * series)
+        bench.store.add_account(f"a{account}", ["a"], Limits(4 * series))
         mapped = Mapped()
         for family in FAMILIES:
             labels = [f'{{account="a{account}",queue="q{at}"}} '.encode() for at in range(series)]
