@@ -157,7 +157,13 @@ class App:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL)
         self._loop = asyncio.get_running_loop()
-        server = Server(self._web_app(watcher), where, "web", watcher=watcher)
+        server = Server(
+            self._web_app(watcher),
+            where,
+            "web",
+            watcher=watcher,
+            count_refusal=self.telemetry.count_refusal,
+        )
         self.publisher.start()
         server.start()
         for address in server.addresses:

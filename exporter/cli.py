@@ -33,7 +33,7 @@ from exporter.signals import SIGNALS, Interrupted
 from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
 from exporter.web.site import Paths
-from exporter.web.sockets import Address, listen_all
+from exporter.web.sockets import Address, listen_all, raise_descriptor_limit
 from exporter.web.systemd import systemd_sockets
 
 if TYPE_CHECKING:
@@ -337,6 +337,7 @@ def _serve(
     reread: Callable[[], Config] | None = None,
 ) -> int:
     paths = Paths.parse(options.telemetry_path, options.external_url, options.route_prefix)
+    raise_descriptor_limit()
     sockets = [] if options.once else _sockets(options)
     gc.freeze()  # what is loaded by now stays; accounts are created later, and can be removed
 

@@ -21,6 +21,16 @@ from exporter.status import Quota
 
 M = TypeVar("M", prom.Gauge, prom.Counter, prom.Histogram)
 MOST_QUOTAS = 50  # series of one account
+# Reasons for which a connection is closed without a response.
+_REFUSALS = (
+    "certificate",  # none of the names in the client's certificate is allowed
+    "handshake",  # the TLS handshake failed, or was not complete in time
+    "not_accepted",  # no file descriptor was left
+    "pipelining",  # too many requests before the response to the first
+    "silent",  # no request in time
+    "slow_reader",  # the client took too little of a response
+    "too_many",  # it made room for a new connection
+)
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -58,6 +68,9 @@ class Telemetry:
         self.labels_cut = gauge(families.LABELS_CUT)
         self.series_dropped = gauge(families.SERIES_DROPPED)
         self.http_requests = counter(families.HTTP_REQUESTS)
+        self.http_refused = counter(families.HTTP_REFUSED)
+        for reason in _REFUSALS:
+            self.http_refused.labels(reason)
         self.reload_successful = gauge(families.RELOAD_SUCCESSFUL)
         self.reload_time = gauge(families.RELOAD_TIME)
         self.web_reload_successful = gauge(families.WEB_RELOAD_SUCCESSFUL)
@@ -79,6 +92,11 @@ class Telemetry:
         own = dict(zip(BASE_LABELS, (provider, account), strict=True))
         for metric in self._of_accounts:
             metric.remove_by_labels(own)
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a request refused with an HTTP status, or a connection closed without one."""
+        family = self.http_requests if reason.isdigit() else self.http_refused
+        family.labels(reason).inc()
 
     def watch_objectives(self, unmatched: Callable[[], int | None]) -> None:
         """Export the number of objectives that match no live object, once it is known."""

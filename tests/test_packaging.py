@@ -11,6 +11,7 @@ import pytest
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.web.server import ConnectionLimits
 
 pytestmark = pytest.mark.timeout(240)  # the first to ask for the wheel waits for its build
 _ROOT = Path(__file__).parent.parent
@@ -101,6 +102,13 @@ def test_the_socket_unit_is_the_service_s() -> None:
     assert re.findall(r"^ListenStream=(.+)$", opened, re.MULTILINE) == ["10077"]
     assert "--web.listen-address=:10077" in service
     assert not re.search(r"^(Service|Accept)=", opened, re.MULTILINE)
+
+
+def test_the_service_has_file_descriptors() -> None:
+    """The unit's limit is enough for all the connections of clients and as many to platforms."""
+    service = (_ROOT / "packaging" / "contactcenter-exporter.service").read_text(encoding="utf-8")
+    (limit,) = re.findall(r"^LimitNOFILE=(\d+)$", service, re.MULTILINE)
+    assert int(limit) >= 2 * ConnectionLimits().connections
 
 
 def test_the_service_reports_its_state_and_restarts() -> None:

@@ -577,6 +577,12 @@ LOG_LINES_DROPPED = _own(
     "Lines of the log that were lost: standard error was full, or could not be written to.",
     kind="counter",
 )
+HTTP_REFUSED = _own(
+    "exporter_http_refused_connections_total",
+    "Connections of clients that the exporter closed without a response.",
+    "reason",
+    kind="counter",
+)
 OBJECTIVES_UNMATCHED = _own(
     "exporter_objectives_unmatched",
     "Items of queues and campaigns in exporter.yml that match no live object.",
@@ -589,6 +595,7 @@ PROCESS_WIDE = (
     WEB_RELOAD_SUCCESSFUL,
     HTTP_REQUESTS,
     LOG_LINES_DROPPED,
+    HTTP_REFUSED,
     OBJECTIVES_UNMATCHED,
 )
 

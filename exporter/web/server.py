@@ -1,16 +1,16 @@
 """HTTP server: uvicorn with limits for every connection, and certificates that can change.
 
-uvicorn limits neither the duration nor the size of a request head, nor idle connections, nor how
-long a client may take to read a response; it writes every body as one buffer; and it cannot change
-its certificate while it serves.
+uvicorn limits neither the duration nor the size of a request head, nor how slowly a client may read
+a response; it counts connections only after their TLS handshake; it writes every body as one
+buffer; and it cannot change its certificate while it serves. uvloop closes a listening socket when
+the process runs out of file descriptors. So connections are accepted here.
 """
 
 import asyncio
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -21,25 +21,34 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exporter.exposition.page import Chunks
-from exporter.logs import get_log
-from exporter.web.sockets import Address, listen
+from exporter.web.connections import Connections, Refusals, acknowledged
+from exporter.web.sockets import Address, descriptor_limit, listen
 
 if TYPE_CHECKING:
     from exporter.web.config import WebConfigWatcher  # loads pydantic, which not every server needs
 
-_log = get_log(__name__)
 _STOP_TIMEOUT = 10.0  # seconds for the server to stop
+_CHECK_INTERVAL = 0.5  # seconds between two checks of all connections
+_ACCEPTED_AT_ONCE = 64  # fewer than connections, so that a new one is read before it can make room
+_ACCEPT_RETRY = 0.1  # seconds until the next accept after one that failed
+_DESCRIPTORS_PER_CLIENT = 2  # one for its connection, one kept back for platforms and files
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Limits of one server: times in seconds, sizes in bytes, and the number of connections."""
+    """Limits of one server: times in seconds, sizes in bytes, and the number of connections.
 
-    head_time: float = 10.0
-    read_time: float = 30.0  # without progress of a client that reads a response
+    A client that reads a response has to take ``read_rate`` bytes a second on average, in every
+    ``read_time``. The default is a seventh of what a line of 56 kbit/s carries.
+    """
+
+    head_time: float = 10.0  # for a TLS handshake, then for a request's head
+    read_time: float = 30.0
+    read_rate: float = 1000.0
     head_size: int = 16 * 1024
     url_size: int = 8 * 1024
     connections: int = 512
+    pipelined: int = 16  # requests that wait for the response to an earlier one
 
 
 CHUNKS = "exporter.chunks"  # the ASGI extension that allows ``Chunks`` as the body of a message
@@ -75,44 +84,35 @@ class _ChunksTransport(asyncio.Transport):
 
 
 class _HeadRefused(Exception):
-    """A request head is too large."""
+    """A request is not served, because its head is too large or too many others wait."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """The connection of one client, with limits.
+    """The connection of one client, with limits."""
 
-    ``sans`` returns the names of which a client certificate needs one, or ``None`` for any name.
-    """
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        server_state: Any,
-        loop: asyncio.AbstractEventLoop,
-        limits: ConnectionLimits,
-        sans: Callable[[], frozenset[str] | None],
-    ) -> None:
-        super().__init__(config, server_state, {}, loop)
-        self._limits = limits
-        self._sans = sans
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._read_timer: asyncio.TimerHandle | None = None
+    def __init__(self, server: "UvicornServer", client: socket.socket, host: str) -> None:
+        super().__init__(server.config, server.server_state, {}, asyncio.get_running_loop())
+        self.host = host
+        self.opening: asyncio.Task[None] | None = None  # until the TLS handshake is complete
+        self._limits = server.limits
+        self._open = server.open
+        self._refusals = server.refusals
+        self._sans = server.sans
+        self._socket = client
+        self._head_since: float | None = None  # when the client began to owe a request
         self._in_head = False
         self._head_size = 0  # bytes of an unfinished head so far
         self._received = 0  # bytes that are being parsed
-        self._error_status = 400  # of the response to a request that cannot be parsed
+        self._read_since: tuple[float, int] | None = None  # time, and bytes acknowledged then
+        self._error = "400"  # of a request that cannot be parsed: a status, or a reason to close
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accept a client, unless there are too many or its certificate has no allowed name."""
-        full = len(self.connections) >= self._limits.connections
+        """Accept a client, unless its certificate has no allowed name."""
         super().connection_made(transport)
         self._chunks_transport = _ChunksTransport(transport)
         sans = self._sans()
         if sans is not None and not sans & _certificate_names(transport):
-            _log.debug("client certificate refused: none of its names is allowed")
-            transport.abort()
-        elif full:
-            self._refuse(503)
+            self._close("certificate")
         else:
             self._expect_head()
 
@@ -128,13 +128,13 @@ class LimitedProtocol(HttpToolsProtocol):
             # No other protocol is supported; the request is served as an ordinary one.
             self.cycle.keep_alive = False
         except httptools.HttpParserError:
-            self._refuse(self._error_status)
+            self._refuse(self._error)
             return
         if self._in_head:
             self._expect_head()
             self._head_size += len(data)
             if self._head_size > self._limits.head_size:
-                self._refuse(414 if len(self.url) > self._limits.url_size else 431)
+                self._refuse("414" if len(self.url) > self._limits.url_size else "431")
         elif self.cycle is None or self.cycle.response_complete:
             self._expect_head()  # no request: empty lines, or a body that nothing waits for
 
@@ -146,77 +146,97 @@ class LimitedProtocol(HttpToolsProtocol):
             self.scope["extensions"] = {CHUNKS: {}}
 
     def on_headers_complete(self) -> None:
-        """Serve a request whose head is complete, unless it is too large."""
+        """Serve a request whose head is complete, unless it is too large or one too many."""
         self._in_head = False
-        self._cancel_head_timer()
+        self._head_since = None
+        if len(self.pipeline) >= self._limits.pipelined:
+            self._error = "pipelining"
+            raise _HeadRefused
         if len(self.url) > self._limits.url_size:
-            self._error_status = 414
+            self._error = "414"
             raise _HeadRefused
         # Most heads arrive in one small part: then there is nothing to add up.
         if self._head_size + self._received > self._limits.head_size:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._limits.head_size:
-                self._error_status = 431
+                self._error = "431"
                 raise _HeadRefused
         super().on_headers_complete()
         self.cycle.transport = self._chunks_transport
+        self._read_since = None
+        self._open.set_busy(self)
 
-    def pause_writing(self) -> None:
-        """Start the timeout for a client that does not read its response."""
-        super().pause_writing()
-        if self._read_timer is None:
-            self._wait_for_progress()
+    def on_response_complete(self) -> None:
+        """Serve the next request, or wait for one."""
+        last = not self.pipeline
+        super().on_response_complete()
+        if last and not self.flow.write_paused:
+            self._open.set_idle(self)
 
     def resume_writing(self) -> None:
-        """Continue: the client has read most of what was sent."""
+        """Continue to write: the client has read most of what was sent."""
         super().resume_writing()
-        self._cancel_read_timer()
+        if self.cycle.response_complete:
+            self._open.set_idle(self)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Close, after the response to what a client requested before it closed its side."""
+        if self.scheme != "http" or self.cycle is None or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False  # of the last request that was received
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel all timers."""
-        self._cancel_head_timer()
-        self._cancel_read_timer()
+        """Give up the connection's place."""
+        self._open.remove(self)
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
+    def drop(self) -> None:
+        """Close the connection without sending what is left."""
+        if self.transport is not None:
+            self.transport.abort()
+        elif self.opening is not None:
+            self.opening.cancel()
+            self._socket.close()  # the task may not have begun
+
+    def check(self, now: float) -> None:
+        """Close the connection if its client is too slow."""
+        if self.transport is None:
+            return  # the TLS handshake has a timeout of its own
+        since, closing = self._head_since, self.transport.is_closing()
+        if since is not None and now - since >= self._limits.head_time and not closing:
+            self._refuse("408" if self._in_head else "silent")
+        with suppress(OSError):  # closed by now
+            self._check_reading(now, *acknowledged(self._socket, self.transport))
+
+    def _check_reading(self, now: float, size: int, unsent: bool) -> None:
+        """Close the connection if its client has read too little of what is to be sent."""
+        if not unsent:
+            self._read_since = None
+        elif self._read_since is None:
+            self._read_since = now, size
+        elif (seconds := now - self._read_since[0]) >= self._limits.read_time:
+            if size - self._read_since[1] < self._limits.read_rate * seconds:
+                self._close("slow_reader")
+            self._read_since = now, size
+
     def _expect_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self._limits.head_time, self._head_timed_out)
+        if self._head_since is None:
+            self._head_since = self.loop.time()
 
-    def _head_timed_out(self) -> None:
-        self._head_timer = None
-        if self._in_head:
-            self._refuse(408)
-        else:
-            self.transport.close()  # without a request there is nothing to answer
+    def _close(self, reason: str) -> None:
+        self._refusals.add(reason, self.host)
+        self._open.remove(self)
+        self.drop()
 
-    def _cancel_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _cancel_read_timer(self) -> None:
-        if self._read_timer is not None:
-            self._read_timer.cancel()
-            self._read_timer = None
-
-    def _wait_for_progress(self) -> None:
-        unsent = self.transport.get_write_buffer_size()
-
-        def check_progress() -> None:
-            if self.transport.get_write_buffer_size() < unsent:
-                self._wait_for_progress()
-            else:
-                self.transport.abort()
-
-        self._read_timer = self.loop.call_later(self._limits.read_time, check_progress)
-
-    def _refuse(self, status: int) -> None:
-        """Send an error and close; while another response is being sent, only close."""
-        if self.cycle is None or self.cycle.response_complete:
-            phrase = HTTPStatus(status).phrase
+    def _refuse(self, error: str) -> None:
+        """Close; if the error is a status and no response is being sent, after one that says it."""
+        self._refusals.add(error, self.host)
+        if error.isdigit() and (self.cycle is None or self.cycle.response_complete):
+            phrase = HTTPStatus(int(error)).phrase
             self.transport.write(
-                f"HTTP/1.1 {status} {phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+                f"HTTP/1.1 {error} {phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
                 f"content-length: {len(phrase) + 1}\r\nx-content-type-options: nosniff\r\n"
                 f"connection: close\r\n\r\n{phrase}\n".encode()
             )
@@ -236,75 +256,106 @@ class UvicornServer(uvicorn.Server):
     """uvicorn on listening sockets, with connection limits and certificates that can change."""
 
     def __init__(
-        self, config: uvicorn.Config, limits: ConnectionLimits, watcher: "WebConfigWatcher | None"
+        self,
+        config: uvicorn.Config,
+        limits: ConnectionLimits,
+        watcher: "WebConfigWatcher | None",
+        count: Callable[[str], None],
     ) -> None:
         super().__init__(config)
-        self._limits = limits
+        self.limits = limits
+        self.refusals = Refusals(count)
+        most = min(limits.connections, descriptor_limit() // _DESCRIPTORS_PER_CLIENT)
+        self.open = Connections[LimitedProtocol](most, self.refusals)
         self._watcher = watcher
         self._sockets: list[socket.socket] = []
-        self._context = watcher.current.tls if watcher else None
-        self._failed: ssl.SSLContext | None = None  # logged once
         if watcher:
-            config.callback_notify = self._reload_certificate
+            config.callback_notify = self._poll_watcher
             config.timeout_notify = 0  # at each of uvicorn's ticks, once a second
+
+    async def _poll_watcher(self) -> None:
+        assert self._watcher is not None
+        await asyncio.to_thread(self._watcher.poll)
+
+    def sans(self) -> frozenset[str] | None:
+        """Return the names of which a client certificate needs one, ``None`` for any name."""
+        return self._watcher.current.sans if self._watcher else None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections."""
         self._sockets = sockets or []
-        self.servers = await self._serve_on_copies()
+        self.servers = []  # of asyncio, which would accept
+        for listener in self._sockets:
+            listener.setblocking(False)  # noqa: FBT003 - the library's own order
+            self._listen(listener)
+        self._check_connections()
         self.started = True
 
-    async def _reload_certificate(self) -> None:
-        """Use a new certificate if there is one; open connections stay."""
-        assert self._watcher is not None
-        await asyncio.to_thread(self._watcher.poll)
-        context = self._watcher.current.tls
-        if context is self._context:
-            return
-        previous, self._context = self._context, context
-        try:
-            new = await self._serve_on_copies()
-        except OSError as error:
-            self._context = previous
-            if context is not self._failed:
-                self._failed = context
-                _log.warning("new certificate not in use yet", error=str(error))
-            return
-        for server in self.servers:
-            server.close()
-        self.servers = new
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to accept, and close the connections after their responses."""
+        self._next_check.cancel()
+        for listener in self._sockets:
+            asyncio.get_running_loop().remove_reader(listener)
+        for connection in list(self.open):
+            if connection.transport is None:
+                connection.drop()
+        await super().shutdown(sockets)
 
-    async def _serve_on_copies(self) -> list[asyncio.base_events.Server]:
-        """Serve on copies of the sockets: to close them refuses no client that is waiting."""
+    def _check_connections(self) -> None:
         loop = asyncio.get_running_loop()
-        handshake_time = self._limits.head_time if self._context else None
-        servers: list[Any] = []
-        with ExitStack() as stack:
-            for listener in self._sockets:
-                copy = stack.enter_context(listener.dup())
-                server = await loop.create_server(
-                    lambda: LimitedProtocol(
-                        self.config, self.server_state, loop, self._limits, self._sans
-                    ),
-                    sock=copy,
-                    ssl=self._context,
-                    backlog=self.config.backlog,
-                    ssl_handshake_timeout=handshake_time,
-                )
-                stack.callback(server.close)
-                servers.append(server)
-            stack.pop_all()
-        return servers
+        self._next_check = loop.call_later(_CHECK_INTERVAL, self._check_connections)
+        for connection in list(self.open):
+            connection.check(loop.time())
 
-    def _sans(self) -> frozenset[str] | None:
-        return self._watcher.current.sans if self._watcher else None
+    def _listen(self, listener: socket.socket) -> None:
+        if not self.should_exit:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept the clients that wait; each takes a place before it has sent anything."""
+        loop = asyncio.get_running_loop()
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                client, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                # Mostly out of descriptors. The client still waits, so the listener stays readable.
+                self.refusals.add("not_accepted")
+                self.open.make_room()
+                loop.remove_reader(listener)
+                loop.call_later(_ACCEPT_RETRY, self._listen, listener)
+                return
+            client.setblocking(False)  # noqa: FBT003 - the library's own order
+            connection = LimitedProtocol(self, client, str(address[0]))
+            self.open.add(connection)
+            connection.opening = loop.create_task(self._open_connection(connection, client))
+
+    async def _open_connection(self, connection: LimitedProtocol, client: socket.socket) -> None:
+        options: dict[str, Any] = {}
+        if self._watcher and (context := self._watcher.current.tls):
+            options["ssl"] = context
+            options["ssl_handshake_timeout"] = self.limits.head_time
+            options["ssl_shutdown_timeout"] = self.limits.head_time
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection, client, **options
+            )
+        except OSError:
+            self.open.remove(connection)
+            client.close()
+            if options:  # without TLS, the client is gone
+                self.refusals.add("handshake", connection.host)
+        finally:
+            connection.opening = None
 
 
 class Server:
     """Serves an ASGI application from a thread of its own.
 
     ``where`` is an address to listen on, or listening sockets, which the server closes when it
-    stops. Raises ``OSError`` if it cannot listen on the address.
+    stops. ``count_refusal`` is called with the status or the reason of every refusal that the
+    application does not see. Raises ``OSError`` if it cannot listen on the address.
     """
 
     def __init__(
@@ -315,6 +366,7 @@ class Server:
         *,
         watcher: "WebConfigWatcher | None" = None,
         limits: ConnectionLimits = ConnectionLimits(),
+        count_refusal: Callable[[str], None] = lambda _: None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -329,7 +381,7 @@ class Server:
             timeout_keep_alive=75,  # Prometheus scrapes every 15 to 60 s on one connection
             timeout_graceful_shutdown=3,
         )
-        self._server = UvicornServer(config, limits, watcher)
+        self._server = UvicornServer(config, limits, watcher, count_refusal)
         self._sockets = [listen(where)] if isinstance(where, Address) else list(where)
         self.addresses = [Address.of(listener) for listener in self._sockets]
         if isinstance(where, Address):

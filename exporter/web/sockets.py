@@ -1,11 +1,14 @@
-"""Listening sockets, and the addresses they are opened on."""
+"""Listening sockets, the addresses they are opened on, and the limit of file descriptors."""
 
+import resource
 import socket
+import sys
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-_BACKLOG = 512  # replicas may connect at the same time; a short queue costs them a second each
+# Clients may connect at the same time; a full queue costs them a second each. Linux' own bound.
+_BACKLOG = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,16 @@ def listen_all(addresses: Iterable[Address]) -> list[socket.socket]:
         opened = [stack.enter_context(listen(address)) for address in addresses]
         stack.pop_all()
     return opened
+
+
+def raise_descriptor_limit() -> None:
+    """Raise the soft limit of open file descriptors to the hard one, as programs in Go do."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # a sandbox forbids it; then the soft limit stays
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def descriptor_limit() -> int:
+    """Return how many file descriptors this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exporter.exposition.page import Chunks
 from exporter.web.config import WebConfigWatcher
-from exporter.web.server import CHUNKS, ConnectionLimits, Server, UvicornServer
+from exporter.web.server import CHUNKS, ConnectionLimits, Server
 from exporter.web.sockets import Address, listen_all
 from support.certificates import Authority, Pair
 
@@ -167,13 +167,17 @@ def test_requests_at_once_are_answered_in_order() -> None:
     ],
 )
 def test_heads_are_bounded(head: bytes, expected: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Long addresses, long heads and what is no HTTP are refused, and fill no log."""
-    with serving() as server, connected(server) as client:
-        client.sendall(head)
-        answer = rest(client)
-    assert status(answer) == expected
-    assert b"connection: close" in answer
-    assert not caplog.records
+    """Long addresses, long heads and what is not HTTP are refused, and logged once."""
+    with serving() as server:
+        for _ in range(3):
+            with connected(server) as client:
+                client.sendall(head)
+                answer = rest(client)
+            assert status(answer) == expected
+            assert b"connection: close" in answer
+    records = [record for record in caplog.records if record.name == "exporter.web.connections"]
+    assert [record.getMessage() for record in records] == ["connections refused"]
+    assert records[0].fields == {"reason": str(expected), "client": "127.0.0.1"}  # type: ignore[attr-defined]
 
 
 def test_a_head_that_grows_slowly_is_bounded() -> None:
@@ -194,27 +198,6 @@ def test_large_but_allowed() -> None:
         url = f"http://{server.address}/?" + "a" * 7_000
         answer = httpx.get(url, headers={"x-large": "b" * 7_000}, trust_env=False)
         assert answer.status_code == 200
-
-
-def test_connections_are_bounded() -> None:
-    """One connection more than allowed is told so at once; after one is closed there is room."""
-    with serving(ConnectionLimits(connections=4)) as server, contextlib.ExitStack() as open_ones:
-        clients = [open_ones.enter_context(connected(server)) for _ in range(4)]
-        for client in clients:
-            client.sendall(GET)
-            assert answered(client)
-        with connected(server) as more:
-            assert status(rest(more)) == 503
-        clients[0].close()
-        for _ in range(100):
-            with connected(server) as more:
-                more.sendall(GET)
-                with contextlib.suppress(ConnectionError):
-                    if answered(more):
-                        break
-            time.sleep(0.02)
-        else:
-            pytest.fail("no room was made")
 
 
 @pytest.mark.parametrize("path", [b"/huge", b"/huge/chunks"])
@@ -423,41 +406,6 @@ def test_clients_need_a_certificate(tmp_path: Path) -> None:
             assert came is fits
 
 
-@pytest.mark.anyio
-async def test_sockets_that_cannot_be_copied(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Where a certificate cannot be taken for want of a descriptor, it is said once, and tried."""
-    world = World(tmp_path)
-    listener = UvicornServer(
-        uvicorn.Config(page, lifespan="off"), ConnectionLimits(), world.watcher
-    )
-    listener.config.load()
-    opened = listen_all([Address("127.0.0.1", 0), Address("127.0.0.1", 0)])
-    await listener.startup(opened)
-    before = listener.servers
-    try:
-        spare = opened[1].dup()
-        opened[1].close()
-        world.rotate()
-        for _ in range(4):
-            await listener._reload_certificate()
-        said = [
-            record.getMessage() for record in caplog.records if record.name == "exporter.web.server"
-        ]
-        assert said == ["new certificate not in use yet"]
-        assert listener.servers is before
-        opened[1] = spare
-        listener._sockets[1] = spare
-        await listener._reload_certificate()
-        assert listener.servers is not before
-    finally:
-        for server in listener.servers:
-            server.close()
-        for each in opened:
-            each.close()
-
-
 # What exporter/web/server.py uses of uvicorn beyond its documentation: attributes of a connection,
 # of the response being sent, of the server and of the configuration.
 _CONNECTION = (
@@ -466,22 +414,23 @@ _CONNECTION = (
     "connection_made",
     "connections",
     "cycle",
+    "eof_received",
     "data_received",
     "headers",
     "loop",
     "on_headers_complete",
     "on_message_begin",
+    "on_response_complete",
     "parser",
-    "pause_writing",
-    "resume_writing",
+    "pipeline",
     "scheme",
     "scope",
     "transport",
     "url",
 )
 _CYCLE = ("keep_alive", "response_complete", "transport")
-_SERVER = ("force_exit", "run", "server_state", "should_exit", "started", "startup")
-_CONFIG = ("backlog", "callback_notify", "timeout_notify")
+_SERVER = ("force_exit", "run", "server_state", "should_exit", "shutdown", "started", "startup")
+_CONFIG = ("callback_notify", "timeout_notify")
 
 
 @pytest.mark.anyio
