@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 import httpx
 import orjson
-from pydantic import SecretStr
 
 from exporter import __version__
 from exporter.clock import Clock
@@ -26,8 +25,9 @@ _OMITTED = {
 }
 _ABOUT = (
     "A sanitised recording of the requests of contactcenter-exporter and the answers to them. "
-    "Names, ids, hosts and secrets are replaced; figures and the vendor's own words are not. Read "
-    "it before you send it."
+    "What the vendor does not document is replaced: names, ids, hosts, secrets, texts and keys. "
+    "Documented keys and words, figures in documented places and lengths are kept. Read it before "
+    "you send it."
 )
 _NOTHING = ("", b"")
 
@@ -81,9 +81,9 @@ class Recorder:
     def _settings(self, sanitiser: Sanitiser) -> dict[str, Any]:
         """Return the keys that are set, without secrets and without the account's identity."""
         return {
-            name: sanitiser.value(value, name)
-            for name, value in self._account.model_dump(exclude_unset=True).items()
-            if name not in _OMITTED and not isinstance(value, SecretStr)
+            name: value
+            for name, value in sanitiser.setting(self._account, "").items()
+            if name not in _OMITTED
         }
 
 
@@ -106,7 +106,9 @@ def _sanitised(exchange: _Exchange, sanitiser: Sanitiser) -> dict[str, Any]:
     }
     if response is not None:
         headers = response.headers
-        document["headers"] = {name: headers[name] for name in _HEADERS if name in headers}
+        document["headers"] = {
+            name: sanitiser.header(name, headers[name]) for name in _HEADERS if name in headers
+        }
         document["answer"] = answer_body
     return document | ({"left_out": "the recording was full"} if exchange.omitted else {})
 
