@@ -15,7 +15,8 @@
         │   └── OverBudget     the budget below a limit has no call left; nothing was sent
         ├── InvalidAnswer      the answer cannot be parsed, or contradicts itself
         ├── Refused            the platform understood the request and declined it
-        │   └── Unexplained    with a status or code that nothing documents; it may pass
+        │   ├── Unexplained    with a status or code that nothing documents; it may pass
+        │   └── FeedUnauthorized  the credentials of one feed were rejected, not the session's
         ├── SessionLost        the session has ended: sign in again
         ├── Unauthorized       the credentials were rejected: stop, so that no user is locked
         │   └── Rejected       by the sign-in itself; another sign-in would be rejected too
@@ -164,6 +165,12 @@ class Unexplained(Refused):
     """The request was declined with a status or code that no document explains; it may pass."""
 
     lasting = False
+
+
+class FeedUnauthorized(Refused):
+    """The credentials that one feed has of its own were rejected; those of the session were not."""
+
+    remedy = "The platform rejected the credentials of this feed: check them and their permissions."
 
 
 class SessionLost(ProviderError):

@@ -17,6 +17,7 @@ from exporter.clock import Clock, Roll, SystemClock, backoff
 from exporter.collector.base import Collector, Feed
 from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
+    FeedUnauthorized,
     Hold,
     InternalError,
     OverBudget,
@@ -82,6 +83,7 @@ class _ScheduledFeed:
     seconds: float | None = None  # duration of the last refresh
     samples: int | None = None
     failure: Failure | None = None  # of the last refresh, if it failed
+    rejected: bool = False  # that failure is that of the feed's own credentials
 
     def status(self, now: float, wall: float, session: Session) -> FeedStatus:
         """Return the status at ``now``, which is ``wall`` in epoch seconds, in a session."""
@@ -158,6 +160,7 @@ class Refresher:
         self._worked = False  # a feed was read in this session
         self._session: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._listen_after = float("-inf")
+        self._secrets_due = float("-inf")
         self._unchecked_subjects: list[Subject] = list(get_args(Subject))
         self._logged_names: set[tuple[str, str, str]] = set()
         self._stopping = False
@@ -363,6 +366,7 @@ class Refresher:
             self._check_stop()
             scheduled, wait = self._next()
             if wait > 0:
+                await self._read_secrets()
                 await self._idle(wait)
             else:
                 await self._refresh(scheduled)
@@ -370,6 +374,14 @@ class Refresher:
                 if not any(scheduled.untried for scheduled in self._feeds.values()):
                     self.all_tried.set()
                     self._log_unmatched_patterns()
+
+    async def _read_secrets(self) -> None:
+        """Look at the secret files every minute while a feed's own credentials are rejected."""
+        now = self._clock.monotonic()
+        rejected = any(scheduled.rejected for scheduled in self._feeds.values())
+        if rejected and self._replaced is not None and now >= self._secrets_due:
+            self._secrets_due = now + _SECRETS_EVERY
+            await self._replaced()
 
     def _next(self) -> tuple[_ScheduledFeed, float]:
         """Return the feed to read next and the seconds until then.
@@ -453,7 +465,7 @@ class Refresher:
             self._refresh_failed(scheduled, InternalError(type(error).__name__), started)
         else:
             self._schedule_next(scheduled, started)
-            scheduled.untried = False
+            scheduled.untried = scheduled.rejected = False
 
     def _refresh_failed(
         self, scheduled: _ScheduledFeed, error: ProviderError, started: float
@@ -466,6 +478,7 @@ class Refresher:
             self._schedule_next(scheduled, started)
             return  # the figures age, and are true as long as they are exported
         self._record_failure(scheduled, error, started)
+        scheduled.rejected = isinstance(error, FeedUnauthorized)
         now = self._clock.monotonic()
         interval = scheduled.feed.times.interval
         cap = LASTING_PAUSE if isinstance(error, Unexplained) else FEED_BACKOFF_CAP

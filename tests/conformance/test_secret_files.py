@@ -148,3 +148,33 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFix
     lines = [x.__dict__["fields"]["error"] for x in caplog.records if "not read" in x.getMessage()]
     assert len(lines) == 1
     assert "exporter.yml:1: accounts[0].password_file: cannot be read" in lines[0]
+
+
+def test_the_secret_of_one_feed(tmp_path: Path) -> None:
+    """A secret that one feed alone uses is read again within a minute too (Bright Pattern)."""
+
+    async def main() -> None:
+        clock = LoopClock(MORNING)
+        world = platform("brightpattern", {"password_login": True}, clock)
+        secret = world.options.pop("api_secret")
+        section = {**world.options, **world.also_accepted(), "auth": "password"}
+        (tmp_path / "secret").write_text("wrong")
+        section["api_secret_file"] = "secret"
+        file = tmp_path / "exporter.yml"
+        file.write_text(json.dumps({"accounts": [section]}))
+        exporter = App(load(file, {}, MODELS), clock=clock, clients=world.client)
+        exporter.publisher.renew = lambda: None  # type: ignore[method-assign]
+
+        def up(feed: str) -> float | None:
+            labels = {"provider": "brightpattern", "account": "acme", "feed": feed}
+            return exporter.telemetry.registry.get_sample_value("contactcenter_feed_up", labels)
+
+        exporter.accounts.start()
+        await asyncio.sleep(300)
+        assert (up("subscription"), up("campaigns")) == (1, 0)
+        (tmp_path / "secret").write_text(secret)
+        await asyncio.sleep(BACK)
+        assert (up("subscription"), up("campaigns")) == (1, 1)
+        await exporter.accounts.stop()
+
+    run(main())

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from exporter.errors import InvalidAnswer, Refused, Unauthorized
+from exporter.errors import FeedUnauthorized, InvalidAnswer, Refused, Unauthorized
 from exporter.logs import Log
 from exporter.metrics.parsers import Cell, Number, count
 from exporter.metrics.reading import Reading, RefusedRow, Rows, check_refused
@@ -44,7 +44,7 @@ class Campaigns:
                 for row in await self._records(identity, names)
             ]
         except Unauthorized as error:
-            raise Refused(str(error), retry_after=self._auth_retry) from error
+            raise FeedUnauthorized(str(error), retry_after=self._auth_retry) from error
         states: list[dict[str, Cell]] = [
             {"name": names["name"], "state": state, **names} for _, names, state in campaigns
         ]
