@@ -39,7 +39,7 @@ def _headers(table: Table, family: Family) -> Iterator[str]:
             continue
         counted = isinstance(figure, State) and figure.show == "count"
         count = "rows by " if counted or isinstance(figure, Reasons) else ""
-        note = "" if figure.certain else " (spelling not documented)"
+        note = "" if figure.certain else " (may be absent)"
         yield f"{count}{figure.header}{note}"
 
 

@@ -41,8 +41,8 @@ class Column:
     """A column of numbers: one series per row.
 
     ``parse`` reads the cells of ``header`` or one of its ``aliases``; ``labels`` are constant.
-    ``certain`` is false if the vendor does not document the header, so that its absence is not
-    reported.
+    ``certain`` is false if the header may be absent, because the vendor does not document it or not
+    every account has it; its absence is not reported.
     """
 
     header: str

@@ -193,6 +193,7 @@ class GenesysConfig(AccountConfig):
         yield from self._object_faults()
         for index, statistic in enumerate(self.statistics):
             yield from self._statistic_faults(("statistics", index), statistic)
+        yield from self._series_faults()
         if self._size() > _MOST_STATISTICS:
             yield ("objects",), f"would open more than {_MOST_STATISTICS} statistics"
 
@@ -238,6 +239,24 @@ class GenesysConfig(AccountConfig):
         for index, statistic in enumerate(self.statistics):
             path: KeyPath = ("statistics", index, "object_ids")
             yield from _id_warnings(path, statistic.object_type, statistic.object_ids)
+
+    def _series_faults(self) -> Iterator[Fault]:
+        """Yield the objects of statistics whose series an earlier statistic makes."""
+        first: dict[tuple[object, ...], int] = {}
+        for index, statistic in enumerate(self.statistics):
+            try:
+                column = statistic.column(f"statistics[{index}]")
+            except ValueError:
+                continue  # reported as a fault of the statistic
+            family = (column.family.sliding or column.family) if statistic.slides else column.family
+            labels = tuple(sorted(column.labels.items()))
+            for position, object_id in enumerate(statistic.object_ids):
+                label = self.label(statistic.object_type, object_id)
+                series = (family.name, statistic.window, labels, label)
+                earlier = first.setdefault(series, index)
+                if earlier != index:
+                    message = f"same series as statistics[{earlier}]; set another metric or window"
+                    yield ("statistics", index, "object_ids", position), message
 
     def _statistic_faults(self, path: KeyPath, statistic: StatisticConfig) -> Iterator[Fault]:
         yield from _type_faults((*path, "object_type"), statistic.object_type)

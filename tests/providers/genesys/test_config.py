@@ -142,6 +142,53 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, addition: str, sai
     assert said in faults(tmp_path, ACCOUNT + addition)
 
 
+WAITING = "queue_contacts_waiting, labels: {media: all}"
+OFFERED = "queue_contacts_offered_total, labels: {media: all}"
+IN_WINDOW = "queue_contacts_offered_in_window, labels: {media: all}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (f"metric: {OFFERED}, window: 60m", f"metric: {OFFERED}, window: 1h", True),
+        (f"metric: {OFFERED}, window: 3600s", f"metric: {OFFERED}, window: 60m", True),
+        (f"metric: {OFFERED}, window: 24h", f"metric: {OFFERED}, window: 1d", True),
+        (f"metric: {OFFERED}, window: 1h", f"metric: {IN_WINDOW}, window: 60m", True),
+        (f"metric: {OFFERED}", f"metric: {OFFERED}, window: day", True),
+        (f"metric: {WAITING}", f"metric: {WAITING}", True),
+        (f"metric: {OFFERED}, window: 1h", f"metric: {OFFERED}, window: 61m", False),
+        (f"metric: {OFFERED}", f"metric: {OFFERED}, window: 1d", False),
+        ("metric: custom_x", "metric: custom_y", False),
+        ("metric: custom_x, labels: {a: b}", "metric: custom_x, labels: {a: c}", False),
+    ],
+)
+def test_two_statistics_for_one_series(tmp_path: Path, one: str, other: str, same: bool) -> None:
+    """Two statistics that make one series are refused with the place, however they are written."""
+    own = f"""\
+    statistics:
+      - {{name: X, object_type: Queue, object_ids: [a, b], {one}}}
+      - {{name: Y, object_type: Queue, object_ids: [c, b], {other}}}
+"""
+    said = "accounts[0].statistics[1].object_ids[1]: same series as statistics[0]"
+    if same:
+        assert said in faults(tmp_path, ACCOUNT + own)
+    else:
+        read(tmp_path, ACCOUNT + own)
+
+
+def test_two_statistics_for_one_label(tmp_path: Path) -> None:
+    """Objects with one label are one series too."""
+    own = """\
+    objects: [{type: Queue, ids: [a], names: {a: b}}]
+    statistics:
+      - {name: X, object_type: Queue, object_ids: [a], metric: custom_x}
+      - {name: Y, object_type: RoutePoint, object_ids: [b], metric: custom_x}
+"""
+    assert "statistics[1].object_ids[0]: same series as statistics[0]" in faults(
+        tmp_path, ACCOUNT + own
+    )
+
+
 def test_too_many_statistics_are_refused(tmp_path: Path) -> None:
     """The number of statistics of an account is limited."""
     ids = ", ".join(f"q{number}" for number in range(10_001))
