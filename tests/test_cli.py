@@ -19,13 +19,8 @@ import pytest
 
 from exporter import __version__
 from exporter.cli import main
-from exporter.clock import SystemClock
 from exporter.metrics.families import FAMILIES
-from exporter.simulators.five9.simulator import Five9Simulator
-from exporter.simulators.floor.floor import Floor
-from exporter.web.server import Server
-from exporter.web.sockets import Address
-from support.five9 import GENEROUS
+from support.served import platform
 
 GOOD = """
 accounts:
@@ -424,29 +419,6 @@ def test_a_socket_of_systemd() -> None:
                 assert process.wait(timeout=15) == 0
             finally:
                 process.kill()
-
-
-@contextmanager
-def platform(folder: Path, **options: str) -> Iterator[tuple[Path, Five9Simulator]]:
-    """Serve a simulated Five9 on loopback; give a configuration that reads it."""
-    floor = Floor(agents=8, queues=4, campaigns=3, start=time.time())
-    simulator = Five9Simulator(floor, SystemClock(), limits=GENEROUS)
-    server = Server(simulator.app, Address("127.0.0.1", 0), "simulator")
-    server.start()
-    account = {
-        "name": "acme",
-        "provider": "five9",
-        "base_url": f"http://{server.address}",
-        "username": simulator.username,
-        "password": simulator.password,
-        **options,
-    }
-    file = folder / "exporter.yml"
-    file.write_text(json.dumps({"accounts": [account]}))
-    try:
-        yield file, simulator
-    finally:
-        server.stop(at_once=True)
 
 
 def test_check_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

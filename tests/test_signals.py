@@ -5,7 +5,6 @@ a licence and shuts out the user.
 """
 
 import contextlib
-import json
 import re
 import signal
 import socket
@@ -19,39 +18,13 @@ from typing import Literal
 
 import pytest
 
-from exporter.clock import SystemClock
 from exporter.simulators.five9.simulator import Five9Simulator
-from exporter.simulators.floor.floor import Floor
-from exporter.web.server import Server
-from exporter.web.sockets import Address
-from support.five9 import GENEROUS
+from support.served import platform
 
 STOPS = [signal.SIGTERM, signal.SIGINT]
 ALL = [signal.SIGHUP, *STOPS]
 Process = subprocess.Popen[str]
 Moment = Literal["start", "sign-in", "run", "reload", "stop"]
-
-
-@contextmanager
-def platform(folder: Path) -> Iterator[tuple[Path, Five9Simulator]]:
-    """Serve a simulated Five9; yield a configuration that reads it, and the simulator."""
-    floor = Floor(agents=8, queues=4, campaigns=3, start=time.time())
-    simulator = Five9Simulator(floor, SystemClock(), limits=GENEROUS)
-    server = Server(simulator.app, Address("127.0.0.1", 0), "simulator")
-    server.start()
-    account = {
-        "name": "acme",
-        "provider": "five9",
-        "base_url": f"http://{server.address}",
-        "username": simulator.username,
-        "password": simulator.password,
-    }
-    file = folder / "exporter.yml"
-    file.write_text(json.dumps({"accounts": [account]}))
-    try:
-        yield file, simulator
-    finally:
-        server.stop(at_once=True)
 
 
 @contextmanager
