@@ -139,8 +139,16 @@ def _parser() -> argparse.ArgumentParser:
         "--url",
         metavar="URL",
         help="with --live: report what a running exporter knows, read from URL/-/status, instead "
-        "of signing in and of reading a configuration; for basic auth "
-        "http://USER:PASSWORD@HOST:PORT (default: none)",
+        "of signing in and of reading a configuration; for basic auth http://USER@HOST:PORT with "
+        "--url.password-file, as other users of this host see a password in the URL in the list of "
+        "processes (default: none)",
+    )
+    check.add_argument(
+        "--url.password-file",
+        dest="url_password_file",
+        type=Path,
+        metavar="FILE",
+        help="with --url: file with the password of basic auth (default: none)",
     )
     check.add_argument(
         "--url.ca-file",
@@ -429,8 +437,11 @@ def _check(options: argparse.Namespace) -> int:
         if not options.live:
             raise ConfigError(["--url: only with --live"])
         set_up(options.log_level, options.log_format)
-        url, selected = parse_url(options.url), (options.account, options.feeds)
+        url = parse_url(options.url, options.url_password_file)
+        selected = (options.account, options.feeds)
         return _print_report(report_running(url, options.url_ca_file, *selected, SystemClock()))
+    if options.url_password_file is not None:
+        raise ConfigError(["--url.password-file: only with --url"])
     config, watcher = _load(options)
     for account in config.accounts:
         feeds = ", ".join(

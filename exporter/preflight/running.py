@@ -1,14 +1,17 @@
 """Report of a running exporter for ``check --live --url``: asks it, and no platform."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import httpx
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, Tls, json_array, json_reader, open_client
 from exporter.collector.survey import Licence, Permission, Survey
+from exporter.config.files import read_file
+from exporter.config.secrets import describe_hidden
 from exporter.config.yaml import suggest
 from exporter.errors import ConfigError, Hold, ProviderError, Unauthorized
 from exporter.preflight.report import Report, add_certificates, add_clock, add_survey
@@ -18,16 +21,39 @@ _PATH = "/-/status"
 _TIMEOUT = 10.0  # seconds
 
 
-def parse_url(text: str) -> SplitResult:
-    """Return the URL of an exporter. Raises ``ConfigError``; the text may hold a password."""
+def parse_url(text: str, password_file: Path | None = None) -> SplitResult:
+    """Return the URL of an exporter, with the password that a file holds.
+
+    Raises ``ConfigError``; the text may hold a password.
+    """
     try:
         url = urlsplit(text)
         valid = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError:
         valid = False
     if not valid or url.query or url.fragment:
-        raise ConfigError(["--url: expected a URL such as http://user:password@127.0.0.1:10077"])
-    return url
+        raise ConfigError(["--url: expected a URL such as http://user@127.0.0.1:10077"])
+    if password_file is None:
+        return url
+    if not url.username or url.password:
+        raise ConfigError(["--url.password-file: expected --url with a user and no password"])
+    user, _, host = url.netloc.rpartition("@")
+    password = quote(_password(password_file), safe="")
+    return url._replace(netloc=f"{user.rstrip(':')}:{password}@{host}")
+
+
+def _password(file: Path) -> str:
+    """Return the password in a file, less a trailing newline. Raises ``ConfigError``."""
+    try:
+        password = read_file(file).decode().removesuffix("\n").removesuffix("\r")
+        fault = describe_hidden(password) if password else "is empty"
+    except UnicodeDecodeError:
+        fault = "is not UTF-8"
+    except (OSError, ValueError) as error:
+        fault = f"cannot be read: {getattr(error, 'strerror', None) or 'not a valid path'}"
+    if fault:
+        raise ConfigError([f"--url.password-file: {file}: {fault}"])
+    return password
 
 
 async def report_running(
@@ -47,7 +73,7 @@ async def report_running(
         try:
             accounts = await http.send(request, "status", json_reader(_accounts), _TIMEOUT)
         except Unauthorized as error:
-            return [f"{where}: {error}: check user and password in --url"], False
+            return [f"{where}: {error}: check the user in --url and the password"], False
         except ProviderError as error:
             return [f"{where}: status not read ({error.reason}): {error}"], False
     try:

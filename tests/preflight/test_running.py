@@ -129,8 +129,46 @@ async def test_a_protected_exporter(tmp_path: Path) -> None:
         assert "acme (five9): signed in" in text
         text, successful = await check(f"http://prometheus:wrong-password@{address}/cc")
         assert not successful
-        assert "check user and password in --url" in text
+        assert "check the user in --url and the password" in text
         assert "wrong-password" not in text
+        secret = tmp_path / "password"
+        for content in (SECRET, f"{SECRET}\n", f"{SECRET}\r\n"):
+            secret.write_text(content, encoding="utf-8")
+            for user in ("prometheus", "prometheus:"):
+                url = parse_url(f"http://{user}@{address}/cc", secret)
+                lines, _ = await report_running(url, None, None, (), SystemClock())
+                assert lines[0] == "acme (five9): signed in"
+
+
+@pytest.mark.parametrize(
+    ("url", "content", "words"),
+    [
+        ("http://127.0.0.1:1", b"x", "--url.password-file: expected --url with a user"),
+        ("http://a:b@127.0.0.1:1", b"x", "--url.password-file: expected --url with a user"),
+        ("http://a@127.0.0.1:1", b"", "password: is empty"),
+        ("http://a@127.0.0.1:1", b"\n", "password: is empty"),
+        ("http://a@127.0.0.1:1", b"\xff", "password: is not UTF-8"),
+        ("http://a@127.0.0.1:1", b"secret \n", "password: hidden characters: space"),
+        ("http://a@127.0.0.1:1", None, "password: cannot be read: No such file"),
+        (None, b"x", "--url.password-file: only with --url"),
+    ],
+)
+def test_password_files(
+    url: str | None,
+    content: bytes | None,
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is wrong with a file of a password is said, without the password."""
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    command = ["check", "--live", "--url.password-file", str(file)]
+    assert main([*command, "--url", url] if url else command) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "secret" not in error
 
 
 @pytest.mark.parametrize(
