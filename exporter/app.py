@@ -67,7 +67,7 @@ class App:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._systemd = Notifier(environment or {}, self._clock)
+        self._systemd = Notifier(environment or {})
         self.telemetry = Telemetry()
         self._config = config
         self._reread = reread

@@ -1,6 +1,5 @@
 """HTTP client of one account: sends requests, classifies failures, counts them."""
 
-import asyncio
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 
 from exporter import __version__
-from exporter.clock import Clock
+from exporter.clock import Clock, time_limit
 from exporter.collector.cookies import BoundedCookies, are_refused
 from exporter.collector.repair import read_json
 from exporter.collector.threads import run_in_worker_if
@@ -229,7 +228,7 @@ class Http:
         connect = min(limit, CONNECT_TIMEOUT)
         request.extensions["timeout"] = httpx.Timeout(limit, connect=connect).as_dict()
         try:
-            async with asyncio.timeout(limit):
+            async with time_limit(self._clock, limit):
                 response = await self.client.send(request, stream=True)
                 try:
                     self._note_certificate(response)

@@ -25,6 +25,7 @@ from exporter.errors import (
     Rejected,
     SessionLost,
     Throttled,
+    TimedOut,
     Unauthorized,
     Unexplained,
     utc,
@@ -49,6 +50,7 @@ _SIGN_IN_GAP = 60.0
 _STABLE_AFTER = 60.0  # seconds a session has to last for earlier failures to be forgotten
 _LONGEST_REJECTION_PAUSE = 3600.0  # between sign-ins with the same rejected credentials
 _SECRETS_EVERY = 60.0  # seconds between looks at the secret files, after a rejection
+_BUSY = 10.0  # seconds that a refresh may take beyond its timeout, where the event loop is busy
 _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are spread
 _EARLY_ANSWERS = 4  # answers without data in a row that count as the feed's first answer
 _SHORTEST_LISTEN = 1.0
@@ -454,6 +456,7 @@ class Refresher:
         started = self._clock.monotonic()
         try:
             reading = await self._collector.fetch_in_time(scheduled.feed)
+            self._check_age(scheduled, started)
             await self._publish(scheduled, reading, started)
         except (SessionLost, Unauthorized) as error:
             self._record_failure(scheduled, error, started, log=self._log.debug)
@@ -466,6 +469,12 @@ class Refresher:
         else:
             self._schedule_next(scheduled, started)
             scheduled.untried = scheduled.rejected = False
+
+    def _check_age(self, scheduled: _ScheduledFeed, started: float) -> None:
+        """Raise ``TimedOut`` where the machine was suspended during a refresh: a part is old."""
+        limit = scheduled.feed.times.timeout
+        if self._clock.monotonic() > started + limit + _BUSY:
+            raise TimedOut(f"took longer than {limit:g} s: the machine was suspended")
 
     def _refresh_failed(
         self, scheduled: _ScheduledFeed, error: ProviderError, started: float
@@ -517,12 +526,13 @@ class Refresher:
         self._check_stop()
         name = scheduled.feed.name
         before = self._store.latest(self._account, name)
+        read_at = self._clock.monotonic()  # figures age while they wait for a thread
         mapped, snapshot = await run_in_worker_if(
-            reading.is_large, self._make_snapshot, scheduled, reading, before
+            reading.is_large, self._make_snapshot, scheduled, reading, before, read_at
         )
         self._check_stop()
-        scheduled.read_at = self._clock.monotonic()
-        scheduled.seconds = scheduled.read_at - started
+        scheduled.read_at = read_at
+        scheduled.seconds = self._clock.monotonic() - started
         scheduled.samples, scheduled.failure = snapshot.size, None
         self._telemetry.record_refresh(snapshot, scheduled.seconds)
         self._record_schemas(mapped)
@@ -554,11 +564,15 @@ class Refresher:
             self._failures = 0
 
     def _make_snapshot(
-        self, scheduled: _ScheduledFeed, reading: Reading, before: Snapshot | None
+        self,
+        scheduled: _ScheduledFeed,
+        reading: Reading,
+        before: Snapshot | None,
+        read_at: float,
     ) -> tuple[Mapped, Snapshot]:
         """Make the snapshot of a reading; may run in a worker thread."""
         feed = scheduled.feed
-        expires_at = self._clock.monotonic() + feed.times.stale_after
+        expires_at = read_at + feed.times.stale_after
         known = scheduled.mapped if before and reading is scheduled.reading() else None
         if before is not None and known is not None and scheduled.counters.is_settled:
             # Nothing was pushed since: the same figures are true for longer. They were not read

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 
-from exporter.clock import Clock
+from exporter.clock import uptime
 from exporter.errors import ConfigError
 from exporter.logs import get_log
 
@@ -17,9 +17,8 @@ _log = get_log(__name__)
 class Notifier:
     """Reports the state of this process by ``sd_notify(3)``; does nothing outside systemd."""
 
-    def __init__(self, environment: Mapping[str, str], clock: Clock) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._path = environment.get("NOTIFY_SOCKET", "")
-        self._clock = clock
 
     def ready(self) -> None:
         """Report that the start, or a reload, has ended."""
@@ -27,7 +26,7 @@ class Notifier:
 
     def reloading(self) -> None:
         """Report that a reload has begun; ``ready`` has to follow."""
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={round(self._clock.monotonic() * 1e6)}")
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={round(uptime() * 1e6)}")
 
     def stopping(self) -> None:
         """Report that the stop has begun."""
