@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import memory, prometheus, refresh, report, scrape, soap, storm, targets
+from benchmarks import flood, memory, prometheus, refresh, report, scrape, soap, storm, targets
 from benchmarks.harness import CLIENT_CORE, CORES, SERVER_CORE, Figures, Missing, Options
 
 _SUBJECTS: dict[str, ModuleType] = {
@@ -20,6 +20,7 @@ _SUBJECTS: dict[str, ModuleType] = {
     "memory": memory,
     "scrape": scrape,
     "prometheus": prometheus,
+    "flood": flood,
 }
 HERE = Path(__file__).parent
 

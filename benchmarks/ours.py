@@ -25,9 +25,10 @@ from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics.reading import Reading
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
+from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
 from exporter.web.site import Site
-from exporter.web.sockets import Address
+from exporter.web.sockets import Address, raise_descriptor_limit
 
 _NEVER = 10_000_000.0  # seconds
 _SWITCH_INTERVAL = 0.0005  # seconds, as the exporter sets it
@@ -73,7 +74,9 @@ async def parse(body: bytes, stalls: Path) -> None:
         stalls.write_text(str(longest * 1000))  # noqa: ASYNC240 - some bytes
 
 
-async def serve(series: int, interval: float, port: int, stalls: Path | None) -> None:
+async def serve(
+    series: int, interval: float, port: int, stalls: Path | None, web_config: Path | None
+) -> None:
     """Serve until killed."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
     store, telemetry = SnapshotStore(), Telemetry()
@@ -100,7 +103,13 @@ async def serve(series: int, interval: float, port: int, stalls: Path | None) ->
     await asyncio.gather(*(each.all_tried.wait() for each in refreshers))
     gc.freeze()
     publisher.renew()  # the first scrape gets every account
-    server = Server(site, Address("127.0.0.1", port), "web")
+    server = Server(
+        site,
+        Address("127.0.0.1", port),
+        "web",
+        watcher=WebConfigWatcher(web_config) if web_config else None,
+        count_refusal=telemetry.count_refusal,
+    )
     server.start()
     if stalls is not None:
         tasks.append(asyncio.create_task(parse(answer(5000), stalls)))
@@ -114,8 +123,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--interval", type=float, default=0.0)
     parser.add_argument("--parse", type=Path)
+    parser.add_argument("--web-config", type=Path)
     options = parser.parse_args()
-    asyncio.run(serve(options.series, options.interval, options.port, options.parse))
+    raise_descriptor_limit()
+    asyncio.run(
+        serve(options.series, options.interval, options.port, options.parse, options.web_config)
+    )
 
 
 if __name__ == "__main__":

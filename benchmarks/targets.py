@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import scrape
+from benchmarks import flood, scrape
 from benchmarks.harness import Figures, Options
 
 Compare = Callable[[float, float], bool]
@@ -106,6 +106,21 @@ def judge(options: Options, figures: Figures) -> list[Target]:
     )  # fmt: skip
     judge.value("T15", "longest stall of the event loop meanwhile", "soap/stall", 25, "ms")
     judge.value("T15", "99th percentile of gzip scrapes meanwhile", "soap/scrape p99", 50, "ms")
+    for name, held in flood.FLOODS.items():
+        key = f"flood/{name}/ours"
+        judge.value("T16", f"not answered, {held.title}", f"{key}/unanswered", 0, "%")
+        judge.ratio(
+            "T16",
+            f"health check, {held.title}: of node_exporter's",
+            f"{key}/health p50",
+            f"flood/{name}/node_exporter/health p50",
+            AT_MOST,
+            2,
+        )
+    if not options.quick:
+        judge.value(
+            "T16", "after 40 s of slow readers", "flood/readers/ours/descriptors", 64, "files"
+        )
     return sorted(judge.found, key=lambda target: int(target.number[1:]))
 
 
