@@ -91,6 +91,12 @@ class Collector(ABC):
         """
         return None
 
+    def retry(self) -> None:  # noqa: B027 - for platforms that ask to wait
+        """Forget until when the platform asked to wait, a minute after its answer at the soonest.
+
+        Called on a reload.
+        """
+
     # For the commands check --live and discover: called once, in a session of its own.
 
     async def forecast(self, feeds: Sequence[str]) -> list[str]:  # noqa: ARG002 - as above

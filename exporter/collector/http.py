@@ -28,6 +28,7 @@ from exporter.errors import (
     Unreachable,
     Untrusted,
 )
+from exporter.metrics.parsers import END_OF_TIME
 from exporter.telemetry import AccountTelemetry
 
 T = TypeVar("T")
@@ -37,9 +38,13 @@ OnExchange = Callable[[str, httpx.Request, httpx.Response | None], None]
 # Raises for an answer that is a failure, from its status and its body, parsed as JSON if it is.
 Check = Callable[[httpx.Response, Any], None]
 MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
-_MAX_RETRY_AFTER = 24 * 3600.0
+_MAX_RETRY_AFTER = 3600.0
 _LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
 _REPLACED = "replaced"  # key of an answer's extensions
+# What an answer of another shape raises: also numbers that are too large, and lists too deep.
+_UNEXPECTED = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
 _OUTCOMES = {"throttled", "auth", "server", "timeout", "network", "fault", "invalid"}
 
 
@@ -119,11 +124,20 @@ def retry_after(response: httpx.Response) -> float:
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), _MAX_RETRY_AFTER)
-    with contextlib.suppress(ValueError, TypeError):
-        until = parsedate_to_datetime(text)
-        since = parsedate_to_datetime(response.headers.get("date", ""))
-        return min(max((until - since).total_seconds(), 0.0), _MAX_RETRY_AFTER)
-    return 0.0
+    until, since = _date(text), _date(response.headers.get("date", ""))
+    if until is None or since is None:
+        return 0.0
+    return min(max(until - since, 0.0), _MAX_RETRY_AFTER)
+
+
+def _date(text: str) -> float | None:
+    """Return a date of a header in epoch seconds; ``None`` if there is none that can be used."""
+    try:
+        date = parsedate_to_datetime(text)
+        at = date.timestamp()
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return None  # the parser raises all of these
+    return at if date.tzinfo is not None and 0 <= at < END_OF_TIME else None
 
 
 class Http:
@@ -210,8 +224,8 @@ class Http:
         """Compare the clocks; an answer from a cache carries an old time."""
         if "age" in response.headers:
             return
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            date = parsedate_to_datetime(response.headers["date"]).timestamp()
+        date = _date(response.headers.get("date", ""))
+        if date is not None:
             self.skew = date + 0.5 - self._clock.time()  # the header has whole seconds
 
     def _note_certificate(self, response: httpx.Response) -> None:
@@ -220,7 +234,8 @@ class Http:
         if stream is None or host in self.certificates:
             return
         tls = stream.get_extra_info("ssl_object")
-        with contextlib.suppress(ValueError):  # OpenSSL took it, and we cannot read it
+        # OpenSSL took it, and we cannot read it.
+        with contextlib.suppress(KeyError, OverflowError, ValueError):
             if tls is not None:
                 self.certificates[host] = _end_of_certificate(tls)
 
@@ -293,7 +308,8 @@ def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[
     A body is repaired as by ``read_json``. ``check`` is called first. An empty body is parsed as
     ``None``.
     Raises ``InvalidAnswer`` for a body that is not JSON, and where ``check`` or ``parse`` raises
-    ``TypeError``, ``ValueError``, ``LookupError`` or ``AttributeError``.
+    ``TypeError``, ``ValueError``, ``LookupError``, ``AttributeError``, ``ArithmeticError`` or
+    ``RecursionError``.
     """
 
     async def read(response: httpx.Response) -> T:
@@ -312,7 +328,7 @@ def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[
             if broken is not None:
                 raise InvalidAnswer(str(broken)) from broken
             return parse(body)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except _UNEXPECTED as error:
             name = type(error).__name__  # its text may hold data
             raise InvalidAnswer(f"the answer has an unexpected shape ({name})") from error
 

@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable
 
 from exporter.clock import Clock, Pace
 from exporter.errors import ProviderError, Rejected, Throttled, Unauthorized
+from exporter.metrics.parsers import number
 
+DEFAULT_LIFETIME = 600.0  # seconds, where the platform does not say
+_LONGEST_LIFETIME = 7 * 86_400.0
 RENEW_AT = 0.8  # of a token's lifetime
 _PAUSE = 60.0  # seconds between two tokens, unless the platform refused the first
 
@@ -20,6 +23,15 @@ class RenewalPaused(Throttled):
         "The platform refuses requests soon after it accepted the sign-in. Check that no other "
         "program uses the same user; if none does, ask the platform's support."
     )
+
+
+def lifetime_of(expires_in: object) -> float:
+    """Return a token's lifetime in seconds, 0 to a week; ten minutes where it is not a number."""
+    try:
+        lifetime = float(number(expires_in if isinstance(expires_in, str | int | float) else None))
+    except ValueError:
+        return DEFAULT_LIFETIME
+    return min(max(lifetime, 0.0), _LONGEST_LIFETIME)
 
 
 def check_pace(pace: Pace) -> None:

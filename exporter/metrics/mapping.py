@@ -25,7 +25,7 @@ from exporter.metrics.labels import (
     label_rows,
     render_labels,
 )
-from exporter.metrics.parsers import Number, number
+from exporter.metrics.parsers import Number, number, total
 from exporter.metrics.period import Period
 from exporter.metrics.reading import REPLACEMENT, Reading, Rows
 from exporter.metrics.tables import (
@@ -322,7 +322,7 @@ class _TableMapping:
         values = [value for value in numbers if value is not None]
         if values and not self._is_unreadable(position):
             before, after = self._around(figure.family, {})
-            self._put(figure.family, [before + after], [number(sum(values))])
+            self._put(figure.family, [before + after], [total(values)])
 
     def _is_unreadable(self, position: int) -> bool:
         """Return whether a cell of a column was rejected: what counts all rows is not known."""

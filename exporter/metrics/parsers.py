@@ -6,7 +6,7 @@ Every parser takes one cell that is neither null nor empty and returns an ``int`
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import orjson
@@ -22,6 +22,7 @@ _COUNT_SHARE = re.compile(r"(\d{1,18})(\s*\(\s*\d+(\.\d+)?\s*%\s*\))?", re.ASCII
 OF_ONE = " of 1"  # ends a ratio that is a fraction
 _LARGEST = 1e200  # sums of such numbers are still finite
 _EXACT = 2**53  # above it, a float cannot represent every integer
+END_OF_TIME = 32_503_680_000  # epoch seconds, the year 3000: what is later is no time of a figure
 
 
 def number(cell: Cell) -> Number:
@@ -55,9 +56,23 @@ def milliseconds(cell: Cell) -> Number:
     return seconds(cell) / 1000
 
 
+def total(numbers: Iterable[Number]) -> Number:
+    """Return the sum of numbers that a parser returned; it may be larger than any of them."""
+    value = sum(numbers)
+    return int(value) if abs(value) < _EXACT and value == int(value) else value
+
+
+def epoch_seconds(cell: Cell) -> Number:
+    """Read a time in seconds since the epoch; later than the year 2999 is invalid."""
+    value = seconds(cell)
+    if value >= END_OF_TIME:
+        raise ValueError("not a time: too late")
+    return value
+
+
 def epoch_milliseconds(cell: Cell) -> Number:
     """Read a time in milliseconds since the epoch."""
-    return seconds(cell) / 1000
+    return epoch_seconds(seconds(cell) / 1000)
 
 
 def count(cell: Cell) -> Number:
@@ -144,7 +159,6 @@ _DIVISORS: dict[Parser, int] = {
     fraction: 1,
     seconds: 1,
     milliseconds: 1000,
-    epoch_milliseconds: 1000,
 }
 
 

@@ -85,9 +85,9 @@ class RunningAccount:
     def retry(self) -> bool:
         """Sign in again at once where rejected credentials had stopped the account.
 
-        Return whether they had. Feeds that were refused are read once more.
+        Return whether they had. What else the platform postponed is asked for within a minute.
         """
-        self.refresher.retry_refused()
+        self.refresher.retry()
         stopped = self.refresher.status().session == "stopped"
         if self._task is None or self._stopping or not stopped:
             return False

@@ -58,6 +58,7 @@ _MOST_ROWS = 10  # refused rows that are logged for one reading of a table
 _MOST_LOGGED_NAMES = 10_000  # unmapped names remembered as logged
 _MOST_LOGGED_PATTERNS = 100  # that matched nothing, of one subject
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
+_RETRY_CHECK = 60.0  # seconds after which a reload ends the pause before a sign-in
 _UP_WITHOUT_READING = 180.0  # seconds, or the shortest stale_after of the feeds that work
 _CONFIRM_BEFORE = 60.0  # seconds before that end at which a slow feed is read to confirm it
 
@@ -69,7 +70,9 @@ class _ScheduledFeed:
     feed: Feed
     rank: int
     due: float = 0.0
-    refused_until: float = float("-inf")  # after a lasting refusal, across sessions
+    # After a lasting refusal or a long Retry-After, across sessions.
+    refused_until: float = float("-inf")
+    tried_at: float = float("-inf")  # the start of the last refresh
     untried: bool = True  # no refresh yet in this session
     failures: int = 0
     answering: bool = False
@@ -163,9 +166,12 @@ class Refresher:
         self._session: tuple[Session, float | None, Failure | None] = ("signing in", None, None)
         self._listen_after = float("-inf")
         self._secrets_due = float("-inf")
+        # Bugs that were logged: the feed, or "" for the session, and the exception's name.
+        self._crashes: set[tuple[str, str]] = set()
         self._unchecked_subjects: list[Subject] = list(get_args(Subject))
         self._logged_names: set[tuple[str, str, str]] = set()
         self._stopping = False
+        self._retries = False  # a reload came since the session ended
         self._asleep = False
         self._holds_logged = False  # in this session
         self.ready = asyncio.Event()  # a feed has been read, or the sign-in has failed
@@ -196,7 +202,9 @@ class Refresher:
                 seconds = _SECRETS_EVERY
             if seconds <= 0:
                 return
-        await self._sleep(seconds)
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0 and not self._retries:
+            await self._sleep(min(left, _RETRY_CHECK))
 
     def request_stop(self) -> bool:
         """Make no more requests except the sign-out; return whether that needs no cancellation.
@@ -208,16 +216,37 @@ class Refresher:
         self._stopping = True
         return not self._asleep
 
-    def retry_refused(self) -> None:
-        """Read the feeds that were refused once more, within a minute."""
+    def retry(self) -> None:
+        """Ask once more, within a minute, for what is postponed at the platform's wish.
+
+        That is feeds that were refused, and a sign-in or feeds that have to wait (``Retry-After``).
+        Nothing is asked for twice within a minute.
+        """
+        self._retries = True
+        self._collector.retry()
         now = self._clock.monotonic()
         for scheduled in self._feeds.values():
             if scheduled.refused_until > now:
-                scheduled.due = scheduled.refused_until = now
+                soonest = max(now, scheduled.tried_at + _RETRY_CHECK)
+                scheduled.refused_until = min(scheduled.refused_until, soonest)
+                scheduled.due = scheduled.refused_until
 
     def _check_stop(self) -> None:
-        if self._stopping:
+        """End the schedule where that was requested, though an error hid the cancellation."""
+        task = asyncio.current_task()
+        if self._stopping or (task is not None and task.cancelling()):
             raise asyncio.CancelledError
+
+    def _log_crash(self, message: str, error: Exception, feed: str = "") -> InternalError:
+        """Log a bug, with its traceback unless the same has been logged since all worked."""
+        name = type(error).__name__
+        log = self._log.bind(feed=feed) if feed else self._log
+        if (feed, name) in self._crashes:
+            log.debug(message, error=name)
+        else:
+            self._crashes.add((feed, name))
+            log.error(message, exc_info=error)
+        return InternalError(name)
 
     async def _sleep(self, seconds: float) -> None:
         self._check_stop()
@@ -263,7 +292,7 @@ class Refresher:
 
     async def _run_session(self) -> float:
         """Run one session until it fails; return the seconds to wait before the next."""
-        signed_in = False
+        signed_in = self._retries = False
         self._session = ("signing in", None, self._session[2])
         try:
             async with self._collector.open():
@@ -274,10 +303,12 @@ class Refresher:
                 self._telemetry.count_sign_in("ok")
                 await self._refresh_feeds()
         except ProviderError as error:
+            self._check_stop()
             return self._session_ended(error, signed_in=signed_in)
         except Exception as error:  # noqa: BLE001 - no bug ends the schedule
-            self._log.exception("session crashed")
-            return self._session_ended(InternalError(type(error).__name__), signed_in=signed_in)
+            self._check_stop()
+            crash = self._log_crash("session crashed", error)
+            return self._session_ended(crash, signed_in=signed_in)
         finally:
             self._set_all_down()
         raise AssertionError("a session ends with an error only")
@@ -453,7 +484,7 @@ class Refresher:
 
     async def _refresh(self, scheduled: _ScheduledFeed) -> None:
         """Refresh one feed. Raises only where the session has ended."""
-        started = self._clock.monotonic()
+        started = scheduled.tried_at = self._clock.monotonic()
         try:
             reading = await self._collector.fetch_in_time(scheduled.feed)
             self._check_age(scheduled, started)
@@ -464,8 +495,8 @@ class Refresher:
         except ProviderError as error:
             self._refresh_failed(scheduled, error, started)
         except Exception as error:  # noqa: BLE001 - no bug ends the session
-            self._log.exception("refresh crashed", feed=scheduled.feed.name)
-            self._refresh_failed(scheduled, InternalError(type(error).__name__), started)
+            crash = self._log_crash("refresh crashed", error, scheduled.feed.name)
+            self._refresh_failed(scheduled, crash, started)
         else:
             self._schedule_next(scheduled, started)
             scheduled.untried = scheduled.rejected = False
@@ -493,7 +524,8 @@ class Refresher:
         cap = LASTING_PAUSE if isinstance(error, Unexplained) else FEED_BACKOFF_CAP
         pause = backoff(scheduled.failures, interval, max(cap, interval), self._roll)
         scheduled.due = now + max(pause, error.retry_after, LASTING_PAUSE if error.lasting else 0)
-        scheduled.refused_until = scheduled.due if error.lasting else now
+        is_refused = error.lasting or error.retry_after > _RETRY_CHECK
+        scheduled.refused_until = scheduled.due if is_refused else now
         if error.voids:
             self._store.remove_feed(self._account, scheduled.feed.name)
         # After a few answers without data the feed counts as tried, and the page as complete.
@@ -550,6 +582,7 @@ class Refresher:
         if scheduled.failures:
             self._log.info("refresh recovered", feed=name, failures=scheduled.failures)
             scheduled.failures = 0
+            self._crashes = {crash for crash in self._crashes if crash[0] != name}
         self._store.put(snapshot)
         if name in self._deciding:
             fresh = (self._feeds[feed].feed.times for feed in self._deciding if self._fresh(feed))
@@ -562,6 +595,7 @@ class Refresher:
         if self._failures and self._worked and lasted >= _STABLE_AFTER:
             self._log.info("session recovered", failures=self._failures)
             self._failures = 0
+            self._crashes = {crash for crash in self._crashes if crash[0]}
 
     def _make_snapshot(
         self,

@@ -191,10 +191,30 @@ def test_decimals_survive(value: float) -> None:
     assert value == number(json.loads(json.dumps(value)))
 
 
-@given(st.sampled_from([milliseconds, epoch_milliseconds]), counts)
+@given(st.sampled_from([milliseconds, epoch_milliseconds]), st.integers(0, 10**13))
 def test_milliseconds_survive(parse: parsers.Parser, value: int) -> None:
     """A duration written in milliseconds comes back in seconds."""
     assert value / 1000 == parse(str(value))
+
+
+@pytest.mark.parametrize("cell", [32_503_680_000_000, 253_402_300_800_000, "1e18", 1e200])
+def test_a_time_that_cannot_be_is_invalid(cell: parsers.Cell) -> None:
+    """A time after the year 2999 is none of a figure, and no date of Python may hold it."""
+    with pytest.raises(ValueError, match="too late"):
+        epoch_milliseconds(cell)
+    with pytest.raises(ValueError, match="too late"):
+        parsers.epoch_seconds(cell)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [([1, 2], 3), ([0.5, 0.5], 1), ([1e200, 1e200], 2e200), ([2**53 - 1, 1], 2**53), ([], 0)],
+)
+def test_total(numbers: list[parsers.Number], expected: parsers.Number) -> None:
+    """A sum may be larger than any number that is read, and is an integer where it is exact."""
+    total = parsers.total(numbers)
+
+    assert (total, type(total)) == (expected, type(expected))
 
 
 @given(st.sampled_from(["", "%", " %"]), st.integers(min_value=0, max_value=100))
@@ -248,7 +268,6 @@ BULK = [
     parsers.fraction,
     parsers.seconds,
     parsers.milliseconds,
-    parsers.epoch_milliseconds,
 ]
 
 

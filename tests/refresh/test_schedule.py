@@ -932,7 +932,7 @@ async def test_a_reload_asks_for_refused_feeds_once_more(signed_in: bool) -> Non
     def reload() -> None:
         if not reloads and bench.clock.elapsed >= 600:
             reloads.append(bench.clock.elapsed)
-            bench.refresher.retry_refused()
+            bench.refresher.retry()
 
     bench.clock.watchers.append(reload)
     if not signed_in:

@@ -3,7 +3,6 @@
 Sources: Bright Pattern, Real-Time Statistics API and List Management API v3.2.
 """
 
-import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -12,11 +11,10 @@ import httpx
 
 from exporter.clock import Clock, Pace
 from exporter.collector.http import Http, check_status
-from exporter.collector.token import Token, check_pace
+from exporter.collector.token import Token, check_pace, lifetime_of
 from exporter.errors import InvalidAnswer, Unauthorized
 from exporter.providers.brightpattern.config import BrightPatternConfig
 
-_DEFAULT_LIFETIME = 600.0  # seconds, where the platform does not say
 _OAUTH_REQUIRED = (
     "HTTP 403: releases from 5.36 on accept no passwords; use auth: oauth with the API secret that "
     "the administrator application generates for the user"
@@ -140,10 +138,7 @@ def _parse_token(body: Any) -> tuple[str, float]:
     token = body.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
         raise InvalidAnswer("the answer holds no token")
-    lifetime = _DEFAULT_LIFETIME
-    with contextlib.suppress(TypeError, ValueError):
-        lifetime = float(int(body.get("expires_in")))
-    return token, max(lifetime, 0.0)
+    return token, lifetime_of(body.get("expires_in"))
 
 
 async def _read_session(response: httpx.Response) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from exporter.logs import Log
 from exporter.metrics.labels import AccountLabels
-from exporter.metrics.parsers import Cell, Number, count, number, seconds
+from exporter.metrics.parsers import Cell, count, number, seconds, total
 from exporter.metrics.reading import REPLACEMENT, Reading, Rows
 from exporter.metrics.tables import Spread, Table, normalise
 from exporter.providers.brightpattern import tables as t
@@ -156,7 +156,7 @@ class RowBuilder:
             if header in complete:
                 values = [seconds(row[header]) for row in agents if not _is_empty(row[header])]
                 if values:
-                    rows.append({"state": state, "seconds": number(sum(values))})
+                    rows.append({"state": state, "seconds": total(values)})
         return _rows(rows, ["state", "seconds"])
 
     def _passes(self, row: Cells) -> bool:
@@ -255,13 +255,13 @@ def _with_sums(row: Cells, headers: Iterable[str]) -> Cells:
 
 
 def _sum(terms: Sequence[Cell]) -> Cell:
-    total: Number = 0
+    numbers = []
     for term in terms:
         try:
-            total += number(term)
+            numbers.append(number(term))
         except ValueError:
             return term
-    return total
+    return total(numbers)
 
 
 def _is_complete(cells: Sequence[Cells], header: str) -> bool:

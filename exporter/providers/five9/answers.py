@@ -228,10 +228,14 @@ def _child_text(parent: etree._Element, name: str) -> str | None:
 
 
 def _integer(element: etree._Element) -> int:
+    """Return an integer of 64 bits, as XML's type ``long`` has."""
     try:
-        return int(element.text or "")
+        value = int(element.text or "")
     except ValueError as error:
         raise InvalidAnswer(f"{local_name(element)} is not an integer") from error
+    if not -(2**63) <= value < 2**63:
+        raise InvalidAnswer(f"{local_name(element)} is too large")
+    return value
 
 
 def check(body: bytes) -> None:

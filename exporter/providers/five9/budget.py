@@ -92,7 +92,7 @@ class Budget:
         self.reported_at = float("-inf")
 
     def update(self, counters: Iterable[CallCounter]) -> None:
-        """Apply the platform's report of limits and calls."""
+        """Apply the platform's report of limits (at least 1) and calls."""
         self.reported_at = self._clock.monotonic()
         for counter in counters:
             windows = self._windows.get(counter.operation)
@@ -174,7 +174,6 @@ class Budget:
         projections = [
             _Projection(window, self._used_now(operation, window), self._end(operation, window))
             for window in sorted(self._windows[operation], key=lambda x: -x.length)
-            if window.limit > 0
         ]
         for reserve in reserves:
             for projection in projections:
@@ -243,7 +242,7 @@ class Budget:
         gaps = [
             window.length / (window.limit * _HEADROOM)
             for window in self._windows[operation]
-            if demand * window.length > window.limit * _HEADROOM > 0
+            if demand * window.length > window.limit * _HEADROOM
         ]
         return max(gaps, default=0.0)
 
@@ -269,8 +268,6 @@ class Budget:
 
     def _window_wait(self, operation: str, window: _Window, calls: int, reserve: int) -> float:
         now = self._clock.monotonic()
-        if window.limit <= 0:
-            return window.length
         limit = window.limit - window.kept(reserve)
         calls = min(calls, limit)
         if now < window.reported_at + window.length:

@@ -5,6 +5,7 @@ client uses a bundled minimal WSDL and its own address: the vendor's WSDL names 
 which credentials would go in clear text.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,9 @@ from exporter.providers.five9.answers import Fault, Statistics, StatisticsUpdate
 
 _BINDING = "{http://service.supervisor.ws.five9.com/}WsSupervisorBinding"
 _WSDL = Path(__file__).with_name("statistics.wsdl")
+logging.getLogger("zeep").setLevel(logging.CRITICAL)  # it logs a traceback for every bad value
+_LONGEST_WINDOW = 7 * 86_400.0  # seconds of a request limit; a day is the longest documented
+_MOST_CALLS = 10**9
 _LARGE = 64 * 1024  # bytes; larger responses are read in the worker thread
 _LIMIT_PAUSE = 60.0  # seconds; the shortest of Five9's windows
 _LICENCE_PAUSE = 300.0
@@ -158,17 +162,12 @@ class Client:
         The call needs no session and has no limit itself.
         """
         windows: Sequence[Any] = await self._service.getCallCountersState() or ()
-        return [
-            CallCounter(
-                str(counter.operationType),
-                float(window.timeout),
-                int(counter.limit),
-                int(counter.value),
-            )
+        counters = (
+            _counter(window, counter)
             for window in windows
             for counter in window.callCounterStates or ()
-            if counter is not None and counter.operationType in _OPERATION_TYPES
-        ]
+        )
+        return [counter for counter in counters if counter is not None]
 
     async def user_limits(self) -> Licences | None:
         """Read how many sessions are in use."""
@@ -185,7 +184,11 @@ class Client:
     async def permissions(self) -> dict[str, bool]:
         """Read which permissions the user has."""
         permissions: Sequence[Any] = await self._service.getMyPermissions() or ()
-        return {str(item.type): bool(item.value) for item in permissions if item.type}
+        return {
+            str(item.type): bool(item.value)
+            for item in permissions
+            if item is not None and item.type and item.value is not None
+        }
 
     async def disposition_names(self) -> frozenset[str]:
         """Read the names of the domain's dispositions, each of which is a column."""
@@ -281,10 +284,14 @@ class Client:
         response = httpx.Response(response.status_code, content=body)
         try:
             return self._binding.process_reply(self._zeep, self._binding.get(operation), response)
-        except (ZeepError, TypeError, ValueError, AttributeError) as error:
+        except (ZeepError, *_UNEXPECTED) as error:
             raise InvalidAnswer(f"not an answer to {operation}: {type(error).__name__}") from error
 
 
+# What zeep raises for an answer of another shape.
+_UNEXPECTED = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
 _PARSERS: dict[str, Callable[[bytes], Any]] = {
     "getStatistics": answers.read_statistics,
     "getStatisticsUpdate": answers.read_update,
@@ -319,6 +326,23 @@ _PAUSES = {
     "OperationsLimitExceededFault": _LIMIT_PAUSE,
     "UserLimitReachedFault": _LICENCE_PAUSE,
 }
+
+
+def _counter(window: Any, counter: Any) -> CallCounter | None:
+    """Return a counter, ``None`` where a part of it is missing or cannot be true.
+
+    No document says what a limit of zero means: a user without any call could not sign in.
+    """
+    if counter is None or counter.operationType not in _OPERATION_TYPES:
+        return None
+    length, limit, used = window.timeout, counter.limit, counter.value
+    if None in (length, limit, used):
+        return None
+    if not (0 < length <= _LONGEST_WINDOW and 0 < limit <= _MOST_CALLS and used >= 0):
+        return None
+    return CallCounter(
+        str(counter.operationType), float(length), int(limit), int(min(used, _MOST_CALLS))
+    )
 
 
 def _check_type(received: str | None, requested: str) -> None:

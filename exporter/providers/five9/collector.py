@@ -52,7 +52,7 @@ _REREAD_AFTER = 7200.0  # repairs drift; 8 tables twice in 4 hours are few of 24
 _RESYNC_PAUSE = 600.0  # because a row was refused or an update could not be applied
 _INVALID_PAUSE = 20.0  # because the answer was invalid
 _LONGEST_INVALID_PAUSE = 480.0  # within the idle time of a session
-_NAMES_LIFE = 86_400.0
+_NAMES_LIFE, _NAMES_PAUSE = 86_400.0, 3600.0  # the second after an answer that cannot be read
 _COUNTERS_EVERY = 60.0
 _COUNTERS_EVERY_BLOCKED = 15.0
 _SHORTEST_HOLD = 1.0
@@ -369,8 +369,7 @@ class Five9Collector(Collector):
     def _reading(self, feed: str, replica: Replica) -> Reading:
         now = self._clock.monotonic()
         rows = replica.rows(now, {"dispositions": self._names})
-        source_at = replica.server_time(now) / 1000 if replica.timestamp else None
-        return self._scales.convert(Reading({feed: rows}, source_at), now)
+        return self._scales.convert(Reading({feed: rows}, replica.source_at(now)), now)
 
     def _is_reread_due(self, feed: str, replica: Replica) -> bool:
         now = self._clock.monotonic()
@@ -385,9 +384,14 @@ class Five9Collector(Collector):
 
     async def _read_names(self) -> None:
         """Read the names of dispositions; where that is refused, their columns stay unmapped."""
-        self._names_at = self._clock.monotonic()
-        with contextlib.suppress(Refused, ServerTrouble, InvalidAnswer), self._budget.call(FULL):
-            self._names = await self._client.disposition_names()
+        self._names_at = now = self._clock.monotonic()
+        try:
+            with self._budget.call(FULL):
+                self._names = await self._client.disposition_names()
+        except Refused:
+            return
+        except (ServerTrouble, InvalidAnswer):
+            self._names_at = now + _NAMES_PAUSE - _NAMES_LIFE
 
 
 def feeds(config: Five9Config) -> list[Feed]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from exporter.collector.repair import plain
 from exporter.errors import InvalidAnswer
 from exporter.metrics.columns import normal_positions
-from exporter.metrics.parsers import Cell, milliseconds
+from exporter.metrics.parsers import END_OF_TIME, Cell, milliseconds
 from exporter.metrics.reading import REPLACEMENT, RefusedRow, Rows, check_refused
 from exporter.metrics.tables import Key, Spread, Table, normalise
 from exporter.providers.five9.answers import NESTED, Statistics, StatisticsUpdate
@@ -164,10 +164,15 @@ class Replica:
         """Return Five9's time in epoch ms, extrapolated from its last response."""
         return self.timestamp + max(0.0, now - self.updated_at) * 1000
 
+    def source_at(self, now: float) -> float | None:
+        """Return Five9's time in epoch seconds; ``None`` where it is not a time."""
+        at = self.server_time(now) / 1000
+        return at if 0 < at < END_OF_TIME else None
+
     def rows(self, now: float, names: Mapping[str, frozenset[str]]) -> Rows:
         """Return the rows with durations as of ``now``."""
         server_now = self.server_time(now)
-        state = self._state
+        state = self._state if self.source_at(now) is not None else None
         headers = self.headers if state is None else [*self.headers, STATE_START]
         cells: list[list[Cell]] = []
         for name, row in self._rows.items():

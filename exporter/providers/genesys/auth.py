@@ -9,14 +9,11 @@ import httpx
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, check_status
-from exporter.collector.token import Token
+from exporter.collector.token import DEFAULT_LIFETIME, Token, lifetime_of
 from exporter.errors import InvalidAnswer, ServerTrouble, Unauthorized
-from exporter.metrics.parsers import number
 from exporter.providers.genesys.config import GenesysConfig
 
 _PATH = "/auth/v3"
-_DEFAULT_LIFETIME = 600.0  # seconds, where the platform does not say
-_LONGEST_LIFETIME = 7 * 86_400.0
 _CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749; other text is not repeated
 _TEMPORARY_ERRORS = ("server_error", "temporarily_unavailable")  # RFC 6749, section 4.1.2.1
 _REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
@@ -96,13 +93,4 @@ def _parse_token(answer: Mapping[str, Any]) -> tuple[str, float]:
     token = answer.get("access_token")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
         raise InvalidAnswer("the answer holds no token")
-    return token, _lifetime(answer.get("expires_in"))
-
-
-def _lifetime(seconds: object) -> float:
-    """Return a token's lifetime; the default where it is not a positive number."""
-    try:
-        lifetime = float(number(seconds if isinstance(seconds, str | int | float) else None))
-    except ValueError:
-        return _DEFAULT_LIFETIME
-    return min(lifetime, _LONGEST_LIFETIME) if lifetime > 0 else _DEFAULT_LIFETIME
+    return token, lifetime_of(answer.get("expires_in")) or DEFAULT_LIFETIME

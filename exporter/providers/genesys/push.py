@@ -76,6 +76,7 @@ class PushSession:
         self._is_doubtful = False  # a stored value may be older than one that was dropped
         self._overdue = False  # the last reading was not available
         self._tasks: list[asyncio.Task[None]] = []
+        self._crashes: set[str] = set()  # the bugs that were logged with their traceback
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -177,7 +178,10 @@ class PushSession:
             raise error
         if isinstance(error, ProviderError):
             raise SessionLost(str(error), retry_after=error.retry_after) from error
-        self._log.error("push session broke", exc_info=error)
+        name = type(error).__name__
+        log = self._log.debug if name in self._crashes else self._log.error
+        log("push session broke", error=name, exc_info=None if name in self._crashes else error)
+        self._crashes.add(name)
         raise SessionLost("the push session broke") from error
 
     async def _receive(self) -> None:
@@ -210,8 +214,8 @@ class PushSession:
                 # What must be read and is refused can only be opened anew.
                 is_refused = isinstance(error, Refused) and self._repaired != self._losses
                 self._has_reopened &= not (reopens or is_refused)
-                if failures >= _MOST_FAILURES:
-                    raise
+                if failures >= _MOST_FAILURES or error.retry_after > _LONGEST_PAUSE:
+                    raise  # the schedule waits
                 self._log.debug("reopening failed", reason=error.reason, error=str(error))
                 await self._clock.sleep(error.retry_after)
 

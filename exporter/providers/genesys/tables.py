@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exporter.metrics import families as f
-from exporter.metrics.parsers import Cell, Number, count, percent, seconds
+from exporter.metrics.parsers import Cell, Number, count, epoch_seconds, percent, seconds
 from exporter.metrics.period import Period
 from exporter.metrics.tables import Column, Key, State, States, Table
 
@@ -198,7 +198,7 @@ EACH_AGENT = Table(
     display=NAME,
     figures=(
         State(AGENT_STATE, f.AGENT_STATE, AGENT_STATES),
-        Column(STATE_SINCE, f.AGENT_STATE_SINCE, seconds, certain=False),
+        Column(STATE_SINCE, f.AGENT_STATE_SINCE, epoch_seconds, certain=False),
         Column(AGENT_HANDLED, f.AGENT_CONTACTS_HANDLED, count, _ALL),
         *(
             Column(header, f.AGENT_CALLS, count, {"direction": direction})

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exporter.errors import InvalidAnswer
-from exporter.metrics.parsers import Cell, Number, number
+from exporter.metrics.parsers import Cell, Number, epoch_seconds, number, total
 from exporter.metrics.reading import REPLACEMENT, RefusedRow, check_refused
 
 JsonObject = Mapping[str, Any]
@@ -146,7 +146,7 @@ def merge_objects(value: object) -> dict[str, Any]:
 def calls_of(value: object) -> Number | None:
     """Return a number of calls: plain, in ``{count, percent}``, or in a list of such objects."""
     if isinstance(value, list):
-        return number(sum(to_number(merge_objects(part).get("count")) for part in value))
+        return total(to_number(merge_objects(part).get("count")) for part in value)
     return to_number(value.get("count")) if isinstance(value, dict) else _optional_number(value)
 
 
@@ -167,7 +167,7 @@ def samples_of(record: JsonObject, name: str) -> Number | None:
 def sum_known(values: Iterable[Number | None]) -> Number | None:
     """Return the sum of the values that are known, ``None`` where none is."""
     known = [value for value in values if value is not None]
-    return number(sum(known)) if known else None
+    return total(known) if known else None
 
 
 def utc_time(cell: Cell) -> Number:
@@ -177,7 +177,7 @@ def utc_time(cell: Cell) -> Number:
     time = datetime.fromisoformat(cell.strip())
     if time.tzinfo is not None:
         raise ValueError("unexpected time zone")
-    return number(time.replace(tzinfo=UTC).timestamp())
+    return epoch_seconds(time.replace(tzinfo=UTC).timestamp())
 
 
 def _optional_number(value: object) -> Number | None:

@@ -42,6 +42,10 @@ class CallLists:
         self._progress: dict[str, _Progress] = {}
         self._no_details_before = float("-inf")
 
+    def retry(self) -> None:
+        """Ask for the details again, though they were refused."""
+        self._no_details_before = float("-inf")
+
     async def read(self, *, details: bool) -> list[Cells]:
         """Return a row for each list; with ``details`` also its progress.
 

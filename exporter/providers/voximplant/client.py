@@ -35,6 +35,7 @@ _ACCOUNT_FIELDS = (
 # Seconds.
 _TRUSTED_FOR = 60.0  # after an answer the key is known to be valid
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
+_SHORTEST_RETRY = 60.0  # after a reload
 _FIRST_ROLE_PAUSE, _LONGEST_ROLE_PAUSE = 60.0, 3600.0
 _LONGEST_DENIED_PAUSE = 300.0  # of a method that was allowed: the key may have been refused
 _NOTABLE_SKEW = 30.0
@@ -60,7 +61,7 @@ class Client:
         self._log = log
         self._answered_at = float("-inf")
         self._throttles = 0
-        self._paused_until = float("-inf")
+        self._throttled_at = self._paused_until = float("-inf")
         self._refusals: Counter[str] = Counter()
         self._skews: deque[float] = deque(maxlen=_SKEWS)
         self._skew_logged = False
@@ -86,6 +87,11 @@ class Client:
         """The seconds until the platform accepts requests of this account again, or 0."""
         return max(0.0, self._paused_until - self._clock.monotonic())
 
+    def retry(self) -> None:
+        """Forget a pause that the platform asked for, but for a minute after its answer."""
+        soonest = self._throttled_at + _SHORTEST_RETRY
+        self._paused_until = min(self._paused_until, soonest)
+
     def now(self) -> float:
         """Return the platform's time (epoch seconds); our own where the skew is small."""
         skew = self.skew or 0.0
@@ -108,15 +114,21 @@ class Client:
         return _result_list(method, await self.call(method, **parameters))
 
     async def read_pages(self, method: str, **parameters: Value) -> list[JsonObject]:
-        """Read a list that comes in pages, until ``total_count`` or a short page."""
+        """Read a list that comes in pages, until ``total_count`` or a short page.
+
+        A total below the number of rows is not true. Raises ``InvalidAnswer`` where pages repeat.
+        """
         rows: list[JsonObject] = []
+        page: list[JsonObject] = []
         for _ in range(_MAX_PAGES):
             answer = await self.call(method, **parameters, count=PAGE_SIZE, offset=len(rows))
-            page = _result_list(method, answer)
+            before, page = page, _result_list(method, answer)
+            if page and page == before:
+                raise InvalidAnswer(f"{method}: a page came twice")
             rows += page
             total = answer.get("total_count")
-            if isinstance(total, int):
-                if len(rows) >= total:
+            if type(total) is int and total >= len(rows):
+                if total == len(rows):
                     return rows
                 if not page:
                     raise InvalidAnswer(f"{method}: pages end after {len(rows)} of {total} rows")
@@ -182,7 +194,8 @@ class Client:
         backoff = min(_FIRST_PAUSE * 2.0 ** min(self._throttles, 30), _LONGEST_PAUSE)
         self._throttles += 1
         pause = max(error.retry_after, backoff)
-        self._paused_until = self._clock.monotonic() + pause
+        self._throttled_at = self._clock.monotonic()
+        self._paused_until = self._throttled_at + pause
         return Throttled(str(error), retry_after=pause)
 
     def _forbidden(self, method: str, text: str, *, may_pass: bool = False) -> MissingRole:

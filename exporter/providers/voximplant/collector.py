@@ -110,6 +110,13 @@ class VoximplantCollector(Collector):
         """Return the seconds until the platform accepts requests again, or 0."""
         return self._client.pause
 
+    def retry(self) -> None:
+        """Forget pauses of the account, of queue statistics and of call list details."""
+        self._client.retry()
+        self._lists.retry()
+        if self._rotation is not None:
+            self._rotation.retry()
+
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         """Use idle time for the round of queue statistics, where one is due."""
         rotation = self._rotation

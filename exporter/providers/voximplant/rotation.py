@@ -30,12 +30,16 @@ class QueueRotation:
         self._rows: dict[str, tuple[float, Cells]] = {}
         self._pending: list[str] = []
         self._started_at = float("-inf")
-        self._paused_until = float("-inf")
+        self._failed_at = self._paused_until = float("-inf")
 
     @property
     def pending(self) -> int:
         """The number of queues of the round that are still to read."""
         return len(self._pending)
+
+    def retry(self) -> None:
+        """Forget a pause, but for an interval from its start."""
+        self._paused_until = min(self._paused_until, self._failed_at + self._interval)
 
     def is_idle(self) -> bool:
         """Return whether nothing is to be read now: no round is due, or requests failed."""
@@ -84,8 +88,8 @@ class QueueRotation:
             raise failure
 
     def _pause(self, error: ProviderError) -> None:
-        pause = max(error.retry_after, self._interval)
-        self._paused_until = self._clock.monotonic() + pause
+        self._failed_at = self._clock.monotonic()
+        self._paused_until = self._failed_at + max(error.retry_after, self._interval)
 
     async def _read_row(self, queue: str, window: tuple[datetime, datetime]) -> Cells:
         start, end = window

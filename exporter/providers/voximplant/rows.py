@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from exporter.errors import InvalidAnswer
-from exporter.metrics.parsers import Cell, Number, number
+from exporter.metrics.parsers import Cell, Number, total
 from exporter.metrics.tables import normalise
 from exporter.providers.voximplant.answers import (
     JsonObject,
@@ -106,7 +106,7 @@ class StatusTimes:
             {
                 "state": state,
                 **{
-                    unit: number(sum(cells.get(f"{state} {unit}", 0) for cells in operators))
+                    unit: total(cells.get(f"{state} {unit}", 0) for cells in operators)
                     for unit in ("seconds", "entries")
                 },
             }
@@ -120,7 +120,7 @@ def _add_times(cells: dict[str, Number], status: str, times: JsonObject) -> None
     for name in (state,) if state else ("other", status):
         for unit, value in (("seconds", times.get("sum")), ("entries", times.get("count"))):
             header = f"{name} {unit}"
-            cells[header] = number(cells.get(header, 0) + to_number(value))
+            cells[header] = total((cells.get(header, 0), to_number(value)))
 
 
 def _zeros(states: Iterable[str]) -> dict[str, Number]:
@@ -293,4 +293,4 @@ def report_values(reports: Iterable[JsonObject], scale: float) -> Iterator[tuple
             value: Any = latest.get("value")
             queue = to_id(group.get("sq_queue_id"))
             if value is not None:
-                yield queue, name, number(to_number(value) * factor)
+                yield queue, name, total((to_number(value) * factor,))

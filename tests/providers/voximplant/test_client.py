@@ -323,12 +323,37 @@ async def test_a_list_that_breaks_off_is_no_list(talk: Talk) -> None:
 
 
 async def test_a_list_without_end_is_left(talk: Talk) -> None:
-    """A server that repeats its pages does not fill the memory."""
-    client, app = talk({"result": [{}], "total_count": 10**9})
+    """A server that sends ever more pages does not fill the memory."""
+    pages = ({"result": [{"user_id": user}], "total_count": 10**9} for user in range(300))
+    client, app = talk(*pages)
     with pytest.raises(InvalidAnswer, match="more than"):
         await client.read_pages("GetUsers")
 
     assert len(app.asked) == 200
+
+
+@pytest.mark.parametrize("total", [10**9, 1e18, None, True, -1, 0, "3"])
+async def test_pages_that_repeat(talk: Talk, total: object) -> None:
+    """A server that ignores the offset is asked twice."""
+    client, app = talk(
+        {"result": [{"user_id": user} for user in range(1000)], "total_count": total}
+    )
+    with pytest.raises(InvalidAnswer, match="a page came twice"):
+        await client.read_pages("GetUsers")
+
+    assert len(app.asked) == 2
+
+
+@pytest.mark.parametrize("total", [True, False, -1, 0, 999, "1200", 1200.0, [], None])
+async def test_a_total_that_cannot_be_true(talk: Talk, total: object) -> None:
+    """No row of a full page's successor is missed because of the total."""
+    users = [{"user_id": user} for user in range(1200)]
+    client, _ = talk(
+        {"result": users[:1000], "total_count": total},
+        {"result": users[1000:], "total_count": total},
+    )
+
+    assert await client.read_pages("GetUsers") == users
 
 
 async def test_of_the_account_only_what_may_be_shown_is_kept(talk: Talk) -> None:

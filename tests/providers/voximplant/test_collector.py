@@ -220,7 +220,7 @@ async def test_secrets_and_callers_appear_nowhere(caplog: pytest.LogCaptureFixtu
         if centre.clock.now < MORNING + 600 and chance.random() < 0.03:
             centre.simulator.fail_next(chance.choice(FAULTS))
         elif MORNING + 600 <= centre.clock.now < MORNING + 660:
-            centre.refresher.retry_refused()
+            centre.refresher.retry()
 
     centre.clock.watchers.append(watch)
     async with centre.running(1500):
