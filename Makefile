@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(shell expr 2 \* $$(getconf _NPROCESSORS_O
 INSTALL := $(BIN)/pip install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check golden dashboards bench dist clean
+.PHONY: help demo test test-all fuzz check golden dashboards bench dist clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: .venv/.test ## run the tests, in minutes
 test-all: .venv/.test .venv/.lint ## run all tests: storms, longer fuzzing, branch coverage
 	$(PYTEST) -m slow
 	$(PYTEST) -m 'not slow' --cov --cov-branch --cov-fail-under=95
+
+fuzz: .venv/.test ## whole visits with extreme values in every field; SECONDS=3600 SEED=1
+	PYTHONPATH=tests $(BIN)/python -m support.extremes $(or $(SECONDS),3600) $(or $(SEED),1)
 
 check: .venv/.lint ## lint, formatting, types, spelling, dashboards as their script makes them
 	$(BIN)/ruff check .

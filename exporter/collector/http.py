@@ -42,7 +42,7 @@ _MAX_RETRY_AFTER = 3600.0
 _LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
 _REPLACED = "replaced"  # key of an answer's extensions
 # What an answer of another shape raises: also numbers that are too large, and lists too deep.
-_UNEXPECTED = (
+UNEXPECTED = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
 )
 _OUTCOMES = {"throttled", "auth", "server", "timeout", "network", "fault", "invalid"}
@@ -328,7 +328,7 @@ def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[
             if broken is not None:
                 raise InvalidAnswer(str(broken)) from broken
             return parse(body)
-        except _UNEXPECTED as error:
+        except UNEXPECTED as error:
             name = type(error).__name__  # its text may hold data
             raise InvalidAnswer(f"the answer has an unexpected shape ({name})") from error
 

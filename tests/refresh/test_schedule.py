@@ -20,6 +20,7 @@ from exporter.errors import (
     Refused,
     SessionLost,
     Throttled,
+    TimedOut,
     Unauthorized,
     Unexplained,
     Unreachable,
@@ -434,6 +435,90 @@ async def test_a_bug_in_signing_in_is_contained() -> None:
     await bench.run(30)
     assert bench.script.sessions == [0, 2]
     assert bench.metric("session_signins_total", outcome="internal") == 1
+
+
+def tracebacks(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+
+
+async def test_a_bug_is_logged_once_until_all_is_well(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug that recurs at each refresh has one traceback, another or a later one has its own."""
+    bench = Bench(10, 10)
+    bugs = [ZeroDivisionError("one"), OverflowError("two")] * 10
+    bench.script.answers["a"] = [*map(raising, bugs), reading, raising(bugs[0])]
+    bench.script.answers["b"] = [raising(ZeroDivisionError("three"))] * 5
+    with caplog.at_level(logging.INFO):
+        await bench.run(3600)
+    assert tracebacks(caplog) == ["one", "three", "two", "one"]
+    assert bench.metric("feed_refreshes_total", feed="a", outcome="internal") == 21
+
+
+@pytest.mark.parametrize("signs_in", [False, True])
+async def test_a_bug_in_the_session_is_logged_once(
+    signs_in: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A session that ends in a bug at each try has one traceback, and the gaps grow."""
+    bench = Bench(10)
+    if signs_in:
+        bench.script.delay = lambda _: 1 // 0  # type: ignore[method-assign]
+    else:
+        bench.script.sign_ins = [ZeroDivisionError("bug")] * 1000
+    with caplog.at_level(logging.INFO):
+        await bench.run(3600)
+    assert len(tracebacks(caplog)) == 1
+    assert 5 < len(bench.script.sessions) < 25
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("bug"), Unreachable("gone"), SessionLost("gone"), TimedOut("late")]
+)
+async def test_an_error_in_the_sign_out_does_not_keep_the_account(error: Exception) -> None:
+    """A schedule that was cancelled ends, whatever the sign-out raises."""
+    bench = Bench(10)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[None]:
+        bench.script.sessions.append(bench.clock.elapsed)
+        try:
+            yield
+        finally:
+            bench.script.closed += 1
+            raise error
+
+    bench.script.open = opened  # type: ignore[method-assign]
+    await asyncio.wait_for(bench.run(30), 5)
+    assert len(bench.script.sessions) == bench.script.closed == 1
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+async def test_a_reload_ends_a_long_wait(signed_in: bool) -> None:
+    """What the platform asked to wait for an hour is asked for again, at most once a minute."""
+    bench = Bench(10, 10)
+    wait = Throttled("HTTP 429", retry_after=3600.0)
+    reloads = [600.0, 601.0, 602.0, 625.0, 640.0]
+    if signed_in:
+        bench.script.answers["a"] = [raising(wait)] * 2
+    else:
+        bench.script.sign_ins = [wait] * 2
+
+    def reload() -> None:
+        while reloads and bench.clock.elapsed >= reloads[0]:
+            reloads.pop(0)
+            bench.refresher.retry()
+
+    bench.clock.watchers.append(reload)
+    await bench.run(1200)
+    tries = bench.script.times("a") if signed_in else bench.script.sessions
+    assert 600 <= tries[1] <= 661
+    assert all(after - before >= 59.9 for before, after in pairwise(tries[:3]))
+
+
+async def test_without_a_reload_an_hour_is_waited() -> None:
+    """A wait that the platform asks for is kept."""
+    bench = Bench(10)
+    bench.script.answers["a"] = [raising(Throttled("HTTP 429", retry_after=3600.0))]
+    await bench.run(3700)
+    assert bench.script.times("a")[:2] == [0, 3600]
 
 
 async def test_an_unreadable_answer_fails_the_feed() -> None:

@@ -15,15 +15,19 @@ import math
 import random
 import re
 import signal
+import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 from lxml import etree
 
+from exporter.config.load import Config
 from exporter.preflight.commands import Preflight
 from exporter.simulators.floor.floor import Floor
 from exporter.status import Overview
@@ -36,21 +40,28 @@ from support.platforms import PLATFORMS, Platform
 EXTREME, STEP = 150.0, 15.0  # seconds for which the extreme lasts, and between two looks
 RECOVERED = 3600.0 + 900.0  # seconds within which the page is whole again
 MOST_LINES = 150  # of the log, of one case
+MOST_PRINTED = 500  # lines of a command
+_HOW = (*("early", "late") * 3, "check", "discover", "capture")
+_LONGEST_COMMAND = 7200.0  # virtual seconds
+_MORE_REQUESTS = 90  # a minute: halving what was refused takes 64 (Genesys)
 _STUCK = 60.0  # real seconds that no case takes, unless something spins
 _MARK = "\ue000extreme\ue000"
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_ANY = "*"  # every item of a list
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_ANY = "*"  # every item of a list, or the key that the exporter chose at random
+_RANDOM = re.compile(r"exporter-[0-9a-f]{16}")
 _FEW = 3  # items of a list whose places are listed
 
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "five9": ("five9", {}, {"agents": "name"}),
+    "five9, streaming": ("five9", {"stream_durations": True}, {"agents": "name"}),
     "genesys": ("genesys", {}, {"mode": "subscribe", "agents": "id"}),
-    "genesys, polled": ("genesys", {"requires_cometd": True}, {"mode": "poll", "agents": "id"}),
+    "genesys, polled": ("genesys", {}, {"mode": "poll", "agents": "id"}),
     "brightpattern": ("brightpattern", {}, {"agents": "name"}),
     "brightpattern, by password": (
         "brightpattern",
         {"password": "planted-password-brightpattern"},
-        {"agents": "name", "auth": "password"},
+        {"agents": "name", "auth": "password", "password": "planted-password-brightpattern"},
     ),
     "voximplant": ("voximplant", {}, {"agents": "name", **PLATFORMS["voximplant"].everything}),
 }
@@ -163,18 +174,21 @@ class Place(NamedTuple):
 
 
 class Case(NamedTuple):
-    """An extreme value at a place, from the first request on or ``late``: later."""
+    """An extreme value at a place, and what meets it.
+
+    ``how`` is ``early``, from the first request of a schedule on; ``late``, a minute later; or a
+    command: ``check``, ``discover``, ``capture``.
+    """
 
     place: Place
     extreme: Any
-    late: bool
+    how: str = "early"
 
     def __str__(self) -> str:
         extreme = repr(self.extreme)
-        shown = extreme if len(extreme) < 70 else f"{extreme[:40]}… ({len(extreme)})"
-        return f"{self.place.answer} {self.place.kind} {list(self.place.path)} = {shown}" + (
-            ", late" if self.late else ""
-        )
+        shown = extreme if len(extreme) < 70 else f"{extreme[:40]}... ({len(extreme)})"
+        place = self.place
+        return f"{place.answer} {place.kind} {list(place.path)} = {shown}, {self.how}"
 
 
 def key_of(request: httpx.Request) -> str:
@@ -285,7 +299,7 @@ def _resolve(value: Any, path: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     if step == _ANY and isinstance(value, list):
         steps: Sequence[Any] = range(len(value))
     elif isinstance(value, dict):
-        steps = [step] if step in value else []
+        steps = [key for key in value if key == step or (step == _ANY and _RANDOM.fullmatch(key))]
     else:
         steps = (
             [step]
@@ -301,47 +315,50 @@ def _resolve(value: Any, path: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 
 def _in_xml(content: bytes, path: Sequence[Any], extreme: str) -> bytes | None:
     root = etree.fromstring(content)
-    elements = [*root.iter()]
     index, attribute = path[0], path[1] if len(path) > 1 else None
-    chosen = (
-        [e for e in elements if e.tag == index]
-        if isinstance(index, str)
-        else elements[index : index + 1]
-    )
-    text = (
-        extreme.strip('"').encode().decode("unicode-escape", "replace")
-        if extreme[:1] == '"'
-        else extreme
-    )
-    text = text.encode(errors="replace").decode()
-    for element in chosen:
-        parent = element.getparent()
+    elements = [
+        element
+        for at, element in enumerate(root.iter())
+        if index == (element.tag if isinstance(index, str) else at)
+    ]
+    text = _text_of(extreme)
+    for element in elements:
         if attribute:
             element.set(attribute, re.sub("[\x00-\x1f]", "?", text))
-        elif extreme in (ABSENT, TWICE):
-            if parent is None:
-                return None
-            if extreme == ABSENT:
-                parent.remove(element)
-            else:
-                parent.append(copy.deepcopy(element))
-        elif extreme == RENAMED:
-            element.tag = f"{element.tag}x"
-        elif extreme == "null":
-            for child in [*element]:
-                element.remove(child)
-            element.text = None
-            element.set("{http://www.w3.org/2001/XMLSchema-instance}nil", "true")
-        elif extreme == "[[1],[2]]":
-            etree.SubElement(element, "data").text = "1"
-        else:
-            for child in [*element]:
-                element.remove(child)
-            element.text = _MARK
-    if not chosen:
-        return None
+        elif not _change(element, extreme):
+            return None
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("\x00", "&#0;")
     return etree.tostring(root, encoding="utf-8").replace(_MARK.encode(), escaped.encode())
+
+
+def _text_of(extreme: str) -> str:
+    """Return an extreme as the text of an element."""
+    if extreme[:1] == '"':
+        extreme = extreme.strip('"').encode().decode("unicode-escape", "replace")
+    return extreme.encode(errors="replace").decode()
+
+
+def _change(element: etree._Element, extreme: str) -> bool:
+    """Change an element; return whether that is possible."""
+    parent = element.getparent()
+    if extreme in (ABSENT, TWICE):
+        if parent is None:
+            return False
+        if extreme == ABSENT:
+            parent.remove(element)
+        else:
+            parent.append(copy.deepcopy(element))
+    elif extreme == RENAMED:
+        element.tag = f"{element.tag}x"
+    elif extreme == "[[1],[2]]":
+        etree.SubElement(element, "data").text = "1"
+    else:
+        for child in [*element]:
+            element.remove(child)
+        element.text = None if extreme == "null" else _MARK
+        if extreme == "null":
+            element.set(_NIL, "true")
+    return True
 
 
 # Places -----------------------------------------------------------------------------------------
@@ -364,7 +381,8 @@ def _json_paths(value: Any) -> Iterator[tuple[Any, ...]]:
     yield ()
     if isinstance(value, dict):
         for key in value:
-            yield from ((key, *rest) for rest in _json_paths(value[key]))
+            step = _ANY if _RANDOM.fullmatch(key) else key
+            yield from ((step, *rest) for rest in _json_paths(value[key]))
     elif isinstance(value, list) and value:
         for index in {*range(min(_FEW, len(value))), len(value) - 1}:
             yield from ((index, *rest) for rest in _json_paths(value[index]))
@@ -436,6 +454,20 @@ class Visit(Bench):
         super().__init__(self.platform.account, self.line, observe=False)
 
 
+async def _command(visit: Visit, name: str, outcome: "Outcome") -> None:
+    """Run a command of the command line, which must neither raise nor print without end."""
+    client = httpx.AsyncClient(transport=visit.line)
+    preflight = Preflight(Config((visit.config,), Path()), visit.clock, lambda *_: client)
+    async with asyncio.timeout(_LONGEST_COMMAND):
+        result: tuple[Any, Any] = await getattr(preflight, name)(*["acme"][name == "check" :])
+    lines = result[1] if name == "capture" else result[0]
+    if len(lines) > MOST_PRINTED:
+        outcome.faults.append(f"{name} printed {len(lines)} lines")
+    crashes = [line for line in lines if "(internal)" in line or "InternalError" in line]
+    if crashes:
+        outcome.faults.append(f"{name}: {crashes[:2]}")
+
+
 @dataclass
 class Outcome:
     """What came of a case; ``faults`` are what must not be."""
@@ -450,25 +482,25 @@ class Outcome:
 class Extremes:
     """All cases of one variant; ``first`` is a visit without extremes."""
 
-    def __init__(self, variant: str, seed: int = 1) -> None:
+    def __init__(self, variant: str, seed: int = 1, looks: int = 12) -> None:
         self.variant = variant
         self.chance = random.Random(seed)
         self.answers: dict[str, httpx.Response] = {}
         self.constant: dict[Series, float] = {}
         self.varying: set[Series] = set()
         self.busiest = self.lines = 0
-        run(self._record())
+        run(self._record(looks))
         self.places = {
             key: [*places_of(key, answer)] for key, answer in sorted(self.answers.items())
         }
 
-    async def _record(self) -> None:
+    async def _record(self, looks: int) -> None:
         """Record the answers of a visit and of a check, and the page that they make."""
         visit, lines = Visit(self.variant), Lines()
         logging.getLogger().addHandler(lines)
         task = asyncio.create_task(visit.refresher.run())
         pages = []
-        for _ in range(12):
+        for _ in range(looks):
             await asyncio.wait([task], timeout=300.0)
             pages.append(visit.page())
         task.cancel()
@@ -494,7 +526,7 @@ class Extremes:
             for key in self.chance.sample(keys, len(keys)):
                 place = self.chance.choice(self.places[key])
                 extreme = self.chance.choice(extremes_of(place))
-                yield Case(place, extreme, self.chance.random() < 0.5)
+                yield Case(place, extreme, self.chance.choice(_HOW))
 
     def run(self, case: Case) -> Outcome:
         """Run a case."""
@@ -506,7 +538,7 @@ class Extremes:
         signal.setitimer(signal.ITIMER_REAL, _STUCK)
         try:
             run(self._run(case, outcome))
-            gc.collect(0)
+            gc.collect(0)  # a task whose exception nobody took reports it
         except Stuck as error:
             outcome.faults.append(f"stuck: {error}")
         except Exception as error:  # noqa: BLE001 - all of it is a fault
@@ -534,15 +566,19 @@ class Extremes:
 
         asyncio.get_running_loop().set_exception_handler(handle)
         visit = Visit(self.variant)
+        if case.how not in ("early", "late"):
+            visit.line.case = case
+            await _command(visit, case.how, outcome)
+            outcome.rewritten = visit.line.rewritten
+            return
         task = asyncio.create_task(visit.refresher.run())
         try:
-            if case.late:
+            if case.how == "late":
                 await asyncio.wait([task], timeout=60.0)
             visit.line.case = case
             for _ in range(int(EXTREME / STEP)):
                 await asyncio.wait([task], timeout=STEP)
                 self._look(visit, outcome)
-            outcome.rewritten = visit.line.rewritten
             visit.line.case = None
             await self._recover(case, visit, task, outcome)
             visit.line.case = case  # for the sign-out
@@ -554,8 +590,11 @@ class Extremes:
             elif not task.cancelled():
                 outcome.faults.append(f"the schedule ended: {task.exception()!r}")
             await visit.client.aclose()
-        outcome.busiest = visit.line.busiest_minute()
-        if outcome.busiest > 2 * self.busiest + 20:
+        self._sum_up(visit, outcome)
+
+    def _sum_up(self, visit: Visit, outcome: Outcome) -> None:
+        outcome.busiest, outcome.rewritten = visit.line.busiest_minute(), visit.line.rewritten
+        if outcome.busiest > 2 * self.busiest + _MORE_REQUESTS:
             outcome.faults.append(f"{outcome.busiest} requests in a minute, else {self.busiest}")
         for family in visit.telemetry.registry.collect():
             for sample in family.samples:
@@ -580,7 +619,7 @@ class Extremes:
     async def _recover(
         self, case: Case, visit: Visit, task: asyncio.Task[Any], outcome: Outcome
     ) -> None:
-        is_read_anew = self.variant != "five9"
+        is_read_anew = not self.variant.startswith("five9")
         while True:
             page = visit.page()
             states = {feed.state for feed in visit.refresher.status().feeds}
@@ -598,9 +637,10 @@ class Extremes:
                 return
             if outcome.recovered > RECOVERED:
                 some = [f"{name} {value}" for (name, _), value in [*wrong.items()][:3]]
-                outcome.faults.append(
-                    f"not recovered: {len(wrong)} wrong {some}, extra {sorted(x[0] for x in extra)[:3]}, up {visit.metric('up')}"
-                )
+                more = sorted(name for name, _ in extra)[:3]
+                up = visit.metric("up")
+                text = f"not recovered: {len(wrong)} wrong {some}, extra {more}, up {up}"
+                outcome.faults.append(text)
                 return
             await asyncio.wait([task], timeout=STEP)
             outcome.recovered += STEP
@@ -609,22 +649,26 @@ class Extremes:
                 return
 
 
-if __name__ == "__main__":
-    import sys
-    import time
-
-    variants, seconds, seed = sys.argv[1].split(";"), float(sys.argv[2]), int(sys.argv[3])
+def fuzz(variants: Sequence[str], seconds: float, seed: int) -> Counter[str]:
+    """Run cases of the variants in turn for so many seconds; print faults, return how many ran."""
     end = time.monotonic() + seconds
-    total = Counter()
-    for number, variant in enumerate(variants):
-        extremes = Extremes(variant, seed)
-        until = time.monotonic() + (end - time.monotonic()) / (len(variants) - number)
-        for case in extremes.cases():
-            if time.monotonic() > until:
-                break
+    total: Counter[str] = Counter()
+    all_extremes = [Extremes(variant, seed) for variant in variants]
+    streams = [(extremes, extremes.cases()) for extremes in all_extremes]
+    while time.monotonic() < end:
+        for extremes, cases in streams:
+            case = next(cases)
             outcome = extremes.run(case)
-            total[variant] += 1
-            total["rewritten"] += outcome.rewritten > 0
+            total[extremes.variant] += 1
+            total["applied"] += outcome.rewritten > 0
+            total["faulty"] += bool(outcome.faults)
             for fault in outcome.faults:
-                print(f"{variant}: {case}\n    {fault}", flush=True)
-        print(dict(total), {k: len(v) for k, v in extremes.places.items()}, flush=True)
+                print(f"{extremes.variant}: {case}\n    {fault}", flush=True)
+    return total
+
+
+if __name__ == "__main__":
+    names = sys.argv[3:] or [*VARIANTS]
+    result = fuzz(names, float(sys.argv[1]), int(sys.argv[2]))
+    print(dict(result))
+    sys.exit(result["faulty"] > 0)

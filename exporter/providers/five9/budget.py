@@ -92,11 +92,15 @@ class Budget:
         self.reported_at = float("-inf")
 
     def update(self, counters: Iterable[CallCounter]) -> None:
-        """Apply the platform's report of limits (at least 1) and calls."""
+        """Apply the platform's report of limits and calls.
+
+        A limit of zero is passed over, as no document says what it means: with it nobody could
+        sign in. The platform refuses the calls if that is what it means.
+        """
         self.reported_at = self._clock.monotonic()
         for counter in counters:
             windows = self._windows.get(counter.operation)
-            if windows is None or counter.operation in self._fixed:
+            if windows is None or counter.operation in self._fixed or counter.limit < 1:
                 continue
             window = next((window for window in windows if window.length == counter.window), None)
             if window is None and len(windows) >= _MOST_WINDOWS:

@@ -6,7 +6,8 @@ which credentials would go in clear text.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from lxml import etree
 from zeep.exceptions import Error as ZeepError
 from zeep.proxy import AsyncServiceProxy
 
-from exporter.collector.http import Http, check_status, note_replaced
+from exporter.collector.http import UNEXPECTED, Http, check_status, note_replaced
 from exporter.collector.repair import xml_in_utf8
 from exporter.collector.threads import run_in_worker_if
 from exporter.errors import (
@@ -162,44 +163,51 @@ class Client:
         The call needs no session and has no limit itself.
         """
         windows: Sequence[Any] = await self._service.getCallCountersState() or ()
-        counters = (
-            _counter(window, counter)
-            for window in windows
-            for counter in window.callCounterStates or ()
-        )
-        return [counter for counter in counters if counter is not None]
+        with _reading("getCallCountersState"):
+            counters = (
+                _counter(window.timeout, counter)
+                for window in windows
+                if window is not None
+                for counter in window.callCounterStates or ()
+                if counter is not None
+            )
+            return [counter for counter in counters if counter is not None]
 
     async def user_limits(self) -> Licences | None:
         """Read how many sessions are in use."""
         limits = await self._service.getUserLimits()
         if limits is None:
             return None
-        return Licences(
-            limits.supervisorLimit,
-            limits.supervisorsLoggedin,
-            limits.mobileLimit,
-            limits.mobileLoggedin,
-        )
+        with _reading("getUserLimits"):
+            return Licences(
+                limits.supervisorLimit,
+                limits.supervisorsLoggedin,
+                limits.mobileLimit,
+                limits.mobileLoggedin,
+            )
 
     async def permissions(self) -> dict[str, bool]:
-        """Read which permissions the user has."""
+        """Read which permissions the user has; one whose value is no boolean is left out."""
         permissions: Sequence[Any] = await self._service.getMyPermissions() or ()
-        return {
-            str(item.type): bool(item.value)
-            for item in permissions
-            if item is not None and item.type and item.value is not None
-        }
+        with _reading("getMyPermissions"):
+            return {
+                str(item.type): _BOOLEANS[item.value]
+                for item in permissions
+                if item is not None and item.type and item.value in _BOOLEANS
+            }
 
     async def disposition_names(self) -> frozenset[str]:
         """Read the names of the domain's dispositions, each of which is a column."""
         names: Sequence[str | None] = await self._service.getDispositionsNames() or ()
-        return frozenset(name for name in names if name)
+        with _reading("getDispositionsNames"):
+            return frozenset(name for name in names if name)
 
     async def column_names(self, statistic_type: str) -> list[str]:
         """Read the columns of a statistic type."""
         row = await self._service.getColumnNames(statisticType=statistic_type)
-        values = row and row["values"]
-        return [name or "" for name in values.data] if values else []
+        with _reading("getColumnNames"):
+            values = row and row["values"]
+            return [name or "" for name in values.data] if values else []
 
     async def statistics(self, statistic_type: str) -> Statistics:
         """Read a whole table."""
@@ -282,16 +290,10 @@ class Client:
 
     def _read_typed(self, operation: str, response: httpx.Response, body: bytes) -> Any:
         response = httpx.Response(response.status_code, content=body)
-        try:
+        with _reading(operation):
             return self._binding.process_reply(self._zeep, self._binding.get(operation), response)
-        except (ZeepError, *_UNEXPECTED) as error:
-            raise InvalidAnswer(f"not an answer to {operation}: {type(error).__name__}") from error
 
 
-# What zeep raises for an answer of another shape.
-_UNEXPECTED = (
-    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
-)
 _PARSERS: dict[str, Callable[[bytes], Any]] = {
     "getStatistics": answers.read_statistics,
     "getStatisticsUpdate": answers.read_update,
@@ -314,6 +316,8 @@ _FAULTS: dict[str, type[ProviderError]] = {
     "ServerFault": ServerTrouble,
     "ServiceUnavailableFault": ServerTrouble,
 }
+# Of XML Schema; zeep reads everything else as false.
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 # Type apiOperationType of the v9_5 WSDL.
 _OPERATION_TYPES = frozenset(
     (
@@ -328,21 +332,23 @@ _PAUSES = {
 }
 
 
-def _counter(window: Any, counter: Any) -> CallCounter | None:
-    """Return a counter, ``None`` where a part of it is missing or cannot be true.
+@contextmanager
+def _reading(operation: str) -> Iterator[None]:
+    """Raise ``InvalidAnswer`` for what zeep, and reading its objects, raises for another shape."""
+    try:
+        yield
+    except (ZeepError, *UNEXPECTED) as error:
+        raise InvalidAnswer(f"not an answer to {operation}: {type(error).__name__}") from error
 
-    No document says what a limit of zero means: a user without any call could not sign in.
-    """
-    if counter is None or counter.operationType not in _OPERATION_TYPES:
+
+def _counter(length: int | None, counter: Any) -> CallCounter | None:
+    """Return a counter, ``None`` where it is of an unknown type, incomplete or implausible."""
+    limit, used = counter.limit, counter.value
+    if counter.operationType not in _OPERATION_TYPES or length is None or None in (limit, used):
         return None
-    length, limit, used = window.timeout, counter.limit, counter.value
-    if None in (length, limit, used):
-        return None
-    if not (0 < length <= _LONGEST_WINDOW and 0 < limit <= _MOST_CALLS and used >= 0):
-        return None
-    return CallCounter(
-        str(counter.operationType), float(length), int(limit), int(min(used, _MOST_CALLS))
-    )
+    if 0 < length <= _LONGEST_WINDOW and 0 <= limit <= _MOST_CALLS and 0 <= used <= _MOST_CALLS:
+        return CallCounter(counter.operationType, float(length), limit, used)
+    return None
 
 
 def _check_type(received: str | None, requested: str) -> None:

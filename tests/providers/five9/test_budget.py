@@ -179,15 +179,19 @@ def test_no_limits(clock: Any) -> None:
     assert budget.demand_ratio(5.0) == 0
 
 
-def test_a_limit_of_nothing(clock: Any) -> None:
-    """A limit of zero allows nothing, ever."""
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_of_nothing(clock: Any, limit: int) -> None:
+    """With a limit of zero the one known before stays, so that a user can sign in."""
     budget = Budget(clock, {})
-    budget.update([CallCounter(FULL, MINUTE, 0, 0)])
-    waits = [budget.wait(FULL)]
-    clock.elapsed += 1000
-    waits.append(budget.wait(FULL))
+    for operation in (FULL, CHANGES):
+        for window in (MINUTE, HOUR, DAY):
+            budget.update([CallCounter(operation, window, limit, 0)])
+    free = budget.wait(FULL)
+    add_calls(budget, FULL, DEFAULT_LIMITS[FULL][MINUTE])
 
-    assert waits == [60, 60]
+    assert (free, budget.wait(FULL)) == (0, 60)
+    assert budget.demand_ratio(0.1) < 1
+    assert budget.long_poll_wait(0.1) >= 0
 
 
 def test_exhausted(budget: Budget, clock: Any) -> None:
