@@ -254,7 +254,7 @@ class App:
         successful = False
         try:
             self._check_stopping()
-            config = await run_with_timeout(reread, _READ_TIMEOUT)
+            config = await run_with_timeout(reread, _READ_TIMEOUT, self)
             self._check_stopping()
             change = self.accounts.plan(config)
             successful = True
@@ -281,7 +281,7 @@ class App:
         if reread is None:
             return False
         try:
-            current = await run_with_timeout(reread, _READ_TIMEOUT)
+            current = await run_with_timeout(reread, _READ_TIMEOUT, (self, account.name))
         except (ConfigError, TimeoutError) as error:
             log_line = _log.debug if account.name in self._unread else _log.warning
             log_line("secret files not read", account=account.name, error=str(error))

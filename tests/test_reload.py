@@ -191,7 +191,10 @@ async def test_reloads_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_file_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that cannot be read in time is an invalid one, and blocks nothing."""
+    """A file that cannot be read in time is an invalid one, and blocks nothing.
+
+    While it hangs, further reloads are refused at once, and start no further thread.
+    """
     monkeypatch.setattr("exporter.app._READ_TIMEOUT", 0.2)
     world = World(tmp_path)
     async with world.serving():
@@ -200,7 +203,17 @@ async def test_a_file_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert answer.status_code == 500
         assert "could not be read within 0.2 s" in answer.text
         assert world.metric(GOOD) == 0
+        start = time.monotonic()
+        for _ in range(20):
+            assert (await world.web.post("/-/reload")).status_code == 500
+        assert time.monotonic() - start < 2.0
+        assert sum(thread.name == "daemon" for thread in threading.enumerate()) == 1
         world.hold.set()
+        for _ in range(100):
+            if (await world.web.post("/-/reload")).status_code == 200:
+                break
+            await asyncio.sleep(0.02)
+        assert world.metric(GOOD) == 1
 
 
 async def test_a_bug_while_reading(tmp_path: Path) -> None:

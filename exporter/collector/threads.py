@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -16,6 +16,7 @@ T = TypeVar("T")
 # One thread: as Python runs one at a time, more would only make scrapes wait behind all of them,
 # and spread what they allocate over as many heaps, each of which grows to its own peak.
 _worker = ThreadPoolExecutor(1, thread_name_prefix="worker")
+_hanging: set[Hashable] = set()  # keys of calls with a timeout that have not ended
 
 
 async def run_in_worker_if(
@@ -28,22 +29,30 @@ async def run_in_worker_if(
     return function(*args, **kwargs)
 
 
-async def run_with_timeout(function: Callable[[], T], seconds: float) -> T:
+async def run_with_timeout(function: Callable[[], T], seconds: float, key: Hashable) -> T:
     """Call a function that may hang, in a thread that does not keep the process alive.
 
-    Raises the function's ``ExporterError``, and ``TimeoutError`` after that many seconds.
+    Raises the function's ``ExporterError``, and ``TimeoutError`` after that many seconds, or at
+    once while an earlier call with the same ``key`` hangs: threads do not pile up.
     """
+    if key in _hanging:
+        raise TimeoutError
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()
 
     def work() -> None:
         try:
-            future.set_result(function())
+            try:
+                result = function()
+            finally:
+                _hanging.discard(key)
+            future.set_result(result)
         except ExporterError as error:
             future.set_exception(error)
         finally:
             if not future.done():  # a bug, whose traceback the thread prints
                 future.set_exception(RuntimeError("a function in a thread failed"))
 
+    _hanging.add(key)
     threading.Thread(target=work, name="daemon", daemon=True).start()
     return await asyncio.wait_for(asyncio.wrap_future(future), seconds)

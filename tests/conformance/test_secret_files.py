@@ -21,7 +21,7 @@ SECRETS = ("password", "api_secret", "api_key", "client_secret", "private_key")
 BACK = 130.0  # seconds: the next look at the files, a sign-out and a sign-in, and a refresh
 
 
-async def _at_once(function: Callable[[], T], _: float) -> T:
+async def _at_once(function: Callable[[], T], _: float, __: object) -> T:
     """Call a function without a thread of its own, for which virtual time does not wait."""
     return function()
 

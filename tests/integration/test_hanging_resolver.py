@@ -106,9 +106,8 @@ async def until(true: Any, seconds: float) -> float:
     return time.monotonic() - start
 
 
-@pytest.mark.parametrize(
-    ("hanging", "limit"), [(12, 2.0), pytest.param(150, 10.0, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("hanging", "limit"), [(12, 2.0), (150, 10.0)])
 async def test_healthy_accounts(
     monkeypatch: pytest.MonkeyPatch, hanging: int, limit: float
 ) -> None:
