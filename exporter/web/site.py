@@ -26,6 +26,7 @@ from exporter.printable import escape_hidden, printable
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
 from exporter.web import status_page
+from exporter.web.middleware import is_cross_site
 from exporter.web.server import CHUNKS
 
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
@@ -148,7 +149,7 @@ class Site:
         ready: Callable[[], bool],
         *,
         overview: Callable[[], Overview] = Overview,
-        config: Callable[[], str] = str,
+        config: Callable[[], bytes] = bytes,
         reload: Callable[[], Awaitable[str]] | None = None,
         paths: Paths = Paths(),
     ) -> None:
@@ -229,10 +230,12 @@ class Site:
     async def _configuration(self, _: Request) -> Response:
         return PlainTextResponse(self._config())
 
-    async def _reload(self, _: Request) -> Response:
+    async def _reload(self, request: Request) -> Response:
         """Reload the configuration; statuses and texts are those of Prometheus."""
         if self._reload_config is None:
             return PlainTextResponse("Lifecycle API is not enabled.", status_code=403)
+        if is_cross_site(request.headers):
+            return PlainTextResponse("reload refused: cross-site request\n", status_code=403)
         try:
             return PlainTextResponse(f"{await self._reload_config()}\n")
         except ConfigError as error:

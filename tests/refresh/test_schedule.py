@@ -129,7 +129,6 @@ class Bench:
         self.status = AccountStatus("", "", "signing in", ())
         self.samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
         self.refresher = Refresher(
-            "acme",
             self.script,
             AccountLabels(
                 {"provider": "five9", "account": "acme"}, filter=options.pop("filter", Filter())
@@ -700,7 +699,6 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
     bench = Bench(10)
     bench.script.feeds = [Feed("a", (TABLE,), FeedTimes(10.0, 0.02, 30.0))]
     hung = Refresher(
-        "acme",
         bench.script,
         AccountLabels({"provider": "five9", "account": "acme"}),
         bench.store,
@@ -1062,3 +1060,19 @@ async def test_a_reload_asks_for_refused_feeds_once_more(signed_in: bool) -> Non
     times = bench.script.times("a")
     assert len(times) == 2
     assert 0 <= times[1] - reloads[0] <= 60
+
+
+async def test_reloads_do_not_repeat_a_refused_feed() -> None:
+    """However often the configuration is loaded, a refused feed is read once a minute."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(Forbidden("no role"))] * 20
+
+    def reload() -> None:
+        if 30 <= bench.clock.elapsed <= 230:
+            bench.refresher.retry_refused()
+
+    bench.clock.watchers.append(reload)
+    await bench.run(600)
+    times = bench.script.times("a")
+    assert 3 <= len(times) <= 5
+    assert all(later - earlier >= 60 for earlier, later in pairwise(times))

@@ -92,7 +92,6 @@ class Bench:
         self.collector: Any = make(config, http, self.account, self.clock)
         self.noted: dict[str, tuple[float, dict[Series, float]]] = {}
         self.refresher = Refresher(
-            config.name,
             Observed(self.collector, self._note) if observe else self.collector,
             config.account_labels(),
             self.store,
