@@ -8,7 +8,6 @@ supported are refused with the reason. Faults never show a hash or a key.
 import re
 import ssl
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 _HASH = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 _COSTS = range(4, 19)  # 2 to the cost rounds: at 18 one check takes many seconds
-_READ_TIMEOUT = 5.0  # seconds
+_READ_POLLS = 5  # about seconds, after which reading hangs
 _VISIBLE = re.compile(r"[\x20-\x7e]*")
 
 Stamp = tuple[int, int, int] | None
@@ -222,7 +221,7 @@ class WebConfigWatcher:
         self.current: WebConfig = result.config
         self._valid = True
         self._thread = threading.Thread(target=self.look)  # the latest that looks for changes
-        self._started_at = 0.0
+        self._polls = 0  # since it was started
         self._hangs = False
         self._loaded = result.stamps
         self._changed: dict[Path, Stamp] = {}
@@ -238,14 +237,15 @@ class WebConfigWatcher:
         A file system may hang: the thread keeps neither the server nor the process from ending,
         and there is one at a time.
         """
-        now = time.monotonic()
         if not self._thread.is_alive():
             self._thread = threading.Thread(target=self.look, name="web config", daemon=True)
-            self._started_at, self._hangs = now, False
+            self._polls, self._hangs = 0, False
             self._thread.start()
-        elif not self._hangs and now - self._started_at >= _READ_TIMEOUT:
+            return
+        self._polls += 1
+        if not self._hangs and self._polls >= _READ_POLLS:
             self._hangs = True
-            fault = f"{self._file}: could not be read within {_READ_TIMEOUT:g} s"
+            fault = f"{self._file}: could not be read within {_READ_POLLS} s"
             _log.error("web configuration not reloaded", faults=fault)
 
     def look(self) -> None:
