@@ -303,13 +303,14 @@ class Refresher:
     def _hold_back(self) -> float:
         """Return the seconds to wait as the same credentials were rejected or are being sent."""
         pause = self._login.delay()
+        self._retries = False
         if pause and self._login.failure:
             self._session = ("stopped", self._clock.monotonic() + pause, self._login.failure)
         return pause
 
     async def _run_session(self) -> float:
         """Run one session until it fails; return the seconds to wait before the next."""
-        signed_in = self._retries = False
+        signed_in = False
         self._session = ("signing in", None, self._session[2])
         self._login.begin()
         try:

@@ -79,7 +79,7 @@ class PasswordChecker:
     async def _run_bcrypt(self, password: bytes, password_hash: bytes) -> bool:
         async with self._threads:
             check = partial(bcrypt.checkpw, password, password_hash)
-            return await run_with_timeout(check, _CHECK_TIMEOUT)
+            return await run_with_timeout(check, _CHECK_TIMEOUT, object())
 
     def _digest(self, *parts: bytes) -> bytes:
         digest = hashlib.blake2b(key=self._key, digest_size=32)

@@ -1069,7 +1069,7 @@ async def test_reloads_do_not_repeat_a_refused_feed() -> None:
 
     def reload() -> None:
         if 30 <= bench.clock.elapsed <= 230:
-            bench.refresher.retry_refused()
+            bench.refresher.retry()
 
     bench.clock.watchers.append(reload)
     await bench.run(600)
