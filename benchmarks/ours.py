@@ -83,6 +83,7 @@ async def serve(
     clock = SystemClock()
     refreshers = [
         Refresher(
+            account.name,
             MadeUp(account, interval),
             account.labels,
             store,
