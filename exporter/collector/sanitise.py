@@ -24,22 +24,24 @@ from exporter.metrics.tables import Reasons, Spread, State, Table, normalise
 
 Value = Any
 _FIGURE = re.compile(
-    r"[-+]?\d{1,18}(\.\d{1,18})?\s?%?"  # a number, or a share
-    r"|\d{1,18}\s*\(\s*\d{1,18}(\.\d{1,18})?\s*%?\s*\)"  # a pair
+    r"[-+]?\d{1,9}(\.\d{1,18})?\s?%?"  # a number, or a share
+    r"|\d{1,9}\s*\(\s*\d{1,9}(\.\d{1,18})?\s*%?\s*\)"  # a pair
     r"|\d{1,9}(:\d\d){1,2}",  # a duration
     re.ASCII,
 )
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?\s?(Z|[-+]\d\d:?\d\d)?)?"
-    r"|\d\d:\d\d(:\d\d)?|1\d{9}|1\d{12}",
+    r"|\d\d:\d\d(:\d\d)?|1\d{9}|1\d{12}|0",
     re.ASCII,
 )
+_TOO_LARGE = 10**9  # a number from here on may be a telephone's
 _INSTANTS = ((10**9, 2 * 10**9), (10**12, 2 * 10**12))  # epoch seconds, milliseconds
 _SHAPE = re.compile(r"[\d\s:.,%()/TZ+-]*\d[\d\s:.,%()/TZ+-]*", re.ASCII)
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _VERSION = re.compile(r"v\d{1,3}(_\d{1,3})?", re.ASCII)
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
 _LONGEST = 1000  # characters of a replacement
+_LONGEST_SHAPE = 64  # characters of a text whose shape is kept
 _MAX_INTEGER_DIGITS = 19  # of a number that JSON readers take for an integer
 _MEDIA_TYPES = frozenset(
     f"application/{name}"
@@ -93,7 +95,7 @@ class Columns:
             return True
         if isinstance(cell, bool) or not isinstance(cell, str | int | float):
             return False
-        if name in self.figures and (not isinstance(cell, str) or is_figure(cell)):
+        if name in self.figures and is_figure(cell):
             return True
         return is_word(str(cell), self.words.get(name, frozenset()))
 
@@ -103,10 +105,10 @@ class Allowed:
     """What a recording of one platform may hold, by key of an object, element or parameter.
 
     All other keys are replaced, with everything that they contain. ``objects`` hold further keys,
-    which are judged in the same way. ``figures`` keep numbers, shares and durations, ``times``
-    instants; ``words`` keep the vendor's words listed for the key, in any case and punctuation. Of
-    ``replaced`` keys only the key, booleans and empty values stay. A key may be in several lists.
-    ``segments`` of paths stay besides those in the operation's name.
+    which are judged in the same way. ``figures`` keep numbers below 10⁹, shares and durations,
+    ``times`` instants; ``words`` keep the vendor's words listed for the key, in any case and
+    punctuation. Of ``replaced`` keys only the key, booleans and empty values stay. A key may be in
+    several lists. ``segments`` of paths stay besides those in the operation's name.
     """
 
     objects: AbstractSet[str] = frozenset()
@@ -309,7 +311,7 @@ class Sanitiser:
         if isinstance(value, int | float):
             is_instant = any(start <= value < end for start, end in _INSTANTS) or value == 0
             return (
-                key in allowed.figures
+                (key in allowed.figures and is_figure(value))
                 or (key in allowed.times and is_instant)
                 or self._is_word(str(value), key)
             )
@@ -334,7 +336,8 @@ class Sanitiser:
             return True
         if isinstance(value, int | float):
             return self.pseudonyms.number(value)
-        if key not in self.allowed and _SHAPE.fullmatch(value) and not value.isdigit():
+        is_short = len(value) <= _LONGEST_SHAPE and not value.isdigit()
+        if is_short and key not in self.allowed and _SHAPE.fullmatch(value):
             return shape(value)
         parts = value.split(";")  # of a list of ids
         return ";".join(self.pseudonyms.text(part) if part else "" for part in parts)
@@ -368,9 +371,11 @@ class Sanitiser:
         return name if kept else self.pseudonyms.text(name)
 
 
-def is_figure(text: str) -> bool:
-    """Return whether a text is a number, share, pair of numbers or duration."""
-    return _FIGURE.fullmatch(text.strip()) is not None
+def is_figure(value: str | float) -> bool:
+    """Return whether a value is a number, share, pair of numbers or duration of usual size."""
+    if isinstance(value, str):
+        return _FIGURE.fullmatch(value.strip()) is not None
+    return abs(value) < _TOO_LARGE
 
 
 def is_word(text: str, words: frozenset[str]) -> bool:

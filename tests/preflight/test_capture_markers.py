@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 import anyio
@@ -171,13 +171,12 @@ async def test_unknown_additions(provider: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("provider", NAMES)
 async def test_numbers(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Telephone numbers and birth dates stay nowhere but in figures and instants of the list."""
+    """Telephone numbers and birth dates stay nowhere, but dates where the list has instants."""
     recorder = await recorded(provider, monkeypatch)
     allowed = PROVIDERS[provider].sanitiser().allowed
-    plain = allowed.figures | allowed.times
 
     def planted(value: Any, name: str) -> Any:
-        if name in plain or name.isdigit() or (provider, name) in CELLS:
+        if isinstance(value, str) and name in allowed.times:
             return value
         return "1971-02-03" if isinstance(value, str) else 9_876_540_001
 
@@ -186,16 +185,14 @@ async def test_numbers(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
             return json.dumps(in_json(json.loads(content), planted)).encode()
 
         def number(element: etree._Element) -> None:
-            name = etree.QName(element).localname
-            if not len(element) and name not in plain and name not in ("data", "columnValue"):
-                element.text = "9876540001"
+            is_instant = etree.QName(element).localname in allowed.times
+            if not len(element) and not is_instant:
+                element.text = next(numbers)
 
         return in_xml(content, number)
 
+    numbers = cycle(("9876540001", "1971-02-03", "+98 76 54 10"))
     assert MARKER.findall(with_answers(recorder, change)) == []
-
-
-CELLS = {("brightpattern", name) for name in ("stats_totals",)}
 
 
 @pytest.mark.parametrize("provider", NAMES)
@@ -210,9 +207,9 @@ async def test_bodies_of_another_kind(provider: str, monkeypatch: pytest.MonkeyP
         *(b'{"mark-1001": "mark-1002', b"<a mark-1001='mark-1002'>mark-1003</b>", b"\x00mark-1001"),
         *(b"<!DOCTYPE a [<!ENTITY e 'mark-1001'>]><a>&e;</a>", b"<mark-1001/>", b"true"),
     )
-    for body in bodies:
-        document = with_answers(recorder, lambda *_, body=body: body)
-        assert MARKER.findall(document) == []
+    each = cycle(bodies)
+
+    assert MARKER.findall(with_answers(recorder, lambda *_: next(each))) == []
 
 
 @pytest.mark.parametrize("provider", NAMES)

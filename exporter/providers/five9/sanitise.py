@@ -79,9 +79,9 @@ ALLOWED = Allowed(
     figures={
         *("idleTimeOut", "shiftStart", "timeZone", "longPollingTimeout", "timeout", "limit"),
         *("value", "mobileLimit", "mobileLoggedin", "supervisorLimit", "supervisorsLoggedin"),
-        *("timestamp", "lastTimestamp", "previousTimestamp"),
         *("minute", "hour", "day", "idle_timeout", "long_poll"),  # settings
     },
+    times={"timestamp", "lastTimestamp", "previousTimestamp"},
     words={
         "statisticType": _TYPES,
         "type": (*_TYPES, *_PERMISSIONS),

@@ -128,7 +128,7 @@ class GenesysSanitiser(Sanitiser):
 
     def _store_numbers(self, body: Value) -> None:
         if isinstance(body, list):  # Bayeux messages
-            self.own.setdefault("id", set()).update(message["id"] for message in body)
+            self.own.setdefault("id", set()).update(message.get("id", "") for message in body)
         elif isinstance(body, dict):
             statistics = body.get("data", {}).get("statistics", ())
             numbers = (item["statisticId"] for item in statistics if "statisticId" in item)
