@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(shell expr 2 \* $$(getconf _NPROCESSORS_O
 INSTALL := $(BIN)/pip install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all fuzz check golden dashboards bench dist clean
+.PHONY: help demo test test-all fuzz check golden dashboards bench dist clean pictures
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ test: .venv/.test ## run the tests, in minutes
 	HYPOTHESIS_PROFILE=quick $(PYTEST) -m 'not slow'
 
 test-all: .venv/.test .venv/.lint ## run all tests: storms, longer fuzzing, branch coverage
-	$(PYTEST) -m slow --dist load --maxschedchunk 1  # the longest first, one at a time
+	$(PYTEST) -m slow
 	$(PYTEST) -m 'not slow' --cov --cov-branch --cov-fail-under=95
 
 fuzz: .venv/.test ## whole visits with extreme values in every field; SECONDS=3600 SEED=1
@@ -30,7 +30,7 @@ check: .venv/.lint ## lint, formatting, types, spelling, dashboards as their scr
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/codespell --skip './build,./dist,./node_modules,./tests/node/node_modules' .
+	$(BIN)/codespell --skip './build,./dist,./node_modules,./tests/node/node_modules,./tests/pictures/node_modules,./tests/pictures/package-lock.json' .
 	$(BIN)/python dashboards/build.py --check
 
 golden: .venv/.test ## write the generated files anew
@@ -40,6 +40,9 @@ golden: .venv/.test ## write the generated files anew
 dashboards: .venv/.lint ## write the dashboards' JSON anew
 	$(BIN)/python dashboards/build.py
 
+pictures: .venv/.test ## draw the dashboards with Grafana's components into docs/pictures
+	PYTHONPATH=tests:dashboards $(BIN)/python -m support.pictures docs/pictures
+
 bench: .venv/.demo ## measure beside nginx, Pushgateway and others; ONLY=scrape for one subject
 	$(BIN)/python -m benchmarks $(ONLY)
 
@@ -47,7 +50,7 @@ dist: .venv/.demo ## build the wheel into dist/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean: ## remove what the tasks have made
-	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist tests/node/node_modules
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist tests/node/node_modules tests/pictures/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'

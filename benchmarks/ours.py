@@ -83,7 +83,6 @@ async def serve(
     clock = SystemClock()
     refreshers = [
         Refresher(
-            account.name,
             MadeUp(account, interval),
             account.labels,
             store,

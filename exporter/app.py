@@ -27,6 +27,7 @@ from exporter.logs import get_log
 from exporter.objectives.series import Unmatched
 from exporter.providers import PROVIDERS
 from exporter.refresh.accounts import Accounts, Change, ClientFactory
+from exporter.refresh.logins import Logins
 from exporter.refresh.schedule import Refresher
 from exporter.status import Overview
 from exporter.telemetry import AccountTelemetry, Telemetry
@@ -42,7 +43,6 @@ _ONCE_TIMEOUT = 900.0
 _SWITCH_INTERVAL = 0.0005  # seconds; lets a scrape run soon while a refresh computes
 _READ_TIMEOUT = 5.0  # seconds for the configuration and all its files
 _LOCK_TIMEOUT = 8.0  # seconds that a reload, or the shutdown, waits for an earlier reload
-_MOST_RELOADS = 2  # by signal: one running, one waiting
 
 _log = get_log(__name__)
 
@@ -70,6 +70,7 @@ class App:
         self._systemd = Notifier(environment or {})
         self.telemetry = Telemetry()
         self._config = config
+        self._shown = as_yaml(config).encode()
         self._reread = reread
         self._record_load(successful=True)
         self.store = SnapshotStore(
@@ -80,6 +81,7 @@ class App:
         )
         unmatched = Unmatched(lambda: self.store.unmatched(self._clock.monotonic()))
         self.telemetry.watch_objectives(unmatched.count)
+        self._logins = Logins(self._clock.monotonic)
         self.accounts = Accounts(self.store, self.telemetry, clients, self._refresher)
         for account in self.accounts.plan(config).added:
             self.accounts.add(account)
@@ -91,11 +93,12 @@ class App:
             self.telemetry,
             self._ready,
             overview=self.overview,
-            config=lambda: as_yaml(self._config),
+            config=lambda: self._shown,
             reload=self._reload_from_web if lifecycle else None,
             paths=paths or Paths(),
         )
         self._reload_lock = asyncio.Lock()  # one reload at a time
+        self._next_reload: asyncio.Task[str] | None = None  # the one that waits
         self._reloads: set[asyncio.Task[None]] = set()
         self._unread: set[str] = set()  # accounts whose secret files could not be read again
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -108,7 +111,6 @@ class App:
         http = Http(client, telemetry, self._clock, redact=Redactor(account).redact)
         collector = PROVIDERS[account.provider].collector(account, http, telemetry, self._clock)
         refresher = Refresher(
-            account.name,
             collector,
             account.account_labels(),
             self.store,
@@ -116,6 +118,7 @@ class App:
             auth_retry=account.auth_retry,
             limits=account.limits,
             replaced=partial(self._replace_secrets, account),
+            login=self._logins.of(account.fingerprint()),
             clock=self._clock,
         )
         return refresher, http
@@ -222,41 +225,57 @@ class App:
     async def reload(self) -> str:
         """Load the configuration again and apply the difference; return a summary of it.
 
-        Raises ``ConfigError`` where it is not valid (nothing has changed then), and
+        One reload runs and one waits, which serves every caller that comes meanwhile. Raises
+        ``ConfigError`` where the configuration is not valid (nothing has changed then), and
         ``ReloadRefused`` where there is no file or the exporter is busy or stopping.
         """
         if self._reread is None:
             raise ReloadRefused("there is no configuration file to reload")
+        if self._next_reload is None:
+            self._next_reload = asyncio.create_task(self._reload_in_turn(self._reread))
+        return await asyncio.shield(self._next_reload)
+
+    async def _reload_in_turn(self, reread: Callable[[], Config]) -> str:
         try:
             async with asyncio.timeout(_LOCK_TIMEOUT):
                 await self._reload_lock.acquire()
         except TimeoutError:
             raise ReloadRefused("another reload is still running") from None
+        finally:
+            self._next_reload = None
         self._systemd.reloading()
         try:
-            summary = await self._reload(self._reread)
+            summary, is_removing = await self._reload(reread)
         finally:
             self._systemd.ready()
             self._reload_lock.release()
         _log.info("configuration reloaded", accounts=summary)
-        gc.collect()  # removed accounts have cycles, and their secrets should not stay in memory
+        if is_removing:
+            gc.collect()  # accounts have cycles, and their secrets should not stay in memory
         return summary
 
-    async def _reload(self, reread: Callable[[], Config]) -> str:
+    async def _reload(self, reread: Callable[[], Config]) -> tuple[str, bool]:
+        """Return a summary, and whether accounts were removed or replaced."""
         try:
-            config, change = await self._read(reread)
+            config, change, shown = await self._read(reread)
             self.accounts.retry()
-            return await self._change(config, change)
+            await self._change(config, change, shown)
+            return str(change), bool(change.removed)
         finally:
             await asyncio.to_thread(self.publisher.renew)  # shows the result to the next scrape
 
-    async def _read(self, reread: Callable[[], Config]) -> tuple[Config, Change]:
+    def _prepare(self, reread: Callable[[], Config]) -> tuple[Config, Change, bytes]:
+        """Read a configuration and everything that depends on files, which may hang."""
+        config = reread()
+        return config, self.accounts.plan(config), as_yaml(config).encode()
+
+    async def _read(self, reread: Callable[[], Config]) -> tuple[Config, Change, bytes]:
         successful = False
         try:
             self._check_stopping()
-            config = await run_with_timeout(reread, _READ_TIMEOUT, self)
+            prepare = partial(self._prepare, reread)
+            prepared = await run_with_timeout(prepare, _READ_TIMEOUT, self)
             self._check_stopping()
-            change = self.accounts.plan(config)
             successful = True
         except TimeoutError:
             raise self._rejected([f"could not be read within {_READ_TIMEOUT:g} s"]) from None
@@ -264,16 +283,16 @@ class App:
             raise self._rejected(error.faults) from None
         finally:
             self._record_load(successful=successful)
-        return config, change
+        return prepared
 
-    async def _change(self, config: Config, change: Change) -> str:
+    async def _change(self, config: Config, change: Change, shown: bytes) -> None:
         self._ready()  # before accounts are added
         self._config = config
+        self._shown = shown
         self.store.set_objectives(config.objectives)
         self.accounts.stop_removed(change)
         await asyncio.to_thread(self.publisher.renew)
         await self.accounts.apply(change)
-        return str(change)
 
     async def _replace_secrets(self, account: AccountConfig) -> bool:
         """Read an account's secret files again; return whether it is replaced, as they changed."""
@@ -303,8 +322,9 @@ class App:
                 return
             accounts = (account if x.name == account.name else x for x in self._config.accounts)
             config = replace(self._config, accounts=tuple(accounts))
-            with contextlib.suppress(ConfigError):  # a TLS file: the next reload says which
-                await self._change(config, self.accounts.plan(config))
+            prepare = partial(self._prepare, lambda: config)
+            with contextlib.suppress(ConfigError, TimeoutError):  # a TLS file: a reload says which
+                await self._change(*await run_with_timeout(prepare, _READ_TIMEOUT, (self, "plan")))
 
     def _check_stopping(self) -> None:
         if self._stopping:
@@ -324,7 +344,7 @@ class App:
 
     def reload_on_signal(self) -> None:
         """Reload in the background, and log the result. For ``SIGHUP``."""
-        if len(self._reloads) < _MOST_RELOADS:  # a waiting one will read the latest file
+        if self._next_reload is None:  # a waiting one will read the latest file
             task = asyncio.create_task(self._reload_quietly())
             self._reloads.add(task)
             task.add_done_callback(self._reloads.discard)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from exporter import __version__
 from exporter.app import App
 from exporter.clock import SystemClock
+from exporter.collector.threads import start_in_daemon
 from exporter.config.load import Config, load
 from exporter.errors import ConfigError
 from exporter.logs import LEVELS, get_log, set_up
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _OK, _FAILED, _USAGE = 0, 1, 2
+_READ_TIMEOUT = 30.0  # seconds at the start, when file systems may still be mounted
 _STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # of commands that do not serve
 
 _log = get_log(__name__)
@@ -321,7 +323,7 @@ def _load(options: argparse.Namespace) -> tuple[Config, WebConfigWatcher | None]
     """Read both files; raises ``ConfigError`` with the faults of both."""
     faults: list[str] = []
     try:
-        config = load(options.config, os.environ, MODELS)
+        config = _read(lambda: load(options.config, os.environ, MODELS), options.config)
     except ConfigError as error:
         faults += error.faults
     try:
@@ -334,7 +336,19 @@ def _load(options: argparse.Namespace) -> tuple[Config, WebConfigWatcher | None]
 
 
 def _watch(options: argparse.Namespace) -> WebConfigWatcher | None:
-    return WebConfigWatcher(options.web_config) if options.web_config else None
+    file = options.web_config
+    return _read(lambda: WebConfigWatcher(file), file) if file else None
+
+
+def _read(read: Callable[[], T], file: Path) -> T:
+    """Call a function that reads a file. Where that hangs, a signal still ends the command.
+
+    Raises ``ConfigError``.
+    """
+    try:
+        return start_in_daemon(read).result(_READ_TIMEOUT)
+    except TimeoutError:
+        raise ConfigError([f"{file}: could not be read within {_READ_TIMEOUT:g} s"]) from None
 
 
 def _serve(
@@ -500,7 +514,7 @@ def _run_until_signal(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _preflight(options: argparse.Namespace) -> Preflight:
-    config = load(options.config, os.environ, MODELS)
+    config = _read(lambda: load(options.config, os.environ, MODELS), options.config)
     set_up(options.log_level, options.log_format)
     return Preflight(config, SystemClock(), say=_say)
 

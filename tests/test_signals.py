@@ -5,6 +5,7 @@ a licence and shuts out the user.
 """
 
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -250,3 +251,27 @@ def test_a_socket_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
             _, log = started.communicate(timeout=15)
     assert started.returncode == 0
     assert 'msg="systemd not notified" state=READY=1' in log.replace('"READY=1"', "READY=1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_start", [True, False])
+def test_a_web_configuration_that_is_a_pipe(tmp_path: Path, at_start: bool) -> None:
+    """A pipe in place of the web configuration ends the start, and does not outlive SIGTERM."""
+    file = tmp_path / "web.yml"
+    if at_start:
+        os.mkfifo(file)
+    else:
+        file.write_text("{}")
+    words = ("demo", "--web.config.file", str(file), "--web.listen-address", "127.0.0.1:0")
+    with process(*words) as started:
+        assert started.stderr is not None
+        if at_start:
+            assert started.wait(timeout=15) == 2
+            assert "is a pipe" in started.stderr.read()
+            return
+        assert any("msg=listening" in line for line in started.stderr)
+        file.unlink()
+        os.mkfifo(file)
+        assert any("web configuration not reloaded" in line for line in started.stderr)
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(timeout=8) == 0

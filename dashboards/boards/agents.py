@@ -3,16 +3,18 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from boards import look
-from boards import promql as q
 from boards.frame import Shelf, board, section, shelf
 from boards.panels import Column, Key, Query, bars, lines, number, rows
+from boards.promql import Promql, by, grand, total
 
-_STATE = q.figure("agents", "state")
+_Q = Promql()
+
+_STATE = _Q.figure("agents", "state")
 _WORK = "ringing|on_contact|on_hold|after_contact_work|other"
 
 
 def _in(states: str) -> str:
-    return q.grand(q.figure("agents", "state", where=f'state=~"{states}"'))
+    return grand(_Q.figure("agents", "state", where=f'state=~"{states}"'))
 
 
 def agents() -> Dashboard:
@@ -21,11 +23,12 @@ def agents() -> Dashboard:
         "agents",
         "Contact centre / Agents and operator status",
         "Agents by state and reason, time by state, and single agents where accounts show them.",
+        _Q,
         [
             section("", _numbers()),
             section("States", *_states()),
             section("Work", _work()),
-            section("Single agents (accounts with agents: hashed, id or name)", _single()),
+            section("Single agents", _single(), folded=True),
         ],
     )
 
@@ -38,7 +41,7 @@ def _numbers() -> Shelf:
             "Ready",
             "Agents who could take a contact at once.",
             Query(_in("ready")),
-            colours=look.steps((1, look.GOOD), base=look.CRITICAL),
+            colours=look.NONE_IS_BAD,
         ),
         number(
             "On contact", "Agents with a contact, on hold too.", Query(_in("on_contact|on_hold"))
@@ -67,7 +70,7 @@ def _states() -> tuple[Shelf, ...]:
                 "Agents by state",
                 "Agents signed in, by state, of all accounts chosen.",
                 Query(
-                    f"sum by (state) ({q.figure('agents', 'state', where=_not_gone())})",
+                    f"sum by (state) ({_Q.figure('agents', 'state', where=_not_gone())})",
                     "{{state}}",
                 ),
                 stacked=True,
@@ -77,10 +80,10 @@ def _states() -> tuple[Shelf, ...]:
                 "Not ready by reason",
                 "Agents not ready now, by the platform's own reason.",
                 Query(
-                    f"sort_desc({q.figure('agents_not_ready', 'reason')} > 0)",
+                    f"sort_desc({_Q.figure('agents_not_ready', 'reason')} > 0)",
                     "{{reason}} · {{account}}",
                 ),
-                colours=look.steps(base=look.ORANGE),
+                colours=look.BARS,
             ),
             widths=(16, 8),
         ),
@@ -90,15 +93,15 @@ def _states() -> tuple[Shelf, ...]:
                 "Occupancy by account",
                 "Agents at work with contacts, of those at work or ready.",
                 Query(
-                    q.total(q.figure("agents", "state", where=f'state=~"{_WORK}"'))
-                    + f" / on ({q.by()}) ("
-                    + q.total(q.figure("agents", "state", where=f'state=~"{_WORK}|ready"'))
+                    total(_Q.figure("agents", "state", where=f'state=~"{_WORK}"'))
+                    + f" / on ({by()}) ("
+                    + total(_Q.figure("agents", "state", where=f'state=~"{_WORK}|ready"'))
                     + " > 0)",
                     "{{account}}",
                 ),
                 unit="percentunit",
                 most=1,
-                thresholds=look.steps((0.85, look.WARNING), (0.9, look.CRITICAL)),
+                thresholds=look.lines((0.85, look.WARNING), (0.9, look.CRITICAL)),
             ),
             lines(
                 "Operator status: time by state",
@@ -106,11 +109,12 @@ def _states() -> tuple[Shelf, ...]:
                 "of time; logged out is left out. Where a platform gives such sums.",
                 Query(
                     "sum by (state) ("
-                    + q.speed("agents_state_seconds_total", "state", where=_not_gone())
+                    + _Q.speed("agents_state_seconds_total", "state", where=_not_gone())
                     + ")",
                     "{{state}}",
                 ),
                 unit="short",
+                decimals=1,
                 stacked=True,
                 colours=look.STATE_COLOURS,
             ),
@@ -122,7 +126,7 @@ def _states() -> tuple[Shelf, ...]:
                 "Agents of each account by state.",
                 [Key("account", "Account"), Key("provider", "Provider")],
                 [
-                    Column(heading, q.figure("agents", "state", where=f'state="{state}"'))
+                    Column(heading, total(_Q.figure("agents", "state", where=f'state="{state}"')))
                     for state, heading in (
                         ("ready", "Ready"),
                         ("ringing", "Ringing"),
@@ -142,14 +146,14 @@ def _states() -> tuple[Shelf, ...]:
 
 
 def _work() -> Shelf:
-    answered = q.rise("agents_contacts_answered_total")
-    refused = q.rise("agents_contacts_unanswered_total")
+    answered = _Q.rise("agents_contacts_answered_total")
+    refused = _Q.rise("agents_contacts_unanswered_total")
     return shelf(
         8,
         lines(
             "Contacts handled",
             "Contacts that all agents of an account handled or answered in the interval.",
-            Query(q.rise("agents_contacts_handled_total"), "{{account}} handled"),
+            Query(_Q.rise("agents_contacts_handled_total"), "{{account}} handled"),
             Query(answered, "{{account}} answered"),
             columns=True,
         ),
@@ -157,7 +161,7 @@ def _work() -> Shelf:
             "Mean handle time",
             "Conversation and the work after it, for each contact answered in the interval.",
             Query(
-                f"{q.rise('agents_handle_seconds_total')} / on ({q.by()}) ({answered} > 0)",
+                f"{_Q.rise('agents_handle_seconds_total')} / on ({by()}) ({answered} > 0)",
                 "{{account}}",
             ),
             unit="s",
@@ -167,7 +171,7 @@ def _work() -> Shelf:
             "Contacts offered and not answered",
             "Share of the contacts offered to an agent that the agent did not answer.",
             Query(
-                f"{refused} / on ({q.by()}) ({answered} + on ({q.by()}) {refused} > 0)",
+                f"{refused} / on ({by()}) ({answered} + on ({by()}) {refused} > 0)",
                 "{{account}}",
             ),
             unit="percentunit",
@@ -177,15 +181,15 @@ def _work() -> Shelf:
 
 
 def _single() -> Shelf:
-    state = q.figure("agent_state", "agent", "state")
-    since = q.figure("agent_state_since_timestamp_seconds", "agent")
-    handled = q.total(q.figure("agent_contacts_handled_total", "agent", "media"), "agent")
+    state = _Q.figure("agent_state", "agent", "state")
+    since = _Q.figure("agent_state_since_timestamp_seconds", "agent")
+    handled = total(_Q.figure("agent_contacts_handled_total", "agent", "media"), "agent")
     return shelf(
         10,
         rows(
             "Agents",
-            "The present state of each agent and how long it has lasted. Accounts that show agents "
-            "in aggregate only have no rows here.",
+            "The present state of each agent and how long it has lasted. Accounts have rows here "
+            "where exporter.yml sets agents: hashed, id or name; the default shows sums alone.",
             [
                 Key("agent", "Agent"),
                 Key("account", "Account"),
@@ -194,12 +198,12 @@ def _single() -> Shelf:
             [
                 Column(
                     "For",
-                    f"(time() - {since}) * on ({q.by('agent')}) group_right () {state}",
+                    f"(time() - {since}) * on ({by('agent')}) group_right () {state}",
                     "s",
                 ),
                 Column(
                     "Handled today",
-                    f"{handled} * on ({q.by('agent')}) group_right () {state}",
+                    f"{handled} * on ({by('agent')}) group_right () {state}",
                 ),
             ],
             sort="For",

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grafana_foundation_sdk.builders import common, timeseries
 from grafana_foundation_sdk.builders import dashboard as build
-from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard as model
 
-from boards.panels import DATASOURCE, Panel, small_legend
+from boards import look
+from boards.panels import DATASOURCE, Panel, Query, number, small_legend
+from boards.platforms import note
+from boards.promql import Promql
 
 TAG = "contactcenter"
+_HEAD = 3  # rows of the grid that the accounts take
+_NAMED, _LEGIBLE = 5, 34  # missing accounts that have room for their names, in pixels
 _WIDTH, _WIDE = 24, 12  # columns of the grid; from so many on, a legend stands beside its lines
 
 
@@ -50,26 +55,31 @@ class Section:
 
     title: str
     shelves: tuple[Shelf, ...]
+    folded: bool = False
 
 
-def section(title: str, *shelves: Shelf) -> Section:
+def section(title: str, *shelves: Shelf, folded: bool = False) -> Section:
     """Return a section of a dashboard."""
-    return Section(title, shelves)
+    return Section(title, shelves, folded)
 
 
 def board(
     name: str,
     title: str,
     description: str,
+    q: Promql,
     sections: Sequence[Section],
     *,
-    choose: Sequence[str] = ("provider", "account"),
     span: str = "now-3h",
     refresh: str = "30s",
+    zone: str = "browser",
 ) -> build.Dashboard:
-    """Return a dashboard; a section without a title has no heading of its own."""
+    """Return a dashboard with a variable for each of ``q``, headed by its missing accounts.
+
+    A section without a title has no heading of its own; a folded one is opened by a click.
+    """
     made = build.Dashboard(title).uid(uid(name)).description(description).tags([TAG])
-    made.readonly().timezone("browser").time(span, "now").refresh(refresh)
+    made.readonly().timezone(zone).time(span, "now").refresh(refresh)
     made.tooltip(model.DashboardCursorSync.CROSSHAIR)
     made.link(
         build.DashboardLink("Contact centre")
@@ -85,24 +95,59 @@ def board(
         .type("prometheus")
         .current(model.VariableOption(text="default", value="default"))
     )
-    for label in choose:
-        made.with_variable(_variable(label, choose))
-    top, number = 0, 0
-    for each in sections:
+    for label in q.variables:
+        made.with_variable(_variable(label, q.variables))
+    top, last = 0, 0
+    for each in (section("", shelf(_HEAD, _missing(q))), *sections):
+        heading = build.Row(each.title).collapsed(each.folded)
         if each.title:
-            number += 1
-            place = model.GridPos(h=1, w=_WIDTH, x=0, y=top)
-            made.with_row(build.Row(each.title).id(number).grid_pos(place))
+            last += 1
+            heading.id(last).grid_pos(model.GridPos(h=1, w=_WIDTH, x=0, y=top))
             top += 1
+            if not each.folded:
+                made.with_row(heading)
+        below = top
         for row in each.shelves:
             left = 0
             for width, panel in row.panels:
-                number += 1
-                place = model.GridPos(h=row.height, w=width, x=left, y=top)
-                made.with_panel(panel.id(number).grid_pos(place))
+                last += 1
+                shown = panel.build()
+                panel.description(f"{shown.description}{note(name, str(shown.title))}")
+                panel.id(last).grid_pos(model.GridPos(h=row.height, w=width, x=left, y=below))
+                if each.folded:
+                    heading.with_panel(panel)
+                else:
+                    made.with_panel(panel)
                 left += width
-            top += row.height
+            below += row.height
+        if each.folded:
+            made.with_row(heading)
+        else:
+            top = below
     return made
+
+
+def _missing(q: Promql) -> Panel:
+    """Return the panel at the head of every dashboard: whose figures are not in the others."""
+    panel = number(
+        "Accounts",
+        "Accounts that have had no current figures for now: their platform does not answer, or no "
+        "exporter shows them. What they had is in no other panel. Known are the accounts of the "
+        "last day.",
+        Query(f"topk({_NAMED}, {q.missing})", "{{account}}", colour=look.CRITICAL),
+        Query(f"count({q.missing}) > {_NAMED}", "missing in all", colour=look.CRITICAL),
+        Query(
+            f"count({q.up} == 1) unless on () count({q.missing})",
+            "accounts with current figures, none is missing:",
+        ),
+    )
+    size = common.VizTextDisplayOptions().value_size(_LEGIBLE).title_size(_LEGIBLE)
+    gone = look.words({str(value): ("missing", look.CRITICAL) for value in (0, 1)})
+    panel.override_by_query(
+        "A", [*look.fixed(look.CRITICAL), model.DynamicConfigValue(id_val="mappings", value=[gone])]
+    )
+    panel.no_value("no exporter has been here for a day").wide_layout(wide_layout=True).text(size)
+    return panel
 
 
 # Where the values of a variable come from, and what they are called.

@@ -3,24 +3,25 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from boards import look
-from boards import promql as q
 from boards.frame import Shelf, board, section, shelf
 from boards.panels import Column, Key, Query, bars, lines, number, rows, strip
+from boards.promql import RATE, Promql, by, grand, most, total
+
+_Q = Promql()
 
 _FEED = "{{feed}} · {{account}}"
-_ON = f"on ({q.by('feed')})"
-_AGE = f"(time() - {q.figure('feed_last_success_timestamp_seconds', 'feed')})"
-_LATE = f"{_AGE} / {_ON} {q.figure('feed_interval_seconds', 'feed')}"
+_ON = f"on ({by('feed')})"
 _QUOTA = (
-    q.figure("api_quota_used", "operation", "window")
-    + f" / on ({q.by('operation', 'window')}) ("
-    + q.figure("api_quota_limit", "operation", "window")
+    _Q.figure("api_quota_used", "operation", "window")
+    + f" / on ({by('operation', 'window')}) ("
+    + _Q.figure("api_quota_limit", "operation", "window")
     + " > 0)"
 )
 # Requests of two replicas are two requests: these really add up.
-_REQUESTS = f"sum by (outcome) (rate({q.series('api_requests_total')}[{q.RATE}]))"
-_FAILED = q.series("api_requests_total", where='outcome!="ok"')
-_DURATIONS = q.series("api_request_duration_seconds_bucket")
+_REQUESTS = f"sum by (outcome) (rate({_Q.series('api_requests_total')}[{RATE}]))"
+_OK = _Q.series("api_requests_total", where='outcome="ok"')
+_ALL = f"sum(rate({_Q.series('api_requests_total')}[{RATE}]))"
+_DURATIONS = _Q.series("api_request_duration_seconds_bucket")
 _EXPORTER = 'job=~".*contactcenter.*"'
 
 
@@ -30,13 +31,14 @@ def health() -> Dashboard:
         "exporter",
         "Contact centre / Exporter health",
         "Freshness of figures, requests and quota, changes of the platforms' answers, the process.",
+        _Q,
         [
             section("", _numbers()),
             section("Freshness", *_freshness()),
             section("Requests", *_requests()),
             section("Answers", *_answers()),
-            section("Accounts", _accounts()),
-            section("Process", _process()),
+            section("Permissions, licences, money", _accounts()),
+            section("Process", *_process()),
         ],
     )
 
@@ -47,33 +49,32 @@ def _numbers() -> Shelf:
         number(
             "Accounts that answer",
             "Accounts whose platform answers, of all.",
-            Query(f"sum({q.figure('up')}) / count({q.figure('up')})"),
+            Query(f"sum({_Q.up}) / count({_Q.up})"),
             unit="percentunit",
-            colours=look.ALL_IS_GOOD,
+            colours=look.steps((0, look.CRITICAL), (1, look.CALM)),
         ),
         number(
             "Feeds down",
             "Feeds whose last refresh failed on every replica.",
-            Query(f"count({q.figure('feed_up', 'feed')} == 0) or vector(0)"),
+            Query(f"sum({_Q.figure('feed_up', 'feed')} == bool 0)"),
             colours=look.ANY_IS_BAD,
         ),
         number(
             "Latest feed",
-            "Age of a feed's figures in intervals, of the feed for which that is most. From 3 on "
-            "the figures leave the page.",
-            Query(f"max({_LATE})"),
-            colours=look.steps((2, look.WARNING), (3, look.CRITICAL)),
-            decimals=1,
+            "Age of the figures of the feed that is latest, as a share of the age at which its "
+            "alert is due: three intervals, and a minute at least.",
+            Query(f"max({_Q.lateness})"),
+            unit="percentunit",
+            colours=look.steps((0.67, look.WARNING), (1, look.CRITICAL)),
+            decimals=0,
         ),
         number(
             "Failed requests",
             "Requests to platforms that failed, of all in the interval.",
-            Query(
-                f"(sum(rate({_FAILED}[{q.RATE}])) or vector(0))"
-                f" / sum(rate({q.series('api_requests_total')}[{q.RATE}]))"
-            ),
+            Query(f"1 - (sum(rate({_OK}[{RATE}])) or 0 * {_ALL}) / ({_ALL} > 0)"),
             unit="percentunit",
             colours=look.steps((0.05, look.WARNING), (0.2, look.CRITICAL)),
+            decimals=1,
         ),
         number(
             "Quota used",
@@ -85,7 +86,7 @@ def _numbers() -> Shelf:
         number(
             "Series left out",
             "Series over max_series or max_bytes, which are not on the page.",
-            Query(q.grand(q.figure("series_dropped", "feed"))),
+            Query(grand(_Q.figure("series_dropped", "feed"))),
             colours=look.ANY_IS_BAD,
         ),
     )
@@ -96,16 +97,18 @@ def _freshness() -> tuple[Shelf, ...]:
         shelf(
             12,
             bars(
-                "Age of figures, in intervals",
-                "Time since a feed was last read, in its own intervals, the latest first. About 1 "
-                "is well; from 3 on its figures leave the page.",
-                Query(f"sort_desc({_LATE})", _FEED),
-                colours=look.steps((2, look.WARNING), (3, look.CRITICAL), base=look.BLUE),
+                "Latest feeds",
+                "Time since a feed was last read as a share of the age at which its alert is due, "
+                "the latest first.",
+                Query(f"sort_desc(topk(12, {_Q.lateness}))", _FEED),
+                unit="percentunit",
+                colours=look.steps((0.67, look.WARNING_LINE), (1, look.CRITICAL), base=look.BLUE),
+                decimals=0,
             ),
             lines(
                 "Age of figures",
                 "Time since each feed was last read.",
-                Query(_AGE, _FEED),
+                Query(most(_Q.age, "feed"), _FEED),
                 unit="s",
             ),
         ),
@@ -114,7 +117,7 @@ def _freshness() -> tuple[Shelf, ...]:
             strip(
                 "Feeds",
                 "When each feed's last refresh was a success.",
-                q.figure("feed_up", "feed"),
+                _Q.figure("feed_up", "feed"),
                 _FEED,
             ),
             lines(
@@ -122,7 +125,7 @@ def _freshness() -> tuple[Shelf, ...]:
                 "Refreshes in the interval by outcome; skipped: it was due while the account was "
                 "busy.",
                 Query(
-                    f"sum by (outcome) (increase({q.series('feed_refreshes_total')}[{q.RATE}]))",
+                    f"sum by (outcome) (increase({_Q.series('feed_refreshes_total')}[{RATE}]))",
                     "{{outcome}}",
                 ),
                 columns=True,
@@ -136,7 +139,7 @@ def _freshness() -> tuple[Shelf, ...]:
                 "Time since the instant that the platform gives for its own figures, where it "
                 "gives one.",
                 Query(
-                    f"time() - {q.figure('feed_source_timestamp_seconds', 'feed')}",
+                    f"time() - {_Q.figure('feed_source_timestamp_seconds', 'feed')}",
                     _FEED,
                 ),
                 unit="s",
@@ -144,7 +147,7 @@ def _freshness() -> tuple[Shelf, ...]:
             lines(
                 "Duration of refreshes",
                 "How long the last refresh of each feed took.",
-                Query(q.figure("feed_duration_seconds", "feed"), _FEED),
+                Query(most(_Q.figure("feed_duration_seconds", "feed"), "feed"), _FEED),
                 unit="s",
             ),
         ),
@@ -168,7 +171,7 @@ def _requests() -> tuple[Shelf, ...]:
                 "The time within which 95 of 100 requests were answered, by account and operation.",
                 Query(
                     "histogram_quantile(0.95, sum by (le, provider, account, operation)"
-                    f" (rate({_DURATIONS}[{q.RATE}])))",
+                    f" (rate({_DURATIONS}[{RATE}])))",
                     "{{operation}} · {{account}}",
                 ),
                 unit="s",
@@ -177,11 +180,11 @@ def _requests() -> tuple[Shelf, ...]:
         shelf(
             9,
             lines(
-                "Quota used",
+                "Quotas",
                 "What is used of each request quota that the platform tells.",
                 Query(_QUOTA, "{{operation}} in one {{window}} · {{account}}"),
                 unit="percentunit",
-                thresholds=look.steps((0.9, look.CRITICAL)),
+                thresholds=look.lines((0.9, look.CRITICAL)),
                 most=1,
             ),
             lines(
@@ -190,7 +193,7 @@ def _requests() -> tuple[Shelf, ...]:
                 "session.",
                 Query(
                     "sum by (provider, account, outcome) ("
-                    f"increase({q.series('session_signins_total')}[{q.RATE}]))",
+                    f"increase({_Q.series('session_signins_total')}[{RATE}]))",
                     "{{outcome}} · {{account}}",
                 ),
                 columns=True,
@@ -200,7 +203,7 @@ def _requests() -> tuple[Shelf, ...]:
 
 
 def _answers() -> tuple[Shelf, ...]:
-    table = q.figure("schema_missing_columns", "table")
+    table = _Q.figure("schema_missing_columns", "table")
     return (
         shelf(
             9,
@@ -208,22 +211,22 @@ def _answers() -> tuple[Shelf, ...]:
                 "Answers that do not fit",
                 "Columns that are missing, names that nothing maps and cells that could not be "
                 "read, by table. The log names them.",
-                [Key("table", "Table"), Key("account", "Account"), Key("provider", "Provider")],
+                [Key("table", "Table", width=200), Key("account", "Account")],
                 [
                     Column("Missing columns", table, colours=look.steps((1, look.WARNING))),
                     Column(
                         "Unmapped names",
-                        q.total(q.figure("schema_unmapped", "table", "kind"), "table"),
+                        total(_Q.figure("schema_unmapped", "table", "kind"), "table"),
                         colours=look.steps((1, look.WARNING)),
                     ),
-                    Column("Rejected cells", q.figure("schema_rejected_cells_total", "table")),
+                    Column("Rejected cells", _Q.figure("schema_rejected_cells_total", "table")),
                 ],
                 sort="Missing columns",
             ),
             lines(
                 "Series by feed",
                 "Series that the last refresh of each feed produced.",
-                Query(q.figure("feed_samples", "feed"), _FEED),
+                Query(most(_Q.figure("feed_samples", "feed"), "feed"), _FEED),
             ),
         ),
         shelf(
@@ -231,17 +234,17 @@ def _answers() -> tuple[Shelf, ...]:
             lines(
                 "Corrections",
                 "Totals that fell within their period and show their old value, in the interval.",
-                Query(q.rise("corrections_total", "feed"), _FEED),
+                Query(_Q.rise("corrections_total", "feed"), _FEED),
             ),
             lines(
                 "Series that came twice",
                 "Series of which one was dropped, in the interval.",
-                Query(q.rise("duplicate_samples_total", "feed"), _FEED),
+                Query(_Q.rise("duplicate_samples_total", "feed"), _FEED),
             ),
             lines(
                 "Clock of the platform",
                 "The platform's clock less the exporter's, where it is known.",
-                Query(q.figure("account_clock_skew_seconds"), "{{account}}"),
+                Query(_Q.figure("account_clock_skew_seconds"), "{{account}}"),
                 unit="s",
                 least=None,
             ),
@@ -250,15 +253,15 @@ def _answers() -> tuple[Shelf, ...]:
 
 
 def _accounts() -> Shelf:
-    used = q.figure("account_licenses", "kind", where='state="used"')
-    limit = q.figure("account_licenses", "kind", where='state="limit"')
+    used = _Q.figure("account_licenses", "kind", where='state="used"')
+    limit = _Q.figure("account_licenses", "kind", where='state="limit"')
     return shelf(
         7,
         rows(
             "Permissions",
             "What the exporter's user may see. No: rows are hidden without any error.",
             [Key("permission", "Permission"), Key("account", "Account")],
-            [Column("Given", q.figure("account_permission", "permission"), mapping=look.YES_NO)],
+            [Column("Given", _Q.figure("account_permission", "permission"), mapping=look.YES_NO)],
             sort="Given",
             rising=True,
         ),
@@ -274,8 +277,8 @@ def _accounts() -> Shelf:
             "Balance of the account, and the value at which the platform warns.",
             [Key("account", "Account"), Key("currency", "Currency")],
             [
-                Column("Balance", q.figure("account_balance", "currency"), decimals=2),
-                Column("Notice below", q.figure("account_balance_notice", "currency"), decimals=2),
+                Column("Balance", _Q.figure("account_balance", "currency"), decimals=2),
+                Column("Notice below", _Q.figure("account_balance_notice", "currency"), decimals=2),
             ],
             sort="Balance",
             rising=True,
@@ -283,57 +286,75 @@ def _accounts() -> Shelf:
     )
 
 
-def _process() -> Shelf:
-    return shelf(
-        8,
-        rows(
-            "Exporters",
-            "Each exporter that is scraped: whether it answers, its version, its configuration.",
-            [Key("instance", "Instance"), Key("job", "Job"), Key("version", "Version")],
-            [
-                Column("Answers", f"up{{{_EXPORTER}}}", mapping=look.UP_DOWN),
-                Column(
-                    "Configuration read",
-                    "contactcenter_exporter_config_last_reload_successful",
-                    mapping=look.YES_NO,
-                ),
-                Column(
-                    "Read ago",
-                    "time() - contactcenter_exporter_config_last_reload_success_timestamp_seconds",
-                    "s",
-                ),
-                Column("Running for", f"time() - process_start_time_seconds{{{_EXPORTER}}}", "s"),
-                Column("Build", "contactcenter_exporter_build_info"),
-            ],
-            sort="Instance",
-            rising=True,
-        ),
-        lines(
-            "Memory",
-            "Resident memory of each exporter.",
-            Query(f"process_resident_memory_bytes{{{_EXPORTER}}}", "{{instance}}"),
-            unit="bytes",
-        ),
-        lines(
-            "Processor time",
-            "Share of one processor that each exporter uses.",
-            Query(f"rate(process_cpu_seconds_total{{{_EXPORTER}}}[{q.RATE}])", "{{instance}}"),
-            unit="percentunit",
-        ),
-        lines(
-            "Duration of scrapes",
-            "How long Prometheus' scrapes take.",
-            Query(f"scrape_duration_seconds{{{_EXPORTER}}}", "{{instance}}"),
-            unit="s",
-        ),
-        lines(
-            "Answers of the exporter",
-            "Requests to the exporter for each second, by code.",
-            Query(
-                f"sum by (code) (rate(contactcenter_exporter_http_requests_total[{q.RATE}]))",
-                "{{code}}",
+def _process() -> tuple[Shelf, ...]:
+    return (
+        shelf(
+            6,
+            rows(
+                "Exporters",
+                "Each exporter that is scraped: does it answer, its version, its configuration.",
+                [Key("instance", "Instance"), Key("version", "Version")],
+                [
+                    Column("State", _build(f"up{{{_EXPORTER}}}"), mapping=look.UP_DOWN),
+                    Column(
+                        "Configuration",
+                        _build("contactcenter_exporter_config_last_reload_successful"),
+                        mapping=look.words({"1": ("read", look.CALM), "0": ("old", look.CRITICAL)}),
+                    ),
+                    Column(
+                        "Read ago",
+                        _build(
+                            "(time() - contactcenter_exporter_config_last_reload_success_timestamp_"
+                            "seconds)"
+                        ),
+                        "s",
+                    ),
+                    Column(
+                        "Runs for",
+                        _build(f"(time() - process_start_time_seconds{{{_EXPORTER}}})"),
+                        "s",
+                    ),
+                ],
+                sort="Instance",
+                rising=True,
             ),
-            unit="reqps",
         ),
-        widths=(8, 4, 4, 4, 4),
+        shelf(
+            8,
+            lines(
+                "Memory",
+                "Resident memory of each exporter.",
+                Query(f"process_resident_memory_bytes{{{_EXPORTER}}}", "{{instance}}"),
+                unit="bytes",
+            ),
+            lines(
+                "Processor time",
+                "Share of one processor that each exporter uses.",
+                Query(f"rate(process_cpu_seconds_total{{{_EXPORTER}}}[{RATE}])", "{{instance}}"),
+                unit="percentunit",
+            ),
+            lines(
+                "Duration of scrapes",
+                "How long Prometheus' scrapes take.",
+                Query(f"scrape_duration_seconds{{{_EXPORTER}}}", "{{instance}}"),
+                unit="s",
+            ),
+            lines(
+                "Answers of the exporter",
+                "Requests to the exporter for each second, by code.",
+                Query(
+                    f"sum by (code) (rate(contactcenter_exporter_http_requests_total[{RATE}]))",
+                    "{{code}}",
+                ),
+                unit="reqps",
+            ),
+        ),
     )
+
+
+def _build(expression: str) -> str:
+    """Return a figure of each exporter with its version, which one that is down does not tell."""
+    version = "max by (instance, version) (contactcenter_exporter_build_info)"
+    figure = f"max by (instance) ({expression})"
+    known = f"{figure} * on (instance) group_right () {version}"
+    return f"{known} or {figure} unless on (instance) {version}"

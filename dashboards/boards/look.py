@@ -1,4 +1,4 @@
-"""Colours that everybody can tell apart, names of states, and units."""
+"""Colours that everybody can tell apart and read, names of states, and units."""
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
@@ -6,7 +6,12 @@ from grafana_foundation_sdk.models import dashboard as model
 # The palette of Okabe and Ito: told apart with any colour vision, and in shades of grey.
 SKY, BLUE, GREEN = "#56B4E9", "#0072B2", "#009E73"
 YELLOW, ORANGE, VERMILION, PINK, GREY = "#F0E442", "#E69F00", "#D55E00", "#CC79A7", "#999999"
-GOOD, WARNING, CRITICAL = SKY, ORANGE, VERMILION
+# What is well has no colour, so that what is not stands out, and a missing figure looks like none.
+CALM = "transparent"
+# As a ground: black on yellow has a contrast of 15:1, white on rust and on shade of 5:1.
+WARNING, CRITICAL, SHADE = YELLOW, "#B34700", "#6B6B6B"
+# As a line or a text, on a dark and on a light ground: 3:1 at least.
+WARNING_LINE, CRITICAL_LINE = "#996B00", CRITICAL
 
 STATE_COLOURS = {
     "ready": GREEN,
@@ -21,20 +26,28 @@ STATE_COLOURS = {
 OUTCOME_COLOURS = {"ok": GREEN, "skipped": GREY, "throttled": ORANGE, "auth": VERMILION}
 
 
-def steps(*bounds: tuple[float, str], base: str = GOOD) -> build.ThresholdsConfig:
+def steps(*bounds: tuple[float, str], base: str = CALM) -> build.ThresholdsConfig:
     """Return thresholds: a base colour, and others from a value on."""
     found = [model.Threshold(value=None, color=base)]
     found += [model.Threshold(value=value, color=colour) for value, colour in bounds]
     return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(found)
 
 
-PLAIN = steps()
+def lines(*bounds: tuple[float, str]) -> build.ThresholdsConfig:
+    """Return thresholds that are drawn as lines."""
+    drawn = {WARNING: WARNING_LINE, CRITICAL: CRITICAL_LINE}
+    return steps(*((value, drawn[colour]) for value, colour in bounds))
+
+
+PLAIN = steps(base="text")
+BARS = steps(base=BLUE)
 # A share of a limit: near it, over it.
-OF_LIMIT = steps((0.8, WARNING), (1.0, CRITICAL))
+OF_LIMIT = ((0.8, WARNING), (1.0, CRITICAL))
 # A share of which more is better, against an objective of 80 %.
-SERVICE = steps((0.64, WARNING), (0.8, GOOD), base=CRITICAL)
+SERVICE = steps((0, CRITICAL), (0.64, WARNING), (0.8, CALM))
 ANY_IS_BAD = steps((1, CRITICAL))
-ALL_IS_GOOD = steps((1, GOOD), base=CRITICAL)
+NONE_IS_BAD = steps((0, CRITICAL), (1, CALM))
+ALL_IS_GOOD = steps((0, CRITICAL), (1, BLUE))
 
 
 def fixed(colour: str) -> list[model.DynamicConfigValue]:
@@ -63,6 +76,7 @@ def words(meanings: dict[str, tuple[str, str]]) -> model.ValueMap:
     )
 
 
-UP_DOWN = words({"1": ("up", GOOD), "0": ("down", CRITICAL)})
-OPEN_CLOSED = words({"1": ("open", GOOD), "0": ("closed", GREY)})
-YES_NO = words({"1": ("yes", GOOD), "0": ("no", CRITICAL)})
+UP_DOWN = words({"1": ("up", BLUE), "0": ("down", CRITICAL)})
+RUNS = words({"1": ("runs", BLUE), "0": ("stopped", SHADE)})
+OPEN_CLOSED = words({"1": ("open", CALM), "0": ("closed", SHADE)})
+YES_NO = words({"1": ("yes", CALM), "0": ("no", CRITICAL)})

@@ -3,14 +3,14 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from boards import look
-from boards import promql as q
 from boards.frame import Shelf, board, link, section, shelf
 from boards.panels import Column, Key, Query, lines, number, rows
+from boards.promql import ALERTS, HALF_HOUR, Promql, by, grand, total
 
-_UP = q.figure("up")
-_FIRING = f'{q.ALERTS}, provider=~"$provider", account=~"$account"}}'
-_OVER_LIMIT = f"count({q.WAITING} > on ({q.by('queue')}) {q.WARNING_LIMIT})"
-_OLDEST = f"max by ({q.by()}) (time() - {q.figure('feed_last_success_timestamp_seconds', 'feed')})"
+_Q = Promql()
+_OVER_LIMIT = f"sum({_Q.waiting} > bool on ({by('queue')}) {_Q.warning_limit})"
+_READY = total(_Q.figure("agents", "state", where='state="ready"'))
+_RULES_ONLY = "Nothing where our rule files are not loaded."
 
 
 def overview() -> Dashboard:
@@ -19,6 +19,7 @@ def overview() -> Dashboard:
         "overview",
         "Contact centre / Overview",
         "All accounts at a glance: who answers, what waits, which alerts fire.",
+        _Q,
         [
             section("", _numbers(), _accounts()),
             section("Now and before", *_graphs()),
@@ -31,63 +32,81 @@ def _numbers() -> Shelf:
     return shelf(
         4,
         number(
-            "Accounts that do not answer",
-            "Accounts whose platform no replica of the exporter reaches. Their figures are absent.",
-            Query(f"count({_UP} == 0) or vector(0)"),
-            colours=look.ANY_IS_BAD,
-        ),
-        number(
             "Contacts waiting",
             "Contacts that wait for an agent now, in all queues chosen.",
-            Query(q.grand(q.WAITING)),
+            Query(grand(_Q.waiting)),
         ),
         number(
             "Queues over their limit",
-            "Queues in which more contacts wait than their warning limit allows. Without limits in "
-            "exporter.yml this is 0.",
-            Query(f"{_OVER_LIMIT} or vector(0)"),
+            "Queues in which more contacts wait than their warning limit allows. Nothing where "
+            "exporter.yml sets no limit.",
+            Query(_OVER_LIMIT),
             colours=look.steps((1, look.WARNING)),
         ),
         number(
             "Longest wait",
             "The wait of the oldest contact of all.",
-            Query(f"max({q.LONGEST_WAIT})"),
+            Query(f"max({_Q.longest_wait})"),
             unit="s",
+        ),
+        number(
+            "Service level, 30 min",
+            "Contacts answered in time, of those offered in the last half-hour. Inbound campaigns "
+            "stand in where a platform counts by campaign (Five9).",
+            Query(_Q.grand_service_level(HALF_HOUR)),
+            unit="percentunit",
+            colours=look.SERVICE,
+            decimals=0,
         ),
         number(
             "Agents ready",
             "Agents who could take a contact at once. Accounts that show the same centre count "
             "their agents twice: choose one.",
-            Query(q.grand(q.figure("agents", "state", where='state="ready"'))),
+            Query(grand(_READY)),
         ),
         number(
             "Alerts firing",
-            "Alerts of our rule files that fire now; 0 without the rules.",
-            Query(f"count({_FIRING}) or vector(0)"),
+            f"Alerts of our rule files that fire now. {_RULES_ONLY}",
+            Query(_Q.alerts),
             colours=look.steps((1, look.WARNING)),
         ),
     )
 
 
 def _accounts() -> Shelf:
-    ready = q.total(q.figure("agents", "state", where='state="ready"'))
     return shelf(
         8,
         rows(
             "Accounts",
             "One row for each account. An empty cell is a figure that the platform does not give, "
-            "or that could not be read.",
-            [Key("account", "Account", link("queues")), Key("provider", "Provider")],
+            "or that could not be read. Age: of the feed that is latest, as a share of the age at "
+            "which its alert is due.",
+            [Key("account", "Account", link("queues"), 200), Key("provider", "Provider")],
             [
-                Column("Answers", _UP, mapping=look.UP_DOWN),
-                Column("Waiting", q.total(q.WAITING)),
-                Column("Longest wait", f"max by ({q.by()}) ({q.LONGEST_WAIT})", "s"),
-                Column("Signed in", q.SIGNED_IN),
-                Column("Ready", ready),
-                Column("Ready share", f"{ready} / {q.SIGNED_IN}", "percentunit"),
-                Column("Oldest figure", _OLDEST, "s"),
-                Column("Feeds down", f"count by ({q.by()}) ({q.figure('feed_up', 'feed')} == 0)"),
-                Column("Alerts", f"count by ({q.by()}) ({_FIRING})"),
+                Column("State", _Q.up, mapping=look.UP_DOWN),
+                Column("Waiting", total(_Q.waiting)),
+                Column("Longest wait", f"max by ({by()}) ({_Q.longest_wait})", "s"),
+                Column("Signed in", _Q.signed_in),
+                Column("Ready", _READY),
+                Column(
+                    "Ready share",
+                    f"{_READY} / ({_Q.signed_in} > 0)",
+                    "percentunit",
+                    decimals=0,
+                ),
+                Column(
+                    "Age",
+                    f"max by ({by()}) ({_Q.lateness})",
+                    "percentunit",
+                    look.steps((1, look.WARNING)),
+                    decimals=0,
+                ),
+                Column(
+                    "Feeds down",
+                    total(f"{_Q.figure('feed_up', 'feed')} == bool 0"),
+                    colours=look.ANY_IS_BAD,
+                ),
+                Column("Alerts", f"count by ({by()}) ({_Q.firing})"),
             ],
             sort="Waiting",
         ),
@@ -95,18 +114,19 @@ def _accounts() -> Shelf:
 
 
 def _graphs() -> tuple[Shelf, ...]:
+    campaigns = ("campaign_offered_total", "campaign")
     return (
         shelf(
             8,
             lines(
                 "Contacts waiting by account",
                 "Contacts that wait for an agent, all queues of an account together.",
-                Query(q.total(q.WAITING), "{{account}}"),
+                Query(total(_Q.waiting), "{{account}}"),
             ),
             lines(
                 "Longest wait by account",
                 "The wait of the account's oldest contact.",
-                Query(f"max by ({q.by()}) ({q.LONGEST_WAIT})", "{{account}}"),
+                Query(f"max by ({by()}) ({_Q.longest_wait})", "{{account}}"),
                 unit="s",
             ),
         ),
@@ -116,16 +136,17 @@ def _graphs() -> tuple[Shelf, ...]:
                 "Contacts offered by account",
                 "Contacts that arrived in the interval, from queue totals; Five9 counts arrivals "
                 "by inbound campaign.",
-                Query(q.total(q.OFFERED), "{{account}}"),
+                Query(total(_Q.contacts("offered")), "{{account}}"),
                 Query(
-                    q.total(q.rise("campaign_offered_total", "campaign")), "{{account}} (campaigns)"
+                    f"{total(_Q.rise(*campaigns))} unless on ({by()}) {_Q.contacts('offered')}",
+                    "{{account}} (campaigns)",
                 ),
                 columns=True,
             ),
             lines(
                 "Agents signed in by account",
                 "Agents in any state but logged out.",
-                Query(q.SIGNED_IN, "{{account}}"),
+                Query(_Q.signed_in, "{{account}}"),
             ),
         ),
     )
@@ -137,20 +158,20 @@ def _alerts() -> Shelf:
         rows(
             "Alerts firing now",
             "Alerts of our rule files, from Prometheus. The runbook says what each means and what "
-            "to check first. Silences are Alertmanager's business and not seen here.",
+            f"to check first. Alertmanager's silences are not seen here. {_RULES_ONLY}",
             [
-                Key("alertname", "Alert"),
+                Key("alertname", "Alert", width=360),
                 Key("severity", "Severity"),
                 Key("account", "Account", link("queues")),
-                Key("queue", "Queue"),
-                Key("campaign", "Campaign"),
+                Key("queue", "Queue", link("queues")),
+                Key("campaign", "Campaign", link("campaigns")),
                 Key("feed", "Feed"),
             ],
             [
                 Column(
                     "Firing",
                     "max by (alertname, severity, account, queue, campaign, feed) "
-                    f'({q.ALERTS}, provider=~"$provider|", account=~"$account|"}})',
+                    f'({ALERTS}, provider=~"$provider|", account=~"$account|"}})',
                 )
             ],
             sort="Severity",

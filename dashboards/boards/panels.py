@@ -19,20 +19,29 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import prometheus as query
 
 from boards import look
+from boards.promql import RATE
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Panel = timeseries.Panel | stat.Panel | bargauge.Panel | table.Panel | statetimeline.Panel
-_SMOOTH = 15  # percent of fill under a line
+_FILL = 70  # percent, of areas and columns
+_NARROW = 60  # pixels that a column needs at least; they share what is left
+_READABLE = 20  # pixels of the values beside bars
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query and the name of its series; ``limit`` gives the colour of a dashed line."""
+    """A query and the name of its series.
+
+    ``limit`` gives the colour of a dashed line, ``unit`` one that differs from the panel's, and
+    ``decimals`` belong to it.
+    """
 
     expression: str
     legend: str = ""
     limit: str = ""
     colour: str = ""
+    unit: str = ""
+    decimals: int = 0
 
 
 def number(
@@ -51,10 +60,13 @@ def number(
     page would be shown with its last value for as long as the range is.
     """
     panel = stat.Panel().title(title).description(description).datasource(DATASOURCE).unit(unit)
-    panel.thresholds(colours).no_value("no data").interval("5m" if _counts(queries) else "")
+    panel.no_value("no data").interval("5m" if _counts(queries) else "")
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False))
-    panel.color_mode(shape.BigValueColorMode.BACKGROUND if size else shape.BigValueColorMode.VALUE)
+    coloured = colours is not look.PLAIN or any(each.colour for each in queries)
+    solid, plain = shape.BigValueColorMode.BACKGROUND_SOLID, shape.BigValueColorMode.VALUE
+    panel.color_mode(solid if coloured else plain)
+    panel.thresholds(look.steps() if coloured and colours is look.PLAIN else colours)
     panel.graph_mode(shape.BigValueGraphMode.NONE)
     panel.justify_mode(shape.BigValueJustifyMode.CENTER)
     panel.orientation(shape.VizOrientation.AUTO).wide_layout(wide_layout=False)
@@ -62,18 +74,16 @@ def number(
     panel.text_mode(shape.BigValueTextMode.VALUE_AND_NAME if many else shape.BigValueTextMode.VALUE)
     if size:
         panel.text(common.VizTextDisplayOptions().value_size(size).title_size(size / 2.5))
-    if decimals is not None:
-        panel.decimals(decimals)
+    _whole(panel, unit, decimals)
     if mapping:
         panel.mappings([mapping])
     for letter, each in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(_target(letter, each).instant())
-        if each.colour:
-            panel.override_by_query(letter, look.fixed(each.colour))
+        _override(panel, letter, each)
     return panel
 
 
-def lines(
+def lines(  # noqa: PLR0913 - each is said by some graph
     title: str,
     description: str,
     *queries: Query,
@@ -85,6 +95,7 @@ def lines(
     least: float | None = 0,
     most: float | None = None,
     interval: str = "",
+    decimals: int | None = None,
 ) -> timeseries.Panel:
     """Return series over time; a query with ``limit`` is drawn as a dashed line."""
     panel = timeseries.Panel().title(title).description(description).datasource(DATASOURCE)
@@ -92,9 +103,9 @@ def lines(
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
     panel.draw_style(shape.GraphDrawStyle.BARS if columns else shape.GraphDrawStyle.LINE)
     panel.line_width(1 if stacked or columns else 2)
-    panel.fill_opacity(70 if stacked or columns else _SMOOTH).show_points(
-        shape.VisibilityMode.NEVER
-    )
+    panel.fill_opacity(_FILL if stacked or columns else 0)
+    panel.show_points(shape.VisibilityMode.AUTO)  # a single reading is seen too
+    _whole(panel, unit, decimals)
     panel.span_nulls(span_nulls=False)
     if stacked:
         panel.stacking(common.StackingConfig().mode(shape.StackingMode.NORMAL).group("A"))
@@ -123,10 +134,7 @@ def lines(
     )
     for letter, each in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(_target(letter, each).range())
-        if each.limit:
-            panel.override_by_query(letter, look.dashed(each.limit))
-        elif each.colour:
-            panel.override_by_query(letter, look.fixed(each.colour))
+        _override(panel, letter, each)
     for name, colour in (colours or {}).items():
         panel.override_by_name(name, look.fixed(colour))
     return panel
@@ -137,9 +145,10 @@ def bars(
     description: str,
     *queries: Query,
     unit: str = "short",
-    colours: build.ThresholdsConfig = look.PLAIN,
+    colours: build.ThresholdsConfig = look.BARS,
     most: float | None = None,
-    size: int = 0,
+    size: int = _READABLE,
+    decimals: int | None = None,
 ) -> bargauge.Panel:
     """Return one horizontal bar for each series, as it is now."""
     panel = bargauge.Panel().title(title).description(description).datasource(DATASOURCE)
@@ -152,12 +161,11 @@ def bars(
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False))
     if most is not None:
         panel.max(most)
-    if size:
-        panel.text(common.VizTextDisplayOptions().value_size(size).title_size(size * 0.7))
+    panel.text(common.VizTextDisplayOptions().value_size(size).title_size(size * 0.7))
+    _whole(panel, unit, decimals)
     for letter, each in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(_target(letter, each).instant())
-        if each.colour:
-            panel.override_by_query(letter, look.fixed(each.colour))
+        _override(panel, letter, each)
     return panel
 
 
@@ -193,6 +201,7 @@ class Column:
     colours: build.ThresholdsConfig | None = None
     mapping: model.ValueMap | None = None
     decimals: int | None = None
+    width: int = 0  # pixels; 0 shares the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +211,7 @@ class Key:
     label: str
     heading: str
     link: str = field(default="")
+    width: int = 0  # pixels; 0 shares the rest
 
 
 def rows(
@@ -215,10 +225,10 @@ def rows(
 ) -> table.Panel:
     """Return a table with a row for each object, worst first."""
     panel = table.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit("short").no_value("-").filterable(filterable=True).interval("5m")
+    panel.unit("short").no_value("-").interval("5m")
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
     panel.thresholds(look.PLAIN)
-    panel.cell_height(shape.TableCellHeight.SM)
+    panel.cell_height(shape.TableCellHeight.SM).min_width(_NARROW)
     panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=not rising)])
     names: dict[str, str] = {key.label: key.heading for key in keys}
     for letter, column in zip(ascii_uppercase, columns, strict=False):
@@ -227,17 +237,21 @@ def rows(
         panel.with_target(target.format(query.PromQueryFormat.TABLE))
         panel.override_by_name(column.heading, _of_column(column))
     for key in keys:
-        if key.link:
-            panel.override_by_name(key.heading, [_link(key)])
+        found = [_link(key)] if key.link else []
+        if key.width:
+            found.append(model.DynamicConfigValue(id_val="custom.width", value=key.width))
+        if found:
+            panel.override_by_name(key.heading, found)
     if len(columns) == 1:
         names["Value"] = columns[0].heading  # a table of one query calls it so
     keep = {name: index for index, name in enumerate(names)}
+    hidden = {"provider", "account"}.difference(names)
     panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
     return panel.with_transformation(
         model.DataTransformerConfig(
             id_val="organize",
             options={
-                "excludeByName": {"Time": True},
+                "excludeByName": dict.fromkeys(("Time", *hidden), True),
                 "indexByName": keep,
                 "renameByName": names,
             },
@@ -247,21 +261,19 @@ def rows(
 
 def _of_column(column: Column) -> list[model.DynamicConfigValue]:
     found = [model.DynamicConfigValue(id_val="unit", value=column.unit)]
-    if column.decimals is not None:
-        found.append(model.DynamicConfigValue(id_val="decimals", value=column.decimals))
+    decimals = 0 if column.decimals is None and column.unit == "short" else column.decimals
+    if decimals is not None:
+        found.append(model.DynamicConfigValue(id_val="decimals", value=decimals))
     if column.colours:
-        found += [
-            model.DynamicConfigValue(id_val="thresholds", value=column.colours.build()),
-            model.DynamicConfigValue(
-                id_val="custom.cellOptions",
-                value={"type": "color-background", "mode": "basic"},
-            ),
-        ]
+        found.append(model.DynamicConfigValue(id_val="thresholds", value=column.colours.build()))
     if column.mapping:
-        found += [
-            model.DynamicConfigValue(id_val="mappings", value=[column.mapping]),
-            model.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
-        ]
+        found.append(model.DynamicConfigValue(id_val="mappings", value=[column.mapping]))
+        found.append(model.DynamicConfigValue(id_val="thresholds", value=look.steps().build()))
+    if column.colours or column.mapping:
+        ground = {"type": "color-background", "mode": "basic"}
+        found.append(model.DynamicConfigValue(id_val="custom.cellOptions", value=ground))
+    if column.width:
+        found.append(model.DynamicConfigValue(id_val="custom.width", value=column.width))
     return found
 
 
@@ -276,6 +288,25 @@ def _target(letter: str, each: Query) -> prometheus.Dataquery:
     return target.legend_format(each.legend or "__auto")
 
 
+def _override(panel: Panel, letter: str, each: Query) -> None:
+    """Give the series of one query what differs from the panel."""
+    found = look.dashed(each.limit) if each.limit else []
+    found += look.fixed(each.colour) if each.colour else []
+    if each.unit:
+        found.append(model.DynamicConfigValue(id_val="unit", value=each.unit))
+        found.append(model.DynamicConfigValue(id_val="decimals", value=each.decimals))
+    if found:
+        panel.override_by_query(letter, found)
+
+
+def _whole(panel: Panel, unit: str, decimals: int | None) -> None:
+    """Set the decimals; contacts, calls and agents are counted in whole numbers."""
+    if decimals is None and unit == "short":
+        decimals = 0
+    if decimals is not None:
+        panel.decimals(decimals)
+
+
 def _counts(queries: Sequence[Query]) -> bool:
     """Return whether totals are counted: over less than five minutes, little comes to pass."""
-    return any("$__rate_interval" in each.expression for each in queries)
+    return any(RATE in each.expression for each in queries)

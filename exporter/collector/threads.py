@@ -29,14 +29,11 @@ async def run_in_worker_if(
     return function(*args, **kwargs)
 
 
-async def run_with_timeout(function: Callable[[], T], seconds: float, key: Hashable) -> T:
+def start_in_daemon(function: Callable[[], T], key: Hashable = None) -> "Future[T]":
     """Call a function that may hang, in a thread that does not keep the process alive.
 
-    Raises the function's ``ExporterError``, and ``TimeoutError`` after that many seconds, or at
-    once while an earlier call with the same ``key`` hangs: threads do not pile up.
+    The future has its result or its ``ExporterError``. ``key`` is known as hanging until it ends.
     """
-    if key in _hanging:
-        raise TimeoutError
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()
 
@@ -55,4 +52,15 @@ async def run_with_timeout(function: Callable[[], T], seconds: float, key: Hasha
 
     _hanging.add(key)
     threading.Thread(target=work, name="daemon", daemon=True).start()
-    return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
+    return future
+
+
+async def run_with_timeout(function: Callable[[], T], seconds: float, key: Hashable) -> T:
+    """Call a function as ``start_in_daemon`` does and return its result.
+
+    Raises its ``ExporterError``, and ``TimeoutError`` after that many seconds, or at once while an
+    earlier call with the same ``key`` hangs: threads do not pile up.
+    """
+    if key in _hanging:
+        raise TimeoutError
+    return await asyncio.wait_for(asyncio.wrap_future(start_in_daemon(function, key)), seconds)

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
+from hashlib import blake2b
 from ipaddress import ip_address
 from pathlib import Path
+from secrets import token_bytes
 from typing import Annotated, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +23,8 @@ from exporter.metrics.families import BASE_LABELS, FAMILIES
 from exporter.metrics.labels import AccountLabels, AgentMode, Filter
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_NOT_SENT = ("agents_key", "proxy_url")  # secrets that are not sent to the platform
+_FINGERPRINT_KEY = token_bytes(32)  # of this process: a digest says nothing outside it
 _MIN_STALE_AFTER = 30.0  # seconds
 _STALE_INTERVALS = 3
 _BYTES_PER_SERIES = 500  # for the default of max_bytes; a series usually takes 100 to 200
@@ -141,6 +145,18 @@ class AccountConfig(Model):
     def login(self) -> object:
         """Value that no two accounts may share, or ``None``."""
         return None
+
+    @property
+    def signs_in_with(self) -> tuple[object, ...]:
+        """What decides whether a sign-in is accepted: address, user, secrets in clear."""
+        values = (getattr(self, name) for name in type(self).model_fields if name not in _NOT_SENT)
+        secrets = (value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        return (self.base_url, self.login, *secrets)
+
+    def fingerprint(self) -> bytes:
+        """Return a digest of the credentials: equal only where the same are sent to the same."""
+        parts = repr((self.provider, self.signs_in_with)).encode()
+        return blake2b(parts, key=_FINGERPRINT_KEY, digest_size=16).digest()
 
     def faults(self) -> Iterator[Fault]:
         """Yield faults that types cannot express, with the path inside this account."""

@@ -9,9 +9,11 @@ from typing import Any
 
 import yaml
 
+from exporter.config.files import read_file
 from exporter.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
+_MOST_BYTES = 16_000_000
 _MAX_DEPTH = 32
 _MAX_NODES = 100_000  # aliases that multiply are refused before they exhaust memory
 _TOO_LARGE = "too many values, or values nested too deeply"
@@ -130,8 +132,7 @@ def read(file: Path, environment: Mapping[str, str] | None) -> Document:
     unset variables are collected in ``faults``, so that the rest can still be checked.
     """
     try:
-        with file.open(encoding="utf-8") as stream:
-            node = yaml.compose(stream, Loader=_Loader)
+        node = yaml.compose(read_file(file, _MOST_BYTES).decode(), Loader=_Loader)
     except OSError as error:
         raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:

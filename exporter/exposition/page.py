@@ -43,16 +43,18 @@ class ExposedFamily:
     samples: frozenset[str]
     headers: Mapping[Format, Segment]
     segments: Sequence[Segment]
+    _lines: list[tuple[bytes, bytes]] = field(default_factory=list)  # account and line, once asked
 
     def for_accounts(self, accounts: AbstractSet[bytes]) -> "ExposedFamily | None":
         """Return the lines of these accounts (names escaped as in labels), ``None`` if none.
 
         The empty name stands for lines without account, and for families without lines.
         """
-        plain = (piece for segment in self.segments for piece in segment.plain)
-        lines = _LINE.findall(b"".join(plain))
-        kept = [line for line in lines if _account(line) in accounts]
-        if not kept and (lines or b"" not in accounts):
+        if not self._lines:
+            plain = (piece for segment in self.segments for piece in segment.plain)
+            self._lines[:] = ((_account(line), line) for line in _LINE.findall(b"".join(plain)))
+        kept = [line for account, line in self._lines if account in accounts]
+        if not kept and (self._lines or b"" not in accounts):
             return None
         segments = [make_segment(b"".join(kept))] if kept else []
         return ExposedFamily(self.name, self.samples, self.headers, segments)
@@ -191,7 +193,7 @@ class Page:
             self._chunks[key] = [Chunks(group) for group in groups]
         return self._chunks[key]
 
-    def with_samples(self, names: set[str]) -> "Page":
+    def with_samples(self, names: AbstractSet[str]) -> "Page":
         """Return the page of the families that can have one of these sample names."""
         families = [family for family in self.families if names & family.samples]
         return Page(families, self.valid_until)

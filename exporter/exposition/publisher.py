@@ -29,7 +29,7 @@ class Publisher:
         self._render_own = own
         self._removals = store.removals
         self._own: tuple[float, list[ExposedFamily]] = (float("-inf"), [])
-        self._now = now
+        self.now = now
         self._pause = pause
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -54,14 +54,14 @@ class Publisher:
 
     def current(self) -> Page:
         """Return a page without expired figures; made now if necessary."""
-        now = self._now()
+        now = self.now()
         if not now < self.page.valid_until <= now + LONGEST_VALID:
             self._publish()
         return self.page
 
     def _publish(self) -> None:
         with self._lock:
-            now, removals = self._now(), self._store.removals
+            now, removals = self.now(), self._store.removals
             if now >= self.page.valid_until or removals != self._removals:
                 self._own = (float("-inf"), [])  # an account may be up no more
             self._removals = removals

@@ -83,9 +83,10 @@ class RunningAccount:
         self._task = asyncio.create_task(self.refresher.run())
 
     def retry(self) -> bool:
-        """Sign in again at once where rejected credentials had stopped the account.
+        """Sign in again where rejected credentials had stopped the account.
 
-        Return whether they had. What else the platform postponed is asked for within a minute.
+        Return whether they had. The sign-in waits until a minute has passed since they were
+        rejected. What else the platform postponed is asked for within a minute.
         """
         self.refresher.retry()
         stopped = self.refresher.status().session == "stopped"

@@ -38,6 +38,7 @@ from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
 from exporter.metrics.snapshot import Snapshot, make_snapshot
 from exporter.metrics.tables import Subject
+from exporter.refresh.logins import Login, Logins
 from exporter.status import AccountStatus, Failure, FeedState, FeedStatus, Session
 from exporter.telemetry import AccountTelemetry
 
@@ -120,8 +121,15 @@ class _ScheduledFeed:
         return max(self.due - now, self.hold.at - wall, _SHORTEST_LISTEN)
 
 
+def _is_refusal(error: ProviderError, *, signed_in: bool) -> bool:
+    """Return whether an error that ended a session, or a sign-in, rejected the credentials."""
+    return isinstance(error, Rejected if signed_in else Unauthorized)
+
+
 class Refresher:
     """Reads one account's feeds on schedule until it is cancelled.
+
+    ``login`` is what the account's credentials share with others that have the same.
 
     ``replaced`` reads the account's secret files after a rejection; it returns whether they have
     changed, so that another refresher takes over.
@@ -129,7 +137,6 @@ class Refresher:
 
     def __init__(
         self,
-        account: str,
         collector: Collector,
         labels: AccountLabels,
         store: SnapshotStore,
@@ -138,10 +145,11 @@ class Refresher:
         auth_retry: float,
         limits: Limits,
         replaced: Callable[[], Awaitable[bool]] | None = None,
+        login: Login | None = None,
         clock: Clock | None = None,
         roll: Roll = random.random,
     ) -> None:
-        self._account = account
+        self._account = account = telemetry.account
         self._collector = collector
         self._labels = labels
         self._store = store
@@ -150,6 +158,7 @@ class Refresher:
         self._limits = limits
         self._replaced = replaced
         self._clock = clock or SystemClock()
+        self._login = login or Logins(self._clock.monotonic).of(b"")
         self._roll = roll
         self._log = get_log(__name__).bind(provider=telemetry.provider, account=account)
         self._feeds = {
@@ -184,9 +193,10 @@ class Refresher:
         """Sign in and refresh, again and again."""
         await self._sleep(self._roll() * _SPREAD)
         while True:
-            pause = await self._run_session()
-            self.ready.set()
-            self.all_tried.set()
+            pause = self._hold_back() or await self._run_session()
+            if self._session[0] != "signing in":
+                self.ready.set()
+                self.all_tried.set()
             await self._pause(pause)
 
     async def _pause(self, seconds: float) -> None:
@@ -290,19 +300,32 @@ class Refresher:
 
     # Session -------------------------------------------------------------------------------
 
+    def _hold_back(self) -> float:
+        """Return the seconds to wait as the same credentials were rejected or are being sent."""
+        pause = self._login.delay()
+        self._retries = False
+        if pause and self._login.failure:
+            self._session = ("stopped", self._clock.monotonic() + pause, self._login.failure)
+        return pause
+
     async def _run_session(self) -> float:
         """Run one session until it fails; return the seconds to wait before the next."""
-        signed_in = self._retries = False
+        signed_in = False
         self._session = ("signing in", None, self._session[2])
+        self._login.begin()
         try:
             async with self._collector.open():
                 signed_in = True
+                self._login.end()
+                self._login.accept()
                 self._signed_in_at, self._worked = self._clock.monotonic(), False
                 self._rejections = 0
                 self._session = ("signed in", None, None)
                 self._telemetry.count_sign_in("ok")
                 await self._refresh_feeds()
         except ProviderError as error:
+            if _is_refusal(error, signed_in=signed_in):
+                self._login.reject(Failure.of(error, 1))
             self._check_stop()
             return self._session_ended(error, signed_in=signed_in)
         except Exception as error:  # noqa: BLE001 - no bug ends the schedule
@@ -310,6 +333,8 @@ class Refresher:
             crash = self._log_crash("session crashed", error)
             return self._session_ended(crash, signed_in=signed_in)
         finally:
+            if not signed_in:
+                self._login.end()
             self._set_all_down()
         raise AssertionError("a session ends with an error only")
 
@@ -320,12 +345,12 @@ class Refresher:
         self._check_stop()
         if signed_in:
             self._note_stable_session()
+        refused = _is_refusal(error, signed_in=signed_in)
         over_budget = isinstance(error, OverBudget) and not signed_in
         if not over_budget:
             self._failures += 1
         if self._failures == 1:
             self._failing_since = self._clock.monotonic()
-        refused = isinstance(error, Rejected if signed_in else Unauthorized)
         if refused:
             self._store.clear_account(self._account)
             cap = max(self._auth_retry, _LONGEST_REJECTION_PAUSE)

@@ -7,18 +7,22 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import bcrypt
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.collector.threads import run_with_timeout
 from exporter.errors import ExporterError
 from exporter.web.config import WebConfig
 from exporter.web.middleware import refuse
 
 _MAX_CACHED = 64  # verified credentials: one for each replica of Prometheus, and some to spare
+_MAX_WRONG = 1024  # digests of wrong ones
 _MAX_PENDING = 32  # checks that run or wait; more are refused
-_MAX_THREADS = 2  # checks that run at the same time
+_MAX_THREADS = 1  # checks that run at the same time: each takes a whole core
+_CHECK_TIMEOUT = 60.0  # seconds; at the highest cost on a slow machine
 _DEFAULT_COST = 10
 _MAX_PASSWORD = 72  # bytes; bcrypt ignores the rest
 _CHALLENGE = {"www-authenticate": 'Basic realm="contactcenter-exporter", charset="UTF-8"'}
@@ -29,16 +33,17 @@ class TooManyChecks(ExporterError):
 
 
 class PasswordChecker:
-    """Checks passwords against bcrypt hashes and caches those that were right.
+    """Checks passwords against bcrypt hashes, each password once.
 
-    The cache holds keyed digests, by a key that lives as long as the process. A digest covers the
-    hash too, so a changed password is no longer in the cache. Wrong passwords are not cached: each
-    costs its sender a whole check, and cannot evict a right one.
+    The caches hold keyed digests, by a key that lives as long as the process. A digest covers the
+    hash too, so a changed password is no longer in a cache. Wrong passwords have a cache of their
+    own, so that they cannot evict a right one: a client that repeats one costs nothing.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, None] = OrderedDict()
+        self._wrong: OrderedDict[bytes, None] = OrderedDict()
         self._pending: dict[bytes, asyncio.Task[bool]] = {}
         self._threads = asyncio.Semaphore(_MAX_THREADS)
 
@@ -53,6 +58,9 @@ class PasswordChecker:
         if digest in self._verified:
             self._verified.move_to_end(digest)
             return known
+        if digest in self._wrong:
+            self._wrong.move_to_end(digest)
+            return False
         check = self._pending.get(digest)
         if check is None:
             if len(self._pending) >= _MAX_PENDING:
@@ -62,15 +70,16 @@ class PasswordChecker:
             check.add_done_callback(lambda _: self._pending.pop(digest, None))
         # A client that disconnects does not stop a check for which others may wait.
         right = await asyncio.shield(check) and known
-        if right:
-            self._verified[digest] = None
-            while len(self._verified) > _MAX_CACHED:
-                self._verified.popitem(last=False)
+        cache, most = (self._verified, _MAX_CACHED) if right else (self._wrong, _MAX_WRONG)
+        cache[digest] = None
+        while len(cache) > most:
+            cache.popitem(last=False)
         return right
 
     async def _run_bcrypt(self, password: bytes, password_hash: bytes) -> bool:
         async with self._threads:
-            return await asyncio.to_thread(bcrypt.checkpw, password, password_hash)
+            check = partial(bcrypt.checkpw, password, password_hash)
+            return await run_with_timeout(check, _CHECK_TIMEOUT, object())
 
     def _digest(self, *parts: bytes) -> bytes:
         digest = hashlib.blake2b(key=self._key, digest_size=32)

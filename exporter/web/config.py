@@ -7,6 +7,7 @@ supported are refused with the reason. Faults never show a hash or a key.
 
 import re
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 _HASH = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 _COSTS = range(4, 19)  # 2 to the cost rounds: at 18 one check takes many seconds
+_READ_POLLS = 5  # about seconds, after which reading hangs
 _VISIBLE = re.compile(r"[\x20-\x7e]*")
 
 Stamp = tuple[int, int, int] | None
@@ -217,12 +219,37 @@ class WebConfigWatcher:
         if result.config is None:
             raise ConfigError(result.faults)
         self.current: WebConfig = result.config
-        self.last_reload_successful = True
+        self._valid = True
+        self._thread = threading.Thread(target=self.look)  # the latest that looks for changes
+        self._polls = 0  # since it was started
+        self._hangs = False
         self._loaded = result.stamps
         self._changed: dict[Path, Stamp] = {}
 
+    @property
+    def last_reload_successful(self) -> bool:
+        """Whether the latest version is in use, as far as its files can be read."""
+        return self._valid and not self._hangs
+
     def poll(self) -> None:
-        """Look for changed files; to be called about once a second.
+        """Look for changed files in a thread; to be called about once a second.
+
+        A file system may hang: the thread keeps neither the server nor the process from ending,
+        and there is one at a time.
+        """
+        if not self._thread.is_alive():
+            self._thread = threading.Thread(target=self.look, name="web config", daemon=True)
+            self._polls, self._hangs = 0, False
+            self._thread.start()
+            return
+        self._polls += 1
+        if not self._hangs and self._polls >= _READ_POLLS:
+            self._hangs = True
+            fault = f"{self._file}: could not be read within {_READ_POLLS} s"
+            _log.error("web configuration not reloaded", faults=fault)
+
+    def look(self) -> None:
+        """Look for changed files.
 
         A change is loaded once it is the same in two calls, so that no file is read while it is
         being written.
@@ -241,7 +268,7 @@ class WebConfigWatcher:
         faults = result.faults
         if result.config is not None:
             faults = [f"{self._file}: {fault}" for fault in self._needs_restart(result.config)]
-        self.last_reload_successful = not faults
+        self._valid = not faults
         if result.config is None or faults:
             _log.error("web configuration not reloaded", faults="\n".join(faults))
             return

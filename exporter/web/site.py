@@ -4,9 +4,9 @@ It is served from a thread of its own, so that no parsing or rendering delays a 
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,15 +20,18 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.errors import ConfigError, ReloadRefused
 from exporter.exposition.encoding import Format
-from exporter.exposition.page import Chunks
+from exporter.exposition.page import Chunks, Page
 from exporter.exposition.publisher import Publisher
 from exporter.printable import escape_hidden, printable
 from exporter.status import Overview
 from exporter.telemetry import Telemetry
 from exporter.web import status_page
+from exporter.web.answers import Answers, TooManyAnswers
+from exporter.web.middleware import is_cross_site, refuse
 from exporter.web.server import CHUNKS
 
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
+_STATUS_LIFETIME = 1.0  # seconds; the page shows whole seconds
 _RESERVED = ("/", "/config")
 
 
@@ -81,6 +84,17 @@ class _ChunkedResponse(Response):
                 body = b"".join(chunk.parts) if join else chunk
                 await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _part(
+    page: Page, accounts: frozenset[str], names: frozenset[str], form: Format, *, gzip: bool
+) -> Sequence[Chunks]:
+    """Return the part of a page with these accounts and sample names; an empty set means all."""
+    if accounts:
+        page = page.for_accounts(accounts)
+    if names:
+        page = page.with_samples(names)
+    return page.chunks(form, gzip=gzip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +162,7 @@ class Site:
         ready: Callable[[], bool],
         *,
         overview: Callable[[], Overview] = Overview,
-        config: Callable[[], str] = str,
+        config: Callable[[], bytes] = bytes,
         reload: Callable[[], Awaitable[str]] | None = None,
         paths: Paths = Paths(),
     ) -> None:
@@ -158,6 +172,7 @@ class Site:
         self._overview = overview
         self._config = config
         self._reload_config = reload
+        self._answers = Answers(publisher.now)
         self._external = paths.external
         self._links = {
             paths.telemetry: "the metrics, for Prometheus",
@@ -183,7 +198,8 @@ class Site:
                 Route("/", to_prefix),
                 Route(paths.prefix, to_prefix),
             ]
-        self._app = Starlette(routes=routes)
+        handlers: Mapping[Any, Any] = {TooManyAnswers: self._too_many_answers}
+        self._app = Starlette(routes=routes, exception_handlers=handlers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request and count it by status code."""
@@ -198,52 +214,66 @@ class Site:
 
     async def _metrics(self, request: Request) -> Response:
         page = self._publisher.current()
-        accounts = set(request.query_params.getlist("account"))
-        if accounts:
-            unknown = sorted(accounts - page.accounts)
-            if unknown:
-                text = f"no such account: {printable(unknown[0])}\n"
-                return PlainTextResponse(text, status_code=404)
-            page = page.for_accounts(accounts)
-        names = request.query_params.getlist("name[]")
-        if names:
-            page = page.with_samples(set(names))
+        accounts = frozenset(request.query_params.getlist("account"))
+        names = frozenset(request.query_params.getlist("name[]"))
+        unknown = sorted(accounts - page.accounts)
+        if unknown:
+            text = f"no such account: {printable(unknown[0])}\n"
+            return PlainTextResponse(text, status_code=404)
         headers = Headers(scope=request.scope)
         form = choose_format(headers.get("accept", ""))
         gzip = accepts_gzip(headers.get("accept-encoding", ""))
         response = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
         if gzip:
             response["content-encoding"] = "gzip"
-        return _ChunkedResponse(page.chunks(form, gzip=gzip), response)
+        if accounts or names:
+            make = partial(_part, page, accounts, names, form, gzip=gzip)
+            chunks = await self._answers.get((accounts, names, form, gzip), make, source=page)
+        else:
+            chunks = page.chunks(form, gzip=gzip)
+        return _ChunkedResponse(chunks, response)
 
     async def _status_page(self, _: Request) -> Response:
-        page = status_page.render(self._overview(), self._external, self._links)
-        return HTMLResponse(page, headers=status_page.HEADERS)
+        body = await self._answers.get("/", self._make_status_page, lifetime=_STATUS_LIFETIME)
+        return HTMLResponse(body, headers=status_page.HEADERS)
+
+    def _make_status_page(self) -> bytes:
+        return status_page.render(self._overview(), self._external, self._links).encode()
 
     async def _status(self, _: Request) -> Response:
         """Return the accounts' status as JSON, for ``check --live --url``."""
-        body = escape_hidden(orjson.dumps(self._overview()).decode()).encode()
+        body = await self._answers.get("status", self._make_status, lifetime=_STATUS_LIFETIME)
         headers = {"cache-control": "no-store"}
         return Response(body, headers=headers, media_type="application/json")
+
+    def _make_status(self) -> bytes:
+        return escape_hidden(orjson.dumps(self._overview()).decode()).encode()
 
     async def _configuration(self, _: Request) -> Response:
         return PlainTextResponse(self._config())
 
-    async def _reload(self, _: Request) -> Response:
+    async def _reload(self, request: Request) -> Response:
         """Reload the configuration; statuses and texts are those of Prometheus."""
         if self._reload_config is None:
             return PlainTextResponse("Lifecycle API is not enabled.", status_code=403)
+        if is_cross_site(request.headers):
+            return PlainTextResponse("reload refused: cross-site request\n", status_code=403)
         try:
             return PlainTextResponse(f"{await self._reload_config()}\n")
         except ConfigError as error:
             return PlainTextResponse(f"failed to reload config: {error}\n", status_code=500)
         except ReloadRefused as error:
             return PlainTextResponse(f"reload refused: {error}\n", status_code=503)
+        finally:
+            self._answers.forget()  # the status page shows the result
 
     async def _reload_method_not_allowed(self, _: Request) -> Response:
         return PlainTextResponse(
             "Only POST or PUT requests allowed", status_code=405, headers={"Allow": "POST, PUT"}
         )
+
+    async def _too_many_answers(self, _: Request, __: Exception) -> Response:
+        return refuse(503, {})
 
     async def _healthy(self, _: Request) -> Response:
         return PlainTextResponse("healthy\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from exporter.config.files import read_file
 from exporter.config.schema import Fault, Model
 from exporter.config.yaml import suggest
 
@@ -226,12 +227,9 @@ def _load_clients(context: ssl.SSLContext, tls: TlsServerConfig, folder: Path) -
 
 
 def _unreadable(path: str) -> str | None:
-    """Return why a file cannot be read, ``None`` if it can. Opening a pipe could block."""
+    """Return why a file cannot be read, ``None`` if it can."""
     try:
-        if Path(path).exists() and not Path(path).is_file():
-            return "not a regular file"
-        with Path(path).open("rb") as file:
-            file.read(1)
+        read_file(Path(path))
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or "not a valid path"
     return None

@@ -39,6 +39,7 @@ from exporter.errors import (
     Untrusted,
 )
 from exporter.telemetry import AccountTelemetry, Telemetry
+from support.clock import VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -94,6 +95,18 @@ async def test_a_body(wire: Wire) -> None:
 
     assert actual == b"xx"
     assert wire.counted == {"ok": 1}
+
+
+async def test_an_answer_from_before_a_suspend(wire: Wire, clock: VirtualClock) -> None:
+    """An answer that was sent before the machine was suspended for an hour is not used."""
+
+    def suspended(_: httpx.Request) -> httpx.Response:
+        clock.elapsed += 3600.0
+        return httpx.Response(200, content=b"old")
+
+    with pytest.raises(TimedOut, match="no answer within 5 s"):
+        await wire.send(suspended)
+    assert wire.counted == {"timeout": 1}
 
 
 async def test_a_streamed_body(wire: Wire) -> None:

@@ -1,12 +1,14 @@
 """Every account while its machine is suspended, paused, or its wall clock is corrected."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from exporter.clock import ElapsedTime, SystemClock
 from exporter.exposition.encoding import Format
 from exporter.exposition.publisher import Publisher
+from support import faulty
 from support.account import Account
 from support.clock import MORNING, run
 from support.platforms import NAMES, PLATFORMS, platform
@@ -140,5 +142,39 @@ def test_the_wall_clock_is_corrected(provider: str, seconds: float) -> None:
             await account.wait(20.0)
             assert account.up == {1.0}
             assert account.metric("session_signins_total", outcome="ok") == sign_ins
+
+    run(main())
+
+
+LENGTHS = (5.0, 20.0, 50.0, 70.0, 130.0, 400.0, 1200.0, 3600.0)  # seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("provider", NAMES)
+def test_no_figure_is_old(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suspended and paused at random for seconds to an hour: no scrape has an old figure."""
+
+    async def main() -> None:
+        machine = Machine()
+        monkeypatch.setattr(faulty, "LoopClock", lambda _: machine.clock)
+        account = faulty.RUNS[provider](often=0.2)
+
+        def deal(how: Callable[[float], None], seconds: float) -> None:
+            how(seconds)
+            account.platform.tick()
+            account.record()
+            up = bool(account.metric("up"))
+            account.oracle.judge(account.clock.time(), account.page(), up=up)
+
+        kinds: dict[str, faulty.Fault] = {
+            "suspend": lambda run: deal(machine.suspend, run.chance.choice(LENGTHS)),
+            "pause": lambda run: deal(machine.pause, run.chance.choice(LENGTHS[2:])),
+        }
+        monkeypatch.setattr(account, "faults", lambda: kinds)
+        verdict = await account.run(100)
+        print(account.report())
+        assert verdict.wrong == []
+        assert min(account.dealt.values()) >= 5
+        assert verdict.share_absent < 0.5
 
     run(main())

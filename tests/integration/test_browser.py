@@ -1,19 +1,12 @@
 """The status page in a real browser: live, in place, under its own strict policy, on a phone."""
 
-import itertools
-import json
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from websockets.sync.client import ClientConnection, connect
 
 from exporter.errors import Unreachable
 from exporter.exposition.publisher import Publisher
@@ -23,19 +16,9 @@ from exporter.telemetry import Telemetry
 from exporter.web.server import Server
 from exporter.web.site import Site
 from exporter.web.sockets import Address
+from support.browser import Tab, browser
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-)
 REFRESH = 2.0  # seconds between two fetches of the page's script
 STATES = "[...document.querySelectorAll('tbody .badge')].map(each => each.className).join()"
 FEED = FeedStatus("InboundCampaignStatistics", "ok", 12.0, 3.0, 9.0, 0.2, 1312)
@@ -58,41 +41,6 @@ class Exporter:
         self.url = f"http://{self.server.address}/"
 
 
-class Tab:
-    """A tab of the browser, spoken to over its debugging protocol."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-        self._numbers = itertools.count(1)
-        self.complaints: list[str] = []
-        for domain in ("Page", "Runtime", "Log"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        while True:
-            message = json.loads(self._socket.recv(timeout=30))
-            if message.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
-                self.complaints.append(json.dumps(message["params"]))
-            if message.get("id") == number:
-                assert "error" not in message, message
-                found: dict[str, Any] = message["result"]
-                return found
-
-    def evaluate(self, expression: str) -> Any:
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        return found["result"].get("value")
-
-    def until(self, expression: str, seconds: float) -> float:
-        """Wait until an expression is true; return after how many seconds it was."""
-        started = time.monotonic()
-        while not self.evaluate(expression):
-            assert time.monotonic() < started + seconds, (expression, self.evaluate(STATES))
-            time.sleep(0.02)
-        return time.monotonic() - started
-
-
 @pytest.fixture
 def exporter() -> Iterator[Exporter]:
     made = Exporter()
@@ -103,39 +51,9 @@ def exporter() -> Iterator[Exporter]:
 @pytest.fixture
 def tab(exporter: Exporter, tmp_path: Path) -> Iterator[Tab]:
     """Start a browser that shows the exporter's status page."""
-    binary = shutil.which("chromium")
-    if binary is None:
-        message = "chromium is not installed: apt-get install chromium"
-        assert not os.environ.get("CI"), message
-        pytest.skip(message)
-    profile = tmp_path / "profile"
-    command = [binary, *OPTIONS, f"--user-data-dir={profile}", exporter.url]
-    with (
-        (tmp_path / "log").open("w") as log,
-        subprocess.Popen(command, stdout=log, stderr=log) as process,
-    ):
-        try:
-            with connect(_debugger(profile), proxy=None, max_size=None) as socket:
-                made = Tab(socket)
-                made.until("document.querySelectorAll('section').length == 4", 30)
-                yield made
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _debugger(profile: Path) -> str:
-    """Return the address of the first tab, as soon as the browser tells it."""
-    port = profile / "DevToolsActivePort"
-    for _ in range(600):
-        if port.exists() and port.read_text():
-            url = f"http://127.0.0.1:{port.read_text().split()[0]}/json/list"
-            pages = httpx.get(url, trust_env=False).json()
-            found = [page for page in pages if page["type"] == "page"]
-            if found:
-                return str(found[0]["webSocketDebuggerUrl"])
-        time.sleep(0.1)
-    raise AssertionError("the browser did not start")
+    with browser(tmp_path, exporter.url) as made:
+        made.until("document.querySelectorAll('section').length == 4", 30)
+        yield made
 
 
 def test_a_failure_shows_by_itself(exporter: Exporter, tab: Tab) -> None:

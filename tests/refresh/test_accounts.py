@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from exporter.metrics.labels import AccountLabels
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
 from exporter.refresh.accounts import Accounts, RunningAccount
+from exporter.refresh.logins import Logins
 from exporter.refresh.schedule import Refresher
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.clock import LoopClock, run
@@ -36,10 +38,16 @@ class LoginConfig(AccountConfig):
     """An account whose user may have one session."""
 
     user: str
+    secret: str = "first"
+    shared: bool = False  # accounts may share the login
 
     @property
     def login(self) -> object:
-        return self.user
+        return None if self.shared else self.user
+
+    @property
+    def signs_in_with(self) -> tuple[object, ...]:
+        return self.user, self.secret
 
 
 class Platform(Collector):
@@ -91,6 +99,7 @@ class World:
         self.clients: list[httpx.AsyncClient] = []
         self.store = SnapshotStore()
         self.telemetry = Telemetry()
+        self.logins = Logins(LoopClock(0.0).monotonic)
         self.accounts = Accounts(self.store, self.telemetry, self.client, self.build)
 
     def note(self, what: str, user: str) -> None:
@@ -112,7 +121,6 @@ class World:
         assert isinstance(config, LoginConfig)
         clock = LoopClock(1_700_000_000.0)
         refresher = Refresher(
-            config.name,
             Platform(self, config, client),
             AccountLabels({"provider": "five9", "account": config.name}),
             self.store,
@@ -121,6 +129,7 @@ class World:
             limits=Limits(1000, 500_000),
             clock=clock,
             roll=lambda: 0.0,
+            login=self.logins.of(config.fingerprint()),
         )
         return refresher, Http(client, telemetry, clock)
 
@@ -361,6 +370,106 @@ def test_rejected_credentials_are_tried_once_more(play: Callable[[Scene], None])
         assert world.at("in", "c") == [260]
         assert world.at("in", "a") == [0]
         assert len(world.clients) == 3
+
+    play(scene)
+
+
+async def reload_often(world: World, *sections: str, **options: Any) -> None:
+    """Reload a configuration 46 times in 30 seconds."""
+    for _ in range(46):
+        await world.change(*sections, **options)
+        await asyncio.sleep(30 / 46)
+
+
+def test_reloads_do_not_repeat_a_rejected_sign_in(play: Callable[[Scene], None]) -> None:
+    """However often the configuration is loaded, rejected credentials are tried once a minute."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("c")
+        for _ in range(6):
+            await reload_often(world, "a", "b", "c")
+        assert world.at("refused", "c") == [60, 120, 180]
+        assert world.at("in", "a") == [0]
+
+    play(scene)
+
+
+def test_a_waiting_account_says_why(play: Callable[[Scene], None]) -> None:
+    """An account whose sign-in waits is stopped, with the reason and the time of the next."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("c")
+        await reload_often(world, "a", "c", c={"max_series": 7})
+        await world.change("a", "c", c={"max_series": 8})
+        await asyncio.sleep(1)
+        status = world.running("c").status()
+        assert status.session == "stopped"
+        assert status.failure is not None
+        assert (status.failure.reason, status.failure.message) == ("auth", "no")
+        assert status.retry_in is not None
+        assert 27 <= status.retry_in <= 30
+        assert world.running("c").refresher.ready.is_set()
+        signins = "contactcenter_session_signins_total"
+        assert (signins, "auth", "c", "five9") not in world.own("c")  # nothing was sent for it
+
+    play(scene)
+
+
+@pytest.mark.parametrize("change", ["section", "name", "name of a shared login"])
+def test_an_edit_does_not_repeat_a_rejected_sign_in(
+    play: Callable[[Scene], None], change: str
+) -> None:
+    """An account that changed in something else, or was renamed, has the same credentials."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("c")
+        shared = {"shared": change == "name of a shared login"}
+        for number in range(46):
+            name = "c" if change == "section" else f"c{number}"
+            options = {name: {**shared, "max_series": number + 1 if change == "section" else 9}}
+            await world.change("a", f"{name}:c", **options)
+            await asyncio.sleep(30 / 46)
+        assert world.at("refused", "c") == [60]
+        await asyncio.sleep(40)
+        assert world.at("refused", "c") == [60, 120]
+
+    play(scene)
+
+
+def test_a_changed_secret_is_tried_at_once(play: Callable[[Scene], None]) -> None:
+    """Other credentials have not been rejected; the earlier ones still wait if they come back."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("c")
+        await world.change("a", "c")
+        await asyncio.sleep(5)
+        await world.change("a", "c", c={"secret": "second"})
+        await asyncio.sleep(5)
+        assert world.at("refused", "c") == [60, 65]
+        await world.change("a", "c")
+        await asyncio.sleep(52)
+        assert world.at("refused", "c") == [60, 65, 120]
+
+    play(scene)
+
+
+def test_two_accounts_with_one_login(play: Callable[[Scene], None]) -> None:
+    """Accounts that share their credentials share the minute, also at their first sign-in."""
+
+    async def scene(world: World) -> None:
+        world.refused.add("x")
+        world.sign_in_takes["x"] = 2.0
+        both = {name: {"shared": True} for name in "cd"}
+        await world.change("a", "c:x", "d:x", **both)
+        for _ in range(6):
+            await reload_often(world, "a", "c:x", "d:x", **both)
+        times = world.at("refused", "x")
+        assert len(times) in (3, 4)
+        assert all(later - earlier >= 60 for earlier, later in pairwise(times))
+        world.refused.clear()
+        await world.change("a", "c:x", "d:x", **both)
+        await asyncio.sleep(70)
+        assert len(world.at("in", "x")) == 2
 
     play(scene)
 

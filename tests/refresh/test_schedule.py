@@ -29,6 +29,7 @@ from exporter.exposition.encoding import Format
 from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics import families as f
 from exporter.metrics.labels import AccountLabels, Filter
+from exporter.metrics.mapping import map_reading
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
@@ -128,7 +129,6 @@ class Bench:
         self.status = AccountStatus("", "", "signing in", ())
         self.samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
         self.refresher = Refresher(
-            "acme",
             self.script,
             AccountLabels(
                 {"provider": "five9", "account": "acme"}, filter=options.pop("filter", Filter())
@@ -699,7 +699,6 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
     bench = Bench(10)
     bench.script.feeds = [Feed("a", (TABLE,), FeedTimes(10.0, 0.02, 30.0))]
     hung = Refresher(
-        "acme",
         bench.script,
         AccountLabels({"provider": "five9", "account": "acme"}),
         bench.store,
@@ -718,6 +717,41 @@ async def test_a_fetch_that_never_ends_is_cut_off() -> None:
     own = {"provider": "five9", "account": "acme", "feed": "a", "outcome": "timeout"}
     refreshes = "contactcenter_feed_refreshes_total"
     assert bench.telemetry.registry.get_sample_value(refreshes, own) == 1
+
+
+async def test_a_refresh_during_a_suspend() -> None:
+    """A refresh of which a suspend was a part is not published: its first figures are old."""
+    bench = Bench(10)
+
+    def suspended() -> Reading:
+        bench.clock.elapsed += 3600.0
+        return reading()
+
+    bench.script.answers["a"] = [suspended]
+    await bench.run(3605)
+
+    assert bench.page() == ""
+    (feed,) = bench.status.feeds
+    assert feed.failure is not None
+    assert (feed.failure.reason, feed.failure.message) == (
+        "timeout",
+        "took longer than 5 s: the machine was suspended",
+    )
+
+
+async def test_a_suspend_during_the_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures age from when they were read, also while they are mapped."""
+    bench = Bench(10)
+
+    def suspended(*arguments: Any, **options: Any) -> Any:
+        bench.clock.elapsed += 3600.0
+        return map_reading(*arguments, **options)
+
+    monkeypatch.setattr("exporter.refresh.schedule.map_reading", suspended)
+    await bench.run(3605)
+
+    assert bench.page() == ""
+    assert not bench.status.up
 
 
 async def test_the_status_of_feeds() -> None:
@@ -1026,3 +1060,19 @@ async def test_a_reload_asks_for_refused_feeds_once_more(signed_in: bool) -> Non
     times = bench.script.times("a")
     assert len(times) == 2
     assert 0 <= times[1] - reloads[0] <= 60
+
+
+async def test_reloads_do_not_repeat_a_refused_feed() -> None:
+    """However often the configuration is loaded, a refused feed is read once a minute."""
+    bench = Bench(10, 10)
+    bench.script.answers["a"] = [raising(Forbidden("no role"))] * 20
+
+    def reload() -> None:
+        if 30 <= bench.clock.elapsed <= 230:
+            bench.refresher.retry()
+
+    bench.clock.watchers.append(reload)
+    await bench.run(600)
+    times = bench.script.times("a")
+    assert 3 <= len(times) <= 5
+    assert all(later - earlier >= 60 for earlier, later in pairwise(times))

@@ -117,17 +117,12 @@ class LoopClock:
 
     def __init__(self, start: float) -> None:
         self.start = start
-        self._suspended = 0.0  # seconds
 
     def time(self) -> float:
         return self.start + self.monotonic()
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time() + self._suspended
-
-    def suspend(self, seconds: float) -> None:
-        """Let time pass in which no timer of the loop runs, as while the machine is suspended."""
-        self._suspended += seconds
+        return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

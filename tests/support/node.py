@@ -1,7 +1,6 @@
 """The npm packages that tests with Node need, installed once."""
 
 import fcntl
-import json
 import subprocess
 from pathlib import Path
 
@@ -11,29 +10,23 @@ FOLDER = Path(__file__).parents[1] / "node"
 _INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
-def modules() -> Path:
-    """Return the folder of the packages in tests/node/package-lock.json, installed if need be."""
+def modules(parent: Path = FOLDER) -> Path:
+    """Return the folder of the packages in a package-lock.json, installed if need be."""
     npm = program("npm")
-    folder = FOLDER / "node_modules"
-    lock = FOLDER / "package-lock.json"
+    folder = parent / "node_modules"
+    lock = parent / "package-lock.json"
     with lock.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the first of all test processes installs
-        if _versions(folder / ".package-lock.json") != _versions(lock):
+        mark = folder / ".installed"
+        if not mark.exists() or mark.read_text() != lock.read_text():
             done = subprocess.run(
                 [npm, *_INSTALL],
-                cwd=FOLDER,
+                cwd=parent,
                 capture_output=True,
                 text=True,
                 timeout=300,
                 check=False,
             )
             assert done.returncode == 0, done.stderr
+            mark.write_text(lock.read_text())
     return folder
-
-
-def _versions(lock: Path) -> dict[str, str]:
-    """Return the version of each package in a lock file; npm writes one of what it installed."""
-    if not lock.exists():
-        return {}
-    packages = json.loads(lock.read_text())["packages"]
-    return {name: package["version"] for name, package in packages.items() if name}

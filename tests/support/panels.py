@@ -23,9 +23,11 @@ class Target(NamedTuple):
 
 
 def panels() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every panel that is no heading, with its dashboard."""
+    """Yield every panel that is no heading, with its dashboard; those of folded rows too."""
     for name, document in DOCUMENTS.items():
-        yield from ((name, panel) for panel in document["panels"] if panel["type"] != "row")
+        for panel in document["panels"]:
+            folded = panel.get("panels", []) if panel["type"] == "row" else [panel]
+            yield from ((name, found) for found in folded)
 
 
 def targets() -> Iterator[Target]:
@@ -38,9 +40,15 @@ def targets() -> Iterator[Target]:
 
 def unit_of(panel: dict[str, Any], ref: str) -> str:
     """Return the unit of a query's result; a table has one for each column."""
-    unit = str(panel["fieldConfig"]["defaults"]["unit"])
     if panel["type"] != "table":
-        return unit
+        own = [
+            value["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            if override["matcher"] == {"id": "byFrameRefID", "options": ref}
+            for value in override["properties"]
+            if value["id"] == "unit"
+        ]
+        return str(own[0] if own else panel["fieldConfig"]["defaults"]["unit"])
     (organize,) = (item for item in panel["transformations"] if item["id"] == "organize")
     heading = organize["options"]["renameByName"][f"Value #{ref}"]
     found = [

@@ -136,7 +136,7 @@ CASES = [
         "client CA that is a device",
         f"tls_server_config: {{{PAIR}, client_ca_file: /dev/null, "
         "client_auth_type: RequireAndVerifyClientCert}",
-        "tls_server_config.client_ca_file: cannot be read: not a regular file",
+        "tls_server_config.client_ca_file: cannot be read: is a device; expected a file",
     ),
     Case(
         "client CA text that is not even ASCII",

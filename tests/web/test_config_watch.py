@@ -2,10 +2,14 @@
 
 import logging
 import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from exporter.config import files
 from exporter.errors import ConfigError
 from exporter.web.config import WebConfigWatcher
 from support.certificates import Authority
@@ -38,8 +42,8 @@ def world(tmp_path: Path) -> World:
 
 def settle(watcher: WebConfigWatcher) -> None:
     """Look twice: once to see a change, once to see that it stands still."""
-    watcher.poll()
-    watcher.poll()
+    watcher.look()
+    watcher.look()
 
 
 def users(hash_: str) -> str:
@@ -51,12 +55,12 @@ def test_a_change_is_taken_when_it_stands_still(world: World) -> None:
     world.write(users(FIRST))
     watcher = WebConfigWatcher(world.file)
     world.write(users(SECOND) + "# longer")
-    watcher.poll()
+    watcher.look()
     assert watcher.current.users["alice"] == FIRST.encode()
     world.write(users(SECOND) + "# still being written")
-    watcher.poll()
+    watcher.look()
     assert watcher.current.users["alice"] == FIRST.encode()
-    watcher.poll()
+    watcher.look()
     assert watcher.current.users["alice"] == SECOND.encode()
 
 
@@ -75,7 +79,7 @@ def test_a_change_that_is_taken_back(world: World) -> None:
     watcher = WebConfigWatcher(world.file)
     before, times = watcher.current, world.file.stat()
     os.utime(world.file, ns=(1, 1))
-    watcher.poll()
+    watcher.look()
     os.utime(world.file, ns=(times.st_atime_ns, times.st_mtime_ns))
     settle(watcher)
     assert watcher.current is before
@@ -98,7 +102,7 @@ def test_a_broken_version_changes_nothing(world: World, caplog: pytest.LogCaptur
     world.write("basic_auth_users: {alice: hunter2, bob: hunter3}\n")
     with caplog.at_level(logging.INFO):
         for _ in range(5):
-            watcher.poll()
+            watcher.look()
     (record,) = caplog.records
     assert record.getMessage() == "web configuration not reloaded"
     faults = record.fields["faults"]  # type: ignore[attr-defined]
@@ -162,3 +166,71 @@ def test_the_first_version_has_to_be_good(world: World) -> None:
     world.write("nothing")
     with pytest.raises(ConfigError, match="expected a mapping"):
         WebConfigWatcher(world.file)
+
+
+def test_a_pipe_is_no_configuration(world: World) -> None:
+    """A pipe, a device and a directory are refused at once, for the file and those it names."""
+    os.mkfifo(world.file)
+    with pytest.raises(ConfigError, match="is a pipe"):
+        WebConfigWatcher(world.file)
+    world.file.unlink()
+    world.file.mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        WebConfigWatcher(world.file)
+    world.file.rmdir()
+    world.file.symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match="is a device"):
+        WebConfigWatcher(world.file)
+    world.file.unlink()
+    world.write(TLS)
+    (world.folder / "server.key").unlink()
+    os.mkfifo(world.folder / "server.key")
+    with pytest.raises(ConfigError, match="key_file: cannot be read: is a pipe"):
+        WebConfigWatcher(world.file)
+
+
+def wait(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("not within 5 s")
+
+
+@pytest.mark.parametrize("call", ["open", "stat"])
+def test_a_file_system_that_hangs(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A poll never waits; a hanging one is an unsuccessful reload, logged once, until it ends."""
+    world.write(users(FIRST))
+    watcher = WebConfigWatcher(world.file)
+    world.write(users(SECOND) + "# longer")
+    watcher.look()
+    hang = threading.Event()
+    target, name = (files.os, "open") if call == "open" else (Path, "stat")
+    real = getattr(target, name)
+
+    def slow(*args: object, **options: object) -> object:
+        assert hang.wait(20)
+        return real(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, slow)
+        started = time.monotonic()
+        watcher.poll()
+        for _ in range(4):
+            watcher.poll()
+        assert watcher.last_reload_successful
+        threads = threading.active_count()
+        for _ in range(50):
+            watcher.poll()
+        assert time.monotonic() - started < 2
+        assert threading.active_count() == threads
+    assert not watcher.last_reload_successful
+    assert watcher.current.users["alice"] == FIRST.encode()
+    (record,) = caplog.records
+    assert "could not be read within 5 s" in record.fields["faults"]  # type: ignore[attr-defined]
+    hang.set()
+    wait(lambda: watcher.current.users["alice"] == SECOND.encode())
+    watcher.poll()
+    assert watcher.last_reload_successful

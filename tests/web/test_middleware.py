@@ -18,7 +18,9 @@ async def page(_: Request) -> Response:
     return PlainTextResponse("page")
 
 
-SITE = Starlette(routes=[Route("/metrics", page), Route("/-/reload", page, methods=["POST"])])
+SITE = Starlette(
+    routes=[Route("/metrics", page), Route("/-/reload", page, methods=["POST", "PUT"])]
+)
 
 
 class Bench:
@@ -34,13 +36,13 @@ class Bench:
         self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
 async def test_other_methods(method: str) -> None:
-    """Nothing but GET, HEAD and POST is taken, whatever the path."""
+    """Nothing but GET, HEAD, POST and PUT is taken, whatever the path."""
     bench = Bench()
     answer = await bench.client.request(method, "/anything")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, HEAD, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST, PUT"
     assert answer.headers["connection"] == "close"
     assert bench.counted == Counter({405: 1})
 
@@ -66,6 +68,7 @@ async def test_an_empty_body_is_none() -> None:
     """POST without content comes through, with a length of 0 or none."""
     bench = Bench()
     assert (await bench.client.post("/-/reload")).status_code == 200
+    assert (await bench.client.put("/-/reload")).status_code == 200
     zero = {"content-length": "0"}
     assert (await bench.client.post("/-/reload", headers=zero)).status_code == 200
     assert not bench.counted

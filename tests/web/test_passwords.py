@@ -74,14 +74,34 @@ async def test_a_stranger_stays_one() -> None:
 
 
 async def test_a_right_password_is_remembered(asked: list[tuple[bytes, bytes]]) -> None:
-    """The second time it is not computed; a wrong one is, each time."""
+    """The second time it is not computed, and neither is a wrong one."""
     checks = PasswordChecker()
     for _ in range(3):
         assert await checks.check("alice", b"wonderland", USERS)
     assert len(asked) == 1
     for _ in range(3):
         assert not await checks.check("alice", b"wrong", USERS)
-    assert len(asked) == 4
+    assert len(asked) == 2
+    changed = {"alice": bcrypt.hashpw(b"wrong", bcrypt.gensalt(4))}
+    assert await checks.check("alice", b"wrong", changed)
+
+
+async def test_wrong_passwords_evict_no_right_one(
+    asked: list[tuple[bytes, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong ones are remembered up to a number, apart from right ones."""
+    monkeypatch.setattr(auth, "_MAX_WRONG", 20)
+    checks = PasswordChecker()
+    assert await checks.check("alice", b"wonderland", USERS)
+    for number in range(100):
+        assert not await checks.check("alice", b"%d" % number, USERS)
+    assert len(checks._wrong) == 20
+    assert len(asked) == 101
+    assert await checks.check("alice", b"wonderland", USERS)
+    assert not await checks.check("alice", b"99", USERS)
+    assert not await checks.check("eve", b"wonderland", USERS)
+    assert not await checks.check("eve", b"wonderland", USERS)
+    assert len(asked) == 102
 
 
 async def test_a_changed_password_is_forgotten(asked: list[tuple[bytes, bytes]]) -> None:
@@ -122,7 +142,7 @@ async def test_the_same_is_asked_once(asked: list[tuple[bytes, bytes]]) -> None:
 
 
 async def test_checks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two are computed at a time, some wait, and the rest is turned away at once."""
+    """One is computed at a time, some wait, and the rest is turned away at once."""
     started, go_on = threading.Semaphore(0), threading.Event()
     lock, now, most = threading.Lock(), 0, 0
 

@@ -1,11 +1,14 @@
 """Tests of the site: formats, encodings, HEAD, unknown paths, route prefixes, a real socket."""
 
+import asyncio
 import gzip
 import re
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.errors import ConfigError
 from exporter.exposition.encoding import Format
+from exporter.exposition.page import Page
 from exporter.exposition.publisher import Publisher
 from exporter.exposition.store import Limits, SnapshotStore
 from exporter.metrics import families as f
@@ -24,6 +28,7 @@ from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.snapshot import make_snapshot
 from exporter.status import AccountStatus, Failure, Overview
 from exporter.telemetry import Telemetry
+from exporter.web.answers import Answers
 from exporter.web.config import WebConfigWatcher
 from exporter.web.server import Server
 from exporter.web.site import Paths, Site, choose_format, quality
@@ -475,3 +480,94 @@ async def test_no_hidden_character_in_the_status() -> None:
     assert answer.json()["accounts"][0]["account"] == text
     missing = await client.get("/metrics", params={"account": text})
     assert missing.text == "no such account: a\\u202eb\\u009b\\u2028\\u007f\\r\\n\n"
+
+
+class SlowBench(Bench):
+    """A site whose status takes a while, with clients that ask at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[str] = []
+        self.now = 0.0
+        self.publisher = Publisher(self.store, self.telemetry.exposed_families, lambda: self.now)
+        self.site = Site(self.publisher, self.telemetry, lambda: True, overview=self.overview)
+        transport = httpx.ASGITransport(self.site)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://exporter")
+
+    def overview(self) -> Overview:
+        assert threading.current_thread() is not threading.main_thread()
+        self.made.append("overview")
+        time.sleep(0.2)
+        return Overview()
+
+
+@pytest.mark.parametrize("path", ["/", "/-/status"])
+async def test_a_status_is_made_once_a_second(path: str) -> None:
+    """Fifty clients share one status, and finished pages do not wait for it."""
+    bench = SlowBench()
+    tasks = [asyncio.create_task(bench.client.get(path)) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    started = time.monotonic()
+    for finished in ("/metrics", "/config", "/-/healthy", "/-/ready", "/nothing"):
+        await bench.client.get(finished)
+    took = time.monotonic() - started
+    assert not any(task.done() for task in tasks)
+    assert took < 0.2
+    assert {(await task).status_code for task in tasks} == {200}
+    assert len(bench.made) == 1
+    bench.now = 0.9
+    await bench.client.get(path)
+    assert len(bench.made) == 1
+    bench.now = 1.3
+    await bench.client.get(path)
+    assert len(bench.made) == 2
+
+
+@pytest.mark.parametrize("query", ["account=acme", "account=acme&account=", "name[]=x"])
+async def test_a_part_of_a_page_is_made_once(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that ask for the same part of a page share it until there is another page."""
+    bench = SlowBench()
+    calls: list[threading.Thread] = []
+    for name in ("for_accounts", "with_samples"):
+        real = getattr(Page, name)
+
+        def noted(*arguments: object, real: Callable[..., Page] = real) -> Page:
+            calls.append(threading.current_thread())
+            return real(*arguments)
+
+        monkeypatch.setattr(Page, name, noted)
+    answers = [await bench.client.get(f"/metrics?{query}") for _ in range(5)]
+    assert len({answer.content for answer in answers}) == 1
+    assert len(calls) == 1
+    assert calls[0] is not threading.main_thread()
+    bench.publisher.renew()
+    await bench.client.get(f"/metrics?{query}")
+    assert len(calls) == 2
+
+
+async def test_too_many_different_parts_are_refused() -> None:
+    """A client cannot have more made than the exporter can make."""
+    bench = SlowBench()
+    blocked = asyncio.create_task(bench.client.get("/"))
+    await asyncio.sleep(0.01)
+    queries = [f"/metrics?account=acme&name[]=n{number}" for number in range(200)]
+    answers = await asyncio.gather(*(bench.client.get(query) for query in queries))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) == {200, 503}
+    assert statuses[503] > 100
+    assert (await blocked).status_code == 200
+    assert bench.requests("503") == statuses[503]
+    assert len(bench.site._answers._answers) <= 16
+
+
+async def test_an_answer_that_fails_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug while an answer is made is no answer for the next client."""
+    answers = Answers(lambda: 0.0)
+
+    def broken() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await answers.get("key", broken)
+    assert await answers.get("key", lambda: 7) == 7
+    assert await answers.get("key", broken) == 7

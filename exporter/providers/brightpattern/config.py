@@ -96,6 +96,11 @@ class BrightPatternConfig(AccountConfig):
         parts = urlsplit(self.base_url)
         return parts.hostname, parts.port, self.username.casefold()
 
+    @property
+    def signs_in_with(self) -> tuple[object, ...]:
+        """The common values, and what else a token is requested with."""
+        return (*super().signs_in_with, self.tenant, self.auth)
+
     def enabled_feeds(self) -> dict[str, FeedTimes]:
         """Return the feeds to read; campaigns only where the configuration names them."""
         feeds = super().enabled_feeds()

@@ -54,11 +54,12 @@ class _Projection:
     used: int
     end: float
 
-    def earliest(self, at: float, reserve: int) -> float:
-        """Return the earliest time from ``at`` on at which the window has room for a call."""
+    def earliest(self, at: float, calls: int, reserve: int) -> float:
+        """Return the earliest time from ``at`` on at which the window has room for calls."""
         self._move_to(at)
-        full = self.used >= self.window.limit - self.window.kept(reserve)
-        return self.end if full else at
+        limit = self.window.limit - self.window.kept(reserve)
+        full = self.used + min(calls, limit) > limit
+        return self.end if full or limit < 1 else at
 
     def add_call(self, at: float) -> None:
         self._move_to(at)
@@ -141,7 +142,7 @@ class Budget:
         """Raise ``OverBudget`` with that message where no call is left."""
         wait = self.wait(operation, reserve=reserve)
         if wait > 0:
-            hold = self.hold(operation, reserves=[reserve])
+            hold = self.hold(operation, [(1, reserve)])
             soonest = max(hold.at - self._clock.time(), _SOONEST) if hold else wait
             raise OverBudget(
                 message,
@@ -166,10 +167,11 @@ class Budget:
             waits.append(next_call - self._clock.monotonic())
         return max(0.0, *waits)
 
-    def hold(self, operation: str, reserves: Sequence[int]) -> Hold | None:
-        """Return what delays the last of several calls, ``None`` where nothing does.
+    def hold(self, operation: str, reads: Sequence[tuple[int, int]]) -> Hold | None:
+        """Return what delays the last of several reads, ``None`` where nothing does.
 
-        ``reserves`` has an item for each call, in their order. The time is an estimate: Five9's
+        ``reads`` are in order: the calls of each, which are made together as soon as there is room
+        for all of them, and the calls that it has to leave. The time is an estimate: Five9's
         windows of a minute and an hour begin with those of the clock, its day at a midnight that
         is not known.
         """
@@ -179,13 +181,14 @@ class Budget:
             _Projection(window, self._used_now(operation, window), self._end(operation, window))
             for window in sorted(self._windows[operation], key=lambda x: -x.length)
         ]
-        for reserve in reserves:
-            for projection in projections:
-                start = projection.earliest(at, reserve)
-                if start > at:
-                    at, limit = start, f"{operation} of {_named(projection.window.length)}"
-            for projection in projections:
-                projection.add_call(at)
+        for calls, reserve in reads:
+            for left in range(calls, 0, -1):
+                for projection in projections:
+                    start = projection.earliest(at, left, reserve)
+                    if start > at:
+                        at, limit = start, f"{operation} of {_named(projection.window.length)}"
+                for projection in projections:
+                    projection.add_call(at)
         return Hold(self._clock.time() + at - now, limit) if limit else None
 
     def left(self, operation: str) -> str:

@@ -166,20 +166,20 @@ class Five9Collector(Collector):
         """Return the request limit that delays the last of the feeds, read in their order."""
         if feeds[-1] in self._replicas:
             return None
-        return self._budget.hold(FULL, self._reserves(feeds))
+        return self._budget.hold(FULL, self._reads(feeds))
 
-    def _reserves(self, feeds: Sequence[str]) -> list[int]:
-        """Return how many calls each whole read of the feeds has to leave."""
-        reserves: list[int] = []
+    def _reads(self, feeds: Sequence[str]) -> list[tuple[int, int]]:
+        """Return the calls of each whole read of the feeds, and how many it has to leave."""
+        reads: list[tuple[int, int]] = []
         names_due = True
         for feed in feeds:
             if feed == _ACCOUNT:
-                reserves += [self._reserve] * 2
+                reads.append((2, self._reserve))
             elif feed not in self._replicas:
                 calls = 2 if names_due and self._are_names_due(feed) else 1
                 names_due = names_due and calls == 1
-                reserves += [self._reserve_for(feed)] * calls
-        return reserves
+                reads.append((calls, self._reserve_for(feed)))
+        return reads
 
     async def listen(self, seconds: float) -> Mapping[str, Reading] | None:
         """Use idle time: read the request counters where due, else long-poll for an update."""
@@ -251,13 +251,15 @@ class Five9Collector(Collector):
     async def forecast(self, feeds: Sequence[str]) -> list[str]:
         """Return the calls of a check and when it will end, and the same of a start after it."""
         await self._try_to_read_counters()
-        check = [0, *self._reserves(feeds)]
-        start = [0, *self._reserves([feed.name for feed in self.feeds])]
+        sign_in = (1, 0)
+        check = [sign_in, *self._reads(feeds)]
+        start = [sign_in, *self._reads([feed.name for feed in self.feeds])]
         first = self._budget.hold(FULL, [*check, *start[:2]])
         last = self._budget.hold(FULL, [*check, *start])
         end = self._budget.hold(FULL, check)
+        number = sum(calls for calls, _ in check)
         return [
-            f"{len(check)} {FULL} calls to sign in and read, of {self._budget.left(FULL)}",
+            f"{number} {FULL} calls to sign in and read, of {self._budget.left(FULL)}",
             f"the last of them {end or 'at once'}",
             f"an exporter started after that has queue figures {first or 'at once'}",
             f"and figures of every feed {last or 'at once'}",

@@ -153,6 +153,12 @@ class GenesysConfig(AccountConfig):
     reset_time: WallTime = time()
     time_zone: Zone = ZoneInfo("UTC")
 
+    @property
+    def signs_in_with(self) -> tuple[object, ...]:
+        """The common values, and what else a token is requested with."""
+        own = (self.auth_url, self.grant, self.client_id, self.username)
+        return (*super().signs_in_with, *own)
+
     def enabled_feeds(self) -> dict[str, FeedTimes]:
         """Return the enabled feeds; the default interval is longer in poll mode."""
         if self.mode == "poll":

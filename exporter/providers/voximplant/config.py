@@ -191,6 +191,11 @@ class VoximplantConfig(AccountConfig):
         parts = urlsplit(self.url)
         return parts.hostname, parts.port, self.issuer, self.credentials.key_id
 
+    @property
+    def signs_in_with(self) -> tuple[object, ...]:
+        """The common values, and the key that signs requests, from wherever it was read."""
+        return (*super().signs_in_with, self.credentials.private_key.get_secret_value())
+
     def enabled_feeds(self) -> dict[str, FeedTimes]:
         """Return the enabled feeds; those of SmartQueue only where that is configured."""
         feeds = super().enabled_feeds()
