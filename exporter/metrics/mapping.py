@@ -452,7 +452,7 @@ def _is_of_all_rows(figure: Figure) -> bool:
 def _add(left: Values, right: Values) -> Values:
     """Add two columns cell by cell; a cell is null only if both are."""
     numbers = [
-        b if a is None else a if b is None else a + b
+        b if a is None else a if b is None else total((a, b))
         for a, b in zip(left.numbers, right.numbers, strict=True)
     ]
     return Values(numbers, None not in numbers)

@@ -56,10 +56,18 @@ def milliseconds(cell: Cell) -> Number:
     return seconds(cell) / 1000
 
 
+def plain_text(value: object) -> str:
+    """Return a name or id of JSON as a text; empty for null, a boolean, a list and an object."""
+    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value) if is_plain else ""
+
+
 def total(numbers: Iterable[Number]) -> Number:
     """Return the sum of numbers that a parser returned; it may be larger than any of them."""
     value = sum(numbers)
-    return int(value) if abs(value) < _EXACT and value == int(value) else value
+    if abs(value) >= _EXACT:
+        return float(value)  # an integer may have more digits than JSON's encoder takes
+    return int(value) if value == int(value) else value
 
 
 def epoch_seconds(cell: Cell) -> Number:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from functools import cache
 from itertools import islice
 
@@ -9,6 +10,7 @@ import pytest
 
 from support.clock import run
 from support.extremes import ABSENT, TWICE, VARIANTS, Case, Extremes, Place, Visit
+from support.page import text_of
 
 _SAMPLE = 60  # cases of a variant in a long run
 _DATE = {"date": "Fri, 31 Dec 99999 23:59:59 GMT"}
@@ -146,6 +148,46 @@ def test_a_permission_that_cannot_be_read_is_absent(extreme: str) -> None:
     names = run(main())
     assert "contactcenter_account_licenses" in names
     assert "contactcenter_account_permission" not in names
+
+
+@pytest.mark.parametrize(
+    ("variant", "place"),
+    [
+        ("brightpattern", _json("GET /statsapi/cfg/services", "*", "name")),
+        ("brightpattern", _json("GET /configapi/v3/campaign/getAll", "*", "name")),
+        ("voximplant", _json("POST /platform_api/GetQueues", "result", "*", "acd_queue_name")),
+        ("voximplant", _json("POST /platform_api/GetCallLists", "result", "*", "list_name")),
+    ],
+)
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        '["x"]',
+        *(
+            pytest.param(extreme, marks=pytest.mark.slow)
+            for extreme in ('{"x": 1}', "true", "[" * 1000 + "]" * 1000)
+        ),
+    ],
+    ids=len,
+)
+def test_a_name_that_is_no_text(variant: str, place: Place, extreme: str) -> None:
+    """It is absent, never shown as Python writes it."""
+
+    async def main() -> str:
+        visit = Visit(variant)
+        visit.line.case = Case(place, extreme)
+        task = asyncio.create_task(visit.refresher.run())
+        await asyncio.wait([task], timeout=40)
+        assert visit.line.rewritten > 0
+        text = text_of(visit.store.page(visit.clock.monotonic()))
+        task.cancel()
+        await asyncio.wait([task])
+        await visit.client.aclose()
+        return text
+
+    text = run(main())
+    assert "contactcenter_" in text
+    assert not re.search(r"=\"(\[|\{|True)", text)
 
 
 @pytest.mark.slow

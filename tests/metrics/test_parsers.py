@@ -207,8 +207,20 @@ def test_a_time_that_cannot_be_is_invalid(cell: parsers.Cell) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *(("x", "x"), (7, "7"), (0, "0"), (1.5, "1.5"), ("", "")),
+        *((value, "") for value in (None, True, False, ["x"], {"a": 1}, [], {})),
+    ],
+)
+def test_plain_text(value: object, expected: str) -> None:
+    """A list or an object is no name; how Python writes it is never a label."""
+    assert parsers.plain_text(value) == expected
+
+
+@pytest.mark.parametrize(
     ("numbers", "expected"),
-    [([1, 2], 3), ([0.5, 0.5], 1), ([1e200, 1e200], 2e200), ([2**53 - 1, 1], 2**53), ([], 0)],
+    [([1, 2], 3), ([0.5, 0.5], 1), ([1e200, 1e200], 2e200), ([2**53 - 1, 1], 2.0**53), ([], 0)],
 )
 def test_total(numbers: list[parsers.Number], expected: parsers.Number) -> None:
     """A sum may be larger than any number that is read, and is an integer where it is exact."""

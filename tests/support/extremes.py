@@ -61,7 +61,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "brightpattern": ("brightpattern", {}, {"agents": "name"}),
     "brightpattern, by password": (
         "brightpattern",
-        {"password": "planted-password-brightpattern"},
+        {"password": "planted-password-brightpattern", "password_login": True},
         {"agents": "name", "auth": "password", "password": "planted-password-brightpattern"},
     ),
     "voximplant": ("voximplant", {}, {"agents": "name", **PLATFORMS["voximplant"].everything}),
@@ -80,7 +80,13 @@ VALUES = (
     *("253402300800000", "253402300800", "-62135596801", "-62135596801000", "1e16"),
     *('"true"', '"null"', '"None"', '"x"', '"*"', '"all"', '"\\u0000"', '"\\ud800"', '"\\n"'),
     *('"\\u0661"', '"1,5"', '"1_000"', '"0x10"', '"%s{0}${x}"', '"+1"', '".5"', '"1 (1)"', '"50%"'),
-    *("[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900, "[" * 100_000, "[[1],[2]]", "[null]"),
+    *(
+        "[" * 1_000 + "]" * 1_000,
+        '{"a":' * 1_000 + "1" + "}" * 1_000,
+        "[" * 100_000,
+        "[[1],[2]]",
+        "[null]",
+    ),
     *(
         '{"": ""}',
         '{"a": 1}',
@@ -450,7 +456,10 @@ class Visit(Bench):
         floor = Floor(agents=3, queues=2, campaigns=2, seed=3, start=MIDNIGHT)
         self.platform: Platform = PLATFORMS[provider](switches, self.clock, floor=floor, **options)
         self.simulator = self.platform.simulator
-        self.simulator.tick = None
+        if "stream_durations" in switches:
+            floor.set_load(0.0)  # durations go on, and nothing else happens
+        else:
+            self.simulator.tick = None
         self.line = Rewriting(self.simulator.app, self.clock)
         super().__init__(self.platform.account, self.line, observe=False)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from exporter.errors import FeedUnauthorized, InvalidAnswer, Refused, Unauthorized
 from exporter.logs import Log
-from exporter.metrics.parsers import Cell, Number, count
+from exporter.metrics.parsers import Cell, Number, count, plain_text
 from exporter.metrics.reading import Reading, RefusedRow, Rows, check_refused
 from exporter.providers.brightpattern.client import Client
 from exporter.providers.brightpattern.tables import CAMPAIGN_RECORDS, CAMPAIGN_STATES, PLAIN_NAME
@@ -111,8 +111,9 @@ def _by_id(items: list[Any]) -> tuple[list[dict[str, Any]], list[RefusedRow], in
     campaigns: dict[str, dict[str, Any]] = {}
     refused = []
     for position, item in enumerate(items, 1):
-        if isinstance(item, dict) and item.get("id"):
-            campaigns.setdefault(str(item["id"]), item)
+        identity = plain_text(item.get("id")) if isinstance(item, dict) else ""
+        if identity:
+            campaigns.setdefault(identity, item)
         else:
             refused.append(RefusedRow(position, 0, "no id"))
     check_refused(refused, len(items))
@@ -121,7 +122,7 @@ def _by_id(items: list[Any]) -> tuple[list[dict[str, Any]], list[RefusedRow], in
 
 def _campaigns(campaigns: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Cell], Cell]]:
     """Yield id, cells that name it and state; the labels of namesakes end in the id."""
-    names = [str(campaign.get("name") or campaign["id"]) for campaign in campaigns]
+    names = [plain_text(campaign.get("name")) or str(campaign["id"]) for campaign in campaigns]
     for campaign, name in zip(campaigns, names, strict=True):
         identity = str(campaign["id"])
         cells: dict[str, Cell] = {"name": name}

@@ -16,6 +16,7 @@ from exporter.collector.repair import read_json
 from exporter.collector.token import RenewalPaused
 from exporter.collector.transport import REPEATABLE
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
+from exporter.metrics.parsers import plain_text
 from exporter.providers.brightpattern.auth import Auth, PasswordAuth, TokenAuth
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
 
@@ -254,8 +255,9 @@ def _declined(content: bytes) -> SubscriptionDeclined:
         body = None
     if not isinstance(body, dict):
         body = {}
-    code, text = body.get("error_code", "no code"), body.get("error_message", "no message")
-    return SubscriptionDeclined(str(code)[:_MESSAGE_LENGTH], str(text)[:_MESSAGE_LENGTH])
+    code = plain_text(body.get("error_code")) or "no code"
+    text = plain_text(body.get("error_message")) or "no message"
+    return SubscriptionDeclined(code[:_MESSAGE_LENGTH], text[:_MESSAGE_LENGTH])
 
 
 async def _read_data(response: httpx.Response) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Unauthorized
-from exporter.metrics.parsers import Cell
+from exporter.metrics.parsers import Cell, plain_text
 from exporter.metrics.patterns import composed
 from exporter.metrics.reading import Reading, Rows
 from exporter.providers.brightpattern.client import Client
@@ -123,9 +123,9 @@ def _entries(values: Iterable[Any]) -> list[DirectoryEntry]:
     for value in values:
         if not isinstance(value, dict):
             raise InvalidAnswer("an entry of the directory is not an object")
-        identity, name = value.get("id"), value.get("name")
-        if identity is not None and name is not None:
-            entries.append(DirectoryEntry(str(identity), str(name)))
+        identity, name = plain_text(value.get("id")), plain_text(value.get("name"))
+        if identity and name:
+            entries.append(DirectoryEntry(identity, name))
     return entries
 
 

@@ -11,7 +11,7 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from exporter.errors import InvalidAnswer
-from exporter.metrics.parsers import Cell
+from exporter.metrics.parsers import Cell, plain_text
 from exporter.metrics.reading import RefusedRow, check_refused
 from exporter.metrics.tables import Spread, Table, normalise
 from exporter.providers.brightpattern import tables as t
@@ -189,7 +189,7 @@ class Subscription:
             ]
             check_refused(refused, len(rows))
             data.refused.setdefault(kind, []).extend(refused)
-            result[str(grid.get("id"))] = list(compress(rows, named))
+            result[plain_text(grid.get("id"))] = list(compress(rows, named))
         return result
 
     def _row(self, kind: str, values: Any) -> GridRow:

@@ -24,6 +24,7 @@ from exporter.errors import (
     Unauthorized,
     Unexplained,
 )
+from exporter.metrics.parsers import plain_text
 from exporter.providers.genesys.auth import TokenAuth
 from exporter.providers.genesys.config import GenesysConfig
 
@@ -157,7 +158,9 @@ class Client:
         code = status.get("code")
         if code in _SUCCESS_CODES or _entries(data):
             return data
-        message = self._http.redact(str(status.get("message", "no message")))[:_MESSAGE_LENGTH]
+        message = self._http.redact(plain_text(status.get("message")) or "no message")[
+            :_MESSAGE_LENGTH
+        ]
         raise Unexplained(f"{operation}: code {code}: {message}")
 
     async def _authorized(

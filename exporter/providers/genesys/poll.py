@@ -18,6 +18,7 @@ from exporter.errors import (
     SessionLost,
 )
 from exporter.logs import Log
+from exporter.metrics.parsers import plain_text
 from exporter.metrics.reading import Reading
 from exporter.providers.genesys.chunks import Chunks
 from exporter.providers.genesys.client import AccessDenied, Client
@@ -185,9 +186,9 @@ class PollSession:
         wanted, returned = set(chunk), set()
         for entry in entries:
             key = (
-                str(entry.get("name")),
-                str(entry.get("objectType")),
-                str(entry.get("objectId")),
+                plain_text(entry.get("name")),
+                plain_text(entry.get("objectType")),
+                plain_text(entry.get("objectId")),
             )
             index = self._named.get(key)
             if index is None or index not in wanted:

@@ -49,8 +49,11 @@ def to_id(value: object) -> str:
 def to_word(value: object) -> str:
     """Return one of the platform's own words as a text.
 
-    With a replaced character it may be any of them, so that what it sorts would be counted wrong.
+    With a replaced character it may be any of them, so that what it sorts would be counted wrong;
+    so may a list or an object.
     """
+    if isinstance(value, list | dict):
+        raise InvalidAnswer("a word of the platform is a list or an object")
     word = str(value)
     if REPLACEMENT in word:
         raise InvalidAnswer("an id or a word of the platform holds a forbidden character")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.logs import Log
+from exporter.metrics.parsers import plain_text
 from exporter.providers.voximplant.answers import JsonObject, ObjectsById, to_cells, to_number
 from exporter.providers.voximplant.client import PAGE_SIZE, Client
 from exporter.providers.voximplant.errors import MissingRole, UnknownId
@@ -57,7 +58,9 @@ class CallLists:
         self._progress = {key: self._progress[key] for key in remembered[-_MOST_REMEMBERED:]}
         if details and self._clock.monotonic() >= self._no_details_before:
             await self._count_tasks(lists)
-        names = {list_id: str(row.get("list_name") or list_id) for list_id, row in lists.items()}
+        names = {
+            list_id: plain_text(row.get("list_name")) or list_id for list_id, row in lists.items()
+        }
         labels = unique_labels(names)
         plain_names: dict[str, Cells] = {
             list_id: {PLAIN_NAME: names[list_id]}
@@ -99,7 +102,7 @@ class CallLists:
             except UnknownId:
                 continue
             pages_left -= 1 + tasks["total"] // PAGE_SIZE
-            final = str(lists[list_id].get("status")) in FINISHED
+            final = plain_text(lists[list_id].get("status")) in FINISHED
             self._progress[list_id] = _Progress(tasks, self._clock.monotonic(), final)
 
     def _counted_at(self, list_id: str) -> float:

@@ -18,6 +18,7 @@ from exporter.errors import (
     Unauthorized,
     Unexplained,
 )
+from exporter.metrics.parsers import plain_text
 
 _AUTH_PAUSE = 10.0  # seconds before a key that worked until now is tried again
 _LONGEST_RETRY_AFTER = 3600.0
@@ -147,7 +148,7 @@ def error_of(method: str, error: object) -> ProviderError:
     except (KeyError, TypeError, ValueError):
         return InvalidAnswer(f"{method}: error lacks its code")
     name, error_class, pause = CODES.get(code, ("", Unexplained, 0.0))
-    text = str(body.get("msg", ""))
+    text = plain_text(body.get("msg"))
     parameter = _PARAMETER.search(text)
     seconds = _SECONDS.search(text) if error_class is Throttled else None
     if seconds:

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from exporter.clock import Clock
 from exporter.errors import InvalidAnswer, ProviderError, Throttled, Unauthorized
+from exporter.metrics.parsers import plain_text
 from exporter.providers.voximplant.answers import JsonObject, ObjectsById, to_id
 from exporter.providers.voximplant.client import Client
 from exporter.providers.voximplant.config import VoximplantConfig
@@ -170,7 +171,7 @@ class Inventory:
             return None
         if operators is not self._operator_names[0]:
             names = {
-                user: str(row.get("user_display_name") or "") for user, row in operators.items()
+                user: plain_text(row.get("user_display_name")) for user, row in operators.items()
             }
             self._operator_names = (operators, names)
         return self._operator_names[1]
@@ -179,14 +180,14 @@ class Inventory:
         """Return the labels of the queues of ACD v1 by id."""
         queues: Mapping[str, JsonObject] = self.queues.value or {}
         return unique_labels(
-            {queue: str(row.get("acd_queue_name") or queue) for queue, row in queues.items()}
+            {queue: plain_text(row.get("acd_queue_name")) or queue for queue, row in queues.items()}
         )
 
     def plain_names(self) -> dict[str, str]:
         """Return the names of the queues whose label is not their name, by label."""
         queues: Mapping[str, JsonObject] = self.queues.value or {}
         names = {
-            label: str(queues[queue].get("acd_queue_name") or queue)
+            label: plain_text(queues[queue].get("acd_queue_name")) or queue
             for queue, label in self.queue_labels().items()
         }
         smartqueues = self.smartqueue_labels().items()
