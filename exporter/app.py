@@ -14,7 +14,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from exporter.clock import Clock, SystemClock
-from exporter.collector.http import Http
+from exporter.collector.http import Http, large_slots
 from exporter.collector.threads import run_with_timeout
 from exporter.config.account import AccountConfig, client_for
 from exporter.config.load import Config
@@ -82,6 +82,7 @@ class App:
         unmatched = Unmatched(lambda: self.store.unmatched(self._clock.monotonic()))
         self.telemetry.watch_objectives(unmatched.count)
         self._logins = Logins(self._clock.monotonic)
+        self._slots = large_slots()
         self.accounts = Accounts(self.store, self.telemetry, clients, self._refresher)
         for account in self.accounts.plan(config).added:
             self.accounts.add(account)
@@ -108,7 +109,14 @@ class App:
     def _refresher(
         self, account: AccountConfig, client: httpx.AsyncClient, telemetry: AccountTelemetry
     ) -> tuple[Refresher, Http]:
-        http = Http(client, telemetry, self._clock, redact=Redactor(account).redact)
+        http = Http(
+            client,
+            telemetry,
+            self._clock,
+            redact=Redactor(account).redact,
+            max_answer=account.max_answer_bytes,
+            slots=self._slots,
+        )
         collector = PROVIDERS[account.provider].collector(account, http, telemetry, self._clock)
         refresher = Refresher(
             collector,

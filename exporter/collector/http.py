@@ -1,8 +1,10 @@
 """HTTP client of one account: sends requests, classifies failures, counts them."""
 
+import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -12,6 +14,7 @@ import httpx
 
 from exporter import __version__
 from exporter.clock import Clock, time_limit
+from exporter.collector.bounds import SMALL, STATISTICS, Body, Bounds
 from exporter.collector.cookies import BoundedCookies, are_refused
 from exporter.collector.repair import read_json
 from exporter.collector.threads import run_in_worker_if
@@ -37,14 +40,18 @@ Read = Callable[[httpx.Response], Awaitable[T]]
 OnExchange = Callable[[str, httpx.Request, httpx.Response | None], None]
 # Raises for an answer that is a failure, from its status and its body, parsed as JSON if it is.
 Check = Callable[[httpx.Response, Any], None]
-MAX_BODY = 128 * 1024 * 1024  # bytes: 20,000 rows of 30 columns are 13 MB
 _MAX_RETRY_AFTER = 3600.0
 _LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
-_REPLACED = "replaced"  # key of an answer's extensions
 # What an answer of another shape raises: also numbers that are too large, and lists too deep.
 UNEXPECTED = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
 )
+_MOST_LARGE = 8  # answers above SMALL that are read at a time
+_UNPACKED = 65_536  # bytes unpacked at a time
+_TURN = 262_144  # bytes read between two turns of other tasks
+_REPLACED, _BOUNDS, _CUT = "replaced", "bounds", "cut"  # keys of an answer's extensions
+_ZLIB_HEAD = 2  # bytes; RFC 1950: the method, and a multiple of 31
+_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # of zlib, by content encoding
 _OUTCOMES = {"throttled", "auth", "server", "timeout", "network", "fault", "invalid"}
 
 
@@ -69,7 +76,10 @@ def open_client(tls: Tls, proxy: str | None, account: str = "") -> httpx.AsyncCl
         transport=Transport(context, proxy, account),
         trust_env=False,
         follow_redirects=False,
-        headers={"User-Agent": f"contactcenter-exporter/{__version__}"},
+        headers={
+            "User-Agent": f"contactcenter-exporter/{__version__}",
+            "Accept-Encoding": "gzip, deflate",  # httpx adds others where their modules are found
+        },
     )
 
 
@@ -145,7 +155,9 @@ class Http:
 
     ``skew`` is how many seconds the platform's clock is ahead of ours, ``None`` until an answer
     with a date has come. ``certificates`` holds the expiry (epoch seconds) of the certificates
-    seen, by host. ``redact`` removes the account's secrets from a text.
+    seen, by host. ``redact`` removes the account's secrets from a text. ``max_answer`` is the size
+    (bytes) up to which an answer with statistics is read. Of answers that are larger than
+    ``SMALL``, ``slots`` lets so many be read and parsed at a time, so that their sum is bounded.
     """
 
     def __init__(
@@ -155,10 +167,15 @@ class Http:
         clock: Clock,
         on_exchange: OnExchange | None = None,
         redact: Callable[[str], str] = str,
+        *,
+        max_answer: int = STATISTICS,
+        slots: asyncio.Semaphore | None = None,
     ) -> None:
         self.client = client
         self.client.cookies = BoundedCookies()
         self.redact = redact
+        self.max_answer = max_answer
+        self._slots = slots or large_slots()
         self._telemetry = telemetry
         self._clock = clock
         self._on_exchange = on_exchange
@@ -172,9 +189,11 @@ class Http:
         parse: Callable[[Any], T],
         timeout: float,  # noqa: ASYNC109 - as in send
         check: Check = check_status,
+        *,
+        size: int = SMALL,
     ) -> T:
         """Send a request and parse the JSON of the answer; see ``send`` and ``json_reader``."""
-        return await self.send(request, operation, json_reader(parse, check), timeout)
+        return await self.send(request, operation, json_reader(parse, check), timeout, size=size)
 
     async def send(
         self,
@@ -182,28 +201,35 @@ class Http:
         operation: str,
         read: Read[T],
         timeout: float,  # noqa: ASYNC109 - a deadline for the whole exchange, not for the caller
+        *,
+        size: int = SMALL,
     ) -> T:
         """Send a request and return what ``read`` makes of the answer.
 
         ``read`` checks the status itself (see ``check_status``). ``timeout`` in seconds bounds
-        the whole exchange, so that a trickling answer ends too. Every request is counted under
-        ``operation`` with its outcome. Raises ``ProviderError``.
+        the whole exchange, so that a trickling answer ends too. ``size`` bounds the answer in
+        bytes, ``SMALL`` that of a failure; what exceeds it of a failure is dropped. Every request
+        is counted under ``operation`` with its outcome. Raises ``ProviderError``.
         """
         started = self._clock.monotonic()
         outcome = "timeout"  # where the caller cancels
         answer = None
         try:
-            try:
-                answer = await self._exchange(request, timeout)
-            finally:
-                if self._on_exchange is not None:
-                    self._on_exchange(operation, request, answer)
-            if are_refused(answer):
-                self.forget_cookies()
-                raise CookiesRefused(f"HTTP {answer.status_code}: the header fields are too large")
-            result = await read(answer)
+            async with contextlib.AsyncExitStack() as slot:
+                try:
+                    answer = await self._exchange(request, timeout, Bounds(operation, size), slot)
+                finally:
+                    if self._on_exchange is not None:
+                        self._on_exchange(operation, request, answer)
+                if are_refused(answer):
+                    self.forget_cookies()
+                    text = f"HTTP {answer.status_code}: the header fields are too large"
+                    raise CookiesRefused(text)
+                result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
+            if answer is not None and _CUT in answer.extensions:
+                error.args = (f"{error}; {answer.extensions[_CUT]}",)
             error.args = (self.redact(str(error)),)  # platforms may repeat what they were sent
             outcome = error.reason if error.reason in _OUTCOMES else "fault"
             raise
@@ -239,7 +265,13 @@ class Http:
             if tls is not None:
                 self.certificates[host] = _end_of_certificate(tls)
 
-    async def _exchange(self, request: httpx.Request, limit: float) -> httpx.Response:
+    async def _exchange(
+        self,
+        request: httpx.Request,
+        limit: float,
+        bounds: Bounds,
+        slot: contextlib.AsyncExitStack,
+    ) -> httpx.Response:
         connect = min(limit, CONNECT_TIMEOUT)
         request.extensions["timeout"] = httpx.Timeout(limit, connect=connect).as_dict()
         try:
@@ -247,12 +279,12 @@ class Http:
                 response = await self.client.send(request, stream=True)
                 try:
                     self._note_certificate(response)
-                    await _read_capped(response)
+                    await self._read(response, bounds, slot)
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TimedOut(f"no answer within {limit:g} s") from error
-        except httpx.DecodingError as error:
+        except (httpx.DecodingError, zlib.error) as error:
             raise InvalidAnswer("the answer's content encoding is not valid") from error
         except (httpx.TransportError, OSError) as error:
             untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
@@ -260,6 +292,37 @@ class Http:
             raise error_class(f"{type(error).__name__}: {_message(error)}") from error
         self._measure_skew(response)
         return response
+
+    async def _read(
+        self, response: httpx.Response, bounds: Bounds, slot: contextlib.AsyncExitStack
+    ) -> None:
+        """Read the body into the response, as far as the bounds allow."""
+        if not response.is_success:
+            bounds = Bounds(bounds.operation, min(bounds.size, SMALL))
+        response.extensions[_BOUNDS] = bounds
+        body = Body(bounds)
+        work, is_large = 0, False
+        try:
+            async for piece in _pieces(response, bounds):
+                body.add(piece, response.num_bytes_downloaded or len(piece))
+                if not is_large and len(body) > SMALL:
+                    is_large = True
+                    await slot.enter_async_context(self._slots)
+                work += len(piece) + _TURN // 64  # many small pieces take as long as a large one
+                if work > _TURN:
+                    work = 0
+                    await self._clock.sleep(0)
+        except (InvalidAnswer, zlib.error) as error:
+            if response.is_success:
+                raise
+            response.extensions[_CUT] = str(error)
+            body = Body(bounds)
+        response._content = body.bytes()  # noqa: SLF001 - what aread() does, but bounded
+
+
+def large_slots() -> asyncio.Semaphore:
+    """Return the slots of a process for answers that are larger than ``SMALL``."""
+    return asyncio.Semaphore(_MOST_LARGE)
 
 
 def _end_of_certificate(tls: ssl.SSLObject) -> float:
@@ -282,19 +345,59 @@ def _message(error: Exception) -> str:
     return text
 
 
-async def _read_capped(response: httpx.Response) -> None:
-    """Read the body into the response, up to ``MAX_BODY`` decompressed bytes."""
-    if "," in response.headers.get("content-encoding", ""):
-        # Each encoding expands a byte to a thousand: with two, one read could fill the memory.
-        raise InvalidAnswer("the answer is compressed more than once")
-    chunks = []
-    size = 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise InvalidAnswer(f"the answer is larger than {MAX_BODY} bytes")
-        chunks.append(chunk)
-    response._content = b"".join(chunks)  # noqa: SLF001 - what aread() does, but bounded
+async def _pieces(response: httpx.Response, bounds: Bounds) -> AsyncIterator[bytes]:
+    """Yield the unpacked body in pieces; unlike httpx, of a bounded size each.
+
+    Raises ``InvalidAnswer`` for an encoding that was not offered, ``zlib.error`` for a body that
+    does not have it.
+    """
+    if response.is_stream_consumed:  # by a transport without a network
+        yield response.content
+        return
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", *_WINDOW_BITS):
+        # With two encodings, each would expand a byte to a thousand.
+        raise InvalidAnswer(f"the answer to {bounds.operation} has an encoding that is not offered")
+    with contextlib.suppress(ValueError):
+        if int(response.headers.get("content-length", 0)) > bounds.size:
+            raise bounds.too_large()
+    unpacker = _Unpacker(encoding) if encoding in _WINDOW_BITS else None
+    async for raw in response.aiter_raw():
+        if unpacker is None:
+            yield raw
+        else:
+            for piece in unpacker.feed(raw):
+                yield piece
+
+
+class _Unpacker:
+    """Unpacks gzip or deflate in pieces of a bounded size."""
+
+    def __init__(self, encoding: str) -> None:
+        self._zlib = zlib.decompressobj(_WINDOW_BITS[encoding])
+        self._head = b"" if encoding == "deflate" else None
+
+    def feed(self, raw: bytes) -> Iterator[bytes]:
+        """Yield what a piece unpacks to."""
+        if self._head is not None:
+            self._head = raw = self._head + raw
+            if len(raw) < _ZLIB_HEAD:
+                return
+            self._head = None
+            if int.from_bytes(raw[:_ZLIB_HEAD]) % 31 or raw[0] & 15 != zlib.DEFLATED:
+                self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)  # some servers omit the head
+        piece = self._zlib.decompress(raw, _UNPACKED)
+        yield piece
+        while self._zlib.unconsumed_tail or len(piece) == _UNPACKED:
+            piece = self._zlib.decompress(self._zlib.unconsumed_tail, _UNPACKED)
+            yield piece
+
+
+def bounds_of(response: httpx.Response) -> Bounds:
+    """Return the bounds within which an answer was read."""
+    bounds = response.extensions[_BOUNDS]
+    assert isinstance(bounds, Bounds)
+    return bounds
 
 
 def note_replaced(response: httpx.Response, characters: int) -> None:
@@ -313,14 +416,9 @@ def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[
     """
 
     async def read(response: httpx.Response) -> T:
-        content = response.content
         body, broken = None, None
         try:
-            if content:
-                body, repaired = await run_in_worker_if(
-                    len(content) > _LARGE, read_json, content, response.charset_encoding
-                )
-                note_replaced(response, repaired.replaced)
+            body = await parse_json(response)
         except InvalidAnswer as error:
             broken = error
         try:
@@ -333,6 +431,22 @@ def json_reader(parse: Callable[[Any], T], check: Check = check_status) -> Read[
             raise InvalidAnswer(f"the answer has an unexpected shape ({name})") from error
 
     return read
+
+
+async def parse_json(response: httpx.Response) -> Any:
+    """Return the value of a JSON body, ``None`` for an empty one. Raises ``InvalidAnswer``."""
+    content = response.content
+    if not content:
+        return None
+    body, repaired = await run_in_worker_if(
+        len(content) > _LARGE,
+        read_json,
+        content,
+        response.charset_encoding,
+        bounds_of(response),
+    )
+    note_replaced(response, repaired.replaced)
+    return body
 
 
 def json_object(body: object) -> dict[str, Any]:

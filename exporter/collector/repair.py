@@ -8,6 +8,7 @@ make readable is refused with its place and the kind of character, never with it
 """
 
 import codecs
+import gc
 import math
 import re
 import unicodedata
@@ -20,6 +21,7 @@ from xml.sax.saxutils import escape
 
 import orjson
 
+from exporter.collector.bounds import STATISTICS, Bounds
 from exporter.errors import InvalidAnswer
 from exporter.metrics.reading import REPLACEMENT
 
@@ -27,6 +29,8 @@ from exporter.metrics.reading import REPLACEMENT
 _MARKS: Final = 0x100000
 _MARK = re.compile("[\U00100000-\U0010ffff]")
 _MOST: Final = 200_000  # replacements; an answer that needs more is not text
+_BYTES_FOR_EACH: Final = 100  # of an answer's bound: a replacement takes 200 bytes of memory
+ANY: Final = Bounds("a request", STATISTICS)
 _MOST_PLACES: Final = 20
 _AROUND: Final = 40  # bytes before and behind a place
 _CHUNK: Final = 65_536  # bytes decoded at a time
@@ -165,26 +169,26 @@ class _Repair:
         body: bytes,
         characters: Callable[[bytes], Iterator[Edit]],
         replacement: Callable[[int], bytes],
+        bounds: Bounds,
     ) -> None:
-        self.original = body
+        most = min(_MOST, bounds.size // _BYTES_FOR_EACH)
         self._bytes = _capped(
-            (start, end, replacement(zlib.crc32(body[start:end])))
-            for start, end in _invalid_utf8(body)
+            (
+                (start, end, replacement(zlib.crc32(body[start:end])))
+                for start, end in _invalid_utf8(body)
+            ),
+            most,
         )
         valid = _apply(body, self._bytes)
-        self._characters = _capped(characters(valid))
+        self._characters = _capped(characters(valid), most)
         self.body = _apply(valid, self._characters)
-        self._valid = valid if self._characters else b""
-
-    @property
-    def result(self) -> Repaired:
-        """The repaired body."""
-        places = [(start, kind_at(self.original, start)) for start, _, _ in self._bytes]
+        bounds.check_size(self.body)
+        places = [(start, kind_at(body, start)) for start, _, _ in self._bytes[:_MOST_PLACES]]
         for start, end, _ in self._characters[:_MOST_PLACES]:
-            where = _original(self._bytes, start)
-            places.append((where, _kind_of_edit(self._valid[start:end])))
-        replaced = len(self._bytes) + len(self._characters)
-        return Repaired(self.body, replaced, sorted(places)[:_MOST_PLACES])
+            places.append((_original(self._bytes, start), _kind_of_edit(valid[start:end])))
+        self.result = Repaired(
+            self.body, len(self._bytes) + len(self._characters), sorted(places)[:_MOST_PLACES]
+        )
 
     def original_offset(self, offset: int) -> int:
         """Return where a place of the repaired body is in the original."""
@@ -203,24 +207,25 @@ def _kind_of_edit(text: bytes) -> str:
     return "number" if text[:1] in b"+-0123456789NnIi" else kind_at(text, 0)
 
 
-def _capped(edits: Iterator[Edit]) -> list[Edit]:
+def _capped(edits: Iterator[Edit], most: int) -> list[Edit]:
     result: list[Edit] = []
     for edit in edits:
         result.append(edit)
-        if len(result) > _MOST:
-            raise InvalidAnswer(f"more than {_MOST} characters of the answer are not readable")
+        if len(result) > most:
+            raise InvalidAnswer(f"more than {most} characters of the answer are not readable")
     return result
 
 
 def _apply(body: bytes, edits: Sequence[Edit]) -> bytes:
     if not edits:
         return body
-    view, at = memoryview(body), 0
-    pieces: list[bytes | memoryview] = []
+    result, at = bytearray(), 0
     for start, end, new in edits:
-        pieces += (view[at:start], new)
+        result += body[at:start]
+        result += new
         at = end
-    return b"".join([*pieces, view[at:]])
+    result += memoryview(body)[at:]
+    return bytes(result)
 
 
 def _original(edits: Sequence[Edit], offset: int) -> int:
@@ -239,7 +244,8 @@ _REFERENCE = re.compile(rb"&(?:#(?P<decimal>\d+)|#x(?P<hex>[\da-fA-F]+)|(?P<name
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 # Sections without references: they end where they say so, or with the answer.
 _XML = re.compile(
-    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|"
+    rb"(?P<text>[^<&\x00-\x08\x0b\x0c\x0e-\x1f\xef]{1,65536}+)"
+    rb"|<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|"
     + _REFERENCE.pattern
     + rb"|&|"
     + _FORBIDDEN.pattern,
@@ -291,7 +297,7 @@ def _decodes(body: bytes, codec: str | None) -> bool:
         return False
 
 
-def repair_xml(body: bytes, *, distinct: bool = False) -> "_Repair":
+def repair_xml(body: bytes, *, distinct: bool = False, bounds: Bounds = ANY) -> "_Repair":
     """Replace what XML 1.0 forbids in a body of UTF-8.
 
     HTML's entities are decoded, a lone ampersand is kept as one. With ``distinct`` a private-use
@@ -304,6 +310,8 @@ def repair_xml(body: bytes, *, distinct: bool = False) -> "_Repair":
     def characters(text: bytes) -> Iterator[Edit]:
         for match in _XML.finditer(text):
             start, end = match.span()
+            if match["text"] is not None:
+                continue
             if text[start : start + 1] == b"<":
                 for raw in _FORBIDDEN.finditer(text, start, end):
                     yield *raw.span(), replacement(ord(raw[0].decode(errors="surrogatepass")))
@@ -314,7 +322,7 @@ def repair_xml(body: bytes, *, distinct: bool = False) -> "_Repair":
                 if new is not None:
                     yield start, end, new
 
-    return _Repair(body, characters, replacement)
+    return _Repair(body, characters, replacement, bounds)
 
 
 def _dereferenced(match: re.Match[bytes], replacement: Callable[[int], bytes]) -> bytes | None:
@@ -349,14 +357,21 @@ def _is_allowed(code: int) -> bool:
 # JSON -------------------------------------------------------------------------------------------
 
 _NOT_JSON = "the answer is not JSON"
+_TOO_DEEP = ("depth limit", "Recursion limit")  # of orjson: 1024; its versions word it so
+_COPIES: Final = 2  # of a body that is repaired: as it came and, in UTF-8, before the repair
+# A search without a match would keep all other threads waiting: what lies between tokens matches
+# too, in pieces. ``rest`` holds no token, as one follows no letter, digit, sign or dot.
 _TOKENS = re.compile(
     rb'(?P<string>"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))(?P<key>\s*:)?'
+    rb'|(?P<rest>(?:[^"+\-\dNnIi]++|(?:null|-?\d{1,300}+(?:\.\d++)?)(?![\w.+-])'
+    rb"|(?<=[\w.+-])[\w.+-]++){1,4096}+)"
     rb"|(?<![\w.+-])[-+]?(?:nan|inf(?:inity)?)(?![\w.])"
     rb"|(?<![\w.+-])-?(?:\d{309,}+(?:\.\d++)?|\d++(?:\.\d++)?e\+?\d{3,})(?![\w.])",
     re.DOTALL | re.IGNORECASE | re.ASCII,
 )
 _ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}"
+    rb"[^\\\x00-\x1f]{1,65536}+"
+    rb"|\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}"
     rb"|(?P<bad>\\u[dD][89a-fA-F][\da-fA-F]{2}|[\x00-\x1f])"
     rb'|\\(?:["\\/bfnrt]|u[\da-fA-F]{4})'
     rb"|(?P<escape>\\.)",
@@ -364,29 +379,36 @@ _ESCAPES = re.compile(
 )
 
 
-def read_json(body: bytes, charset: str | None = None) -> tuple[Any, Repaired]:
+def read_json(
+    body: bytes, charset: str | None = None, bounds: Bounds = ANY
+) -> tuple[Any, Repaired]:
     """Return the value of a JSON body, and the body as it was read.
 
     Where it is not valid UTF-8 its byte order mark or the declared charset decides: RFC 8259 has
     no charset, so that many servers declare one that their answers do not have. A string keeps
     U+FFFD for each character that it must not hold, a number that is not finite becomes null.
-    Raises ``InvalidAnswer``, for a replacement in the key of an object too: keys are the
-    platform's words, without which a figure would be missed.
+    ``bounds`` are those within which the body was received. Raises ``InvalidAnswer``, for a
+    replacement in the key of an object too: keys are the platform's words, without which a figure
+    would be missed.
     """
     try:
-        return orjson.loads(body), Repaired(body, 0)
-    except orjson.JSONDecodeError:
-        pass
+        return _loads(body), Repaired(body, 0)
+    except orjson.JSONDecodeError as error:
+        if error.msg.startswith(_TOO_DEEP):
+            raise InvalidAnswer("the answer is nested too deep") from None
     replaced = 0
+    bounds.check_json(body, copies=_COPIES)
     codec = _byte_order_mark(body)
     if codec is None and (b"\0" in body or not _is_utf8(body)):
         codec = _decoder_of(charset)
     if codec is not None:
         body, replaced = _to_utf8(body, codec)
+        bounds.check_size(body)
     start = len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0
-    repair = _Repair(body[start:], _json_edits, lambda _: REPLACEMENT.encode())
+    repair = _Repair(body[start:], _json_edits, lambda _: REPLACEMENT.encode(), bounds)
+    bounds.check_json(repair.body, copies=_COPIES)
     try:
-        value = orjson.loads(repair.body)
+        value = _loads(repair.body)
     except orjson.JSONDecodeError as error:
         offset = repair.original_offset(len(error.doc[: error.pos].encode())) + start
         raise Unreadable(body, offset, _NOT_JSON, error.msg) from None
@@ -397,10 +419,24 @@ def read_json(body: bytes, charset: str | None = None) -> tuple[Any, Repaired]:
     return value, Repaired(result.body, result.replaced + replaced + bool(start), places)
 
 
+def _loads(body: bytes) -> Any:
+    """Return the value of a body; the garbage collector would look at all of it several times."""
+    collects = gc.isenabled() and len(body) > _CHUNK
+    if collects:
+        gc.disable()
+    try:
+        return orjson.loads(body)
+    finally:
+        if collects:
+            gc.enable()
+
+
 def _json_edits(text: bytes) -> Iterator[Edit]:
     for match in _TOKENS.finditer(text):
         start, end = match.span()
         token = match[0]
+        if match["rest"] is not None:
+            continue
         if match["string"] is None:
             if not _is_finite(token):
                 yield start, end, b"null"

@@ -29,6 +29,19 @@ async def run_in_worker_if(
     return function(*args, **kwargs)
 
 
+async def run_in_fresh_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function that parses XML, in a thread of its own, one at a time.
+
+    libxml2 keeps every name that it has met in a thread until that thread ends.
+    """
+    return await run_in_worker_if(True, _in_fresh_thread, partial(function, *args, **kwargs))  # noqa: FBT003
+
+
+def _in_fresh_thread(function: Callable[[], T]) -> T:
+    with ThreadPoolExecutor(1, thread_name_prefix="parser") as thread:
+        return thread.submit(function).result()
+
+
 def start_in_daemon(function: Callable[[], T], key: Hashable = None) -> "Future[T]":
     """Call a function that may hang, in a thread that does not keep the process alive.
 

@@ -14,6 +14,7 @@ import httpx
 from pydantic import BeforeValidator, Field, SecretStr
 
 from exporter.collector.base import FeedTimes
+from exporter.collector.bounds import STATISTICS
 from exporter.collector.http import Tls, is_proxy, open_client
 from exporter.config.schema import Duration, Fault, Model
 from exporter.config.secrets import NOT_ASCII, describe_hidden
@@ -132,6 +133,7 @@ class AccountConfig(Model):
     exclude: Patterns = Patterns()
     max_series: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     max_bytes: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
+    max_answer_bytes: Annotated[int, Field(ge=2**20, le=2**30)] = STATISTICS
     labels: dict[str, str] = {}
     tls: TlsConfig = TlsConfig()
     proxy_url: SecretStr | None = None

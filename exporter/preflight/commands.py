@@ -146,7 +146,14 @@ class Preflight:
     ) -> AsyncIterator[PreflightSession]:
         telemetry = AccountTelemetry(Telemetry(), account.provider, account.name)
         async with self._clients(account, self._config.directory) as client:
-            http = Http(client, telemetry, self._clock, on_exchange, Redactor(account).redact)
+            http = Http(
+                client,
+                telemetry,
+                self._clock,
+                on_exchange,
+                Redactor(account).redact,
+                max_answer=account.max_answer_bytes,
+            )
             collector_class = PROVIDERS[account.provider].collector
             collector = collector_class(account, http, telemetry, self._clock)
             async with open_session(

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 import httpx
 
 from exporter.clock import Clock
-from exporter.collector.http import Http, Tls, json_array, json_reader, open_client
+from exporter.collector.http import Http, Tls, json_array, open_client
 from exporter.collector.survey import Licence, Permission, Survey
 from exporter.config.files import read_file
 from exporter.config.secrets import describe_hidden
@@ -71,7 +71,7 @@ async def report_running(
             client.auth = httpx.BasicAuth(unquote(url.username), unquote(url.password or ""))
         request = client.build_request("GET", where + _PATH)
         try:
-            accounts = await http.send(request, "status", json_reader(_accounts), _TIMEOUT)
+            accounts = await http.json(request, "status", _accounts, _TIMEOUT, size=http.max_answer)
         except Unauthorized as error:
             return [f"{where}: {error}: check the user in --url and the password"], False
         except ProviderError as error:

@@ -422,6 +422,7 @@ def test_faults_at_the_top(faults: Faults, text: str, expected: str) -> None:
         ),
         ("max_series: 0", "6: accounts[0].max_series: must be at least 1"),
         ("max_bytes: 0", "6: accounts[0].max_bytes: must be at least 1"),
+        ("max_answer_bytes: 1000", "6: accounts[0].max_answer_bytes: must be at least 1048576"),
         ("feeds: [queues]", "6: accounts[0].feeds: expected a mapping such as {interval: 15s}"),
         ("view: utc", "6: accounts[0].view: expected a mapping such as {key: value}"),
         ("tls: ca.pem", "6: accounts[0].tls: expected a mapping such as {ca_file: ca.pem}"),

@@ -11,8 +11,16 @@ from urllib.parse import quote
 import httpx
 
 from exporter.clock import Clock
-from exporter.collector.http import Http, Read, check_status, json_array, json_object, json_reader
-from exporter.collector.repair import read_json
+from exporter.collector.bounds import SMALL
+from exporter.collector.http import (
+    Http,
+    Read,
+    check_status,
+    json_array,
+    json_object,
+    json_reader,
+    parse_json,
+)
 from exporter.collector.token import RenewalPaused
 from exporter.collector.transport import REPEATABLE
 from exporter.errors import InvalidAnswer, ProviderError, Refused, Throttled, Unauthorized
@@ -141,7 +149,8 @@ class Client:
 
     async def data(self) -> dict[str, Any]:
         """Read the subscription's data. Raises ``DataNotReady``, ``SubscriptionLost``, others."""
-        data = await self._send(self._auth, f"GET {_STATS}/subscription/data", _read_data)
+        operation = f"GET {_STATS}/subscription/data"
+        data = await self._send(self._auth, operation, _read_data, size=self._http.max_answer)
         if data is None:
             raise DataNotReady("HTTP 204: no data yet")
         return data
@@ -174,7 +183,8 @@ class Client:
         assert self._lists_auth is not None, "the feed campaigns is off"
         operation = f"{method} {_LISTS}/{name}" + ("/{id}" if identity else "")
         read = json_reader(parse, _check)
-        return await self._send(self._lists_auth, operation, read, body, identity)
+        size = self._http.max_answer
+        return await self._send(self._lists_auth, operation, read, body, identity, size=size)
 
     # Requests ------------------------------------------------------------------------------
 
@@ -185,6 +195,8 @@ class Client:
         read: Read[T],
         body: Mapping[str, Any] | None = None,
         identity: str = "",
+        *,
+        size: int = SMALL,
     ) -> T:
         """Send a request; where it is answered 401, sign in again and repeat it once.
 
@@ -201,7 +213,7 @@ class Client:
                 headers=auth.headers,
                 extensions={REPEATABLE: "/getAllRecords/" in path},
             )
-            return await self._http.send(request, operation, read, self._timeout)
+            return await self._http.send(request, operation, read, self._timeout, size=size)
 
         await auth.ensure_valid()
         try:
@@ -243,14 +255,14 @@ async def _read_subscribed(response: httpx.Response) -> None:
             "HTTP 409: the tenant's limit of active subscriptions is reached"
         )
     if response.status_code == httpx.codes.BAD_REQUEST:
-        raise _declined(response.content)
+        raise await _declined(response)
     _check(response)
 
 
-def _declined(content: bytes) -> SubscriptionDeclined:
+async def _declined(response: httpx.Response) -> SubscriptionDeclined:
     """Read ``error_code`` and ``error_message``, whose values are not documented."""
     try:
-        body, _ = read_json(content)
+        body = await parse_json(response)
     except InvalidAnswer:
         body = None
     if not isinstance(body, dict):

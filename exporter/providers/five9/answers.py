@@ -4,23 +4,25 @@ Elements are matched by namespace and local name, never by prefix, which differs
 of the service. All values are strings; an empty or nil element is ``None``.
 """
 
-import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from lxml import etree
 
-from exporter.collector.repair import Repaired, Unreadable, repair_xml
+from exporter.collector.bounds import Bounds, markup
+from exporter.collector.repair import ANY, Repaired, Unreadable, plain, repair_xml
 from exporter.errors import InvalidAnswer
 
 T = TypeVar("T")
-_SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+_FAULT = "{http://schemas.xmlsoap.org/soap/envelope/}Fault"
 # Elements to read; libxml2 skips the others much faster than Python. The envelope is listed because
 # it ends last.
-_STATISTICS = ("Envelope", "getStatisticsResponse", "columns", "rows", "timestamp", "type")
+_STATISTICS = ("Envelope", "Fault", "getStatisticsResponse", "columns", "rows", "timestamp", "type")
 _UPDATE = (
     "Envelope",
+    "Fault",
     "getStatisticsUpdateResponse",
     "return",
     "dataUpdate",
@@ -30,7 +32,14 @@ _UPDATE = (
     "type",
 )
 NESTED = "(element)"  # a cell that holds elements: neither a number nor a name
-_START_OF_DOCUMENT = 4096  # bytes; a document type declaration can only be in these
+_PIECE = 16_384  # bytes parsed at a time
+# Bytes of the bound for each tag or attribute in memory at a time: libxml2 takes up to 256 for it.
+_BYTES_FOR_EACH = 170
+_BYTES_FOR_A_ROW = 64  # of the bound, on average
+# What may come before the root element; a document type declaration only there.
+_PROLOG = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s++|<\?(?:[^?]++|\?(?!>))*+\?>|<!--(?:[^-]++|-(?!->))*+-->)*+"
+)
 
 
 @dataclass(slots=True)
@@ -74,43 +83,60 @@ class Fault:
 
 
 def read_repaired(
-    parse: Callable[[bytes], T], body: bytes, *, distinct: bool = False
+    parse: Callable[[bytes, Bounds], T],
+    body: bytes,
+    bounds: Bounds = ANY,
+    *,
+    distinct: bool = False,
 ) -> tuple[T, Repaired]:
-    """Return what ``parse`` makes of a body, and the body without what XML forbids.
+    """Return what ``parse`` makes of a body in UTF-8, and the body without what XML forbids.
 
     It is repaired only where it is not well-formed. Raises ``InvalidAnswer``.
     """
     try:
-        return parse(body), Repaired(body, 0)
+        return parse(body, bounds), Repaired(body, 0)
     except Unreadable:
-        repair = repair_xml(body, distinct=distinct)
+        repair = repair_xml(body, distinct=distinct, bounds=bounds)
     try:
-        return parse(repair.body), repair.result
+        return parse(repair.body, bounds), repair.result
     except Unreadable as error:
         offset = repair.original_offset(error.offset)
         raise Unreadable(body, offset, error.what, error.fault) from error
 
 
-def read_fault(body: bytes) -> Fault | None:
+def read_fault(body: bytes, bounds: Bounds = ANY) -> Fault | None:
     """Return the fault in a response, ``None`` where there is none or the body is not XML."""
     try:
-        elements, _ = read_repaired(lambda body: list(_elements(body)), body)
+        return read_repaired(check, body, bounds)[0]
     except InvalidAnswer:
         return None
-    fault = next((element for element in elements if element.tag == f"{_SOAP}Fault"), None)
-    if fault is None:
-        return None
-    message = _child_text(fault, "faultstring") or ""
-    details = (child for element in fault if local_name(element) == "detail" for child in element)
+
+
+def check(body: bytes, bounds: Bounds = ANY) -> Fault | None:
+    """Return the fault in a response, ``None`` where there is none.
+
+    Raises ``InvalidAnswer`` unless the body is complete; zeep accepts a truncated one.
+    """
+    fault = None
+    for element in _elements(body, ("Envelope", "Fault"), bounds):
+        if element.tag == _FAULT:
+            fault = fault or _fault(element)
+    return fault
+
+
+def _fault(element: etree._Element) -> Fault:
+    message = plain(_child_text(element, "faultstring") or "")
+    details = (child for part in element if local_name(part) == "detail" for child in part)
     detail = next(details, None)
     return Fault("" if detail is None else local_name(detail), message)
 
 
-def read_statistics(body: bytes) -> Statistics:
+def read_statistics(body: bytes, bounds: Bounds = ANY) -> Statistics | Fault:
     """Read a response to ``getStatistics``. Raises ``InvalidAnswer``."""
     statistics = Statistics()
     complete = False
-    for element in _elements(body, _STATISTICS, clear="rows"):
+    fault = None
+    for element in _elements(body, _STATISTICS, bounds, clear=("rows",)):
         name = local_name(element)
         if name == "rows":
             statistics.rows.append(_values(element))
@@ -120,20 +146,25 @@ def read_statistics(body: bytes) -> Statistics:
             statistics.timestamp = _integer(element)
         elif name == "type":
             statistics.type = element.text
+        elif element.tag == _FAULT:
+            fault = fault or _fault(element)
         complete = complete or name == "getStatisticsResponse"
-    if not complete:
+    if fault is None and not complete:
         raise InvalidAnswer("not an answer to getStatistics")
-    return statistics
+    return fault or statistics
 
 
-def read_update(body: bytes) -> StatisticsUpdate | None:
+def read_update(body: bytes, bounds: Bounds = ANY) -> StatisticsUpdate | Fault | None:
     """Read a response to ``getStatisticsUpdate``; ``None`` where nothing changed.
 
     Raises ``InvalidAnswer``.
     """
     update = StatisticsUpdate()
     complete = changed = False
-    for element in _elements(body, _UPDATE, clear="dataUpdate"):
+    fault = None
+    for element in _elements(
+        body, _UPDATE, bounds, clear=("dataUpdate", "addedObjects", "deletedObjects")
+    ):
         name = local_name(element)
         if name == "dataUpdate":
             _add_change(element, update)
@@ -145,11 +176,13 @@ def read_update(body: bytes) -> StatisticsUpdate | None:
             update.timestamp = _integer(element)
         elif name == "type":
             update.type = element.text
+        elif element.tag == _FAULT:
+            fault = fault or _fault(element)
         changed = changed or name == "return"
         complete = complete or name == "getStatisticsUpdateResponse"
-    if not complete:
+    if fault is None and not complete:
         raise InvalidAnswer("not an answer to getStatisticsUpdate")
-    return update if changed else None
+    return fault or (update if changed else None)
 
 
 def _add_change(element: etree._Element, update: StatisticsUpdate) -> None:
@@ -163,15 +196,20 @@ def _add_change(element: etree._Element, update: StatisticsUpdate) -> None:
 
 
 def _elements(
-    body: bytes, names: Sequence[str] = (), *, clear: str = ""
+    body: bytes, names: Sequence[str], bounds: Bounds, *, clear: Sequence[str] = ()
 ) -> Iterator[etree._Element]:
-    """Yield elements (those of ``names``, or all) as they end; empty a ``clear`` after use."""
-    if b"<!DOCTYPE" in body[:_START_OF_DOCUMENT]:
+    """Yield the elements of these names as they end; free each ``clear`` after its use.
+
+    With a ``clear`` all is freed that comes before it in the element that holds it. Raises
+    ``InvalidAnswer``, where too many elements are in memory too.
+    """
+    prolog = _PROLOG.match(body)
+    if prolog and body.startswith(b"<!DOCTYPE", prolog.end()):
         raise InvalidAnswer("the answer has a document type declaration")
-    events = etree.iterparse(
-        io.BytesIO(body),
-        events=("end",),
-        tag=[f"{{*}}{name}" for name in names] or None,
+    parser = etree.XMLPullParser(
+        ("end",),
+        tag=[f"{{*}}{name}" for name in names],
+        encoding="utf-8",  # whatever the body declares: its tags were counted in it
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -179,13 +217,33 @@ def _elements(
         remove_comments=True,
         remove_pis=True,
     )
+    most = bounds.size // _BYTES_FOR_EACH
+    kept = 0  # tags and attributes in memory, at most
+    cleared = 0
+    parent = None
     try:
-        for _, element in events:
-            if element.getparent() is None and element.getroottree().docinfo.doctype:
-                raise InvalidAnswer("the answer has a document type declaration")
-            yield element
-            if clear and local_name(element) == clear:
+        for at in range(0, len(body) + _PIECE, _PIECE):
+            piece = body[at : at + _PIECE]
+            added = markup(piece)
+            kept += added
+            if kept > most or cleared > bounds.size // _BYTES_FOR_A_ROW:
+                raise bounds.too_many()
+            if piece:
+                parser.feed(piece)
+            else:
+                parser.close()
+            for _, element in parser.read_events():
+                yield element
+                if not clear or local_name(element) not in clear:
+                    continue
+                cleared += 1
                 element.clear()
+                holder = element.getparent()
+                parent = holder if parent is None else parent
+                if holder is parent and holder is not None:
+                    while (before := element.getprevious()) is not None:
+                        holder.remove(before)
+                    kept = added
     except etree.XMLSyntaxError as error:
         fault = _FAULTS.get(error.code, "unknown fault")
         offset = _offset_of(body, error)
@@ -236,9 +294,3 @@ def _integer(element: etree._Element) -> int:
     if not -(2**63) <= value < 2**63:
         raise InvalidAnswer(f"{local_name(element)} is too large")
     return value
-
-
-def check(body: bytes) -> None:
-    """Raise ``InvalidAnswer`` unless the body is complete; zeep accepts a truncated one."""
-    for _ in _elements(body):
-        pass

@@ -19,9 +19,10 @@ from lxml import etree
 from zeep.exceptions import Error as ZeepError
 from zeep.proxy import AsyncServiceProxy
 
-from exporter.collector.http import UNEXPECTED, Http, check_status, note_replaced
+from exporter.collector.bounds import SMALL, Bounds
+from exporter.collector.http import UNEXPECTED, Http, bounds_of, check_status, note_replaced
 from exporter.collector.repair import xml_in_utf8
-from exporter.collector.threads import run_in_worker_if
+from exporter.collector.threads import run_in_fresh_thread
 from exporter.errors import (
     InvalidAnswer,
     ProviderError,
@@ -40,7 +41,7 @@ _WSDL = Path(__file__).with_name("statistics.wsdl")
 logging.getLogger("zeep").setLevel(logging.CRITICAL)  # it logs a traceback for every bad value
 _LONGEST_WINDOW = 7 * 86_400.0  # seconds of a request limit; a day is the longest documented
 _MOST_CALLS = 10**9
-_LARGE = 64 * 1024  # bytes; larger responses are read in the worker thread
+_NAMES_SIZE = 4 * SMALL  # bytes: 10,000 names of columns or dispositions
 _LIMIT_PAUSE = 60.0  # seconds; the shortest of Five9's windows
 _LICENCE_PAUSE = 300.0
 _MAX_CONFLICTS = 3  # refusals in a row after which another program must hold the session
@@ -241,40 +242,44 @@ class Client:
         """Send an envelope and return the parsed response."""
         request = self._http.client.build_request("POST", address, content=body, headers=headers)
         timeout = self._timeout + self._hold
-        return await self._http.send(request, operation, self._reader(operation), timeout)
+        sizes = {"getColumnNames": _NAMES_SIZE, "getDispositionsNames": _NAMES_SIZE}
+        size = self._http.max_answer if operation in _PARSERS else sizes.get(operation, SMALL)
+        reader = self._reader(operation)
+        return await self._http.send(request, operation, reader, timeout, size=size)
 
     def _reader(self, operation: str) -> Callable[[httpx.Response], Awaitable[Any]]:
-        parse = _PARSERS.get(operation)
-
         async def read(response: httpx.Response) -> Any:
             if response.status_code not in (httpx.codes.OK, httpx.codes.INTERNAL_SERVER_ERROR):
                 check_status(response)
-            body, foreign = xml_in_utf8(response.content, response.charset_encoding)
-            self._check(operation, response, body)
-            result, repaired = await run_in_worker_if(
-                len(body) > _LARGE,
-                answers.read_repaired,
-                parse or answers.check,
-                body,
-                distinct=parse is not None,
-            )
-            note_replaced(response, foreign + repaired.replaced)
-            if parse is None:
-                return self._read_typed(operation, response, repaired.body)
-            if result is not None:
-                result.replaced = repaired.replaced
+            result, replaced = await run_in_fresh_thread(self._parse, operation, response)
+            if isinstance(result, Fault):
+                raise self._error_of(operation, result)
+            check_status(response)
+            self._conflicts = 0
+            note_replaced(response, replaced)
             return result
 
         return read
 
-    def _check(self, operation: str, response: httpx.Response, body: bytes) -> None:
-        """Raise the error of a fault or status. Faults come as HTTP 500, sometimes as 200."""
-        if not response.is_success or b"Fault" in body:
-            fault = answers.read_fault(body)
-            if fault is not None:
-                raise self._error_of(operation, fault)
-        check_status(response)
-        self._conflicts = 0
+    def _parse(self, operation: str, response: httpx.Response) -> tuple[Any, int]:
+        """Return what a response holds, and how many characters of it were replaced.
+
+        Faults come as HTTP 500, sometimes as 200.
+        """
+        bounds = bounds_of(response)
+        body, foreign = xml_in_utf8(response.content, response.charset_encoding)
+        bounds.check_size(body)
+        if not response.is_success:
+            return answers.read_fault(body, bounds), 0
+        parse = _PARSERS.get(operation)
+        result, repaired = answers.read_repaired(
+            parse or answers.check, body, bounds, distinct=parse is not None
+        )
+        if result is None and parse is None:
+            result = self._read_typed(operation, repaired.body)
+        elif isinstance(result, Statistics | StatisticsUpdate):
+            result.replaced = repaired.replaced
+        return result, foreign + repaired.replaced
 
     def _error_of(self, operation: str, fault: Fault) -> ProviderError:
         """Return the error of a fault by its detail element; texts are not documented."""
@@ -288,13 +293,15 @@ class Client:
         error = _FAULTS.get(fault.name, Unexplained)
         return error(message, retry_after=_PAUSES.get(fault.name, 0.0))
 
-    def _read_typed(self, operation: str, response: httpx.Response, body: bytes) -> Any:
-        response = httpx.Response(response.status_code, content=body)
+    def _read_typed(self, operation: str, body: bytes) -> Any:
+        if body.startswith(b"<?xml"):  # it may declare an encoding in which no tag was counted
+            body = body.partition(b"?>")[2]
+        response = httpx.Response(httpx.codes.OK, content=body)
         with _reading(operation):
             return self._binding.process_reply(self._zeep, self._binding.get(operation), response)
 
 
-_PARSERS: dict[str, Callable[[bytes], Any]] = {
+_PARSERS: dict[str, Callable[[bytes, Bounds], Any]] = {
     "getStatistics": answers.read_statistics,
     "getStatisticsUpdate": answers.read_update,
 }

@@ -13,6 +13,7 @@ import httpx
 import orjson
 
 from exporter.clock import Clock
+from exporter.collector.bounds import SMALL
 from exporter.collector.http import Http, check_status, retry_after
 from exporter.collector.transport import REPEATABLE
 from exporter.errors import (
@@ -106,7 +107,9 @@ class Client:
         self, messages: Sequence[Mapping[str, Any]], name: str, limit: float
     ) -> Json:
         """Post Bayeux messages; return the decoded body, within ``limit`` seconds."""
-        return await self._authorized("POST", "/notifications", f"/meta/{name}", messages, limit)
+        return await self._authorized(
+            "POST", "/notifications", f"/meta/{name}", messages, limit, self._http.max_answer
+        )
 
     # Statistics ----------------------------------------------------------------------------
 
@@ -148,7 +151,9 @@ class Client:
         The Statistics API reference names no code for a partial success, so an envelope with
         statistics is accepted whatever its code.
         """
-        answer = await self._authorized(method, path, operation, body, self._timeout)
+        answer = await self._authorized(
+            method, path, operation, body, self._timeout, self._http.max_answer
+        )
         if not isinstance(answer, dict):
             raise InvalidAnswer(f"{operation}: the answer is not a JSON object")
         data = answer.get("data")
@@ -164,7 +169,13 @@ class Client:
         raise Unexplained(f"{operation}: code {code}: {message}")
 
     async def _authorized(
-        self, method: str, path: str, operation: str, body: Json | None, limit: float
+        self,
+        method: str,
+        path: str,
+        operation: str,
+        body: Json | None,
+        limit: float,
+        size: int = SMALL,
     ) -> Json:
         """Send a request; where it is denied, repeat it once with a new token.
 
@@ -173,19 +184,19 @@ class Client:
         await self._auth.ensure_valid()
         token = self._auth.value
         try:
-            return await self._send(method, path, operation, body, limit)
+            return await self._send(method, path, operation, body, limit, size)
         except TokenDenied as error:
             if error.is_forbidden and self._auth.age < _NEW_TOKEN:
                 raise AccessDenied(f"{operation}: {error}, with a new token") from error
             await self._auth.renew(token)
         try:
-            return await self._send(method, path, operation, body, limit)
+            return await self._send(method, path, operation, body, limit, size)
         except TokenDenied as error:
             # The credentials have just been accepted: the session or a permission is missing.
             raise AccessDenied(f"{operation}: {error}, with a new token too") from error
 
     async def _send(
-        self, method: str, path: str, operation: str, body: Json | None, limit: float
+        self, method: str, path: str, operation: str, body: Json | None, limit: float, size: int
     ) -> Json:
         trace = secrets.token_hex(8)
         request = self._http.client.build_request(
@@ -202,7 +213,7 @@ class Client:
             extensions={REPEATABLE: operation == f"POST {_GET_VALUES}"},
         )
         try:
-            return await self._http.json(request, operation, _identity, limit, _check)
+            return await self._http.json(request, operation, _identity, limit, _check, size=size)
         except ProviderError as error:
             error.args = (f"{error} (trace {trace})",)  # the vendor's support asks for it
             raise

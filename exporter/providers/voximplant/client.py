@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 
 from exporter.clock import Clock
+from exporter.collector.bounds import SMALL
 from exporter.collector.http import Http, check_status, json_object, retry_after
 from exporter.collector.transport import REPEATABLE
 from exporter.errors import InvalidAnswer, Throttled, Unauthorized
@@ -187,7 +188,8 @@ class Client:
             self._note_skew(response)
             _check_answer(method, response, answer)
 
-        return await self._http.json(request, method, json_object, self._timeout, check)
+        size = SMALL if method == _ACCOUNT_INFO else self._http.max_answer
+        return await self._http.json(request, method, json_object, self._timeout, check, size=size)
 
     def _throttled(self, error: Throttled) -> Throttled:
         """Pause all methods, longer each time, because the limit is the account's."""
