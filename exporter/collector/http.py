@@ -42,6 +42,7 @@ OnExchange = Callable[[str, httpx.Request, httpx.Response | None], None]
 Check = Callable[[httpx.Response, Any], None]
 _MAX_RETRY_AFTER = 3600.0
 _LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
+_LONGEST_MESSAGE = 500  # characters of an error
 # What an answer of another shape raises: also numbers that are too large, and lists too deep.
 UNEXPECTED = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
@@ -228,9 +229,11 @@ class Http:
                 result = await read(answer)
             outcome = "ok"
         except ProviderError as error:
+            # Platforms may repeat what they were sent, so it is cut after that.
+            text = self.redact(str(error))[:_LONGEST_MESSAGE]
             if answer is not None and _CUT in answer.extensions:
-                error.args = (f"{error}; {answer.extensions[_CUT]}",)
-            error.args = (self.redact(str(error)),)  # platforms may repeat what they were sent
+                text = f"{text}; {answer.extensions[_CUT]}"
+            error.args = (text,)
             outcome = error.reason if error.reason in _OUTCOMES else "fault"
             raise
         finally:

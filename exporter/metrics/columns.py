@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from exporter.errors import InvalidAnswer
+from exporter.metrics.labels import bounded
 from exporter.metrics.parsers import Cell, Number, Parser, whole_numbers
 from exporter.metrics.reading import REPLACEMENT, RefusedRow, Rows
 from exporter.metrics.tables import Figure, Spread, States, Table, normalise
@@ -58,7 +59,7 @@ class Schema:
 
 
 def _listed(names: Iterable[str]) -> str:
-    ordered = sorted(names)
+    ordered = sorted(map(bounded, names))
     more = f" and {len(ordered) - _MAX_NAMES} more" if len(ordered) > _MAX_NAMES else ""
     return ", ".join(ordered[:_MAX_NAMES]) + more
 

@@ -1,5 +1,6 @@
 """Readings: the plain rows that a collector returns for one refresh of one feed."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -10,6 +11,8 @@ from exporter.metrics.parsers import Cell
 # U+FFFD, which stands in a cell for a character that the answer's format forbids, so that the cell
 # may mean anything: it is neither a figure nor a state, and as a name it may be that of several.
 REPLACEMENT: Final = "\ufffd"
+MOST_COLUMNS = 1000
+MOST_CELLS = 5_000_000  # of one grid: 20,000 agents with 250 columns
 _MANY_CELLS = 20_000
 
 
@@ -61,9 +64,17 @@ class Rows:
         refused: Sequence[RefusedRow] = (),
         repeated: int = 0,
     ) -> "Rows":
-        """Return a grid of rows given as mappings; missing cells are null."""
+        """Return a grid of rows given as mappings; missing cells are null.
+
+        Of more columns than ``MOST_COLUMNS``, or than would make ``MOST_CELLS``, those that most
+        rows have are kept: a platform may name its columns itself.
+        """
         rows = list(rows)
         headers = list(dict.fromkeys(header for row in rows for header in row))
+        most = min(MOST_COLUMNS, MOST_CELLS // max(len(rows), 1))
+        if len(headers) > most:
+            frequency = Counter(header for row in rows for header in row)
+            headers = [header for header, _ in frequency.most_common(most)]
         cells = [[row.get(header) for header in headers] for row in rows]
         return cls(headers, cells, refused=refused, repeated=repeated)
 

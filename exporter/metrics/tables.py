@@ -13,12 +13,18 @@ from exporter.metrics.families import Family
 from exporter.metrics.parsers import Parser, number
 from exporter.metrics.period import Period
 
+_LONGEST_REMEMBERED = 100  # characters
+
 Subject = Literal["queue", "agent", "campaign"]
 
 
-@lru_cache(maxsize=16_384)  # every answer has the same few headers and words
 def normalise(text: str) -> str:
     """Return the letters and digits of a header or state word, case-folded."""
+    return _normalised(text) if len(text) <= _LONGEST_REMEMBERED else _normalised.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)  # every answer has the same few headers and words
+def _normalised(text: str) -> str:
     return "".join(ch for ch in text.casefold() if ch.isalnum())
 
 

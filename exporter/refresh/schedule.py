@@ -33,7 +33,7 @@ from exporter.errors import (
 from exporter.exposition.store import Limits, SnapshotStore
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters, Falls
-from exporter.metrics.labels import AccountLabels
+from exporter.metrics.labels import AccountLabels, bounded
 from exporter.metrics.mapping import Mapped, map_reading
 from exporter.metrics.reading import Reading
 from exporter.metrics.snapshot import Snapshot, make_snapshot
@@ -56,7 +56,7 @@ _SPREAD = 2.0  # seconds over which the first sign-ins of all accounts are sprea
 _EARLY_ANSWERS = 4  # answers without data in a row that count as the feed's first answer
 _SHORTEST_LISTEN = 1.0
 _MOST_ROWS = 10  # refused rows that are logged for one reading of a table
-_MOST_LOGGED_NAMES = 10_000  # unmapped names remembered as logged
+_MOST_LOGGED_NAMES = 1000  # unmapped names remembered as logged
 _MOST_LOGGED_PATTERNS = 100  # that matched nothing, of one subject
 _LISTEN_PAUSE = 60.0  # seconds without listening after it failed
 _RETRY_CHECK = 60.0  # seconds after which a reload ends the pause before a sign-in
@@ -687,7 +687,8 @@ class Refresher:
             names += [("missing column", header) for header in schema.missing]
             names += [("unreadable cells in column", header) for header in schema.rejected]
             names += [("refused row", str(row)) for row in schema.refused[:_MOST_ROWS]]
-            for kind, name in sorted(names):
+            for kind, text in sorted(names):
+                name = bounded(text)
                 known = (table, kind, name) in self._logged_names
                 if not known and len(self._logged_names) < _MOST_LOGGED_NAMES:
                     self._logged_names.add((table, kind, name))

@@ -699,6 +699,25 @@ async def test_a_platform_that_repeats_a_secret(clock: Clock) -> None:
     assert str(caught.value) == "the platform said no user ***"
 
 
+@pytest.mark.parametrize("before", [0, 150, 194, 496, 499, 10_000])
+async def test_a_long_message_is_cut_after_secrets_are_removed(clock: Clock, before: int) -> None:
+    """An error has at most 500 characters, and no part of a secret where it is cut."""
+    said = f"{'m' * before}hunter2{'m' * 1_000_000}"
+
+    async def refuse(response: httpx.Response) -> bytes:
+        raise Refused(response.text)
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=said))
+    async with httpx.AsyncClient(transport=transport) as client:
+        telemetry = AccountTelemetry(Telemetry(), "five9", "acme")
+        http = Http(client, telemetry, clock, redact=lambda text: text.replace("hunter2", "***"))
+        request = client.build_request("GET", "http://platform/")
+        with pytest.raises(Refused) as caught:
+            await http.send(request, "get", refuse, 5.0)
+    assert len(str(caught.value)) == 500
+    assert "h" not in str(caught.value)
+
+
 # JSON ------------------------------------------------------------------------------------
 
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,17 @@ def test_normalise_twice_is_once(text: str) -> None:
     once = normalise(text)
 
     assert once == normalise(once)
+
+
+def test_normalise_remembers_no_long_text() -> None:
+    """Long texts are normalised each time, so that no platform fills the memory with them."""
+    normalise("x")
+    tracemalloc.start()
+    for name in map(str, range(200)):
+        assert normalise(f"Long {name} {'x' * 20_000}") == f"long{name}{'x' * 20_000}"
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 500_000
 
 
 def test_states_know_any_spelling() -> None:

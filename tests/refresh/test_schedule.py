@@ -33,6 +33,7 @@ from exporter.metrics.mapping import map_reading
 from exporter.metrics.period import Period
 from exporter.metrics.reading import Reading, Rows
 from exporter.metrics.tables import Column, Key, Table
+from exporter.refresh import schedule
 from exporter.refresh.schedule import Refresher
 from exporter.status import AccountStatus, Failure, Quota
 from exporter.telemetry import AccountTelemetry, Telemetry
@@ -1076,3 +1077,26 @@ async def test_reloads_do_not_repeat_a_refused_feed() -> None:
     times = bench.script.times("a")
     assert 3 <= len(times) <= 5
     assert all(later - earlier >= 60 for earlier, later in pairwise(times))
+
+
+async def test_names_without_end_are_logged_to_a_limit(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many unmapped names are logged and remembered, each at a bounded length."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(schedule, "_MOST_LOGGED_NAMES", 7)
+    bench = Bench(1)
+    bench.script.answers["a"] = [
+        lambda at=at: Reading(
+            {"grid": Rows.of([{"Queue": "Sales", "Waiting": 1, f"{at} {'x' * 65_536}": 2}])}
+        )
+        for at in range(20)
+    ]
+    await bench.run(15)
+
+    logged = [vars(record)["fields"] for record in caplog.records]
+    names = [fields["name"] for fields in logged if fields.get("kind") == "column"]
+    assert len(names) == len({*names}) == 7
+    assert max(map(len, names)) < 300
+    assert max(len(note) for feed in bench.status.feeds for note in feed.notes) < 300
+    assert bench.metric("schema_unmapped", table="grid", kind="column") == 1

@@ -38,6 +38,7 @@ class Campaigns:
         try:
             items, refused, repeated = _by_id(await self._client.campaigns())
             campaigns = list(_campaigns(items))
+            self._too_large &= {str(names["name"]) for _, names, _ in campaigns}
             records = [
                 row
                 for identity, names, _ in campaigns
@@ -123,10 +124,11 @@ def _by_id(items: list[Any]) -> tuple[list[dict[str, Any]], list[RefusedRow], in
 def _campaigns(campaigns: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Cell], Cell]]:
     """Yield id, cells that name it and state; the labels of namesakes end in the id."""
     names = [plain_text(campaign.get("name")) or str(campaign["id"]) for campaign in campaigns]
+    shared = {name for name, number in Counter(names).items() if number > 1}
     for campaign, name in zip(campaigns, names, strict=True):
         identity = str(campaign["id"])
         cells: dict[str, Cell] = {"name": name}
-        if names.count(name) > 1:
+        if name in shared:
             cells = {"name": f"{name} ({identity})", PLAIN_NAME: name}
         state = campaign.get("state")
         yield identity, cells, state if isinstance(state, str) else None

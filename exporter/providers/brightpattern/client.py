@@ -29,7 +29,7 @@ from exporter.providers.brightpattern.auth import Auth, PasswordAuth, TokenAuth
 from exporter.providers.brightpattern.config import CAMPAIGNS, BrightPatternConfig
 
 T = TypeVar("T")
-_MESSAGE_LENGTH = 300  # characters of the platform's text in an error
+_LONGEST_CODE = 40  # characters
 _STATS = "/statsapi"
 _LISTS = "/configapi/v3/campaign"
 
@@ -57,7 +57,7 @@ class SubscriptionDeclined(Refused):
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"HTTP 400: {code}: {text}")
-        self.code = code
+        self.code = code[:_LONGEST_CODE]
 
 
 class EveryStatisticDeclined(Refused):
@@ -269,7 +269,7 @@ async def _declined(response: httpx.Response) -> SubscriptionDeclined:
         body = {}
     code = plain_text(body.get("error_code")) or "no code"
     text = plain_text(body.get("error_message")) or "no message"
-    return SubscriptionDeclined(code[:_MESSAGE_LENGTH], text[:_MESSAGE_LENGTH])
+    return SubscriptionDeclined(code, text)
 
 
 async def _read_data(response: httpx.Response) -> dict[str, Any] | None:

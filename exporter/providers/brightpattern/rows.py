@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from exporter.logs import Log
-from exporter.metrics.labels import AccountLabels
+from exporter.metrics.labels import AccountLabels, bounded
 from exporter.metrics.parsers import Cell, count, number, seconds, total
 from exporter.metrics.reading import REPLACEMENT, Reading, Rows
 from exporter.metrics.tables import Spread, Table, normalise
@@ -19,6 +19,7 @@ from exporter.providers.brightpattern import tables as t
 from exporter.providers.brightpattern.subscription import GridRow, Subscription, SubscriptionData
 
 UNLISTED_PAUSE = 60.0  # seconds until a service that the directory lacks is exported
+_MOST_UNKNOWN_MEDIA = 100  # that are logged
 _TOLERANCE = 2.0  # seconds by which a state's computed start may differ between readings
 
 Cells = dict[str, Cell]
@@ -171,13 +172,18 @@ class RowBuilder:
             media = t.MEDIA.get(word, "other") if word else ""
             if media == "other" and REPLACEMENT in str(row[t.ACTIVE_MEDIA]):
                 media = ""  # it may be any of them
-            if media == "other" and word not in self._unknown_media:
-                self._unknown_media.add(word)
-                self._log.info("answer did not fit", kind="media", name=word)
+            if media == "other":
+                self._log_unknown_media(bounded(word))
             result |= {header: 1 if media == name else None for name, header in t.ACTIVE.items()}
         if t.STATE_DURATION in row:
             result[t.STATE_START] = self._start(row, now)
         return result
+
+    def _log_unknown_media(self, word: str) -> None:
+        """Log an unknown word for media once."""
+        if word not in self._unknown_media and len(self._unknown_media) < _MOST_UNKNOWN_MEDIA:
+            self._unknown_media.add(word)
+            self._log.info("answer did not fit", kind="media", name=word)
 
     def _start(self, row: Cells, now: float) -> Cell:
         """Return when an agent's state began (epoch ms), without the jitter of whole seconds."""

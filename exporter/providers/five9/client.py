@@ -283,7 +283,7 @@ class Client:
 
     def _error_of(self, operation: str, fault: Fault) -> ProviderError:
         """Return the error of a fault by its detail element; texts are not documented."""
-        message = f"{fault.name or 'fault'}: {fault.message[:200]}"
+        message = f"{fault.name or 'fault'}: {fault.message}"
         if fault.name == "UserAlreadyLoggedInFault":
             self._conflicts += 1
             if self._conflicts >= _MAX_CONFLICTS and operation != "setSessionParameters":

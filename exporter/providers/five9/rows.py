@@ -6,7 +6,14 @@ from exporter.collector.repair import plain
 from exporter.errors import InvalidAnswer
 from exporter.metrics.columns import normal_positions
 from exporter.metrics.parsers import END_OF_TIME, Cell, milliseconds
-from exporter.metrics.reading import REPLACEMENT, RefusedRow, Rows, check_refused
+from exporter.metrics.reading import (
+    MOST_CELLS,
+    MOST_COLUMNS,
+    REPLACEMENT,
+    RefusedRow,
+    Rows,
+    check_refused,
+)
 from exporter.metrics.tables import Key, Spread, Table, normalise
 from exporter.providers.five9.answers import NESTED, Statistics, StatisticsUpdate
 from exporter.providers.five9.tables import STATE_START
@@ -36,6 +43,8 @@ class Replica:
     ) -> None:
         self._repaired = statistics.replaced > 0
         columns = statistics.columns or []
+        if len(columns) > MOST_COLUMNS:
+            raise InvalidAnswer(f"{table.name}: {len(columns)} columns")
         self.headers: list[str] = (
             [plain(name) for name in columns] if self._repaired else [*columns]
         )
@@ -59,6 +68,7 @@ class Replica:
         self.refused: list[RefusedRow] = []
         self._repeated: list[str] = []  # names of rows whose object came before
         self._rows: dict[str, list[str | None]] = {}
+        self._bare_names: dict[str, str] = {}  # of rows without replaced characters, if any are
         self._add_rows(table, statistics.rows)
 
     def _add_rows(self, table: Table, rows: Sequence[list[str | None]]) -> None:
@@ -93,10 +103,13 @@ class Replica:
         A row whose name changes leaves, and the table becomes inconsistent.
 
         A change that lacks its object or column empties every cell that it may be about. Raises
-        ``InvalidAnswer``, and applies nothing, if that holds for more than half of the changes.
+        ``InvalidAnswer``, and applies nothing, if that holds for more than half of the changes or
+        if the table would become too large.
         """
         self._repaired |= update.replaced > 0
+        self._check_size(update)
         self._refuse(update)
+        self._index_bare_names()
         deleted = {self._known(name) for name in update.deleted}
         again = deleted.intersection(update.added)
         if again:
@@ -104,6 +117,7 @@ class Replica:
             again &= self._rows.keys() | {name for name, _, _ in update.changes}
             deleted -= again
             self._remove(again)
+            self._index_bare_names()
         for name in update.added:
             self._row(self._known(name))
         if update.timestamp:
@@ -131,8 +145,18 @@ class Replica:
         """Return the name of an object's row; either name may have replaced characters."""
         if not self._repaired or name in self._rows:
             return name
-        bare = _without_replaced(name)
-        return next((known for known in self._rows if _without_replaced(known) == bare), name)
+        return self._bare_names.get(_without_replaced(name), name)
+
+    def _index_bare_names(self) -> None:
+        if self._repaired:
+            self._bare_names = {_without_replaced(name): name for name in reversed(self._rows)}
+
+    def _check_size(self, update: StatisticsUpdate) -> None:
+        """Raise ``InvalidAnswer`` where the objects of an update would make too many rows."""
+        names = {*update.added, *(name for name, _, _ in update.changes)} - self._rows.keys()
+        if (len(self._rows) + len(names)) * len(self.headers) > MOST_CELLS:
+            self.inconsistent = True
+            raise InvalidAnswer(f"an update adds {len(names)} objects to {len(self._rows)}")
 
     def _refuse(self, update: StatisticsUpdate) -> None:
         incomplete = update.incomplete
@@ -141,17 +165,21 @@ class Replica:
         self.inconsistent = True
         if len(incomplete) > len(update.changes):
             raise InvalidAnswer(f"{len(incomplete)} changes lack their object or column")
+        known = {*self.refused}
+        every = {*range(len(self.headers))} - {self._key}
+        emptied: dict[str | None, set[int]] = {}  # positions by object, ``None`` for any
         for index, (name, column) in enumerate(incomplete, 1):
             lacks = "column" if name else "object"
             refused = RefusedRow(index, 1, f"no {lacks}", kind="incomplete change")
-            if refused not in self.refused:
+            if refused not in known:
                 self.refused.append(refused)
-            at = None if column is None else self._position(column)
-            for key in self._rows if name is None else self._rows.keys() & {name}:
-                for position in range(len(self.headers)):
-                    if position != self._key and (column is None or position == at):
-                        self._rows[key][position] = None
-                        self._starts.pop((key, position), None)
+            positions = every if column is None else every & {self._position(column)}
+            emptied[name] = emptied.get(name, set()) | positions
+        anywhere = emptied.pop(None, set())
+        for name in self._rows if anywhere else self._rows.keys() & emptied.keys():
+            for position in anywhere | emptied.get(name, set()):
+                self._rows[name][position] = None
+                self._starts.pop((name, position), None)
 
     def _set_clock(self, timestamp: int, received_at: float) -> None:
         """Record Five9's time (epoch ms). Where its clock has stepped, running durations go on."""
@@ -195,6 +223,8 @@ class Replica:
             if self._key is not None:
                 row[self._key] = plain(name) if self._repaired else name
             self._rows[name] = row
+            if self._repaired:
+                self._bare_names.setdefault(_without_replaced(name), name)
         return self._rows[name]
 
     def _remove(self, names: Iterable[str]) -> None:

@@ -138,7 +138,9 @@ class Inventory:
     async def queues_with(self, ids: Iterable[str]) -> Mapping[str, JsonObject]:
         """Return the queues of ACD v1, read again where one of ``ids`` is new."""
         known: Mapping[str, JsonObject] = await self.queues.get_or_stale(SLOW) or {}
-        new = set(ids) - set(known) - self._unknown_queues
+        present = set(ids)
+        self._unknown_queues &= present
+        new = present - set(known) - self._unknown_queues
         if new:
             known = await self.queues.get_or_stale(_NOW) or {}
             self._unknown_queues |= new - set(known)

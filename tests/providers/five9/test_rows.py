@@ -1,3 +1,4 @@
+import time
 from itertools import pairwise
 
 import pytest
@@ -5,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import InvalidAnswer
-from exporter.metrics.reading import RefusedRow, Rows
+from exporter.metrics.reading import MOST_COLUMNS, RefusedRow, Rows
+from exporter.providers.five9 import rows
 from exporter.providers.five9.answers import Statistics, StatisticsUpdate
 from exporter.providers.five9.rows import Replica
 from exporter.providers.five9.tables import (
@@ -479,3 +481,44 @@ def test_odd_cells(
     found = replica.rows(now, {})
 
     assert {len(found.headers)} >= {len(row) for row in found.cells}
+
+
+def test_objects_that_updates_add_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that updates make too large is left as it is, and read again."""
+    monkeypatch.setattr(rows, "MOST_CELLS", 300)
+    replica = queues(["a", "1", "0"])
+    update = StatisticsUpdate(added=[str(number) for number in range(100)], timestamp=SERVER + 5)
+
+    with pytest.raises(InvalidAnswer, match="adds 100 objects to 1"):
+        replica.apply(update, 101.0)
+
+    assert shown(replica) == [["a", "1", "0"]]
+    assert replica.inconsistent
+    replica.apply(StatisticsUpdate(added=["b"], timestamp=SERVER + 5), 102.0)
+    assert [row[0] for row in shown(replica)] == ["a", "b"]
+
+
+def test_columns_without_end() -> None:
+    """A table with more columns than any that is known is invalid."""
+    headers = ["Skill Name", *map(str, range(MOST_COLUMNS))]
+    with pytest.raises(InvalidAnswer, match="1001 columns"):
+        queues(headers=headers)
+
+
+def test_many_odd_changes_take_no_time_of_their_square() -> None:
+    """Ten thousand incomplete changes, or of damaged names, are applied within a second."""
+    names = [f"queue {number}" for number in range(10_000)]
+    table = [[name, "1", "0"] for name in names]
+    known = [(name, "Calls In Queue", "3") for name in names]
+    started = time.process_time()
+
+    replica = queues(*table)
+    incomplete = [(None, None)] * 5_000 + [(name, None) for name in names[:5_000]]
+    replica.apply(StatisticsUpdate(changes=known, incomplete=incomplete, timestamp=SERVER), 101.0)
+    assert len(replica.rows(101.0, {}).refused) == 10_000
+    replica = Replica(ACD_STATUS, Statistics(QUEUES, [*table], SERVER, replaced=1), (), 100.0)
+    damaged = [(f"\ufffd{name}", column, cell) for name, column, cell in known]
+    replica.apply(StatisticsUpdate(changes=damaged, timestamp=SERVER, replaced=1), 101.0)
+    assert [row[1] for row in shown(replica)] == ["3"] * 10_000
+
+    assert time.process_time() - started < 2.0

@@ -215,6 +215,17 @@ async def test_an_unknown_queue_is_looked_up_once(platform: Platform) -> None:
     assert platform.counts()["GetQueues"] == 2
 
 
+async def test_unknown_queues_without_end(platform: Platform) -> None:
+    """Of unknown queues only those of the last answer are remembered."""
+    platform.answers["GetQueues"] = [{"acd_queue_id": 1, "acd_queue_name": "Sales"}]
+    found = inventory(platform)
+    for number in range(2, 52):
+        platform.clock.elapsed += 10
+        await found.queues_with(["1", str(number)])
+
+    assert vars(found)["_unknown_queues"] == {"51"}
+
+
 @pytest.mark.parametrize(
     ("applications", "wanted"),
     [

@@ -1,0 +1,75 @@
+"""Memory of an account whose platform names everything anew in every answer."""
+
+import gc
+import tracemalloc
+
+import pytest
+
+from exporter.providers.brightpattern import rows
+from exporter.refresh import schedule
+from support.clock import run
+from support.platforms import NAMES
+from support.renaming import Renamed
+
+FEW = 60  # refreshes
+MANY = 10_000
+STEPS = 5
+MOST_GROWTH = 100_000  # bytes, between two of the steps after the first
+
+
+@pytest.fixture(autouse=True)
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lower the limits of what is remembered, so that they are reached soon."""
+    monkeypatch.setattr(schedule, "_MOST_LOGGED_NAMES", 20)
+    monkeypatch.setattr(rows, "_MOST_UNKNOWN_MEDIA", 2)
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_no_container_grows(provider: str) -> None:
+    """What an account remembers of names, words and messages has a limit each."""
+
+    async def main() -> None:
+        account = Renamed(provider)
+        async with account.signed_in():
+            await account.go_on(FEW)
+            before = account.items()
+            await account.go_on(FEW)
+            after = account.items()
+        grown = {
+            place: (before.get(place, 0), size)
+            for place, size in after.items()
+            if size > 1.5 * before.get(place, 0) + 20
+        }
+        print(grown, sum(before.values()), sum(after.values()))
+        assert grown == {}
+
+    run(main())
+
+
+def _held() -> int:
+    """Return the bytes that the exporter and its libraries hold, without the simulators."""
+    gc.collect()
+    others = ("*/simulators/*", "*/tests/*", "*/asyncio/*", tracemalloc.__file__)
+    filters = [tracemalloc.Filter(inclusive=False, filename_pattern=name) for name in others]
+    kept = tracemalloc.take_snapshot().filter_traces(filters)
+    return sum(statistic.size for statistic in kept.statistics("filename"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("provider", NAMES)
+def test_memory_stays_flat(provider: str) -> None:
+    """The exporter holds as much after thousands of refreshes as after hundreds."""
+
+    async def main() -> None:
+        account = Renamed(provider)
+        sizes = []
+        async with account.signed_in():
+            tracemalloc.start()
+            for _ in range(STEPS + 1):
+                await account.go_on(MANY / (STEPS + 1))
+                sizes.append(_held())
+            tracemalloc.stop()
+        print(provider, account.refreshes, sizes)
+        assert max(sizes[2:]) - sizes[1] < MOST_GROWTH
+
+    run(main())
