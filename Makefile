@@ -20,7 +20,7 @@ test: .venv/.test ## run the tests, in minutes
 	HYPOTHESIS_PROFILE=quick $(PYTEST) -m 'not slow'
 
 test-all: .venv/.test .venv/.lint ## run all tests: storms, longer fuzzing, branch coverage
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --dist load --maxschedchunk 1  # the longest first, one at a time
 	$(PYTEST) -m 'not slow' --cov --cov-branch --cov-fail-under=95
 
 fuzz: .venv/.test ## whole visits with extreme values in every field; SECONDS=3600 SEED=1

@@ -21,6 +21,17 @@ settings.register_profile("nightly", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "exporter"))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin the slow set with the tests that may take longest, so that none is left for the end."""
+
+    def most_seconds(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("timeout")
+        return mark.args[0] if mark else 0.0
+
+    if config.option.markexpr == "slow":
+        items.sort(key=most_seconds, reverse=True)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed the jitter of pauses, so that a test runs alike each time."""
     random.seed(item.nodeid)

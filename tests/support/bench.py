@@ -53,15 +53,25 @@ class Observed(Collector):
 
 
 class Line(httpx.AsyncBaseTransport):
-    """The way to a simulator, which can be cut as when a process is killed."""
+    """The way to a simulator, which can be cut as when a process is killed.
+
+    ``delay`` are the seconds that each request waits first, as for a resolver that hangs.
+    ``instead`` are answers for the next requests, as of a gateway.
+    """
 
     def __init__(self, app: Any) -> None:
         self._inner = httpx.ASGITransport(app)
         self.is_cut = False
+        self.delay = 0.0
+        self.instead: list[httpx.Response] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut:
             raise httpx.ConnectError("nobody is left to send this")
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        if self.instead:
+            return self.instead.pop()
         return await self._inner.handle_async_request(request)
 
 

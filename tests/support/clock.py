@@ -15,7 +15,7 @@ T = TypeVar("T")
 NOON = 1_772_452_800.0  # 2026-03-02 12:00 UTC, a Monday
 MIDNIGHT = 1_795_564_800.0  # 2026-11-25 00:00 UTC
 MORNING = MIDNIGHT + 9 * 3600.0
-_LONGEST_REAL_WAIT = 30.0  # seconds for a socket or thread; after that nothing will ever happen
+_LONGEST_REAL_WAIT = 120.0  # seconds for a socket or thread; after that nothing will ever happen
 _RESOLUTION = 1e-6
 
 
@@ -117,12 +117,17 @@ class LoopClock:
 
     def __init__(self, start: float) -> None:
         self.start = start
+        self._suspended = 0.0  # seconds
 
     def time(self) -> float:
         return self.start + self.monotonic()
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self._suspended
+
+    def suspend(self, seconds: float) -> None:
+        """Let time pass in which no timer of the loop runs, as while the machine is suspended."""
+        self._suspended += seconds
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

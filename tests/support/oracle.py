@@ -18,6 +18,7 @@ Truth = Mapping[str, Mapping[Series, float]]  # by feed
 HOLD_SMALL, HOLD_LARGE = 3600.0, 300.0
 _SMALL, _SMALL_SHARE = 2, 0.1  # what little is: contacts, or a share of the total
 _TOLERANCE = 0.003  # platforms round to milliseconds
+_LONGEST_ABSENCE = 6 * 3600.0  # seconds, after which a fall is still judged
 _MOST_WRONG = 50  # kept for the message
 
 
@@ -51,10 +52,12 @@ class Verdict:
 class _Total:
     """A total on the page: the value last shown, and the sum of its rises as Prometheus has it.
 
-    ``true_before`` is the floor's own sum when the total was first shown.
+    ``true_before`` is the floor's own sum when the total was first shown, ``returned_at`` the time
+    at which it was shown again after an absence: a fall in between is judged then (README).
     """
 
     shown: float
+    returned_at: float = float("-inf")
     held_at: float = float("-inf")  # the last time at which it was allowed to be held
     rises: float = 0.0
     true_before: float = 0.0
@@ -160,7 +163,7 @@ class Oracle:
                 rise = value
             else:
                 count.corrected -= rise
-        while count.falls and count.falls[0][0] < now - HOLD_SMALL - 2 * self._oldest:
+        while count.falls and count.falls[0][0] < now - _LONGEST_ABSENCE - HOLD_SMALL:
             count.falls.popleft()
         count.rises += rise
         count.value = value
@@ -182,7 +185,8 @@ class Oracle:
             since = self._absent_since.setdefault(key, now)
             verdict.longest_absence = max(verdict.longest_absence, now - since)
         for key, shown in page.items():
-            self._absent_since.pop(key, None)
+            if self._absent_since.pop(key, None) is not None and key in self._totals:
+                self._totals[key].returned_at = now
             if key not in self._feed:
                 verdict.unjudged += 1
                 if not self._exists(key):
@@ -227,7 +231,8 @@ class Oracle:
         is_small = shown - count.value <= max(_SMALL, _SMALL_SHARE * shown)
         age = self._ages[self._feed[key]]
         longest = (HOLD_SMALL if is_small else HOLD_LARGE) + age
-        if any(now - at <= longest and shown <= before for at, before in count.falls):
+        falls = [at for at, before in count.falls if shown <= before]
+        if any(now - max(at, total.returned_at) <= longest for at in falls):
             total.held_at = now
         return now - total.held_at <= age  # the page is as old as it may be
 

@@ -9,6 +9,7 @@ import pytest
 from exporter.simulators.floor.floor import Floor
 from support.clock import MIDNIGHT
 from support.five9 import LIMITS_OF_2015, Centre
+from support.quick import first
 from support.storms.five9 import EVERY_FEED, Comparison
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +47,7 @@ async def test_counters_cross_midnight_as_resets() -> None:
 
     def watch() -> None:
         if centre.clock.now >= beat[0]:
-            beat[0] = centre.clock.now + 20
+            beat[0] = centre.clock.now + 40
             comparison.compare()
 
     centre.clock.watchers.append(watch)
@@ -299,12 +300,15 @@ async def test_row_that_comes_twice_is_counted() -> None:
 
 @pytest.mark.parametrize(
     "kinds",
-    [
-        ("short_row", "long_row", "blank_row", "row_twice"),
-        ("short_rows", "long_rows", "blank_rows"),
-        ("lacking_object", "lacking_column"),
-        ("lacking_objects", "lacking_columns"),
-    ],
+    first(
+        2,
+        [
+            (("short_row", "long_row", "blank_row", "row_twice"),),
+            (("lacking_object", "lacking_column"),),
+            (("short_rows", "long_rows", "blank_rows"),),
+            (("lacking_objects", "lacking_columns"),),
+        ],
+    ),
 )
 async def test_damaged_rows_and_changes_make_no_wrong_figure(kinds: tuple[str, ...]) -> None:
     """With a damaged row or change in every other answer, a figure is right or absent."""
@@ -376,12 +380,12 @@ async def test_a_clock_that_steps_costs_nothing(step: float) -> None:
         now = centre.clock.now - MORNING
         centre.simulator.timestamp_ahead = step if 600 <= now < 1200 else 0.0
         if centre.clock.now >= beat[0]:
-            beat[0] = centre.clock.now + 20
+            beat[0] = centre.clock.now + 40
             comparison.compare()
 
     centre.clock.watchers.append(watch)
     async with centre.running(until=MORNING + 1800):
-        assert comparison.ticks > 60
+        assert comparison.ticks > 40
         assert comparison.wrong[:5] == []
         outcomes = {record.outcome for record in centre.simulator.log if record.end is not None}
         assert outcomes == {"ok", "nothing"}

@@ -12,6 +12,7 @@ from exporter.logs import Logfmt
 from exporter.simulators.floor.floor import Floor
 from support.clock import MIDNIGHT, MORNING
 from support.page import Series, series, text_of
+from support.quick import first
 from support.storms.voximplant import EVERY_FEED, FAULTS, SMARTQUEUE, UNCERTAIN, Comparison
 from support.voximplant import Centre
 
@@ -35,7 +36,7 @@ async def test_day_totals_restart_at_local_midnight() -> None:
 
     def watch() -> None:
         if centre.clock.now >= beat[0]:
-            beat[0] = centre.clock.now + 10
+            beat[0] = centre.clock.now + 30
             comparison.compare()
 
     centre.clock.watchers.append(watch)
@@ -141,7 +142,7 @@ async def test_rounds_of_many_queues_hold_up_no_other_feed() -> None:
     assert centre.simulator.max_in_flight == 1
 
 
-@pytest.mark.parametrize("role_code", [104, 100])
+@pytest.mark.parametrize("role_code", first(1, [104, 100]))
 async def test_a_missing_role_stops_only_its_feed(role_code: int) -> None:
     """With a Supervisor's key the state is off and says why; all else works."""
     centre = Centre(
@@ -350,15 +351,18 @@ async def test_leaving_while_a_request_hangs_ends_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("method", "key", "feed"),
-    [
-        ("GetACDState", "acd_queue_id", "state"),
-        ("GetUsers", "user_id", "operators"),
-        ("GetQueues", "acd_queue_id", "queues"),
-        ("GetSQState", "sq_queue_id", "smartqueue_state"),
-        ("GetSQState", "sq_statuses", "smartqueue_state"),
-        ("GetSmartQueueRealtimeMetrics", "sq_queue_id", "smartqueue_reports"),
-        ("GetCallLists", "list_id", "call_lists"),
-    ],
+    first(
+        4,
+        [
+            ("GetACDState", "acd_queue_id", "state"),
+            ("GetUsers", "user_id", "operators"),
+            ("GetQueues", "acd_queue_id", "queues"),
+            ("GetSQState", "sq_queue_id", "smartqueue_state"),
+            ("GetSQState", "sq_statuses", "smartqueue_state"),
+            ("GetSmartQueueRealtimeMetrics", "sq_queue_id", "smartqueue_reports"),
+            ("GetCallLists", "list_id", "call_lists"),
+        ],
+    ),
 )
 async def test_rows_that_come_twice_are_counted(method: str, key: str, feed: str) -> None:
     """A row that comes twice is counted as a duplicate, and changes no figure."""
