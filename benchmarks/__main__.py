@@ -10,7 +10,18 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import flood, memory, prometheus, refresh, report, scrape, soap, storm, targets
+from benchmarks import (
+    flood,
+    memory,
+    paths,
+    prometheus,
+    refresh,
+    report,
+    scrape,
+    soap,
+    storm,
+    targets,
+)
 from benchmarks.harness import CLIENT_CORE, CORES, SERVER_CORE, Figures, Missing, Options
 
 _SUBJECTS: dict[str, ModuleType] = {
@@ -21,6 +32,7 @@ _SUBJECTS: dict[str, ModuleType] = {
     "scrape": scrape,
     "prometheus": prometheus,
     "flood": flood,
+    "paths": paths,
 }
 HERE = Path(__file__).parent
 

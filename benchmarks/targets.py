@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import flood, scrape
+from benchmarks import flood, paths, scrape
 from benchmarks.harness import Figures, Options
 
 Compare = Callable[[float, float], bool]
@@ -120,6 +120,15 @@ def judge(options: Options, figures: Figures) -> list[Target]:
     if not options.quick:
         judge.value(
             "T16", "after 40 s of slow readers", "flood/readers/ours/descriptors", 64, "files"
+        )
+    for path in paths.PATHS:
+        judge.ratio(
+            "T17",
+            f"scrape p99 while clients loop {path}: of {paths.BASE}'s",
+            paths.name(path, "scrape p99"),
+            paths.name(paths.BASE, "scrape p99"),
+            AT_MOST,
+            5,
         )
     return sorted(judge.found, key=lambda target: int(target.number[1:]))
 

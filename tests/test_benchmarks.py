@@ -17,8 +17,8 @@ PACKAGES = {
     "prometheus-node-exporter": "prometheus-node-exporter",
     "openssl": "openssl",
 }
-SUBJECTS = {"refresh", "soap", "storm", "memory", "scrape", "prometheus", "flood"}
-TARGETS = {f"T{number}" for number in range(1, 17)}
+SUBJECTS = {"refresh", "soap", "storm", "memory", "scrape", "prometheus", "flood", "paths"}
+TARGETS = {f"T{number}" for number in range(1, 18)}
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

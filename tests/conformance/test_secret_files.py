@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -176,5 +177,33 @@ def test_the_secret_of_one_feed(tmp_path: Path) -> None:
         await asyncio.sleep(BACK)
         assert (up("subscription"), up("campaigns")) == (1, 1)
         await exporter.accounts.stop()
+
+    run(main())
+
+
+@pytest.mark.parametrize("edit", [{}, {"max_series": 0}, {"name": ""}])
+@pytest.mark.parametrize("provider", NAMES)
+def test_reloads_do_not_repeat_rejected_credentials(
+    provider: str, edit: dict[str, object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """46 reloads in 30 s send them once, also if each edits another key or the name."""
+
+    async def main() -> None:
+        world = World(provider, tmp_path)
+        accounts, config = world.app.accounts, world.app._config
+        async with world.running(10):
+            for number in range(46):
+                update = {x: number + 1 if y == 0 else f"acme-{number}" for x, y in edit.items()}
+                account = config.accounts[0].model_copy(update=update)
+                change = accounts.plan(replace(config, accounts=(account,)))
+                accounts.retry()
+                accounts.stop_removed(change)
+                await accounts.apply(change)
+                await asyncio.sleep(30 / 46)
+            assert [x.getMessage() for x in caplog.records].count("sign-in failed") == 1
+            await asyncio.sleep(5)  # sign-ins are spread over some seconds
+            assert world.app.overview().accounts[0].session == "stopped"
+            await asyncio.sleep(60)
+            assert [x.getMessage() for x in caplog.records].count("sign-in failed") == 2
 
     run(main())
