@@ -41,6 +41,7 @@ OnExchange = Callable[[str, httpx.Request, httpx.Response | None], None]
 # Raises for an answer that is a failure, from its status and its body, parsed as JSON if it is.
 Check = Callable[[httpx.Response, Any], None]
 _MAX_RETRY_AFTER = 3600.0
+_FIRST_DATE = 1_577_836_800.0  # epoch seconds: 2020, before there was this program
 _LARGE = 256 * 1024  # bytes of a body that is better parsed off the event loop
 _LONGEST_MESSAGE = 500  # characters of an error
 # What an answer of another shape raises: also numbers that are too large, and lists too deep.
@@ -148,7 +149,7 @@ def _date(text: str) -> float | None:
         at = date.timestamp()
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None  # the parser raises all of these
-    return at if date.tzinfo is not None and 0 <= at < END_OF_TIME else None
+    return at if date.tzinfo is not None and _FIRST_DATE <= at < END_OF_TIME else None
 
 
 class Http:

@@ -45,7 +45,7 @@ _HOW = (*("early", "late") * 3, "check", "discover", "capture")
 _LONGEST_COMMAND = 7200.0  # virtual seconds
 _FEWEST = 80  # series that stay as they are while the floor stands still
 _MORE_REQUESTS = 90  # a minute: halving what was refused takes 64 (Genesys)
-_STUCK = 60.0  # real seconds that no case takes, unless something spins
+_STUCK = 180.0  # real seconds that no case takes, unless something spins
 _MARK = "\ue000extreme\ue000"
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -652,8 +652,9 @@ class Extremes:
                 text = f"not recovered: {len(wrong)} wrong {some}, extra {more}, up {up}"
                 outcome.faults.append(text)
                 return
-            await asyncio.wait([task], timeout=STEP)
-            outcome.recovered += STEP
+            step = STEP if outcome.recovered < EXTREME else 4 * STEP
+            await asyncio.wait([task], timeout=step)
+            outcome.recovered += step
             self._look(visit, outcome)
             if task.done():
                 return
