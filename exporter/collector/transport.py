@@ -25,6 +25,7 @@ _LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=_KEEP_ALIVE)
 _LOOKUP_SHARE = 0.8
 _LAST_LOOKUP = 1.0  # seconds for a look-up of an account that stops
 _NEXT_ADDRESS = 0.25  # seconds before the next address is tried too (RFC 8305)
+_CLOSED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _IDEMPOTENT = {"GET", "HEAD", "DELETE"}
 
 SocketOptions = Iterable[httpcore.SOCKET_OPTION] | None
@@ -54,7 +55,8 @@ class Transport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the response, whose body has still to be read."""
         while True:
-            await self._close_idle()
+            idle = self._clock.monotonic() - self._used_at
+            await self._close_idle(idle)
             connected = False
 
             async def note(event: str, _: dict[str, Any]) -> None:
@@ -64,29 +66,33 @@ class Transport(httpx.AsyncHTTPTransport):
             request.extensions["trace"] = note
             try:
                 response = await super().handle_async_request(request)
-            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            except (httpx.TransportError, asyncio.CancelledError) as error:
                 if connected:
                     raise
-                self._note_closed()
-                if request.method not in _IDEMPOTENT and not request.extensions.get(REPEATABLE):
+                self._note_closed(idle)
+                reads = request.method in _IDEMPOTENT or request.extensions.get(REPEATABLE)
+                if not reads or not isinstance(error, _CLOSED):
                     raise
                 request.extensions[RESENT] = request.extensions.get(RESENT, 0) + 1
             else:
                 self._used_at = self._clock.monotonic()
                 return response
 
-    async def _close_idle(self) -> None:
-        """Close connections that the server has probably closed, perhaps while we were asleep."""
-        if self._clock.monotonic() - self._used_at > self._keep_alive:
+    async def _close_idle(self, idle: float) -> None:
+        """Close connections that the server has probably closed, perhaps during a suspend."""
+        if idle > self._keep_alive:
             for connection in self._pool.connections:
                 if connection.is_idle():
                     await connection.aclose()
 
-    def _note_closed(self) -> None:
-        """Note that the server, or a gateway, had closed a connection that was kept."""
-        idle = self._clock.monotonic() - self._used_at
-        keep = max(idle * _KEEP_ALIVE_SHARE, _SHORTEST_KEEP_ALIVE)
-        self._keep_alive = min(self._keep_alive, keep)
+    def _note_closed(self, idle: float) -> None:
+        """Note that a connection kept for so long was closed, or that a gateway had forgotten it.
+
+        A gateway that drops what is sent then shows as a timeout.
+        """
+        if idle > _SHORTEST_KEEP_ALIVE:
+            keep = max(idle * _KEEP_ALIVE_SHARE, _SHORTEST_KEEP_ALIVE)
+            self._keep_alive = min(self._keep_alive, keep)
 
 
 class _Network(httpcore.AsyncNetworkBackend):

@@ -18,7 +18,7 @@ from exporter.collector import transport as transports
 from exporter.collector.http import Http, Tls, check_status, open_client
 from exporter.collector.resolver import Resolver
 from exporter.collector.transport import REPEATABLE, Transport, stop_waiting
-from exporter.errors import ProviderError, Unreachable
+from exporter.errors import ProviderError, TimedOut, Unreachable
 from exporter.telemetry import AccountTelemetry, Telemetry
 from support.clock import VirtualClock
 from support.resolver import FakeResolver, until
@@ -85,7 +85,7 @@ class Platform:
     """A server that counts connections and requests, and may cut a kept connection.
 
     ``cut`` is what it does instead of answering the second request of a connection: ``fin`` closes
-    it, ``reset`` resets it, ``half`` sends a part of a head and closes it.
+    it, ``reset`` resets it, ``half`` sends a part of a head and closes it; ``silence`` is nothing.
     """
 
     def __init__(self, cut: str = "") -> None:
@@ -107,6 +107,8 @@ class Platform:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.requests.append(head.split(b" ")[0].decode())
+                if self.cut == "silence" and not first:
+                    continue
                 if self.cut and not first:
                     if self.cut == "half":
                         writer.write(OK[:12])
@@ -493,6 +495,36 @@ async def test_how_long_connections_are_kept_is_learned(clock: VirtualClock) -> 
         with pytest.raises(Unreachable):
             await wire.send(url, "POST")
     assert wire.counted == {"ok": 6, "network": 2}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_gateway_that_drops(clock: VirtualClock, method: str) -> None:
+    """Where a gateway drops what is sent on an idle connection, one request is lost, not each."""
+    platform, wire = Platform("silence"), Wire(clock=clock)
+    async with listening(platform.serve) as port, wire.client:
+        url = f"http://127.0.0.1:{port}/"
+        assert await wire.send(url, method) == b"ok"
+        clock.elapsed += 75.0
+        with pytest.raises(TimedOut):
+            await wire.send(url, method, limit=0.2)
+        for _ in range(3):
+            assert await wire.send(url, method) == b"ok"
+            clock.elapsed += 75.0
+    assert wire.counted == {"ok": 4, "timeout": 1}
+
+
+async def test_a_busy_connection_that_is_closed(clock: VirtualClock) -> None:
+    """A connection that is closed while it is in use says nothing about idle ones."""
+    platform, wire = Platform("fin"), Wire(clock=clock)
+    async with listening(platform.serve) as port, wire.client:
+        url = f"http://127.0.0.1:{port}/"
+        for _ in range(2):
+            assert await wire.send(url) == b"ok"
+        platform.cut = ""
+        for _ in range(3):
+            clock.elapsed += 100.0
+            assert await wire.send(url) == b"ok"
+    assert platform.connections == 2
 
 
 async def test_connections_from_before_a_suspend(clock: VirtualClock) -> None:
