@@ -1,12 +1,14 @@
 """Bearer token of one account, renewed before it expires. Providers supply the request."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 from exporter.clock import Clock, Pace
-from exporter.errors import ProviderError, Rejected, Throttled, Unauthorized
+from exporter.errors import InvalidAnswer, ProviderError, Rejected, Throttled, Unauthorized
 from exporter.metrics.parsers import number
 
+_LONGEST_TOKEN = 6000  # characters: with the cookies, servers take 8 kB to 16 kB of header fields
 DEFAULT_LIFETIME = 600.0  # seconds, where the platform does not say
 _LONGEST_LIFETIME = 7 * 86_400.0
 RENEW_AT = 0.8  # of a token's lifetime
@@ -23,6 +25,15 @@ class RenewalPaused(Throttled):
         "The platform refuses requests soon after it accepted the sign-in. Check that no other "
         "program uses the same user; if none does, ask the platform's support."
     )
+
+
+def token_of(value: object) -> str:
+    """Return a token that can be sent in a header field. Raises ``InvalidAnswer``."""
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
+        raise InvalidAnswer("the answer holds no token")
+    if len(value) > _LONGEST_TOKEN:
+        raise InvalidAnswer(f"the token has {len(value)} characters")
+    return value
 
 
 def lifetime_of(expires_in: object) -> float:

@@ -12,7 +12,7 @@ from support.platforms import NAMES
 from support.renaming import Renamed
 
 FEW = 60  # refreshes
-MANY = 3_000
+MANY = 1_200
 STEPS = 5
 MOST_GROWTH = 100_000  # bytes, between two of the steps after the first
 

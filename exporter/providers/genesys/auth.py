@@ -9,8 +9,8 @@ import httpx
 
 from exporter.clock import Clock
 from exporter.collector.http import Http, check_status
-from exporter.collector.token import DEFAULT_LIFETIME, Token, lifetime_of
-from exporter.errors import InvalidAnswer, ServerTrouble, Unauthorized
+from exporter.collector.token import DEFAULT_LIFETIME, Token, lifetime_of, token_of
+from exporter.errors import ServerTrouble, Unauthorized
 from exporter.providers.genesys.config import GenesysConfig
 
 _PATH = "/auth/v3"
@@ -90,7 +90,5 @@ def _check_token(response: httpx.Response, body: object) -> None:
 
 def _parse_token(answer: Mapping[str, Any]) -> tuple[str, float]:
     """Return a token and its lifetime in seconds."""
-    token = answer.get("access_token")
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-        raise InvalidAnswer("the answer holds no token")
-    return token, lifetime_of(answer.get("expires_in")) or DEFAULT_LIFETIME
+    lifetime = lifetime_of(answer.get("expires_in")) or DEFAULT_LIFETIME
+    return token_of(answer.get("access_token")), lifetime

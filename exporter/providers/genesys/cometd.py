@@ -32,6 +32,7 @@ LONG_POLL_REMEDY = (
 _LONG_POLLING = "long-polling"
 _RETRY, _HANDSHAKE, _NONE = "retry", "handshake", "none"  # values of the advice "reconnect"
 _UNKNOWN_SESSION = 402  # the text after the number differs between server versions
+_LONGEST_CLIENT_ID = 1000  # characters; it is sent with every message
 # Seconds.
 _LONGEST_INTERVAL = 60.0
 _LONGEST_TIMEOUT = 300.0
@@ -414,6 +415,8 @@ def _client_id_of(reply: Message) -> str:
     client_id = reply.get("clientId")
     if not isinstance(client_id, str) or not client_id:
         raise InvalidAnswer("reply to /meta/handshake lacks a client id")
+    if len(client_id) > _LONGEST_CLIENT_ID:
+        raise InvalidAnswer(f"the client id has {len(client_id)} characters")
     return client_id
 
 

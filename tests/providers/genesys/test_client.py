@@ -142,6 +142,7 @@ async def test_a_token_by_client_credentials_from_another_host(clock: Any) -> No
         (200, {}, InvalidAnswer),
         (200, {"access_token": "a\nb"}, InvalidAnswer),
         (200, {"access_token": ""}, InvalidAnswer),
+        (200, {"access_token": "x" * 6001}, InvalidAnswer),
         (200, [], InvalidAnswer),
     ],
 )

@@ -202,7 +202,7 @@ def test_start_gets_no_messages(operation: str, body: object) -> None:
     run(main())
 
 
-@pytest.mark.parametrize("client", [None, 7, "", ["c"]])
+@pytest.mark.parametrize("client", [None, 7, "", ["c"], "c" * 1001])
 def test_handshake_without_client(client: object) -> None:
     """A handshake whose reply has no usable client id is an invalid answer."""
 
