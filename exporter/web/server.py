@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _STOP_TIMEOUT = 10.0  # seconds for the server to stop
 _CHECK_INTERVAL = 0.5  # seconds between two checks of all connections
-_ACCEPTED_AT_ONCE = 64  # fewer than connections, so that a new one is read before it can make room
+_TURNS = 32  # of the event loop that a new connection has, at least, before it can make room
 _ACCEPT_RETRY = 0.1  # seconds until the next accept after one that failed
 _DESCRIPTORS_PER_CLIENT = 2  # one for its connection, one kept back for platforms and files
 
@@ -314,7 +314,7 @@ class UvicornServer(uvicorn.Server):
     def _accept(self, listener: socket.socket) -> None:
         """Accept the clients that wait; each takes a place before it has sent anything."""
         loop = asyncio.get_running_loop()
-        for _ in range(_ACCEPTED_AT_ONCE):
+        for _ in range(max(1, self.open.limit // _TURNS)):
             try:
                 client, address = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
