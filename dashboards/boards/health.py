@@ -341,10 +341,15 @@ def _process() -> tuple[Shelf, ...]:
             ),
             lines(
                 "Answers of the exporter",
-                "Requests to the exporter for each second, by code.",
+                "Requests to the exporter for each second, by code; refused connections, by reason.",
                 Query(
                     f"sum by (code) (rate(contactcenter_exporter_http_requests_total[{RATE}]))",
                     "{{code}}",
+                ),
+                Query(
+                    "sum by (reason) (rate(contactcenter_exporter_http_refused_connections_total"
+                    f"[{RATE}])) > 0",
+                    "{{reason}}",
                 ),
                 unit="reqps",
             ),

@@ -28,6 +28,7 @@ _OWN_WORK = {
     "contactcenter_feed_refreshes_total",
     "contactcenter_session_signins_total",
     "contactcenter_exporter_http_requests_total",
+    "contactcenter_exporter_http_refused_connections_total",
 }
 _Q = Promql(("provider", "account", "queue"))
 _COUNT = {"short"}
