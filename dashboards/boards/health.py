@@ -341,7 +341,7 @@ def _process() -> tuple[Shelf, ...]:
             ),
             lines(
                 "Answers of the exporter",
-                "Requests to the exporter for each second, by code; refused connections, by reason.",
+                "Requests to the exporter by code, refused connections by reason, for each second.",
                 Query(
                     f"sum by (code) (rate(contactcenter_exporter_http_requests_total[{RATE}]))",
                     "{{code}}",
