@@ -344,6 +344,21 @@ def test_a_response_that_is_never_read_is_dropped(
         assert len(rest(client)) < len(LARGE)
 
 
+def test_tls_clients_that_read_or_answer_nothing(
+    serving: Callable[..., Server], refusals: Counter[str], tmp_path: Path
+) -> None:
+    """Neither a response that is not read nor a closing that is not answered holds a connection."""
+    limits = replace(LIMITS, head_time=0.5, read_time=0.5)
+    server, context = _secured(serving, tmp_path, limits)
+    with ExitStack() as stack:
+        for request in (GET_LARGE, GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"), b""):
+            plain = stack.enter_context(connected(server))
+            client = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            client.sendall(request)
+        _until(lambda: not list(server._server.open))
+    assert refusals == {"slow_reader": 1, "silent": 1}
+
+
 @pytest.mark.parametrize("requests", [1, 3])
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 def test_a_client_that_closes_its_side_is_answered(
