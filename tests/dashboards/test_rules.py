@@ -51,6 +51,18 @@ def test_promtool_likes_the_rules() -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_keeps_to_hours(name: str) -> None:
+    """What is said of queues, agents and campaigns is said within their hours."""
+    rule = ALERTS[name]
+    if rule["labels"]["subsystem"] in ("queues", "agents", "campaigns"):
+        made_of = {x["record"]: metric_names(x["expr"]) for x in rules(RULES) if "record" in x}
+        read = metric_names(rule["expr"])
+        for _ in range(3):  # a record may be made of records
+            read = read.union(*(made_of.get(metric, set()) for metric in read))
+        assert any("_open:" in metric for metric in read), name
+
+
+@pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_is_complete(name: str) -> None:
     """An alert has a severity, a subsystem, a wait, and says what is the matter."""
     rule = ALERTS[name]

@@ -76,7 +76,7 @@ def judge(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> Non
         }
         files[-1].write_text(yaml.safe_dump(document), encoding="utf-8")
     command = [program("promtool"), "test", "rules", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
