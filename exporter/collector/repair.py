@@ -363,11 +363,11 @@ _COPIES: Final = 2  # of a body that is repaired: as it came and, in UTF-8, befo
 # too, in pieces. ``rest`` holds no token, as one follows no letter, digit, sign or dot.
 _TOKENS = re.compile(
     rb'(?P<string>"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))(?P<key>\s*:)?'
-    rb'|(?P<rest>(?:[^"+\-\dNnIi]++|(?:null|-?\d{1,300}+(?:\.\d++)?)(?![\w.+-])'
-    rb"|(?<=[\w.+-])[\w.+-]++){1,4096}+)"
-    rb"|(?<![\w.+-])[-+]?(?:nan|inf(?:inity)?)(?![\w.])"
-    rb"|(?<![\w.+-])-?(?:\d{309,}+(?:\.\d++)?|\d++(?:\.\d++)?e\+?\d{3,})(?![\w.])",
-    re.DOTALL | re.IGNORECASE | re.ASCII,
+    rb'|(?P<rest>(?:[^"+\-\dNnIi]{1,1024}+|(?:null|-?\d{1,300}+(?:\.\d{1,300}+)?)(?![\w.+-])'
+    rb"|(?<=[\w.+-])[\w.+-]{1,1024}+){1,64}+)"
+    rb"|(?<![\w.+-])[-+]?(?:[nN][aA][nN]|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)(?![\w.])"
+    rb"|(?<![\w.+-])-?(?:\d{309,}+(?:\.\d++)?|\d++(?:\.\d++)?[eE]\+?\d{3,})(?![\w.])",
+    re.DOTALL | re.ASCII,
 )
 _ESCAPES = re.compile(
     rb"[^\\\x00-\x1f]{1,65536}+"
