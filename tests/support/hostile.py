@@ -87,7 +87,10 @@ class Hostile(Run):
         self.happened["messages"] += 1
 
     def lengthen_name(self) -> None:
-        name = self.chance.choice([*self.floor.queues, *self.floor.agents])
+        # Of a voice queue: others are called as an agent's state is, and an agent under another
+        # name is another agent in the sums of all.
+        queues = self.floor.queues.values()
+        name = self.chance.choice([queue.name for queue in queues if queue.media == "voice"])
         self.fail(f"long:{LONG_NAME}@{name}", 3)
         self.happened["long name"] += 1
 

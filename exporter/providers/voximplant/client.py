@@ -64,7 +64,7 @@ class Client:
         self._throttles = 0
         self._throttled_at = self._paused_until = float("-inf")
         self._refusals: Counter[str] = Counter()
-        self._skews: deque[float] = deque(maxlen=_SKEWS)
+        self._skews: deque[float | None] = deque(maxlen=_SKEWS)  # None: without a Date
         self._skew_logged = False
         self.allowed: set[str] = set()
 
@@ -72,11 +72,13 @@ class Client:
     def skew(self) -> float | None:
         """The seconds by which the platform's clock is ahead of ours; ``None`` if unknown.
 
-        The median of the last answers; of two answers the smaller skew.
+        The median of the last answers; of two answers the smaller skew. An answer without a Date
+        says nothing against our clock.
         """
-        if len(self._skews) > 2:  # noqa: PLR2004
-            return median(self._skews)
-        return min(self._skews, key=abs, default=None)
+        if not any(skew is not None for skew in self._skews):
+            return None
+        skews = [skew or 0.0 for skew in self._skews]
+        return median(skews) if len(skews) > 2 else min(skews, key=abs)  # noqa: PLR2004
 
     @property
     def forbidden(self) -> frozenset[str]:
@@ -209,8 +211,7 @@ class Client:
         return MissingRole(text, retry_after=min(pause, _LONGEST_ROLE_PAUSE))
 
     def _note_skew(self, response: httpx.Response) -> None:
-        if self._http.skew is not None and "date" in response.headers:
-            self._skews.append(self._http.skew)
+        self._skews.append(self._http.skew if "date" in response.headers else None)
         skew = self.skew
         if skew is not None and abs(skew) > _NOTABLE_SKEW and not self._skew_logged:
             self._skew_logged = True

@@ -425,10 +425,18 @@ async def test_an_absent_list_is_no_empty_one(method: str, key: str, family: str
     assert {k for k in page if page[k] != whole[k]} == set()
 
 
-@pytest.mark.parametrize("ahead", [86_400, -86_400, 7 * 86_400])
-async def test_a_date_that_is_wrong_now_and_then_moves_no_day(ahead: int) -> None:
-    """A Date of another day in one answer of three does not change the day that totals cover."""
-    centre = Centre(switches={"date_header": True})
+@pytest.mark.parametrize(
+    ("ahead", "date_header"),
+    [(86_400, True), (86_400, False), (-1_000_000_000, False), (-86_400, True), (7 * 86_400, True)],
+)
+async def test_a_date_that_is_wrong_now_and_then_moves_no_day(
+    ahead: int, date_header: bool
+) -> None:
+    """A Date of another day in one answer of three does not change the day that totals cover.
+
+    The other answers have the right one, or none.
+    """
+    centre = Centre(switches={"date_header": date_header})
     before = len(centre.simulator.log)
     starts = set()
 
