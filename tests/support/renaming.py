@@ -12,7 +12,7 @@ from support.account import Account
 _CONTAINERS = (list, tuple, set, frozenset, deque)
 _WORDS = ("Lunch", "Break", "Training", "Meeting", "Ready", "READY", "RUNNING", "DND", '"voice')
 _IDS = re.compile(rb'(?<="acd_queue_id":)\d+|(?<="user_id":)\d+|(?<="list_id":)\d+')
-_FAILURES = ("long:65536", "long:2000", "html503", "html400", "lacking:name", "garbage")
+_FAILURES = ("long:65536", "long:2000", "html503", "html400", "cut", "garbage")
 
 
 class Renaming(httpx.AsyncBaseTransport):
