@@ -78,8 +78,9 @@ class Hostile(Run):
     # Faults ----------------------------------------------------------------------------------
 
     def set_cookies(self) -> None:
-        """Begin to set a cookie of a new name with every answer, or cease."""
-        self.simulator.new_cookies = self.chance.choice([0, 40, 1_000, 4_000])
+        """Let every answer set a cookie of a new name, for a few minutes."""
+        self.simulator.new_cookies = self.chance.choice([40, 1_000, 4_000])
+        self._end_later(self.simulator, "new_cookies", 0)
         self.happened["cookies"] += 1
 
     def lengthen_messages(self) -> None:
@@ -97,9 +98,13 @@ class Hostile(Run):
     def hang_look_ups(self) -> None:
         """Let a resolver hang before each request, for a few minutes."""
         self.line.delay = self.chance.choice([LOOK_UP, 3 * LOOK_UP])
-        end = functools.partial(setattr, self.line, "delay", 0.0)
-        asyncio.get_running_loop().call_later(self.chance.randrange(30, 300), end)
+        self._end_later(self.line, "delay", 0.0)
         self.happened["look-up"] += 1
+
+    def _end_later(self, owner: object, name: str, value: float) -> None:
+        """Set an attribute back after half a minute to five."""
+        end = functools.partial(setattr, owner, name, value)
+        asyncio.get_running_loop().call_later(self.chance.randrange(30, 300), end)
 
     def refuse_for(self) -> None:
         """Let a gateway refuse the next request for a time that no client can wait."""
