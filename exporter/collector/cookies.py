@@ -1,7 +1,6 @@
 """Cookie jar of one account, with a limit: cookies that pile up would end in refused requests."""
 
 import re
-from collections.abc import Iterable
 from http.cookiejar import Cookie, CookieJar
 from typing import Any
 
@@ -9,6 +8,12 @@ import httpx
 
 MOST_COOKIES = 50
 MOST_BYTES = 4096  # of the Cookie header: servers take 8 kB of header fields, tokens among them
+# Names as servlet containers, platforms, CometD and balancers have them: JSESSIONID, connect.sid,
+# X-STATSAPI-TOKEN, BAYEUX_BROWSER, AWSALB, SERVERID.
+_SESSION = re.compile(
+    r"sess|sid$|token|tenant|login|auth|bayeux|alb|route|server|sticky|affinity", re.IGNORECASE
+)
+_USUAL_BYTES_OF_SESSION, _USUAL_BYTES = 2048, 1024  # of a cookie
 _TOO_LARGE = (
     httpx.codes.BAD_REQUEST,  # as nginx and Tomcat answer
     httpx.codes.REQUEST_ENTITY_TOO_LARGE,
@@ -25,9 +30,10 @@ _Key = tuple[str, str, str]
 class BoundedCookies(CookieJar):
     """Cookies up to a limit of their number and their size.
 
-    Half of the room is for the cookies that came first, as those of the session do; the rest is for
-    the latest. A cookie that has expired, is too large for the limit, or could not be sent (it has
-    characters outside printable ASCII) is not kept.
+    Cookies that are named as those of sessions and balancers come before others, and large ones
+    last. Half of the room is for the cookies that came first; the rest is for the latest. A cookie
+    that has expired, is too large for the limit, or could not be sent (it has characters outside
+    printable ASCII) is not kept.
     """
 
     def __init__(self) -> None:
@@ -51,20 +57,31 @@ class BoundedCookies(CookieJar):
 
 def _fitting(earlier: list[Cookie], latest: list[Cookie]) -> list[Cookie]:
     """Return the cookies that fit, given in the order of their arrival."""
-    first = _within([], earlier, 0.5)
-    return _within(_within(first, reversed(latest), 1.0), earlier, 1.0)
-
-
-def _within(kept: list[Cookie], more: Iterable[Cookie], share: float) -> list[Cookie]:
-    """Return ``kept`` and those of ``more`` that fit into a share of the limit besides."""
-    kept = [*kept]
-    size = sum(map(_size, kept))
-    for cookie in more:
-        fits = len(kept) < share * MOST_COOKIES and size + _size(cookie) <= share * MOST_BYTES
-        if fits and cookie not in kept:
-            kept.append(cookie)
-            size += _size(cookie)
+    kept: list[Cookie] = []
+    for rank in sorted({*map(_rank, earlier), *map(_rank, latest)}):
+        first = [cookie for cookie in earlier if _rank(cookie) == rank]
+        last = [cookie for cookie in latest if _rank(cookie) == rank]
+        kept += _within(kept, first, 0.5)
+        kept += _within(kept, [*reversed(last), *first], 1.0)
     return kept
+
+
+def _rank(cookie: Cookie) -> int:
+    if _SESSION.search(cookie.name) and _size(cookie) <= _USUAL_BYTES_OF_SESSION:
+        return 0
+    return 1 if _size(cookie) <= _USUAL_BYTES else 2
+
+
+def _within(kept: list[Cookie], more: list[Cookie], share: float) -> list[Cookie]:
+    """Return those of ``more`` that fit beside ``kept`` into a share of the room that is left."""
+    cookies = share * (MOST_COOKIES - len(kept))
+    size = share * (MOST_BYTES - sum(map(_size, kept)))
+    fitting: list[Cookie] = []
+    for cookie in more:
+        if len(fitting) < cookies and _size(cookie) <= size and cookie not in kept:
+            fitting.append(cookie)
+            size -= _size(cookie)
+    return fitting
 
 
 def _key(cookie: Cookie) -> _Key:

@@ -146,6 +146,7 @@ class SimulatedPlatform(Generic[R]):
     clock_ahead: float = 0.0  # seconds by which the platform's clock is ahead of ours
     date_header: bool = False  # also send that clock's time, as a server in front may do
     new_cookies: int = 0  # bytes of a cookie that every answer sets under a new name; 0: none
+    cookies_at_once: int = 1  # the number of them
     header_limit: int = 8192  # bytes of a request's header fields, as Tomcat and nginx have it
     header_status: Literal[431, 400] = 431  # RFC 6585, or as Tomcat and nginx answer
     long_messages: int = 0  # bytes by which each message of an answer is longer
@@ -199,9 +200,11 @@ class SimulatedPlatform(Generic[R]):
             record.end = self.clock.time()
         if self.date_header and "date" not in response.headers:
             response.headers["Date"] = formatdate(self.platform_time(), usegmt=True)
-        if self.new_cookies:
+        for _ in range(self.cookies_at_once if self.new_cookies else 0):
             name, value = self.random.randbytes(8).hex(), "c" * self.new_cookies
-            response.headers.append("Set-Cookie", f"{name}={value}; Path=/")
+            field = (b"set-cookie", f"{name}={value}; Path=/".encode())
+            fields = response.raw_headers
+            fields.insert(self.random.choice([0, len(fields)]), field)  # before others, or after
         if self.long_messages:
             body = bytes(response.body)
             longer = _MESSAGES.sub(lambda start: start[0] + b"m" * self.long_messages, body)

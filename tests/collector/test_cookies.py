@@ -1,5 +1,6 @@
 """The cookies of an account: how many are kept, which, and to whom they are sent."""
 
+import itertools
 from collections.abc import Iterable
 
 import httpx
@@ -12,6 +13,14 @@ from exporter.errors import CookiesRefused, Refused
 from exporter.telemetry import AccountTelemetry, Telemetry
 
 pytestmark = pytest.mark.anyio
+
+SESSIONS = [  # and the balancers' beside them
+    {"STATISTICS_SESSIONID": "a", "BAYEUX_BROWSER": "b", "AWSALB": "c"},
+    {"JSESSIONID": "s" * 1000},
+    {"X-BP-SESSION-ID": "s", "AWSALBCORS": "c"},
+    {"X-STATSAPI-TOKEN": "t" * 100, "X-STATSAPI-TENANT": "acme", "X-STATSAPI-LOGIN": "u"},
+    {"connect.sid": "s"},
+]
 
 
 class Platform:
@@ -86,6 +95,55 @@ async def test_a_cookie_that_comes_late_is_kept(
 
     assert "SESSION" in names(sent)
     assert len(sent) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids="+".join)
+@pytest.mark.parametrize("number", [1, 60])
+@pytest.mark.parametrize("size", [10, 1000, 2030, 4000])
+async def test_the_cookies_of_the_session_survive_any_others(
+    platform: Platform, session: dict[str, str], number: int, size: int
+) -> None:
+    """Others come before, with and after the session's cookies, which are set anew at last."""
+    count = itertools.count()
+
+    def others() -> list[str]:
+        return [f"new{next(count):04}={'x' * size}; Path=/" for _ in range(number)]
+
+    def cookies(value: str) -> list[str]:
+        return [f"{name}={text}{value}; Path=/" for name, text in session.items()]
+
+    await platform.get(*others())
+    await platform.get(*others(), *cookies("older"))
+    await platform.get(*cookies("old"), *others())
+    await platform.get(*others())
+    await platform.get(*others(), *cookies("new"), *others())
+    for _ in range(5):
+        sent = await platform.get(*others())
+        assert {f"{name}={text}new" for name, text in session.items()} <= {*sent.split("; ")}
+        assert len(sent) <= MOST_BYTES
+        assert len(names(sent)) <= MOST_COOKIES
+
+
+@pytest.mark.parametrize("size", [10, 1000, 2030, 4075])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_cookie_of_an_unknown_name_survives_others(
+    platform: Platform, size: int, *, is_first: bool
+) -> None:
+    """So does a cookie of no known name where each answer has one other."""
+    for number in range(60):
+        other = f"new{number:04}={'x' * size}; Path=/"
+        cookies = ["route=node1; Path=/"] if number == 2 else []
+        await platform.get(*([*cookies, other] if is_first else [other, *cookies]))
+
+    assert "route" in names(await platform.get())
+
+
+async def test_a_large_cookie_is_kept_where_there_is_room(platform: Platform) -> None:
+    """A cookie that is larger than usual yields to others, not to emptiness."""
+    await platform.get(f"SESSION={'s' * 3000}")
+    assert names(await platform.get("route=node1")) == {"SESSION"}
+    await platform.get(*[f"new{number}={'x' * 900}" for number in range(4)])
+    assert "SESSION" not in names(await platform.get())
 
 
 async def test_a_cookie_that_cannot_be_sent(platform: Platform) -> None:

@@ -45,6 +45,28 @@ def test_cookies_that_pile_up_end_no_session(provider: str, size: int, seconds: 
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("size", "number"), first(1, [(2000, 2), (4000, 1), (4000, 3), (10, 60), (2000, 1)])
+)
+@pytest.mark.parametrize("provider", first(1, WITH_COOKIES_FIRST))
+def test_an_account_signs_in_under_a_rain_of_cookies(provider: str, size: int, number: int) -> None:
+    """Other cookies from the first answer on, of any size, displace none of the session's."""
+
+    async def main() -> None:
+        account = Account(provider)
+        simulator: Any = account.platform.simulator
+        simulator.new_cookies, simulator.cookies_at_once = size, number
+        async with account.signed_in(120):
+            assert account.waiting()
+            await account.wait(300)
+            assert refused(account) == []
+            assert account.waiting()
+            assert account.metric("up") == 1
+            assert account.metric("session_signins_total", outcome="ok") == 1
+
+    run(main())
+
+
 @pytest.mark.parametrize("status", first(1, [431, 400]))
 @pytest.mark.parametrize("provider", first(1, WITH_COOKIES_FIRST))
 def test_an_account_recovers_from_too_many_cookies(provider: str, status: int) -> None:
