@@ -10,7 +10,7 @@
         │   └── Untrusted      the certificate of the platform, or of a proxy, is not trusted
         ├── TimedOut           no answer in time
         ├── ServerTrouble      the platform, or a proxy before it, failed (5xx)
-        │   └── CookiesRefused its own cookies made a request too large; they were dropped
+        │   └── CookiesRefused its own cookies made a request too large; some were dropped
         ├── Throttled          too many requests; carries how long to wait
         │   └── OverBudget     the budget below a limit has no call left; nothing was sent
         ├── InvalidAnswer      the answer cannot be parsed, or contradicts itself
@@ -119,7 +119,7 @@ class ServerTrouble(ProviderError):
 class CookiesRefused(ServerTrouble):
     """A request was refused because the platform's cookies made it too large.
 
-    The cookies were dropped: the next request is smaller, perhaps in a new session.
+    All but those of the session were dropped, or those too: the next request is smaller.
     """
 
     remedy = (

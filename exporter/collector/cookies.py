@@ -39,11 +39,36 @@ class BoundedCookies(CookieJar):
     def __init__(self) -> None:
         super().__init__()
         self._order: list[_Key] = []  # of arrival
+        self._is_reduced = False
+
+    def forget(self) -> None:
+        """Drop all cookies, as at the beginning of a session."""
+        self._is_reduced = False
+        self.clear()
+
+    def reduce(self, size: int) -> None:
+        """Drop cookies where those of a request, of ``size`` bytes, made it too large.
+
+        Those that are not the session's go first, and no others are kept until ``forget``. If that
+        was done, all go; but not where the request was sent before.
+        """
+        if self._is_reduced and sum(map(_size, self)) < size:
+            return
+        kept = [] if self._is_reduced else [cookie for cookie in self if _rank(cookie) == 0]
+        is_enough = len(kept) < len(self)
+        self._is_reduced = True
+        self.clear()
+        for cookie in kept if is_enough else ():
+            self.set_cookie(cookie)
 
     def extract_cookies(self, response: Any, request: Any) -> None:
         """Take the cookies of a response; drop those above the limit."""
         super().extract_cookies(response, request)
-        cookies = {_key(cookie): cookie for cookie in self if _is_usable(cookie)}
+        cookies = {
+            _key(cookie): cookie
+            for cookie in self
+            if _is_usable(cookie) and not (self._is_reduced and _rank(cookie))
+        }
         earlier = [cookies.pop(key) for key in self._order if key in cookies]
         latest = [*cookies.values()]
         kept = _fitting(earlier, latest)

@@ -174,7 +174,8 @@ class Http:
         slots: asyncio.Semaphore | None = None,
     ) -> None:
         self.client = client
-        self.client.cookies = BoundedCookies()
+        self._cookies = BoundedCookies()
+        self.client.cookies = self._cookies
         self.redact = redact
         self.max_answer = max_answer
         self._slots = slots or large_slots()
@@ -224,7 +225,7 @@ class Http:
                     if self._on_exchange is not None:
                         self._on_exchange(operation, request, answer)
                 if are_refused(answer):
-                    self.forget_cookies()
+                    self._cookies.reduce(len(answer.request.headers["cookie"]))
                     text = f"HTTP {answer.status_code}: the header fields are too large"
                     raise CookiesRefused(text)
                 result = await read(answer)
@@ -248,7 +249,7 @@ class Http:
 
     def forget_cookies(self) -> None:
         """Drop all cookies, as at the beginning of a session."""
-        self.client.cookies.clear()
+        self._cookies.forget()
 
     def _measure_skew(self, response: httpx.Response) -> None:
         """Compare the clocks; an answer from a cache carries an old time."""

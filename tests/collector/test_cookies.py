@@ -1,5 +1,6 @@
 """The cookies of an account: how many are kept, which, and to whom they are sent."""
 
+import asyncio
 import itertools
 from collections.abc import Iterable
 
@@ -33,7 +34,8 @@ class Platform:
         self._client = httpx.AsyncClient(transport=httpx.MockTransport(self._serve))
         self.http = Http(self._client, AccountTelemetry(Telemetry(), "five9", "acme"), clock)
 
-    def _serve(self, request: httpx.Request) -> httpx.Response:
+    async def _serve(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)  # others are sent meanwhile
         self.sent = request.headers.get("cookie", "")
         headers = [(name.encode(), value.encode()) for name, value in self.cookies]
         return httpx.Response(self.answer.status_code, content=self.answer.content, headers=headers)
@@ -211,6 +213,22 @@ async def test_cookies_that_are_refused_are_dropped(
 
     platform.answer = httpx.Response(200)
     assert await platform.get() == ""
+
+
+async def test_the_cookies_of_the_session_survive_a_refusal(platform: Platform) -> None:
+    """Other cookies are dropped, and not kept again in this session."""
+    await platform.get("SESSION=s", "other=x")
+    platform.answer = httpx.Response(494, content=b"Request Header Or Cookie Too Large")
+
+    refusals = await asyncio.gather(*[platform.get() for _ in range(3)], return_exceptions=True)
+    assert [type(refusal) for refusal in refusals] == 3 * [CookiesRefused]
+
+    platform.answer = httpx.Response(200)
+    assert await platform.get("new=x", "AWSALB=a") == "SESSION=s"
+    assert names(await platform.get()) == {"SESSION", "AWSALB"}
+    platform.http.forget_cookies()
+    await platform.get("new=x")
+    assert await platform.get() == "new=x"
 
 
 @pytest.mark.parametrize(
