@@ -10,8 +10,8 @@ def main() -> int:
     """Run the command of ``sys.argv`` and return the process's exit code."""
     serves = _serves(sys.argv[1:])
     SIGNALS.catch(serves=serves)
-    errors = divert_stderr()
     try:
+        errors = divert_stderr()
         from exporter.cli import main as run  # noqa: PLC0415 - takes most of a second
 
         code = run()

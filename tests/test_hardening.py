@@ -48,9 +48,8 @@ async def taken(headers: dict[str, str], body: bytes) -> int:
 # Bodies -----------------------------------------------------------------------------------------
 
 
-async def test_what_counts_is_the_size_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_counts_is_the_size_unpacked() -> None:
     """An answer that becomes too large when it is unpacked is refused; a smaller one is read."""
-    monkeypatch.setattr(transport, "MAX_BODY", SMALL)
     bomb = gzip.compress(bytes(SMALL + 1))
     packed = {"content-encoding": "gzip"}
 
@@ -65,7 +64,7 @@ async def test_what_counts_is_the_size_unpacked(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip,deflate", "identity, gzip"])
 async def test_packed_more_than_once(encoding: str) -> None:
     """An answer that is compressed more than once is refused before it is decompressed."""
-    with pytest.raises(InvalidAnswer, match="compressed more than once"):
+    with pytest.raises(InvalidAnswer, match="an encoding that is not offered"):
         await taken({"content-encoding": encoding}, gzip.compress(gzip.compress(b"x")))
 
 
@@ -78,7 +77,7 @@ def with_entity(file: Path) -> Callable[[httpx.Response], bytes]:
     doctype = f'<!DOCTYPE x [<!ENTITY e SYSTEM "{file.as_uri()}">]>'.encode()
 
     def damage(answer: httpx.Response) -> bytes:
-        declaration, end, rest = answer.content.partition(b"?>")
+        declaration, end, rest = answer.content.rpartition(b"?>")
         return declaration + end + doctype + rest.replace(b"</data>", b"&e;</data>")
 
     return damage

@@ -32,12 +32,14 @@ REASONS = {
         for ref in "ABCDEF"
     },
     ("queues", "Contacts offered, and a week ago", "B"): "the demo is no week old",
+    ("exporter", "Answers of the exporter", "B"): "no connection is refused",
     ("wallboard", "Waiting by queue", "A"): "no queue is that full before it is made so",
     ("wallboard", "Waiting by queue", "B"): "no queue is that full before it is made so",
     ("wallboard", "Waiting by queue", "C"): "every queue may be over its limit",
 }
 RECORDED_REASONS = {
     "account_campaign:contactcenter_campaign_abandoned:ratio1h": "a small demo dials too little",
+    "account:contactcenter_contacts_expected:increase15m": "the demo is no week old",
 }
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]

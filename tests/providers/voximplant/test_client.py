@@ -173,10 +173,9 @@ async def test_an_error_names_the_method_the_code_and_the_parameter(talk: Talk) 
 
 async def test_a_token_from_the_future_is_signed_anew_once(talk: Talk) -> None:
     """The second try has another token, made by the clock in the answer's Date header."""
-    refused = httpx.Response(
-        200, json=error(455), headers={"date": "Mon, 02 Mar 2026 11:57:59 GMT"}
-    )
-    client, app = talk(refused, {"result": {}})
+    date = {"date": "Mon, 02 Mar 2026 11:57:59 GMT"}
+    refused = httpx.Response(200, json=error(455), headers=date)
+    client, app = talk(refused, httpx.Response(200, json={"result": {}}, headers=date))
     await client.call("GetAccountInfo")
 
     assert len(app.asked) == 2
