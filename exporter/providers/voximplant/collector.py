@@ -178,8 +178,8 @@ class VoximplantCollector(Collector):
         return _reading((t.OPERATORS, rows), source=operators)
 
     async def _operator_status(self) -> Reading:
-        start, end = self._window()
         await self._inventory.operators.get_or_stale(SLOW)
+        start, end = self._window()
         rows = await self._client.read_list(
             "GetACDOperatorStatusStatistics",
             from_date=start,
@@ -195,8 +195,8 @@ class VoximplantCollector(Collector):
         )
 
     async def _operator_statistics(self) -> Reading:
-        start, end = self._window()
         await self._inventory.operators.get_or_stale(SLOW)
+        start, end = self._window()
         answer = await self._client.read_list(
             "GetACDOperatorStatistics",
             from_date=start,

@@ -211,6 +211,8 @@ class Account(door.SimulatedPlatform[Record]):
     open_stay: bool = True  # the stay still running counts up to now
     omit_zero: bool = True  # statuses without time, and rows without figures
     first_hour: Literal[0, 1] = 0
+    # Seconds: a window that ended so lately has the figures of now, instead of even shares.
+    recent: float = 1.0
     none_by_aggregation: Literal["aggregation", "user"] = "aggregation"
     status_shape: Literal["object", "array"] = "object"
     ids: Literal["int", "str", "str_in_statistics"] = "int"

@@ -58,8 +58,8 @@ def local_midnight(floor: Floor) -> float:
     return datetime.combine(today, time(), zone).timestamp()
 
 
-def window(parameters: Parameters, now: float) -> Span:
-    """Return the requested window, which ends now at the latest; the running second counts."""
+def window(parameters: Parameters, now: float, recent: float) -> Span:
+    """Return the requested window, which ends now, or more than ``recent`` seconds ago."""
     start, end = parameters.instant("from_date"), parameters.instant("to_date")
     assert start is not None, "from_date is required"
     end = now if end is None else end
@@ -67,7 +67,7 @@ def window(parameters: Parameters, now: float) -> Span:
         raise RefusalError(123)
     if end - start > _MOST_DAYS * DAY:
         raise RefusalError(569, _MOST_DAYS)
-    end = now if end > now - 1.0 else end
+    end = now if end > now - recent else end
     return Span(min(start, end), end)
 
 
@@ -387,7 +387,7 @@ def _keys(call: Call, known: Sequence[str]) -> dict[str, str]:
 
 
 def _buckets(call: Call) -> list[Bucket]:
-    span = window(call.parameters, call.now)
+    span = window(call.parameters, call.now, call.account.recent)
     aggregation = call.parameters.choice("aggregation", AGGREGATIONS, "none")
     return buckets(span, aggregation, call.account.first_hour)
 

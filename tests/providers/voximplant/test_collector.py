@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -468,3 +469,19 @@ async def test_a_clock_that_steps_is_followed() -> None:
     async with centre.running(420):
         after, _ = centre.collector._window()
     assert (after - before).total_seconds() == 86_400
+
+
+@pytest.mark.parametrize("latency", [0.0, 2.0, 8.0])
+async def test_statistics_cover_the_day_until_the_request(latency: float) -> None:
+    """An inventory that is read slowly first makes the statistics of operators no older."""
+    centre = Centre(switches={"latency": latency}, feeds={"operators": False})
+    async with centre.running(120):
+        pass
+    ends = [
+        record.start
+        - datetime.fromisoformat(record.parameters["to_date"]).replace(tzinfo=UTC).timestamp()
+        for record in centre.simulator.log
+        if record.method.startswith("GetACDOperator")
+    ]
+    assert len(ends) >= 2
+    assert max(ends) < 1.0

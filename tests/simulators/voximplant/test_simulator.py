@@ -610,6 +610,20 @@ async def test_two_halves_of_a_window_make_the_whole(wire: Wire) -> None:
     assert abs(first + second - await seconds()) < 6
 
 
+@pytest.mark.parametrize(("seconds", "is_whole"), [(0, True), (29, True), (31, False)])
+async def test_a_window_that_ended_lately_may_have_the_figures_of_now(
+    make: Callable[..., Wire], floor: Floor, seconds: int, *, is_whole: bool
+) -> None:
+    """By a switch, figures are spread over the day only where a window ended earlier."""
+    end = datetime.fromtimestamp(floor.now - seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    wire = make(recent=30.0)
+
+    now = await wire.result(STATUSES, **USERS)
+    then = await wire.result(STATUSES, **USERS, to_date=end)
+
+    assert (then == now) is is_whole
+
+
 async def test_the_open_stay_may_be_left_out(make: Callable[..., Wire], floor: Floor) -> None:
     """A switch leaves out the stay that still runs: its status has one less, and less time."""
     agent = next(each for each in floor.agents.values() if each.state == READY)
