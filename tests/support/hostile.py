@@ -51,6 +51,7 @@ class Hostile(Run):
     """
 
     known: ClassVar[tuple[str, ...]] = ("html503", "cut", "reset", "away", "restart", "surge")
+    full: ClassVar[str] = "*"  # the requests whose answers have every row
     refusals: ClassVar[frozenset[str]] = frozenset()  # a platform's own words for FORBIDDEN
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -92,7 +93,7 @@ class Hostile(Run):
         # name is another agent in the sums of all.
         queues = self.floor.queues.values()
         name = self.chance.choice([queue.name for queue in queues if queue.media == "voice"])
-        self.fail(f"long:{LONG_NAME}@{name}", 3)
+        self.fail(f"long:{LONG_NAME}@{name}", 3, self.full)
         self.happened["long name"] += 1
 
     def hang_look_ups(self) -> None:
@@ -163,9 +164,18 @@ def _resident() -> int:
 
 class Five9(Hostile, faulty.Five9):
     known: ClassVar = (*Hostile.known, "fault:SessionClosed")
+    full: ClassVar = "getStatistics"
 
     def faults(self) -> dict[str, Fault]:
-        return super().faults() | {"operation types": Five9.add_operation_types}
+        return super().faults() | {
+            "operation types": Five9.add_operation_types,
+            "long name": Five9.lengthen_name,
+        }
+
+    def lengthen_name(self) -> None:
+        # In an update, a row under another name says that the row of the right name is unchanged.
+        self.simulator.forget_timestamps()
+        super().lengthen_name()
 
     def add_operation_types(self) -> None:
         self.simulator.new_operation_types = self.chance.choice([0, 3_000])
@@ -181,6 +191,9 @@ class BrightPattern(Hostile, faulty.BrightPattern):
 
 
 class Voximplant(Hostile, faulty.Voximplant):
+    # A request that waits for a resolver names a window that has ended when it arrives. The
+    # simulator has no history: it would spread the day's figures evenly, and one call make none.
+    switches: ClassVar = {"recent": 2 * LOOK_UP + 5.0}
     refusals: ClassVar = frozenset({"484"})  # a request that was sent twice
 
 
