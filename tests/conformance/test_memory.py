@@ -8,6 +8,7 @@ import pytest
 
 from exporter.metrics import tables
 from exporter.providers.brightpattern import rows
+from exporter.providers.five9 import rows as five9_rows
 from exporter.refresh import schedule
 from support.clock import run
 from support.platforms import NAMES
@@ -15,9 +16,17 @@ from support.quick import first
 from support.renaming import Renamed
 
 FEW = 60  # refreshes
+POINTS = 6
 MANY = 600
 STEPS = 5
 MOST_GROWTH = 100_000  # bytes, between two of the steps after the first
+# Five9's tables grow by updates until they are read whole again: how many refreshes fill all of
+# them, and how many bytes that makes with the limit below. Totals of Voximplant's queues that have
+# gone are kept for an hour.
+FILLING = {"five9": 240}
+GROWTH = {"five9": 500_000, "voximplant": 250_000}
+# The times of an account's requests within a day, as many as its quota allows.
+TIMES = {"Budget._recent"}
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +34,7 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lower the limits of what is remembered, so that they are reached soon."""
     monkeypatch.setattr(schedule, "_MOST_LOGGED_NAMES", 20)
     monkeypatch.setattr(rows, "_MOST_UNKNOWN_MEDIA", 2)
+    monkeypatch.setattr(five9_rows, "MOST_CELLS", 1_500)
 
 
 @pytest.mark.parametrize("provider", first(1, sorted(NAMES, reverse=True)))
@@ -34,19 +44,31 @@ def test_no_container_grows(provider: str) -> None:
     async def main() -> None:
         account = Renamed(provider)
         async with account.signed_in():
-            await account.go_on(FEW)
-            before = account.items()
-            await account.go_on(FEW)
-            after = account.items()
+            await account.go_on(FILLING.get(provider, 0))
+            before = await _peaks(account)
+            after = await _peaks(account)
         grown = {
             place: (before.get(place, 0), size)
             for place, size in after.items()
-            if size > 1.5 * before.get(place, 0) + 20
+            if size > 1.5 * before.get(place, 0) + 20 and place not in TIMES
         }
         print(grown, sum(before.values()), sum(after.values()))
         assert grown == {}
 
     run(main())
+
+
+async def _peaks(account: Renamed) -> dict[str, int]:
+    """Return how much each place has held at most, while some refreshes were made.
+
+    A local copy of a table grows by the rows of its updates until it is read whole again.
+    """
+    peaks: dict[str, int] = {}
+    for _ in range(POINTS):
+        await account.go_on(FEW / POINTS)
+        for place, size in account.items().items():
+            peaks[place] = max(peaks.get(place, 0), size)
+    return peaks
 
 
 def _held() -> int:
@@ -76,6 +98,6 @@ def test_memory_stays_flat(provider: str, caplog: pytest.LogCaptureFixture) -> N
                 sizes.append(_held())
             tracemalloc.stop()
         print(provider, account.refreshes, sizes)
-        assert max(sizes[2:]) - sizes[1] < MOST_GROWTH
+        assert max(sizes[2:]) - sizes[1] < GROWTH.get(provider, MOST_GROWTH)
 
     run(main())
