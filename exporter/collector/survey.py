@@ -28,11 +28,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """Licences of one kind, in use and allowed."""
+    """Licences of one kind, in use and allowed; ``None`` where the platform gives no number."""
 
     kind: str
-    used: float
-    limit: float
+    used: float | None
+    limit: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,9 @@ def add_survey(report: Report, survey: Survey) -> None:
             add = report.fault if permission.needed else report.hint
             add(f"{permission.name}: missing. {permission.consequence}")
     for licence in survey.licences:
-        report.info(f"licences, {licence.kind}: {licence.used:g} of {licence.limit:g} used")
+        report.info(
+            f"licences, {licence.kind}: {_number(licence.used)} of {_number(licence.limit)} used"
+        )
     for fault in survey.faults:
         report.fault(fault)
     for hint in survey.hints:
@@ -130,6 +132,11 @@ def _add_requests(report: Report, session: PreflightSession) -> None:
             report.info(str(forecast))
         else:
             report.fault(f"{forecast}: {forecast.remedy(intervals)}")
+
+
+def _number(value: float | None) -> str:
+    """Return a figure of the platform; one that could not be read is unknown."""
+    return "unknown" if value is None else f"{value:g}"
 
 
 def _counted(counts: Mapping[str, float]) -> str:
