@@ -342,7 +342,7 @@ def test_genesys_names() -> None:
 
 
 def test_brightpattern_records() -> None:
-    """Of a customer's record no member of the entry stays, whatever it is called."""
+    """A recording keeps no member of a customer's record, whatever its name."""
     record = {"entry": {"phone": "15550000001", "birth": "1971-02-03", "status": "x", "limit": 9}}
     record["status"] = {"totalAttempts": 3, "lastPhone": "15550000001", "completed": True}
     found = PROVIDERS["brightpattern"].sanitiser().value({"records": [record]}, "")

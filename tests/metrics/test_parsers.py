@@ -199,7 +199,7 @@ def test_milliseconds_survive(parse: parsers.Parser, value: int) -> None:
 
 @pytest.mark.parametrize("cell", [32_503_680_000_000, 253_402_300_800_000, "1e18", 1e200])
 def test_a_time_that_cannot_be_is_invalid(cell: parsers.Cell) -> None:
-    """A time after the year 2999 is none of a figure, and no date of Python may hold it."""
+    """A time after the year 2999 is not read: Python's dates may not hold it."""
     with pytest.raises(ValueError, match="too late"):
         epoch_milliseconds(cell)
     with pytest.raises(ValueError, match="too late"):

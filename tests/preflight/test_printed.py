@@ -87,7 +87,7 @@ def test_names(
 def test_errors(
     provider: str, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """Nor does the text of an error."""
+    """The text of an error forges no line and moves no cursor."""
     world = platform(provider)
     transport = httpx.MockTransport(lambda _: error_of(provider))
     monkeypatch.setattr(world, "client", lambda *_: httpx.AsyncClient(transport=transport))

@@ -63,7 +63,7 @@ class Renamed(Account):
             await self.wait(60)
 
     def items(self) -> dict[str, int]:
-        """Return the items in each container that the account holds, by what holds it."""
+        """Return the number of items in the containers that an account keeps, by their place."""
         roots = {"refresher": self.refresher, "telemetry": self.account, "store": self.store}
         sizes: dict[str, int] = {}
         for place, container in _containers(roots.items(), set()):
