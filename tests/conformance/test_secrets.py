@@ -332,7 +332,7 @@ async def test_the_web_configuration(tmp_path: Path, log: io.StringIO) -> None:
         assert broken != text
         file.write_text(broken)
         for _ in range(2):
-            watch.poll()
+            watch.look()
         with pytest.raises(ConfigError) as caught:
             WebConfigWatcher(file)
         said.append(str(caught.value))
