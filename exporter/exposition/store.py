@@ -192,8 +192,8 @@ class SnapshotStore:
     def _apply(
         self, objectives: Objectives, slot: AccountSlot, fresh: Sequence[Snapshot], wall: float
     ) -> AccountObjectives | None:
-        """Return an account's objectives, or ``None`` if there never were any."""
-        if slot.base is not None and (objectives.items or slot.objectives is not None):
+        """Return an account's objectives and directions, ``None`` for one without base labels."""
+        if slot.base is not None:
             slot.objectives = apply_objectives(objectives, slot.base, fresh, wall, slot.objectives)
         return slot.objectives
 

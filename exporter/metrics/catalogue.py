@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
-from exporter.metrics.families import FAMILIES, PROCESS_WIDE, Family
+from exporter.metrics.families import CAMPAIGN_INFO, FAMILIES, PROCESS_WIDE, Family
 from exporter.metrics.tables import Reasons, Spread, State, Table
 
 
@@ -31,6 +31,8 @@ def _sources(family: Family, tables: Tables) -> Iterator[str]:
 
 
 def _headers(table: Table, family: Family) -> Iterator[str]:
+    if family is CAMPAIGN_INFO and table.direction:
+        yield f"its campaigns are {table.direction}"
     for figure in table.figures:
         if family not in (figure.family, figure.family.sliding):
             continue

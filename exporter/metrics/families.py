@@ -370,6 +370,12 @@ AGENT_UTILIZATION = _family("agent_utilization_ratio", "Share of login time spen
 CAMPAIGN_STATE = _family(
     "campaign_state", "1 for the state the campaign is in, 0 for the others.", "campaign", "state"
 )
+CAMPAIGN_INFO = _own(
+    "campaign_info",
+    "Always 1; the direction of the campaign, inbound or outbound, from the tables it is in.",
+    "campaign",
+    "direction",
+)
 CAMPAIGN_PRIORITY = _family("campaign_priority", "Dialling priority of the campaign.", "campaign")
 CAMPAIGN_WEIGHT = _family(
     "campaign_weight", "Dialling weight of the campaign relative to others of its kind.", "campaign"

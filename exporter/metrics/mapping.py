@@ -76,7 +76,8 @@ class TableCache(NamedTuple):
 class Mapped:
     """The series of one reading, and by table name its schema and what the next one reuses.
 
-    ``objects`` are the names of all queues and campaigns in the series, by label.
+    ``objects`` are the names of all queues and campaigns in the series, by label, and of campaigns
+    whose table tells their direction, by direction.
     ``namesakes`` are the plain names of those shown as name and id, by label and its value.
     ``cut`` counts the label values that were too long. ``digest`` identifies the reading.
     """
@@ -207,6 +208,10 @@ class _TableMapping:
             self._raw([header for header, _ in unmapped])
         self.mapped.namesakes.update(self.rows.namesakes)
         for index, key in enumerate(self.table.key):
+            if key.label == "campaign" and self.table.direction:
+                self._add_objects(
+                    self.table.direction, [value[index] for value in self.rows.values]
+                )
             if key.label in _OBJECTS:
                 without = set(self.without_series)
                 rows = enumerate(self.rows.values)

@@ -56,8 +56,7 @@ class Snapshot:
     time and ``source_at`` the platform's, if known, both in epoch seconds; ``expires_at`` is when
     the figures become too old to be shown, in monotonic seconds. ``falls`` are the falls of
     counters; ``duplicates`` counts dropped series and ``cut`` the label values that were too long.
-    ``objects`` are the names of the queues and campaigns in the series, by label; ``namesakes`` the
-    plain names of those shown as name and id, by label and its value.
+    ``objects`` and ``namesakes`` are those of ``Mapped``.
     """
 
     account: str

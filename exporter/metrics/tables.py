@@ -16,6 +16,7 @@ from exporter.metrics.period import Period
 _LONGEST_REMEMBERED = 100  # characters
 
 Subject = Literal["queue", "agent", "campaign"]
+Direction = Literal["inbound", "outbound"]
 
 
 def normalise(text: str) -> str:
@@ -138,11 +139,13 @@ class Table:
 
     ``key`` identifies a row. ``subject`` is what a row is about, for include and exclude patterns
     and the privacy of agents; ``display`` is the header of its name, where the key is an id, or
-    a label made of name and id. ``ignored`` headers are left out on purpose; ``private`` ones are
-    never exported, not even raw. ``period`` is the period of the figures, set per account by
-    ``over``. ``inventory`` is set if the figures say what is configured, and not what happens.
+    a label made of name and id. ``direction`` is that of all campaigns in the table, if it tells
+    one. ``ignored`` headers are left out on purpose; ``private`` ones are never exported, not even
+    raw. ``period`` is the period of the figures, set per account by ``over``. ``inventory`` is set
+    if the figures say what is configured, and not what happens.
     Raises ``ValueError`` if a figure does not give exactly the labels of its family, if its family
-    is the exporter's own, or if two owners claim a header.
+    is the exporter's own, if two owners claim a header, or if a table of other rows than campaigns
+    has a direction.
     """
 
     name: str
@@ -150,12 +153,15 @@ class Table:
     figures: tuple[Figure, ...]
     subject: Subject | None = None
     display: str | None = None
+    direction: Direction | None = None
     ignored: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     period: Period | None = None
     inventory: bool = False
 
     def __post_init__(self) -> None:
+        if self.direction and self.subject != "campaign":
+            raise ValueError(f"{self.name}: only campaigns have a direction")
         for figure in self.figures:
             self._check_labels(figure)
         owners: dict[str, str] = {}

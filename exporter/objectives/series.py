@@ -1,15 +1,16 @@
-"""Series of objectives: applies objectives to the live queues and campaigns of an account."""
+"""Series for the live queues and campaigns of an account: objectives, directions of campaigns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.logs import get_log
 from exporter.metrics.counters import Counters
-from exporter.metrics.families import Family
+from exporter.metrics.families import CAMPAIGN_INFO, Family
 from exporter.metrics.labels import render_labels
 from exporter.metrics.mapping import Mapped, Series
 from exporter.metrics.parsers import Number
 from exporter.metrics.snapshot import Snapshot, make_snapshot
+from exporter.metrics.tables import Direction
 from exporter.objectives.hours import Hours
 from exporter.objectives.model import SUBJECTS, Objective, Objectives
 
@@ -42,7 +43,7 @@ def apply_objectives(
     at: float,
     before: AccountObjectives | None = None,
 ) -> AccountObjectives:
-    """Apply objectives to the objects in an account's ``fresh`` snapshots.
+    """Apply objectives to the objects in an account's ``fresh`` snapshots, and add directions.
 
     ``base`` are the account's base labels, ``at`` is in epoch seconds. ``before`` is the
     account's last result, which is returned if nothing has changed.
@@ -62,9 +63,11 @@ def apply_objectives(
     covering = [item for item in objectives.items if item.covers(base)]
     for subject in SUBJECTS:
         items = [item for item in covering if item.subject == subject]
-        names = {name for by_label in objects for name in by_label.get(subject, ())}
+        names = names_in(objects, subject)
         for name in sorted(names) if items else ():
             builder.add_object(name, [item for item in items if item.matches(name, namesakes)])
+    for name, direction in sorted(directions(objects).items()):
+        builder.add_direction(name, direction)
     applied = make_snapshot(
         base["account"],
         FEED,
@@ -78,6 +81,24 @@ def apply_objectives(
     return AccountObjectives(
         objectives, objects, at, builder.until, applied, frozenset(builder.matched)
     )
+
+
+def names_in(objects: Iterable[Mapping[str, frozenset[str]]], kind: str) -> frozenset[str]:
+    """Return the names of one kind in the ``objects`` of several feeds."""
+    return frozenset().union(*(names.get(kind, ()) for names in objects))
+
+
+def directions(objects: Sequence[Mapping[str, frozenset[str]]]) -> dict[str, Direction]:
+    """Return the directions of the live campaigns in the ``objects`` of an account's feeds.
+
+    A campaign in tables of both directions has none, since no limit of one direction is right for
+    it.
+    """
+    live, inbound, outbound = (names_in(objects, x) for x in ("campaign", "inbound", "outbound"))
+    return {
+        **dict.fromkeys(live & inbound - outbound, "inbound"),
+        **dict.fromkeys(live & outbound - inbound, "outbound"),
+    }
 
 
 class _SeriesBuilder:
@@ -100,6 +121,10 @@ class _SeriesBuilder:
                 self._add(series.family, {**about, **series.labels}, series.value)
             if objective.hours:
                 self._add(objective.open, about, int(self._is_open(objective.hours)))
+
+    def add_direction(self, campaign: str, direction: Direction) -> None:
+        """Add the series that tells a campaign's direction."""
+        self._add(CAMPAIGN_INFO, {"campaign": campaign, "direction": direction}, 1)
 
     def series(self) -> dict[Family, Series]:
         """Return the series that were added."""

@@ -137,6 +137,11 @@ def test_a_header_has_one_owner(options: dict[str, tuple[Figure, ...]]) -> None:
         Table("t", QUEUE, **options)
 
 
+def test_only_campaigns_have_a_direction() -> None:
+    with pytest.raises(ValueError, match="only campaigns have a direction"):
+        Table("x", (Key("queue", "name"),), (), subject="queue", direction="inbound")
+
+
 def test_one_header_may_feed_several_figures() -> None:
     """Figures of one header may share it."""
     table = Table(

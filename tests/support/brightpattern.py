@@ -255,6 +255,7 @@ class Exporter(Bench):
                 total = campaign.records.total
                 done = self.platform.simulator.completed_records(campaign.name)
                 found |= {
+                    series("campaign_info", direction="outbound", **own_labels): 1.0,
                     series("campaign_state", state="running", **own_labels): float(running),
                     series("campaign_state", state="stopped", **own_labels): float(not running),
                     series("campaign_records", status="total", **own_labels): total,

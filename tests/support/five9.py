@@ -252,14 +252,17 @@ class Centre(Bench):
         return found
 
     def _dispositions(self, kind: str) -> dict[Series, float]:
-        return {
-            series(
-                "campaign_dispositions_total", campaign=campaign.name, disposition=disposition
-            ): campaign.day.dispositions[disposition]
-            for campaign in self.floor.campaigns.values()
-            if campaign.kind == kind
-            for disposition in self.floor.dispositions
-        }
+        direction = "inbound" if kind == "inbound" else "outbound"
+        found: dict[Series, float] = {}
+        for campaign in self.floor.campaigns.values():
+            if campaign.kind != kind:
+                continue
+            own = {"campaign": campaign.name}
+            found[series("campaign_info", **own, direction=direction)] = 1.0
+            for disposition in self.floor.dispositions:
+                key = series("campaign_dispositions_total", **own, disposition=disposition)
+                found[key] = campaign.day.dispositions[disposition]
+        return found
 
     def _account(self) -> dict[Series, float]:
         return {

@@ -228,6 +228,7 @@ def _campaign(campaign: Campaign) -> dict[Series, float]:
     which = {"campaign": campaign.name}
     running = campaign.state == "running"
     found = {own("campaign_records_processed_total", **which): float(campaign.day.dispositioned)}
+    found[own("campaign_info", **which, direction="outbound")] = 1.0
     for state in ("running", "starting", "stopping", "stopped", "resetting", "completed", "other"):
         now = "running" if running else "stopped"
         found[own("campaign_state", **which, state=state)] = float(state == now)

@@ -227,6 +227,8 @@ class Centre(Bench):
                 continue
             records = campaign.records
             left = records.available + records.redial_timer + records.asap
+            info = series("campaign_info", campaign=campaign.name, direction="outbound")
+            found[info] = 1.0
             now = "running" if campaign.state != "stopped" else "stopped" if left else "completed"
             for state in CAMPAIGN_STATES:
                 key = series("campaign_state", campaign=campaign.name, state=state)

@@ -270,6 +270,7 @@ CAMPAIGN_STATES = Table(
     key=(Key("campaign", "name"),),
     subject="campaign",
     display=PLAIN_NAME,
+    direction="outbound",
     figures=(State("state", f.CAMPAIGN_STATE, CAMPAIGN, "each"),),
 )
 CAMPAIGN_RECORDS = Table(
@@ -277,6 +278,7 @@ CAMPAIGN_RECORDS = Table(
     key=(Key("campaign", "name"), Key("status", "status")),
     subject="campaign",
     display=PLAIN_NAME,
+    direction="outbound",
     figures=(Column("records", f.CAMPAIGN_RECORDS, count),),
 )
 

@@ -22,6 +22,7 @@ from exporter.metrics.parsers import (
 from exporter.metrics.parsers import epoch_milliseconds as instant
 from exporter.metrics.tables import (
     Column,
+    Direction,
     Key,
     Reasons,
     Spread,
@@ -290,6 +291,7 @@ OUTBOUND_CAMPAIGN_MANAGER = Table(
     name="OutboundCampaignManager",
     key=_CAMPAIGN_KEY,
     subject="campaign",
+    direction="outbound",
     figures=(
         *_columns(
             count,
@@ -332,12 +334,13 @@ OUTBOUND_CAMPAIGN_MANAGER = Table(
 )
 
 
-def _campaign_statistics(name: str) -> Table:
+def _campaign_statistics(name: str, direction: Direction) -> Table:
     """Return the table of one campaign type; every column may occur in all three types."""
     return Table(
         name=name,
         key=_CAMPAIGN_KEY,
         subject="campaign",
+        direction=direction,
         figures=(
             *_columns(
                 count,
@@ -395,9 +398,9 @@ STATISTICS = {
         AGENT_STATE,
         CAMPAIGN_STATE,
         OUTBOUND_CAMPAIGN_MANAGER,
-        _campaign_statistics("InboundCampaignStatistics"),
-        _campaign_statistics("OutboundCampaignStatistics"),
-        _campaign_statistics("AutodialCampaignStatistics"),
+        _campaign_statistics("InboundCampaignStatistics", "inbound"),
+        _campaign_statistics("OutboundCampaignStatistics", "outbound"),
+        _campaign_statistics("AutodialCampaignStatistics", "outbound"),
         AGENT_STATISTICS,
     )
 }

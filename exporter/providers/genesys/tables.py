@@ -216,6 +216,7 @@ CAMPAIGNS = Table(
     name="statistics.campaigns",
     key=(Key("campaign", OBJECT_ID),),
     subject="campaign",
+    direction="outbound",
     figures=(
         State(CAMPAIGN_STATE, f.CAMPAIGN_STATE, CAMPAIGN_STATES, "each"),
         *(
@@ -230,6 +231,7 @@ CALLING_LISTS = Table(
     name="statistics.calling_lists",
     key=CAMPAIGNS.key,
     subject="campaign",
+    direction="outbound",
     figures=(Column(PROCESSED, f.CAMPAIGN_RECORDS_PROCESSED, count),),
 )
 # Other object types have only the statistics that the user configures.

@@ -261,6 +261,7 @@ CALL_LISTS = Table(
     key=(Key("campaign", "campaign"),),
     subject="campaign",
     display=PLAIN_NAME,
+    direction="outbound",
     figures=(
         State("status", f.CAMPAIGN_STATE, CALL_LIST, "each"),
         Column("priority", f.CAMPAIGN_PRIORITY, number, certain=False),

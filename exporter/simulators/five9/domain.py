@@ -64,6 +64,9 @@ class Domain(door.SimulatedPlatform[Record]):
     announce_added: bool = True
     timestamp_ahead: float = 0.0  # seconds by which timestamps are ahead of the floor
 
+    # Rows.
+    mixed_campaigns: bool = False  # the statistics of each campaign type list all campaigns
+
     # Format of answers and cells.
     envelope_prefix: Literal["env", "soap", "S"] = "env"
     nil_style: Literal["empty", "nil"] = "empty"

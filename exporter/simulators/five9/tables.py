@@ -464,7 +464,8 @@ def _draw_campaigns(domain: Domain, statistic_type: str, settings: Mapping[str, 
     kind = _CAMPAIGN_KINDS[statistic_type]
     columns = {**CAMPAIGN_NAME, **(INBOUND_GUESS if kind == "inbound" else {})}
     columns |= {name: partial(_campaign_count, name) for name in domain.floor.dispositions}
-    return _fill(columns, _campaigns(domain, seconds, lambda campaign: campaign.kind == kind))
+    chosen = _campaigns(domain, seconds, lambda x: domain.mixed_campaigns or x.kind == kind)
+    return _fill(columns, chosen)
 
 
 def _is_granted(domain: Domain, permission: str) -> bool:
