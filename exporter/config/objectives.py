@@ -11,6 +11,7 @@ from exporter.config.yaml import format_path
 from exporter.metrics import families as f
 from exporter.metrics.families import Family
 from exporter.metrics.parsers import number
+from exporter.metrics.tables import Direction
 from exporter.objectives.hours import Hours, Week, parse_week
 from exporter.objectives.model import Objective, Objectives, ObjectiveSeries
 
@@ -69,11 +70,12 @@ class QueueMatch(Model):
 
 
 class CampaignMatch(Model):
-    """Shell patterns; a campaign matches if all of them match."""
+    """Shell patterns, and a direction; a campaign matches if all of them match."""
 
     provider: Pattern = "*"
     account: Pattern = "*"
     campaign: Pattern = "*"
+    direction: Direction | None = None
 
 
 class WaitingLimit(Model):
@@ -105,10 +107,12 @@ class QueueObjectives(Model):
 
 
 class CampaignObjectives(Model):
-    """Limit and hours of matching campaigns; an item without any exempts them."""
+    """Limit, objectives and hours of matching campaigns; an item without any exempts them."""
 
     match: CampaignMatch = CampaignMatch()
     abandoned_limit: Limit | None = None
+    answer_objective: Annotated[Duration, Field(gt=0)] | None = None
+    service_level_objective: Ratio | None = None
     hours: HoursConfig | None = None
 
 
@@ -131,8 +135,14 @@ def objectives_of(
         Objective(
             format_path(("campaigns", index)),
             "campaign",
-            item.match.model_dump(),
-            _figures([(f.CAMPAIGN_ABANDONED_LIMIT, item.abandoned_limit)]),
+            item.match.model_dump(exclude_none=True),
+            _figures(
+                [
+                    (f.CAMPAIGN_ABANDONED_LIMIT, item.abandoned_limit),
+                    (f.CAMPAIGN_ANSWER_OBJECTIVE, item.answer_objective),
+                    (f.CAMPAIGN_SERVICE_LEVEL_OBJECTIVE, item.service_level_objective),
+                ]
+            ),
             f.CAMPAIGN_OPEN,
             item.hours.hours() if item.hours else None,
         )

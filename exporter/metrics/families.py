@@ -446,6 +446,12 @@ CAMPAIGN_LONGEST_WAIT = _family("campaign_longest_wait_seconds", "Longest wait."
 CAMPAIGN_ABANDONED_LIMIT = _setting(
     "campaign_abandoned_limit_ratio", "Share of calls that may be abandoned.", "campaign"
 )
+CAMPAIGN_ANSWER_OBJECTIVE = _setting(
+    "campaign_answer_objective_seconds", "Time within which calls should be answered.", "campaign"
+)
+CAMPAIGN_SERVICE_LEVEL_OBJECTIVE = _setting(
+    "campaign_service_level_objective_ratio", "Service level objective.", "campaign"
+)
 CAMPAIGN_OPEN = _setting("campaign_open", "1 during calling hours, 0 otherwise.", "campaign")
 
 # Account ----------------------------------------------------------------------------------------

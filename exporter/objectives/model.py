@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from exporter.metrics.families import BASE_LABELS, Family
 from exporter.metrics.parsers import Number
 from exporter.metrics.patterns import Patterns
-from exporter.metrics.tables import Subject
+from exporter.metrics.tables import Direction, Subject
 from exporter.objectives.hours import Hours
 
 SUBJECTS: tuple[Subject, ...] = ("queue", "campaign")  # those that can have objectives
@@ -26,7 +26,8 @@ class Objective:
     """One item of ``queues`` or ``campaigns`` in the configuration.
 
     ``place`` is its position, such as ``queues[2]``; ``patterns`` are names or shell patterns
-    by label; ``open`` is the family that shows its ``hours``.
+    by label, and the direction of campaigns if the item names one; ``open`` is the family that
+    shows its ``hours``.
     """
 
     place: str
@@ -48,13 +49,20 @@ class Objective:
         """Return whether an account with these base labels matches."""
         return all(self._compiled[name].match([base[name]]) for name in BASE_LABELS)
 
-    def matches(self, name: str, namesakes: Mapping[tuple[str, str], str] | None = None) -> bool:
+    def matches(
+        self,
+        name: str,
+        namesakes: Mapping[tuple[str, str], str] | None = None,
+        direction: Direction | None = None,
+    ) -> bool:
         """Return whether an object's label matches, or its plain name in ``namesakes``.
 
-        The account is checked by ``covers``.
+        A campaign whose ``direction`` is not known matches no item that names one. The account is
+        checked by ``covers``.
         """
         plain = (namesakes or {}).get((self.subject, name), name)
-        return self._compiled[self.subject].match([name, plain])
+        is_directed = self.patterns.get("direction", direction) == direction
+        return is_directed and self._compiled[self.subject].match([name, plain])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,12 +61,14 @@ def apply_objectives(
     for snapshot in fresh:
         namesakes.update(snapshot.namesakes)
     covering = [item for item in objectives.items if item.covers(base)]
+    known = directions(objects)
     for subject in SUBJECTS:
         items = [item for item in covering if item.subject == subject]
         names = names_in(objects, subject)
         for name in sorted(names) if items else ():
-            builder.add_object(name, [item for item in items if item.matches(name, namesakes)])
-    for name, direction in sorted(directions(objects).items()):
+            matching = [item for item in items if item.matches(name, namesakes, known.get(name))]
+            builder.add_object(name, matching)
+    for name, direction in sorted(known.items()):
         builder.add_direction(name, direction)
     applied = make_snapshot(
         base["account"],

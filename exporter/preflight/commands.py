@@ -16,6 +16,7 @@ from exporter.config.yaml import suggest
 from exporter.errors import ConfigError, ProviderError
 from exporter.logs import get_log
 from exporter.objectives.model import Objective
+from exporter.objectives.series import directions
 from exporter.preflight.capture import Recorder
 from exporter.preflight.report import list_offers, report_failure, report_session
 from exporter.preflight.session import PreflightSession, open_session
@@ -174,8 +175,9 @@ def _matches(objective: Objective, session: PreflightSession) -> bool:
     if not objective.covers(session.account.account_labels().base):
         return False
     mapped = [result.mapped for result in session.feeds.values() if result.mapped]
+    known = directions([part.objects for part in mapped])
     return any(
-        objective.matches(name, part.namesakes)
+        objective.matches(name, part.namesakes, known.get(name))
         for part in mapped
         for name in part.objects.get(objective.subject, ())
     )

@@ -159,7 +159,12 @@ class Centre:
             {"match": {"queue": "Claims"}, "hours": early, **voice},
             {"hours": day, **voice},
         ]
-        campaigns = [{"abandoned_limit": 0.03, "hours": hours("Mon-Sun 08:00-21:00")}]
+        calling = hours("Mon-Sun 08:00-21:00")
+        line = {"answer_objective": "20s", "service_level_objective": 0.8}
+        campaigns = [
+            {"match": {"direction": "outbound"}, "abandoned_limit": 0.03, "hours": calling},
+            {"match": {"direction": "inbound"}, "hours": calling, **line},
+        ]
         return objectives_of(
             [QueueObjectives.model_validate(item) for item in queues],
             [CampaignObjectives.model_validate(item) for item in campaigns],

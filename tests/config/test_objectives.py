@@ -53,7 +53,7 @@ def figures(entry: Objective) -> dict[str, float]:
 
 def test_everything(read: Read) -> None:
     """Every key of queues and campaigns is read, in the shapes that the documentation shows."""
-    queue, campaign = read(
+    queue, campaign, inbound = read(
         """
         queues:
           - match: {provider: "*", account: "acme-*", queue: "Sales*"}
@@ -68,6 +68,9 @@ def test_everything(read: Read) -> None:
           - match: {account: acme-us, campaign: "*"}
             abandoned_limit: 0.03
             hours: {time_zone: America/New_York, weekly: "Mon-Sun 08:00-21:00"}
+          - match: {direction: inbound}
+            answer_objective: 20s
+            service_level_objective: 0.8
         """
     ).objectives.items
 
@@ -85,6 +88,12 @@ def test_everything(read: Read) -> None:
     assert {str(day) for day in queue.hours.holidays} == {"2026-12-25"}
     assert (campaign.place, campaign.subject) == ("campaigns[0]", "campaign")
     assert figures(campaign) == {"campaign_abandoned_limit_ratio": 0.03}
+    assert campaign.patterns == {"provider": "*", "account": "acme-us", "campaign": "*"}
+    assert inbound.patterns == {**dict.fromkeys(campaign.patterns, "*"), "direction": "inbound"}
+    assert figures(inbound) == {
+        "campaign_answer_objective_seconds": 20,
+        "campaign_service_level_objective_ratio": 0.8,
+    }
     assert campaign.hours is not None
     assert campaign.hours.week == parse_week(["Mon-Sun 08:00-21:00"])
 
@@ -185,6 +194,22 @@ def test_patterns(read: Read, match: str, name: str, *, expected: bool) -> None:
             "3: queues[0].service_level_objective: must be more than 0",
         ),
         ("campaigns: [{abandoned_limit: 3}]", "3: campaigns[0].abandoned_limit: must be at most"),
+        (
+            "campaigns: [{answer_objective: 20}]",
+            "3: campaigns[0].answer_objective: expected a duration such as 15s",
+        ),
+        (
+            "campaigns: [{service_level_objective: 80}]",
+            "3: campaigns[0].service_level_objective: must be at most 1",
+        ),
+        (
+            'campaigns: [{match: {direction: "*"}}]',
+            "3: campaigns[0].match.direction: expected one of 'inbound' or 'outbound'",
+        ),
+        (
+            "queues: [{match: {direction: inbound}}]",
+            "3: queues[0].match.direction: unknown key",
+        ),
         ("campaigns: [{waiting_limit: {}}]", "3: campaigns[0].waiting_limit: unknown key"),
         ("queues: [{hours: {weekly: Mon 08:00-09:00}}]", "3: queues[0].hours.time_zone: is requi"),
         ("queues: [{hours: {time_zone: UTC}}]", "3: queues[0].hours.weekly: is required"),

@@ -101,9 +101,13 @@ async def golden_page() -> str:
         "service_level_objective": 0.8,
         "hours": hours,
     }
-    campaign = {"abandoned_limit": 0.03, "hours": hours}
+    campaigns = [
+        {"match": {"direction": "outbound"}, "abandoned_limit": 0.03, "hours": hours},
+        {"answer_objective": "20s", "service_level_objective": 0.8, "hours": hours},
+    ]
     objectives = objectives_of(
-        [QueueObjectives.model_validate(queue)], [CampaignObjectives.model_validate(campaign)]
+        [QueueObjectives.model_validate(queue)],
+        [CampaignObjectives.model_validate(item) for item in campaigns],
     )
     centre = Centre(start=start, agents="name", objectives=objectives)
     async with centre.running(until=start + 300):

@@ -58,12 +58,17 @@ def snapshot(
     until: float = 1e9,
     before: Snapshot | None = None,
     more: dict[Family, Series] | None = None,
+    **directions: Iterable[str],
 ) -> Snapshot:
-    """Make a snapshot in which each queue has one series, and each campaign is named."""
+    """Make a snapshot in which each queue has one series, and each campaign is named.
+
+    ``directions`` are the campaigns of tables that tell it, by direction.
+    """
     names = [labels(base, queue=name, media="voice") for name in queues]
     mapped = Mapped({f.QUEUE_CONTACTS_WAITING: Series(names, [1] * len(names), None)})
     mapped.series |= more or {}
     mapped.objects = {"queue": frozenset(queues), "campaign": frozenset(campaigns)}
+    mapped.objects |= {direction: frozenset(names) for direction, names in directions.items()}
     return make_snapshot(
         base["account"], feed, mapped, Counters(),
         taken_at=NOON, source_at=None, expires_at=until, before=before,
@@ -106,7 +111,7 @@ def shown(page: Page) -> dict[str, float]:
         " ".join([sample.name.removeprefix("contactcenter_"), *own]): sample.value
         for family in text_string_to_metric_families(text(page))
         for sample in family.samples
-        if re.search("_(open|limit|objective)(_|$)", sample.name)
+        if re.search("_(open|limit|objective|info)(_|$)", sample.name)
         for own in [[v for k, v in sample.labels.items() if k not in BASE]]
     }
 
@@ -189,6 +194,63 @@ def test_accounts_and_providers(wall: Wall) -> None:
         "queue_waiting_limit a warning": 2,
         "campaign_abandoned_limit_ratio a": 0.5,
     }
+
+
+DIRECTED = [
+    {"match": {"direction": "outbound"}, "abandoned_limit": 0.03},
+    {"match": {"direction": "inbound"}, "answer_objective": "20s", "service_level_objective": 0.8},
+]
+
+
+def test_directions(wall: Wall) -> None:
+    """An item for a direction applies to campaigns of that direction, others to all campaigns."""
+    others = {"abandoned_limit": 1}
+    store = make_store(wall, objectives(campaigns=[*DIRECTED, others]))
+    store.put(snapshot(campaigns=["in", "out", "x"]))
+    store.put(snapshot(feed="second", campaigns=["in"], inbound=["in"], outbound=["out"]))
+
+    assert shown(store.page(wall.now)) == {
+        "campaign_info in inbound": 1,
+        "campaign_info out outbound": 1,
+        "campaign_answer_objective_seconds in": 20,
+        "campaign_service_level_objective_ratio in": 0.8,
+        "campaign_abandoned_limit_ratio out": 0.03,
+        "campaign_abandoned_limit_ratio x": 1,
+    }
+
+
+def test_an_item_for_a_direction_matches_no_campaign_whose_direction_is_not_known(
+    wall: Wall,
+) -> None:
+    """A direction is not known from tables of both, from a stale feed, and without a figure."""
+    store = make_store(wall, objectives(campaigns=DIRECTED))
+    store.put(snapshot(campaigns=["a", "b", "c"], inbound=["a"]))
+    store.put(
+        snapshot(feed="second", campaigns=["a"], outbound=["a", "b", "d"], until=wall.now + 10)
+    )
+    both = shown(store.page(wall.now))
+    wall.wait(11)
+
+    assert both == {"campaign_info b outbound": 1, "campaign_abandoned_limit_ratio b": 0.03}
+    assert shown(store.page(wall.now)) == {
+        "campaign_info a inbound": 1,
+        "campaign_answer_objective_seconds a": 20,
+        "campaign_service_level_objective_ratio a": 0.8,
+    }
+
+
+def test_directions_need_no_objectives(wall: Wall) -> None:
+    """A direction is on the page without objectives, follows its feed, and is no queue's."""
+    store = make_store(wall, objectives(limit("out", 1)))
+    store.put(snapshot("out", campaigns=["out"], outbound=["out"]))
+    first = shown(store.page(wall.now))
+    store.set_objectives(objectives())
+    second = shown(store.page(wall.now))
+    store.put(snapshot("out", campaigns=["out"], inbound=["out"]))
+
+    assert first == {"queue_waiting_limit out warning": 1, "campaign_info out outbound": 1}
+    assert second == {"campaign_info out outbound": 1}
+    assert shown(store.page(wall.now)) == {"campaign_info out inbound": 1}
 
 
 def test_all_feeds_count(wall: Wall) -> None:

@@ -20,7 +20,7 @@ from exporter.collector.base import Collector
 from exporter.collector.http import Http, open_client
 from exporter.collector.survey import Collected, Limit, Survey
 from exporter.config.load import Config
-from exporter.config.objectives import QueueObjectives, objectives_of
+from exporter.config.objectives import CampaignObjectives, QueueObjectives, objectives_of
 from exporter.errors import ConfigError, ServerTrouble
 from exporter.metrics.reading import Reading, Rows
 from exporter.preflight.commands import Preflight
@@ -687,6 +687,25 @@ async def test_an_objective_that_matches_nothing() -> None:
         f"? queues[1]: matches no queue ({config.objectives.items[1]})"
     ]
     assert "Nobody" in lines[-1]
+
+
+@pytest.mark.parametrize("provider", NAMES)
+async def test_an_item_for_a_direction_without_campaigns(provider: str) -> None:
+    """An item for a direction that no campaign of the account has is listed."""
+    world = platform(provider)
+    written = [
+        CampaignObjectives.model_validate({"match": {"direction": direction}})
+        for direction in ("inbound", "outbound")
+    ]
+    config = Config((world.account,), Path(), objectives_of([], written))
+    lines, _ = await Preflight(config, world.clock, world.client).check()
+
+    assert [line for line in lines if "matches no campaign" in line] == (
+        []
+        if provider == "five9"
+        else [f"? campaigns[0]: matches no campaign ({config.objectives.items[0]})"]
+    )
+    assert str(config.objectives.items[0]).endswith("direction: inbound")
 
 
 async def test_brightpattern_scale() -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from exporter.metrics.tables import Direction
 from exporter.simulators.centre import Centre, Size
 from support.clock import MIDNIGHT, VirtualClock
 
@@ -10,9 +11,17 @@ def test_objectives_of_the_demo(hour: int) -> None:
     centre = Centre(Size(agents=2), VirtualClock(MIDNIGHT + 3600 * hour + 1234))
     objectives = centre.config("http://127.0.0.1:9001").objectives.items
     names = {"queue": centre.floor.queues, "campaign": centre.floor.campaigns}
+    directions: dict[str, Direction] = {
+        name: "inbound" if campaign.kind == "inbound" else "outbound"
+        for name, campaign in centre.floor.campaigns.items()
+    }
     is_open = {}
     for objective in objectives:
-        matching = [name for name in names[objective.subject] if objective.matches(name)]
+        matching = [
+            name
+            for name in names[objective.subject]
+            if objective.matches(name, direction=directions.get(name))
+        ]
         assert matching, objective.place
         assert objective.hours is not None
         for name in matching:

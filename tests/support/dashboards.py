@@ -17,6 +17,8 @@ OBJECTIVES = {
     "contactcenter_queue_open",
     "contactcenter_campaign_open",
     "contactcenter_campaign_abandoned_limit_ratio",
+    "contactcenter_campaign_answer_objective_seconds",
+    "contactcenter_campaign_service_level_objective_ratio",
     "contactcenter_exporter_objectives_unmatched",
 }
 # Of Prometheus itself, and of the exporter's process.
