@@ -394,7 +394,12 @@ CAMPAIGN_AGENT_CALLS = _total(
     "campaign_agent_calls", "Calls of the campaign that reached an agent.", "campaign"
 )
 CAMPAIGN_DIALS = _total("campaign_dials", "Dials of the campaign.", "campaign")
-CAMPAIGN_CONNECTED = _total("campaign_connected", "Calls connected.", "campaign")
+# The reference of no platform names a figure of the calls that a person answered.
+CAMPAIGN_CONNECTED = _total(
+    "campaign_connected",
+    "Calls connected; a dialled one may have been answered by a machine.",
+    "campaign",
+)
 CAMPAIGN_ABANDONED = _total("campaign_abandoned", "Calls abandoned.", "campaign")
 CAMPAIGN_HANDLED = _total("campaign_handled", "Calls handled by an agent.", "campaign")
 CAMPAIGN_REJECTED = _total("campaign_rejected", "Calls rejected.", "campaign")
@@ -444,7 +449,9 @@ CAMPAIGN_LONGEST_HOLD = _family("campaign_longest_hold_seconds", "Longest hold."
 CAMPAIGN_LONGEST_WAIT = _family("campaign_longest_wait_seconds", "Longest wait.", *_CW)
 
 CAMPAIGN_ABANDONED_LIMIT = _setting(
-    "campaign_abandoned_limit_ratio", "Share of calls that may be abandoned.", "campaign"
+    "campaign_abandoned_limit_ratio",
+    "Share of the calls answered by a person that may be abandoned; connected calls stand in.",
+    "campaign",
 )
 CAMPAIGN_ANSWER_OBJECTIVE = _setting(
     "campaign_answer_objective_seconds", "Time within which calls should be answered.", "campaign"
