@@ -170,7 +170,7 @@ def _requests() -> tuple[Shelf, ...]:
                 "Duration of requests, 95th percentile",
                 "The time within which 95 of 100 requests were answered, by account and operation.",
                 Query(
-                    "histogram_quantile(0.95, sum by (le, provider, account, operation)"
+                    f"histogram_quantile(0.95, sum by ({by('operation', 'le')})"
                     f" (rate({_DURATIONS}[{RATE}])))",
                     "{{operation}} · {{account}}",
                 ),
@@ -192,7 +192,7 @@ def _requests() -> tuple[Shelf, ...]:
                 "Sign-ins in the interval by outcome. A steady climb means that something ends the "
                 "session.",
                 Query(
-                    "sum by (provider, account, outcome) ("
+                    f"sum by ({by('outcome')}) ("
                     f"increase({_Q.series('session_signins_total')}[{RATE}]))",
                     "{{outcome}} · {{account}}",
                 ),

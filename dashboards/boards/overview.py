@@ -170,7 +170,7 @@ def _alerts() -> Shelf:
             [
                 Column(
                     "Firing",
-                    "max by (alertname, severity, account, queue, campaign, feed) "
+                    f"max by ({by('alertname', 'severity', 'queue', 'campaign', 'feed')}) "
                     f'({ALERTS}, provider=~"$provider|", account=~"$account|"}})',
                 )
             ],
