@@ -8,11 +8,16 @@ import promql_parser as promql
 _FILLED = {"$__rate_interval": "5m", "$__range": "1h", "$__interval": "15s"}
 
 
-def parse(expression: str) -> Any:
-    """Return the root node of an expression; raises ``ValueError`` where it is not PromQL."""
+def filled(expression: str) -> str:
+    """Return a query of a panel with Grafana's durations filled in."""
     for variable, value in _FILLED.items():
         expression = expression.replace(variable, value)
-    return promql.parse(expression)
+    return expression
+
+
+def parse(expression: str) -> Any:
+    """Return the root node of an expression; raises ``ValueError`` where it is not PromQL."""
+    return promql.parse(filled(expression))
 
 
 def nodes(expression: str) -> list[Any]:

@@ -6,7 +6,12 @@ import socket
 
 import pytest
 
-_PACKAGES = {"amtool": "prometheus-alertmanager", "node": "nodejs", "promtool": "prometheus"}
+_PACKAGES = {
+    "amtool": "prometheus-alertmanager",
+    "node": "nodejs",
+    "promtool": "prometheus",
+    "vmalert": "victoria-metrics",
+}
 
 
 def program(name: str) -> str:
