@@ -59,6 +59,18 @@ def judge(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> Non
 
     ``folder`` holds the files that it reads: one for each interval of evaluation.
     """
+    done = run(written(scenarios, rules, folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run(files: Iterable[Path]) -> subprocess.CompletedProcess[str]:
+    """Run promtool on files of tests."""
+    command = [program("promtool"), "test", "rules", *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
+
+
+def written(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> list[Path]:
+    """Write scenarios in promtool's form, a file for each interval of evaluation."""
     by_interval: dict[str, list[dict[str, Any]]] = {}
     for scenario in scenarios:
         evaluation = scenario.get("evaluation", scenario.get("interval", _INTERVAL))
@@ -75,9 +87,7 @@ def judge(scenarios: Iterable[dict[str, Any]], rules: Path, folder: Path) -> Non
             "tests": tests,
         }
         files[-1].write_text(yaml.safe_dump(document), encoding="utf-8")
-    command = [program("promtool"), "test", "rules", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return files
 
 
 def _files(tests: Iterable[dict[str, Any]], folder: Path) -> list[Path]:
