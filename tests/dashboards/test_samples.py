@@ -95,6 +95,21 @@ def test_the_job_is_one_that_the_rules_know() -> None:
     assert job["honor_labels"] is True
 
 
+def test_every_job_of_the_readme_keeps_the_labels() -> None:
+    """Where a job adds an account of its own, the exporter's is not renamed."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    jobs = [
+        job
+        for block in blocks
+        if "scrape_configs:" in block
+        for job in yaml.safe_load(block)["scrape_configs"]
+    ]
+
+    assert len(jobs) == 3
+    assert [job["job_name"] for job in jobs if job.get("honor_labels") is not True] == []
+
+
 def test_services_are_well_formed() -> None:
     """Every service has an image of a fixed version, known keys, and listens on loopback only."""
     assert set(SERVICES) == set(_PORTS)
