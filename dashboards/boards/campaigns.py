@@ -5,13 +5,13 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from boards import look
 from boards.frame import Shelf, board, link, section, shelf
 from boards.panels import Column, Key, Query, bars, lines, number, rows, strip
-from boards.promql import Promql, by, few, grand, most
+from boards.promql import HALF_HOUR, Promql, by, few, grand, most
 
 _Q = Promql(("provider", "account", "campaign"))
 
 _NAME = "{{campaign}} · {{account}}"
 _ON = f"on ({by('campaign')})"
-_LIMIT = _Q.figure("campaign_abandoned_limit_ratio", "campaign")
+_LIMIT = _Q.outbound(_Q.figure("campaign_abandoned_limit_ratio", "campaign"))
 _RUNNING = _Q.figure("campaign_state", "campaign", where='state="running"')
 
 
@@ -28,20 +28,36 @@ def _count(name: str) -> str:
     return f"{_rise(name)} or max by ({by('campaign')}) ({_in_window(name)})"
 
 
+def _share(part: str, whole: str, on: str = _ON) -> str:
+    """Return a part of a whole, or of itself where it is more.
+
+    A call that is connected was perhaps dialled before the interval, and no share may be over
+    100 %.
+    """
+    return f"{part} / {on} (({whole} >= {on} {part} or {part} and {on} {whole}) > 0)"
+
+
 def _ratio(part: str, whole: str) -> str:
-    """Return the ratio of two counts, both of the interval or both of one window."""
-    risen = f"{_rise(part)} / {_ON} ({_rise(whole)} > 0)"
-    window = f"on ({by('campaign', 'window')})"
-    slides = f"{_in_window(part)} / {window} ({_in_window(whole)} > 0)"
+    """Return the share of two counts, both of the interval or both of one window."""
+    risen = _share(_rise(part), _rise(whole))
+    slides = _share(_in_window(part), _in_window(whole), f"on ({by('campaign', 'window')})")
     return f"{risen} or max by ({by('campaign')}) ({slides})"
 
 
-_SHARE = _Q.figure("campaign_abandoned_ratio", "campaign", "window")
+_GIVEN = _Q.figure("campaign_abandoned_ratio", "campaign", "window")
 # Counted, or as the platform gives it.
-_ABANDONED = f"{_ratio('abandoned', 'connected')} or max by ({by('campaign')}) ({_SHARE})"
-_OF_LIMIT = f"({_ABANDONED}) / {_ON} {_LIMIT}"
-_REACHED = _ratio("connected", "dials")
-_AVAILABLE = _Q.figure("campaign_records", "campaign", where='status="available"')
+_ABANDONED = _Q.outbound(
+    f"{_ratio('abandoned', 'connected')} or max by ({by('campaign')}) ({_GIVEN})"
+)
+_OF_LIMIT = f"({_ABANDONED}) / {_ON} ({_LIMIT})"
+_DIALS = _Q.outbound(_count("dials"))
+_REACHED = _Q.outbound(_ratio("connected", "dials"))
+_AVAILABLE = _Q.outbound(_Q.figure("campaign_records", "campaign", where='status="available"'))
+_OPEN = _Q.figure("campaign_open", "campaign")
+_STAND_IN = (
+    "The law counts calls that a person answered, of which no platform documents a figure; a "
+    "machine that picks up may count as connected, and then the true rate is higher."
+)
 
 
 def campaigns() -> Dashboard:
@@ -49,14 +65,15 @@ def campaigns() -> Dashboard:
     return board(
         "campaigns",
         "Contact centre / Campaigns",
-        "Dialling, reach, records, and abandoned calls against the legal limit of exporter.yml; "
-        "and the service of inbound campaigns, where a platform tells it by campaign (Five9).",
+        "Outbound campaigns: dialling, reach, records, and abandoned calls against the legal limit "
+        "of exporter.yml. Inbound campaigns: service against their objectives, where a platform "
+        "tells it by campaign (Five9). A campaign is outbound if it is in a table of dialled "
+        "campaigns; where nothing tells the direction, if it dials.",
         _Q,
         [
             section("", _numbers()),
             section("Abandoned calls and the law", _law()),
-            section("Campaigns", _table()),
-            section("Dialling", *_dialling()),
+            section("Outbound", _table(), *_dialling()),
             section("Inbound", *_inbound()),
             section("Outcome", _outcome()),
         ],
@@ -67,19 +84,21 @@ def campaigns() -> Dashboard:
 def _numbers() -> Shelf:
     return shelf(
         4,
-        number("Running", "Campaigns that are running.", Query(grand(_RUNNING))),
+        number(
+            "Running", "Campaigns that are running, of both directions.", Query(grand(_RUNNING))
+        ),
         number(
             "Highest abandon rate",
-            "The largest share of abandoned calls of a campaign, in the interval, in the window of "
-            "figures that slide, or as its platform gives it.",
+            "The largest share of connected calls that an outbound campaign abandoned, in the "
+            "interval, in the window of figures that slide, or as its platform gives it.",
             Query(f"max({_ABANDONED})"),
             unit="percentunit",
             decimals=1,
         ),
         number(
             "Nearest to its limit",
-            "The abandon rate as a share of the campaign's legal limit, of the campaign for which "
-            "that is most.",
+            "The abandon rate as a share of the campaign's legal limit, of the outbound campaign "
+            "for which that is most.",
             Query(f"max({_OF_LIMIT})"),
             unit="percentunit",
             colours=look.steps(*look.OF_LIMIT),
@@ -89,7 +108,10 @@ def _numbers() -> Shelf:
             "Reached",
             "Dials that were connected, of all; of a campaign whose figures slide, in its window. "
             "Nothing while nothing is dialled.",
-            Query(f"sum(({_REACHED}) * {_ON} ({_count('dials')})) / (sum({_count('dials')}) > 0)"),
+            Query(
+                f"sum(({_REACHED}) * {_ON} ({_count('dials')}))"
+                f" / (sum(({_count('dials')}) and {_ON} {_REACHED}) > 0)"
+            ),
             unit="percentunit",
             decimals=0,
         ),
@@ -112,9 +134,8 @@ def _law() -> Shelf:
         lines(
             "Abandon rate",
             "Abandoned of connected calls in the interval, in the window of figures that slide, or "
-            "the share that the platform gives. Dashed: the limit of the campaign in exporter.yml. "
-            "The law counts calls answered by a person; a machine that picks up may count as "
-            "connected, and then the true rate is higher.",
+            "the share that the platform gives, of outbound campaigns. Dashed: the limit of the "
+            f"campaign in exporter.yml. {_STAND_IN}",
             Query(most(_ABANDONED, "campaign"), _NAME),
             Query(few(_LIMIT), "limit of {{campaign}}", limit=look.CRITICAL_LINE),
             unit="percentunit",
@@ -135,7 +156,7 @@ def _table() -> Shelf:
     return shelf(
         9,
         rows(
-            "Campaigns",
+            "Outbound campaigns",
             "One row for each campaign; dials and calls in the interval, or in the platform's own "
             "window if that slides. Records: those that may still be dialled. Per agent: calls "
             "dialled for each free agent. An empty cell: the platform does not give the figure.",
@@ -144,20 +165,17 @@ def _table() -> Shelf:
                 Key("account", "Account", width=160),
             ],
             [
-                Column("Running", _RUNNING, mapping=look.RUNS),
-                Column("Hours", _Q.figure("campaign_open", "campaign"), mapping=look.OPEN_CLOSED),
-                Column("Dials", _count("dials")),
-                Column("Connected", _count("connected")),
+                Column("Running", _Q.outbound(_RUNNING), mapping=look.RUNS),
+                Column("Hours", _Q.outbound(_OPEN), mapping=look.OPEN_CLOSED),
+                Column("Dials", _DIALS),
+                Column("Connected", _Q.outbound(_count("connected"))),
+                Column("Reached", _REACHED, "percentunit", decimals=0),
                 Column("Abandon rate", _ABANDONED, "percentunit", decimals=1),
                 Column(
                     "Of limit", _OF_LIMIT, "percentunit", look.steps(*look.OF_LIMIT), decimals=0
                 ),
                 Column("Records", _AVAILABLE),
-                Column(
-                    "Per agent",
-                    _Q.figure("campaign_dialing_ratio", "campaign", where='kind="actual"'),
-                    decimals=1,
-                ),
+                Column("Per agent", _dialled("actual"), decimals=1),
             ],
             sort="Dials",
         ),
@@ -171,7 +189,7 @@ def _dialling() -> tuple[Shelf, ...]:
             lines(
                 "Dials",
                 "Numbers dialled in the interval, or in the platform's own window if that slides.",
-                Query(most(_count("dials"), "campaign"), _NAME),
+                Query(most(_DIALS, "campaign"), _NAME),
             ),
             lines(
                 "Dials that were connected",
@@ -192,49 +210,122 @@ def _dialling() -> tuple[Shelf, ...]:
             lines(
                 "Dialled for each free agent",
                 "What the dialler aims at (dashed) and does.",
-                Query(
-                    _Q.figure("campaign_dialing_ratio", "campaign", where='kind="actual"'), _NAME
-                ),
-                Query(
-                    _Q.figure("campaign_dialing_ratio", "campaign", where='kind="target"'),
-                    "target of {{campaign}}",
-                    limit=look.GREY,
-                ),
+                Query(_dialled("actual"), _NAME),
+                Query(_dialled("target"), "target of {{campaign}}", limit=look.GREY),
             ),
         ),
     )
 
 
+def _dialled(kind: str) -> str:
+    """Return the calls that a dialler places for each free agent, or aims at."""
+    return _Q.outbound(_Q.figure("campaign_dialing_ratio", "campaign", where=f'kind="{kind}"'))
+
+
+def _calls(what: str, over: str = "") -> str:
+    """Return a count of an inbound campaign's calls; ``over`` is empty for today."""
+    name = f"campaign_{what}_total"
+    today = _Q.figure(name, "campaign")
+    if not over:
+        return f"({_Q.inbound(today)})"
+    # A total that has left the page has no half-hour either.
+    risen = _Q.rise(name, "campaign", over=over)
+    return f"({_Q.inbound(f'{risen} and {_ON} {today}')})"
+
+
+def _settled(over: str = "") -> str:
+    """Return the calls of which a share is taken: as for queues, so that none is over 100 %."""
+    offered = _calls("offered", over)
+    ended = f"({_calls('handled', over)} + {_ON} {_calls('abandoned', over)})"
+    return f"({offered} >= {_ON} {ended} or {ended} or {offered})"
+
+
+def _lost(over: str = "") -> str:
+    """Return the share of abandoned calls of all inbound campaigns chosen."""
+    part = _calls("abandoned", over)
+    return f"sum({part}) / (sum({_settled(over)} and {_ON} {part}) > 0)"
+
+
+def _given(name: str) -> str:
+    """Return a mean or share that the platform gives of its own period, unless it is of no call."""
+    figure = _Q.figure(f"campaign_{name}", "campaign", "window")
+    figure = f"max by ({by('campaign')}) ({figure})"
+    idle = f"{_Q.figure('campaign_offered_total', 'campaign')} == 0"
+    return f"({_Q.inbound(f'{figure} unless {_ON} {idle}')})"
+
+
+_LEVEL, _ANSWER = _given("service_level_ratio"), _given("answer_seconds")
+_LEVEL_OBJECTIVE = _Q.inbound(_Q.figure("campaign_service_level_objective_ratio", "campaign"))
+_ANSWER_OBJECTIVE = _Q.inbound(_Q.figure("campaign_answer_objective_seconds", "campaign"))
+_OF_LEVEL = f"{_LEVEL} / {_ON} ({_LEVEL_OBJECTIVE})"
+_OF_ANSWER = f"{_ANSWER} / {_ON} ({_ANSWER_OBJECTIVE})"
+_LATE = look.steps((3, look.WARNING))
+
+
 def _inbound() -> tuple[Shelf, ...]:
-    offered = _Q.figure("campaign_offered_total", "campaign")
     return (
+        shelf(
+            4,
+            number(
+                "Calls offered today",
+                "Calls that the inbound campaigns chosen were offered today.",
+                Query(grand(_calls("offered"))),
+            ),
+            number(
+                "Calls abandoned",
+                "Calls that left before an answer, of those offered, or of those handled or "
+                "abandoned where that is more. Alerts begin at 8 % and at 20 % in half an hour.",
+                Query(_lost(HALF_HOUR), "30 min"),
+                Query(_lost(), "today"),
+                unit="percentunit",
+                colours=look.LOST,
+                decimals=0,
+            ),
+            number(
+                "Furthest below its objective",
+                "The service level as a share of its objective in exporter.yml, of the campaign "
+                "for which that is least. Alerts begin under 80 % and under 60 %.",
+                Query(f"min({_OF_LEVEL})"),
+                unit="percentunit",
+                colours=look.OF_SERVICE,
+                decimals=0,
+            ),
+            number(
+                "Slowest against its objective",
+                "The mean time to an answer as a share of the answer objective in exporter.yml, of "
+                "the campaign for which that is most. An alert is due from 300 % on.",
+                Query(f"max({_OF_ANSWER})"),
+                unit="percentunit",
+                colours=_LATE,
+                decimals=0,
+            ),
+        ),
         shelf(
             8,
             rows(
                 "Inbound campaigns",
-                "One row for each campaign that is offered calls; counts of today, shares and "
-                "times as the platform gives them over its own period.",
+                "One row for each campaign that is not outbound; counts of today, shares and times "
+                "as the platform gives them over its own period. Of objective: service level and "
+                "answer against those of exporter.yml, coloured from where alerts begin.",
                 [
                     Key("campaign", "Campaign", link("campaigns"), 180),
-                    Key("account", "Account", width=160),
+                    Key("account", "Account", width=140),
                 ],
                 [
-                    Column("Offered today", offered),
-                    Column("Handled", _of_offered("handled_total")),
-                    Column("Abandoned", _of_offered("abandoned_total")),
-                    Column("Rejected", _of_offered("rejected_total")),
-                    Column(
-                        "Service level",
-                        _given("service_level_ratio"),
-                        "percentunit",
-                        look.SERVICE,
-                        decimals=0,
-                    ),
-                    Column("Answered after", _given("answer_seconds"), "s"),
-                    Column("Handle time", _given("handle_seconds"), "s"),
-                    Column("Longest wait", _given("longest_wait_seconds"), "s"),
+                    Column("Running", _Q.inbound(_RUNNING), mapping=look.RUNS),
+                    Column("Hours", _Q.inbound(_OPEN), mapping=look.OPEN_CLOSED),
+                    Column("Offered", _calls("offered")),
+                    Column("Handled", _of_offered("handled")),
+                    Column("Abandoned", _of_offered("abandoned")),
+                    Column("Rejected", _of_offered("rejected")),
+                    Column("Service level", _LEVEL, "percentunit", decimals=0),
+                    Column("Of objective", _OF_LEVEL, "percentunit", look.OF_SERVICE, decimals=0),
+                    Column("Answered after", _ANSWER, "s", decimals=0),
+                    Column("Answer of objective", _OF_ANSWER, "percentunit", _LATE, decimals=0),
+                    Column("Handle time", _given("handle_seconds"), "s", decimals=0),
+                    Column("Longest wait", _given("longest_wait_seconds"), "s", decimals=0),
                 ],
-                sort="Offered today",
+                sort="Offered",
             ),
         ),
         shelf(
@@ -242,37 +333,36 @@ def _inbound() -> tuple[Shelf, ...]:
             lines(
                 "Calls offered",
                 "Calls that inbound campaigns were offered in the interval.",
-                Query(_Q.rise("campaign_offered_total", "campaign"), _NAME),
+                Query(
+                    most(_Q.inbound(_Q.rise("campaign_offered_total", "campaign")), "campaign"),
+                    _NAME,
+                ),
                 columns=True,
             ),
             lines(
                 "Service level of campaigns",
-                "Share of calls answered in time, as the platform gives it over its own period.",
-                Query(_given("service_level_ratio"), _NAME),
+                "Share of calls answered in time, as the platform gives it over its own period. "
+                "With few campaigns chosen, dashed lines are their objectives.",
+                Query(most(_LEVEL, "campaign"), _NAME),
+                Query(few(_LEVEL_OBJECTIVE), "objective of {{campaign}}", limit=look.WARNING_LINE),
                 unit="percentunit",
                 most=1,
             ),
             lines(
                 "Speed of answer of campaigns",
-                "Mean time to an answer, as the platform gives it over its own period.",
-                Query(_given("answer_seconds"), _NAME),
+                "Mean time to an answer, as the platform gives it over its own period. With few "
+                "campaigns chosen, dashed lines are their objectives.",
+                Query(most(_ANSWER, "campaign"), _NAME),
+                Query(few(_ANSWER_OBJECTIVE), "objective of {{campaign}}", limit=look.WARNING_LINE),
                 unit="s",
             ),
         ),
     )
 
 
-def _given(name: str) -> str:
-    """Return a mean or share that the platform gives of its own period."""
-    return f"max by ({by('campaign')}) ({_Q.figure(f'campaign_{name}', 'campaign', 'window')})"
-
-
-def _of_offered(name: str) -> str:
+def _of_offered(what: str) -> str:
     """Return a total of the campaigns that are offered calls."""
-    return (
-        f"{_Q.figure(f'campaign_{name}', 'campaign')}"
-        f" and {_ON} {_Q.figure('campaign_offered_total', 'campaign')}"
-    )
+    return f"{_calls(what)} and {_ON} {_Q.figure('campaign_offered_total', 'campaign')}"
 
 
 def _outcome() -> Shelf:

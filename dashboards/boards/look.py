@@ -45,6 +45,9 @@ BARS = steps(base=BLUE)
 OF_LIMIT = ((0.8, WARNING), (1.0, CRITICAL))
 # A share of which more is better, against an objective of 80 %.
 SERVICE = steps((0, CRITICAL), (0.64, WARNING), (0.8, CALM))
+# The same as a share of the objective, and contacts that left before an answer: where alerts begin.
+OF_SERVICE = steps((0, CRITICAL), (0.6, WARNING), (0.8, CALM))
+LOST = steps((0.08, WARNING), (0.2, CRITICAL))
 ANY_IS_BAD = steps((1, CRITICAL))
 NONE_IS_BAD = steps((0, CRITICAL), (1, CALM))
 ALL_IS_GOOD = steps((0, CRITICAL), (1, BLUE))

@@ -114,7 +114,7 @@ def _accounts() -> Shelf:
 
 
 def _graphs() -> tuple[Shelf, ...]:
-    campaigns = ("campaign_offered_total", "campaign")
+    campaigns = _Q.inbound(_Q.rise("campaign_offered_total", "campaign"))
     return (
         shelf(
             8,
@@ -138,7 +138,7 @@ def _graphs() -> tuple[Shelf, ...]:
                 "by inbound campaign.",
                 Query(total(_Q.contacts("offered")), "{{account}}"),
                 Query(
-                    f"{total(_Q.rise(*campaigns))} unless on ({by()}) {_Q.contacts('offered')}",
+                    f"{total(campaigns)} unless on ({by()}) {_Q.contacts('offered')}",
                     "{{account}} (campaigns)",
                 ),
                 columns=True,

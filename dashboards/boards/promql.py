@@ -213,8 +213,33 @@ class Promql:
         share = self.figure("campaign_service_level_ratio", "campaign", "window")
         name = "campaign_offered_total"
         calls = self.rise(name, "campaign", over=over) if over else self.figure(name, "campaign")
-        campaigns = _weighed(f"max by ({by('campaign')}) ({share})", calls, "campaign")
+        campaigns = _weighed(
+            f"max by ({by('campaign')}) ({share})", f"({self.inbound(calls)})", "campaign"
+        )
         return f"{counted} or {queues} or {campaigns}"
+
+    # Campaigns --------------------------------------------------------------------------------
+    @property
+    def dialling(self) -> str:
+        """The outbound campaigns; where nothing tells the direction, those that dial.
+
+        As in rules/campaigns.rules.yml, which remember both for a day.
+        """
+        info = "campaign_info", "campaign"
+        outbound = self.figure(*info, where='direction="outbound"')
+        inbound = self.figure(*info, where='direction="inbound"')
+        dials = self.figure("campaign_dials_total", "campaign")
+        window = self.figure("campaign_dials_in_window", "campaign", "window")
+        sliding = f"max by ({by('campaign')}) ({window})"
+        return f"({outbound} or ({dials} or {sliding}) > 0 unless on ({by('campaign')}) {inbound})"
+
+    def outbound(self, figure: str) -> str:
+        """Return a figure of campaigns, of the outbound ones only."""
+        return f"({figure}) and on ({by('campaign')}) {self.dialling}"
+
+    def inbound(self, figure: str) -> str:
+        """Return a figure of campaigns, of those that are not outbound."""
+        return f"({figure}) unless on ({by('campaign')}) {self.dialling}"
 
 
 def _weighed(share: str, weight: str, label: str) -> str:

@@ -38,8 +38,12 @@ _WALLBOARD = 1080  # pixels high
 _GRID, _GAP = 30, 8  # pixels: a unit of height, and what is between two
 
 
-# That a total is still on the page.
-_GUARD = re.compile(r" and on \([^)]*\) max by \([^)]*\) \(contactcenter_\w+_total\{[^}]*\}\)")
+# That a total is still on the page, or is not 0; the direction of a campaign.
+_GUARD = re.compile(
+    r" (?:and|unless) on \([^)]*\) "
+    r"(?:max by \([^)]*\) \(contactcenter_\w+_total\{[^}]*\}\)(?: == 0)?"
+    f"|{re.escape(Promql(('provider', 'account', 'campaign')).dialling)})"
+)
 
 
 def fitting(expression: str) -> set[str]:
@@ -348,6 +352,8 @@ def test_ratios_of_campaigns_are_of_one_period(tmp_path: Path) -> None:
     scenario = {
         "name": "connected calls counted and sliding, dials only sliding",
         "series": {
+            'contactcenter_campaign_info{campaign="c",direction="outbound"}': "1x40",
+            'contactcenter_campaign_info{campaign="d",direction="outbound"}': "1x40",
             'contactcenter_campaign_connected_total{campaign="c"}': "0+1x40",
             'contactcenter_campaign_connected_in_window{campaign="c",window="30m"}': "30x40",
             'contactcenter_campaign_dials_in_window{campaign="c",window="30m"}': "60x40",
@@ -361,6 +367,134 @@ def test_ratios_of_campaigns_are_of_one_period(tmp_path: Path) -> None:
                 f"{lines} => {of_c}": 0.5,
                 f"{rate} => {of_c}": 0.1,
             }
+        },
+    }
+    judge([scenario], RULES, tmp_path)
+
+
+_DIALLED = {
+    "campaign_dials_in_window": {'campaign="dials",window="30m"': "40x60"},
+    "campaign_connected_in_window": {'campaign="dials",window="30m"': "10x60"},
+    "campaign_abandoned_in_window": {'campaign="dials",window="30m"': "1x60"},
+    "campaign_abandoned_limit_ratio": {'campaign="dials"': "0.05x60", 'campaign="line"': "0.05x60"},
+    "campaign_state": {
+        'campaign="dials",state="running"': "1x60",
+        'campaign="line",state="running"': "1x60",
+    },
+    "campaign_open": {'campaign="dials"': "1x60", 'campaign="line"': "1x60"},
+    # An inbound campaign with all that a Five9 domain could show of it.
+    "campaign_dials_total": {'campaign="line"': "0+1x60"},
+    "campaign_connected_total": {'campaign="line"': "0+9x60"},
+    "campaign_abandoned_total": {'campaign="line"': "0+3x60"},
+    "campaign_abandoned_ratio": {'campaign="line",window="day"': "0.3x60"},
+    "campaign_offered_total": {'campaign="line"': "0+10x60", 'campaign="dials"': "0+10x60"},
+    "campaign_handled_total": {'campaign="line"': "0+6x60", 'campaign="dials"': "0+1x60"},
+    "campaign_rejected_total": {'campaign="line"': "0+1x60"},
+    "campaign_records": {
+        'campaign="dials",status="available"': "500x60",
+        'campaign="line",status="available"': "1x60",
+    },
+    "campaign_dialing_ratio": {
+        f'campaign="{name}",kind="{kind}"': "2x60"
+        for name in ("dials", "line")
+        for kind in ("actual", "target")
+    },
+    "campaign_agents": {'campaign="dials",state="ready"': "5x60"},
+    "campaign_service_level_ratio": {
+        'campaign="line",window="day"': "0.6x60",
+        'campaign="dials",window="day"': "0.1x60",
+    },
+    "campaign_answer_seconds": {
+        'campaign="line",window="day"': "30x60",
+        'campaign="dials",window="day"': "300x60",
+    },
+    "campaign_handle_seconds": {'campaign="line",window="day"': "200x60"},
+    "campaign_longest_wait_seconds": {'campaign="line",window="day"': "90x60"},
+    "campaign_service_level_objective_ratio": {
+        'campaign="line"': "0.8x60",
+        'campaign="dials"': "0.8x60",
+    },
+    "campaign_answer_objective_seconds": {'campaign="line"': "20x60", 'campaign="dials"': "20x60"},
+}
+_DIRECTIONS = {'campaign="dials",direction="outbound"', 'campaign="line",direction="inbound"'}
+_OUTBOUND = {
+    "Highest abandon rate",
+    "Nearest to its limit",
+    "Reached",
+    "Abandon rate",
+    "Abandon rate against the limit",
+    "Outbound campaigns",
+    "Dials",
+    "Dials that were connected",
+    "Records left",
+    "Dialled for each free agent",
+}
+_INBOUND = {
+    "Calls offered today",
+    "Calls abandoned",
+    "Furthest below its objective",
+    "Slowest against its objective",
+    "Inbound campaigns",
+    "Calls offered",
+    "Service level of campaigns",
+    "Speed of answer of campaigns",
+}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("told", [True, False], ids=["told", "unknown"])
+def test_panels_keep_to_directions(told: bool, tmp_path: Path) -> None:
+    """Panels of dialling show no inbound campaign, those of inbound service no outbound one.
+
+    Where nothing tells the direction, a campaign that dials is outbound.
+    """
+    series = {
+        f"contactcenter_{name}{{{labels}}}": values
+        for name, found in _DIALLED.items()
+        for labels, values in found.items()
+    }
+    if told:
+        series |= {f"contactcenter_campaign_info{{{labels}}}": "1x60" for labels in _DIRECTIONS}
+    else:
+        series['contactcenter_campaign_dials_total{campaign="line"}'] = "0+0x60"
+    found = [target for target in TARGETS if target.store == "campaigns"]
+    assert {target.panel for target in found} >= _OUTBOUND | _INBOUND
+    records = {}
+    for target in found:
+        if target.panel not in _OUTBOUND | _INBOUND:
+            continue
+        for campaign in ("dials", "line"):
+            of = _everything(target.expression.replace("$campaign", campaign))
+            shown = (campaign == "dials") == (target.panel in _OUTBOUND)
+            records[f"{'count' if shown else 'absent'}({of}) => {{}}"] = 1
+    scenario = {"name": "directions", "series": series, "records": {"29m": records}}
+    judge([scenario], RULES, tmp_path)
+
+
+@pytest.mark.real
+def test_shares_of_campaigns_are_at_most_all(tmp_path: Path) -> None:
+    """Calls that were dialled or offered before the interval do not make a share of over 100 %."""
+    of_c = '{provider="p",account="a",campaign="c"}'
+    scenario = {
+        "name": "connected after the dials, abandoned after the arrivals",
+        "series": {
+            'contactcenter_campaign_info{campaign="c",direction="outbound"}': "1x60",
+            'contactcenter_campaign_dials_total{campaign="c"}': "0+10x20 200+1x40",
+            'contactcenter_campaign_connected_total{campaign="c"}': "0+1x20 20+8x40",
+            'contactcenter_campaign_abandoned_total{campaign="c"}': "0+1x20 20+9x40",
+            'contactcenter_campaign_info{campaign="line",direction="inbound"}': "1x120",
+            'contactcenter_campaign_offered_total{campaign="line"}': "0+10x20 200+1x100",
+            'contactcenter_campaign_handled_total{campaign="line"}': "0+1x120",
+            'contactcenter_campaign_abandoned_total{campaign="line"}': "0+3x120",
+            'contactcenter_campaign_connected_total{campaign="line"}': "0+90x120",
+        },
+        "records": {
+            "25m": {
+                f"{_of_campaigns('Reached', '.*')[0]} => {{}}": 1,
+                f"{_of_campaigns('Dials that were connected', 'c')[0]} => {of_c}": 1,
+                f"{_of_campaigns('Abandon rate', 'c')[0]} => {of_c}": 1,
+            },
+            "55m": {f"{_of_campaigns('Calls abandoned', 'line')[0]} => {{}}": 0.75},
         },
     }
     judge([scenario], RULES, tmp_path)
