@@ -154,7 +154,7 @@ def _law() -> Shelf:
 
 def _table() -> Shelf:
     return shelf(
-        9,
+        11,
         rows(
             "Outbound campaigns",
             "One row for each campaign; dials and calls in the interval, or in the platform's own "
@@ -212,6 +212,7 @@ def _dialling() -> tuple[Shelf, ...]:
                 "What the dialler aims at (dashed) and does.",
                 Query(_dialled("actual"), _NAME),
                 Query(_dialled("target"), "target of {{campaign}}", limit=look.GREY),
+                decimals=1,
             ),
         ),
     )
@@ -270,6 +271,8 @@ def _inbound() -> tuple[Shelf, ...]:
                 "Calls offered today",
                 "Calls that the inbound campaigns chosen were offered today.",
                 Query(grand(_calls("offered"))),
+                unit="locale",
+                decimals=0,
             ),
             number(
                 "Calls abandoned",
@@ -305,25 +308,26 @@ def _inbound() -> tuple[Shelf, ...]:
             rows(
                 "Inbound campaigns",
                 "One row for each campaign that is not outbound; counts of today, shares and times "
-                "as the platform gives them over its own period. Of objective: service level and "
-                "answer against those of exporter.yml, coloured from where alerts begin.",
+                "as the platform gives them over its own period. Beside the service level and the "
+                "time to an answer: the same as shares of the objectives in exporter.yml, coloured "
+                "from where alerts begin.",
                 [
                     Key("campaign", "Campaign", link("campaigns"), 180),
                     Key("account", "Account", width=140),
                 ],
                 [
-                    Column("Running", _Q.inbound(_RUNNING), mapping=look.RUNS),
-                    Column("Hours", _Q.inbound(_OPEN), mapping=look.OPEN_CLOSED),
-                    Column("Offered", _calls("offered")),
-                    Column("Handled", _of_offered("handled")),
-                    Column("Abandoned", _of_offered("abandoned")),
-                    Column("Rejected", _of_offered("rejected")),
+                    Column("Running", _Q.inbound(_RUNNING), mapping=look.RUNS, width=80),
+                    Column("Hours", _Q.inbound(_OPEN), mapping=look.OPEN_CLOSED, width=70),
+                    Column("Offered", _calls("offered"), width=90),
+                    Column("Handled", _of_offered("handled"), width=90),
+                    Column("Abandoned", _of_offered("abandoned"), width=100),
+                    Column("Rejected", _of_offered("rejected"), width=90),
                     Column("Service level", _LEVEL, "percentunit", decimals=0),
                     Column("Of objective", _OF_LEVEL, "percentunit", look.OF_SERVICE, decimals=0),
-                    Column("Answered after", _ANSWER, "s", decimals=0),
-                    Column("Answer of objective", _OF_ANSWER, "percentunit", _LATE, decimals=0),
-                    Column("Handle time", _given("handle_seconds"), "s", decimals=0),
-                    Column("Longest wait", _given("longest_wait_seconds"), "s", decimals=0),
+                    Column("Answered after", _ANSWER, "s"),
+                    Column("Of its objective", _OF_ANSWER, "percentunit", _LATE, decimals=0),
+                    Column("Handle time", _given("handle_seconds"), "s"),
+                    Column("Longest wait", _given("longest_wait_seconds"), "s"),
                 ],
                 sort="Offered",
             ),
@@ -368,12 +372,13 @@ def _of_offered(what: str) -> str:
 def _outcome() -> Shelf:
     dispositions = _Q.rise("campaign_dispositions_total", "campaign", "disposition")
     return shelf(
-        9,
+        11,
         strip(
             "Running, over time",
-            "When each campaign was running.",
+            "When each campaign was running, of both directions.",
             _RUNNING,
             _NAME,
+            look.RUNS,
         ),
         bars(
             "Dispositions",

@@ -50,7 +50,6 @@ OF_SERVICE = steps((0, CRITICAL), (0.6, WARNING), (0.8, CALM))
 LOST = steps((0.08, WARNING), (0.2, CRITICAL))
 ANY_IS_BAD = steps((1, CRITICAL))
 NONE_IS_BAD = steps((0, CRITICAL), (1, CALM))
-ALL_IS_GOOD = steps((0, CRITICAL), (1, BLUE))
 
 
 def fixed(colour: str) -> list[model.DynamicConfigValue]:

@@ -169,13 +169,20 @@ def bars(
     return panel
 
 
-def strip(title: str, description: str, expression: str, legend: str) -> statetimeline.Panel:
-    """Return one strip of time for each series of zeros and ones."""
+def strip(
+    title: str,
+    description: str,
+    expression: str,
+    legend: str,
+    mapping: model.ValueMap = look.UP_DOWN,
+) -> statetimeline.Panel:
+    """Return one strip of time for each series of zeros and ones, in the colours of a mapping."""
     panel = statetimeline.Panel().title(title).description(description).datasource(DATASOURCE)
-    panel.unit("short").mappings([look.UP_DOWN]).show_value(shape.VisibilityMode.NEVER)
+    panel.unit("short").mappings([mapping]).show_value(shape.VisibilityMode.NEVER)
     panel.row_height(0.8).fill_opacity(80).line_width(0).merge_values(merge_values=True)
     panel.color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-    panel.thresholds(look.ALL_IS_GOOD)
+    bounds = [(int(value), str(of.color)) for value, of in sorted(mapping.options.items())]
+    panel.thresholds(look.steps(*bounds))
     panel.legend(small_legend())
     return panel.with_target(_target("A", Query(expression, legend)).range())
 

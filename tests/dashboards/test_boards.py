@@ -31,7 +31,7 @@ _OWN_WORK = {
     "contactcenter_exporter_http_refused_connections_total",
 }
 _Q = Promql(("provider", "account", "queue"))
-_COUNT = {"short"}
+_COUNT = {"short", "locale"}
 _SECONDS = {"s", "ms", "time:m:ss"}
 _SHARE = {"percentunit", "short"}
 _WALLBOARD = 1080  # pixels high
@@ -259,7 +259,11 @@ def test_single_readings_are_seen() -> None:
 
 def test_counts_are_whole_numbers() -> None:
     """Contacts, calls and agents have no decimals, except where a mean of them is shown."""
-    means = {"Contacts waiting for each agent at work", "Operator status: time by state"}
+    means = {
+        "Contacts waiting for each agent at work",
+        "Dialled for each free agent",
+        "Operator status: time by state",
+    }
     for _, panel in PANELS:
         defaults = panel["fieldConfig"]["defaults"]
         if panel["type"] in ("stat", "bargauge", "timeseries") and defaults["unit"] == "short":
