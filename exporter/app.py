@@ -79,7 +79,9 @@ class App:
             objectives=config.objectives,
             wall=self._clock.time,
         )
-        unmatched = Unmatched(lambda: self.store.unmatched(self._clock.monotonic()))
+        unmatched = Unmatched(
+            lambda: self.store.unmatched(self._clock.monotonic()), self.store.outdated
+        )
         self.telemetry.watch_objectives(unmatched.count)
         self._logins = Logins(self._clock.monotonic)
         self._slots = large_slots()

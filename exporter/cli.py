@@ -462,7 +462,11 @@ def _check(options: argparse.Namespace) -> int:
             f"{name} {times.interval:g}s" for name, times in account.enabled_feeds().items()
         )
         _print(f"{account.name}: {account.provider}, {feeds}")
-    _print(*(f"? {warning}" for warning in config.warnings))
+    outdated = config.objectives.outdated(SystemClock().time())
+    _print(
+        *(f"? {warning}" for warning in config.warnings),
+        *(f"? {options.config}: {item.place}.hours.holidays: all have passed" for item in outdated),
+    )
     _print(f"{options.config}: no errors found")
     if watcher:
         _print(f"{options.web_config}: no errors found")

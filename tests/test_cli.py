@@ -143,6 +143,22 @@ def test_check_warns_of_probable_mistakes(
     assert "no errors found" in out
 
 
+def test_check_warns_of_holidays_that_have_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list of dates that have all passed is a warning with its place; another is none."""
+    monkeypatch.setenv("FIVE9_USERNAME", "someone")
+    file = tmp_path / "exporter.yml"
+    hours = "{time_zone: UTC, weekly: Mon 08:00-09:00, holidays: [2020-12-25%s]}"
+    items = "".join(f"- hours: {hours % more}\n" for more in (", 2021-01-01", ", 12-25", ", US"))
+    file.write_text(f"{GOOD}\nqueues:\n{items}")
+    assert main(["check", "--config.file", str(file)]) == 0
+    out = capsys.readouterr().out
+    warnings = [line for line in out.splitlines() if line.startswith("?")]
+    assert warnings == [f"? {file}: queues[0].hours.holidays: all have passed"]
+    assert "no errors found" in out
+
+
 def test_check_and_run_list_every_mistake_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -188,7 +188,7 @@ def test_sample_shows_objectives(tmp_path: Path) -> None:
     assert not _config(tmp_path, sample).objectives.items
     assert named == settings
     assert section.count("_setting(") == len(settings) + 1
-    assert any(entry.hours and entry.hours.holidays for entry in found.items)
+    assert any(entry.hours and entry.hours.holidays.countries for entry in found.items)
 
 
 def test_sample_shows_every_key(tmp_path: Path) -> None:

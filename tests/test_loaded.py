@@ -17,6 +17,7 @@ LIBRARIES = {
     "lxml": {"five9"},
     "jwt": {"voximplant"},
     "cryptography": {"voximplant"},
+    "holidays": set(),  # where a country is set
     "websockets": set(),
     "exporter.simulators": set(),
 }
@@ -37,13 +38,14 @@ def run(script: str, *arguments: str) -> list[str]:
 
 @pytest.mark.parametrize("providers", [*([each] for each in PROVIDERS), ["genesys", "voximplant"]])
 def test_only_what_is_configured_is_loaded(tmp_path: Path, providers: list[str]) -> None:
-    """Platforms without an account, and their libraries, are not in the process."""
+    """Libraries and platforms that the configuration does not need are not in the process."""
     file = tmp_path / "exporter.yml"
     accounts = [
         {**platform(provider).options, "name": provider, "base_url": "http://127.0.0.1:9"}
         for provider in providers
     ]
-    file.write_text(json.dumps({"accounts": accounts}))
+    hours = {"time_zone": "UTC", "weekly": "Mon-Fri 08:00-20:00", "holidays": ["2026-12-25"]}
+    file.write_text(json.dumps({"accounts": accounts, "queues": [{"hours": hours}]}))
     code, *loaded = run(ONCE, str(file))
 
     assert code == "0"

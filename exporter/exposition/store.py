@@ -173,6 +173,10 @@ class SnapshotStore:
                 matched |= applied.matched
         return [objective for objective in objectives.items if objective not in matched]
 
+    def outdated(self) -> list[Objective]:
+        """Return the objectives whose holidays have all passed."""
+        return self._objectives.outdated(self._wall())
+
     def _fresh(self, now: float) -> list[tuple[str, AccountSlot, list[Snapshot]]]:
         """Return every account with its fresh snapshots, by name."""
         with self._lock:

@@ -1,16 +1,18 @@
 """Opening hours: parses weekly hours and finds when they open and close.
 
 All times are local wall time: it is open while a wall clock in the zone shows a time within the
-week's ranges, except on holidays. Hours that start within an hour skipped by daylight saving
-start with the first minute after it; ranges within a repeated hour apply twice.
+ranges of the week, or those of a holiday. Hours that start within an hour skipped by daylight
+saving start with the first minute after it; ranges within a repeated hour apply twice.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from math import floor
 from zoneinfo import ZoneInfo
+
+from exporter.objectives.holidays import Holidays, Span, Spans
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY = 1440  # minutes
@@ -19,8 +21,7 @@ _NUMBERS = {day.lower(): number for number, day in enumerate(DAYS)}
 _RANGE = re.compile(r"(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)", re.ASCII)
 _GAPS = re.compile(r"\s*([-,])\s*")
 
-Span = tuple[int, int]  # minutes after midnight, the end excluded
-Week = tuple[tuple[Span, ...], ...]  # the spans of each day, Monday first, sorted and disjoint
+Week = tuple[Spans, ...]  # the spans of each day, Monday first
 
 
 def parse_week(lines: Iterable[str]) -> Week:
@@ -40,6 +41,22 @@ def parse_week(lines: Iterable[str]) -> Week:
                     week_spans[day].append((start, _DAY))
                     week_spans[(day + 1) % len(DAYS)].append((0, end))
     return tuple(_merge(spans) for spans in week_spans)
+
+
+def parse_day(text: str) -> Spans:
+    """Parse the hours of one day, such as ``08:00-12:00, 13:00-15:00``; ``closed`` has none.
+
+    Raises ``ValueError`` if they are invalid or pass midnight.
+    """
+    if text.strip().lower() == "closed":
+        return ()
+    try:
+        day, next_day, *_ = parse_week([f"Mon {text}"])
+    except ValueError as error:
+        raise ValueError("expected hours such as 08:00-12:00, or closed, or open") from error
+    if next_day:
+        raise ValueError("hours must end on the same day, at 24:00 at the latest")
+    return day
 
 
 def _parse_line(line: str) -> tuple[set[int], list[Span]]:
@@ -76,7 +93,7 @@ def _parse_span(text: str) -> Span:
     return start, end
 
 
-def _merge(spans: list[Span]) -> tuple[Span, ...]:
+def _merge(spans: list[Span]) -> Spans:
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -88,11 +105,11 @@ def _merge(spans: list[Span]) -> tuple[Span, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Weekly opening hours in one time zone; ``holidays`` are closed all day."""
+    """Weekly opening hours in one time zone, and other hours on ``holidays``."""
 
     zone: ZoneInfo
     week: Week
-    holidays: frozenset[date] = frozenset()
+    holidays: Holidays = field(default_factory=Holidays)
 
     def open_at(self, instant: float) -> bool:
         """Return whether it is open at an instant (epoch seconds)."""
@@ -110,11 +127,15 @@ class Hours:
                 return at
         return None
 
+    def outdated(self, instant: float) -> bool:
+        """Return whether no holiday is left at an instant."""
+        return self.holidays.outdated(self._wall(instant).date())
+
     def _wall(self, instant: float) -> datetime:
         return datetime.fromtimestamp(instant, self.zone)
 
-    def _spans(self, day: date) -> tuple[Span, ...]:
-        return () if day in self.holidays else self.week[day.weekday()]
+    def _spans(self, day: date) -> Spans:
+        return self.holidays.spans(day, self.week[day.weekday()])
 
     def _next_edge(self, at: float) -> float:
         """Return the next instant at which it may open or close.

@@ -74,3 +74,7 @@ class Objectives:
 
     items: tuple[Objective, ...] = ()
     sections: Mapping[str, Sequence[object]] = field(default_factory=dict)
+
+    def outdated(self, at: float) -> list[Objective]:
+        """Return those whose holidays have all passed at an instant."""
+        return [item for item in self.items if item.hours and item.hours.outdated(at)]

@@ -150,20 +150,28 @@ class Unmatched:
     """Counts the objectives that match nothing live, and logs each of them once.
 
     ``find`` returns them, or ``None`` until every account has been read or has failed.
+    ``find_outdated`` returns those whose holidays have all passed, which are logged once too.
     """
 
-    def __init__(self, find: Callable[[], Sequence[Objective] | None]) -> None:
+    def __init__(
+        self,
+        find: Callable[[], Sequence[Objective] | None],
+        find_outdated: Callable[[], Sequence[Objective]] = tuple,
+    ) -> None:
         self._find = find
+        self._find_outdated = find_outdated
         self._logged: set[tuple[str, ...]] = set()
 
     def count(self) -> int | None:
         """Return their number, or ``None`` while it is unknown."""
         unmatched = self._find()
-        for objective in unmatched or ():
-            name = (objective.place, *objective.patterns.values())
+        self._log_once("objectives matched nothing", unmatched or ())
+        self._log_once("all holidays have passed", self._find_outdated())
+        return None if unmatched is None else len(unmatched)
+
+    def _log_once(self, message: str, objectives: Sequence[Objective]) -> None:
+        for objective in objectives:
+            name = (message, objective.place, *objective.patterns.values())
             if name not in self._logged:
                 self._logged.add(name)
-                _log.bind(**objective.patterns).warning(
-                    "objectives matched nothing", entry=objective.place
-                )
-        return None if unmatched is None else len(unmatched)
+                _log.bind(**objective.patterns).warning(message, entry=objective.place)

@@ -85,7 +85,7 @@ def test_everything(read: Read) -> None:
     assert queue.hours is not None
     assert queue.hours.zone.key == "America/New_York"
     assert queue.hours.week == parse_week(["Mon-Fri 08:00-20:00", "Sat 09:00-13:00"])
-    assert {str(day) for day in queue.hours.holidays} == {"2026-12-25"}
+    assert queue.hours.holidays.days == {"2026-12-25": ()}
     assert (campaign.place, campaign.subject) == ("campaigns[0]", "campaign")
     assert figures(campaign) == {"campaign_abandoned_limit_ratio": 0.03}
     assert campaign.patterns == {"provider": "*", "account": "acme-us", "campaign": "*"}
@@ -250,6 +250,42 @@ def test_mistakes(faults: Callable[[str], list[str]], text: str, fault: str) -> 
     assert found.startswith(fault)
 
 
+@pytest.mark.parametrize(
+    ("item", "more", "fault"),
+    [
+        ("XX", "", "unknown country; expected a code of ISO 3166 such as US or DE-BY"),
+        ("us", "", "expected a date such as"),
+        ("ZZZ-AA", "", "unknown country"),
+        ("DE-XX", "", "unknown subdivision of DE; expected one of Augsburg, BB, BE"),
+        ("FI-XX", "", "unknown subdivision of FI; expected one of 01"),
+        ("AD-XX", "", "unknown subdivision of AD; expected one of 02"),
+        ("JP-13", "", "unknown subdivision of JP; it has none"),
+        ("US-", "", "unknown subdivision of US; expected one of AK"),
+        ("XX", "- Columbus Day: open", "unknown country"),  # and no second fault
+        ("Columbus Day: open", "", "expected a date such as"),
+        ("Colombus Day: open", "- US", "US has no holiday of this name; did you mean 'columbus"),
+        ("12-32", "", "expected a date such as 2026-12-25, a day of every year such as 12-25"),
+        ("02-30: closed", "- US", "expected a date such as"),
+        ("[1]", "", "expected a date such as"),
+        ("null", "- US", "expected a date such as"),
+        ("{}", "- US", "expected a date such as"),
+        ("2026-12-24: 8-12", "", "expected hours such as 08:00-12:00, or closed, or open"),
+        ("2026-12-24: 5", "", "expected hours such as 08:00-12:00, or closed, or open"),
+        ("2026-12-24: [closed]", "", "expected hours such as 08:00-12:00, or closed, or open"),
+        ("12-24: 22:00-06:00", "", "hours must end on the same day, at 24:00 at the latest"),
+        ("2026-12-25: open", "", "an earlier item has other hours for the same day or name"),
+    ],
+)
+def test_mistakes_in_holidays(
+    faults: Callable[[str], list[str]], item: str, more: str, fault: str
+) -> None:
+    """A mistake in an item of ``holidays`` is named with the line and the index of the item."""
+    hours = "queues:\n- hours:\n    time_zone: UTC\n    weekly: Mon 08:00-09:00\n"
+    (found,) = faults(f"{hours}    holidays:\n    - 2026-12-25\n    - {item}\n    {more}")
+
+    assert found.startswith(f"9: queues[0].hours.holidays[1]: {fault}")
+
+
 def test_all_mistakes_at_once(faults: Callable[[str], list[str]]) -> None:
     """Mistakes in both lists and in the accounts are all reported together."""
     found = faults(
@@ -282,3 +318,35 @@ def test_objectives_are_checked_without_accounts(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             load(file, {}, {})
         assert len(caught.value.faults) == expected
+
+
+def test_all_kinds_of_holidays(read: Read) -> None:
+    """Countries, dates, days of every year and names are read; a repeated date is no mistake."""
+    (queue,) = read(
+        """
+        queues:
+        - hours:
+            time_zone: America/New_York
+            weekly: Mon-Fri 08:00-20:00
+            holidays:
+            - Columbus Day: open
+            - US-CA
+            - NO
+            - 2026-12-25
+            - 20261225
+            - 12-24: 08:00-12:00, 13:00-15:00
+            - {2026-11-27: 10:00-24:00, Good Friday: closed}
+            - 12-31
+        """
+    ).objectives.items
+
+    assert queue.hours is not None
+    assert queue.hours.holidays.countries == ("US-CA", "NO")
+    assert queue.hours.holidays.days == {
+        "columbus day": None,
+        "2026-12-25": (),
+        "12-24": ((480, 720), (780, 900)),
+        "2026-11-27": ((600, 1440),),
+        "good friday": (),
+        "12-31": (),
+    }

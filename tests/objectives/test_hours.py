@@ -1,12 +1,15 @@
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import pytest
+from holidays import country_holidays
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.objectives.holidays import Holidays, Spans
 from exporter.objectives.hours import DAYS, Hours, parse_week
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -34,10 +37,11 @@ CHANGES = (
     datetime(2026, 2, 14, 12, tzinfo=UTC),
     datetime(2026, 3, 22, tzinfo=UTC),
 )
+YEAR_ENDS = [datetime(year, 12, 30, tzinfo=UTC) for year in range(2026, 2034)]
 
 
 def hours(*lines: str, zone: ZoneInfo = BERLIN, holidays: tuple[str, ...] = ()) -> Hours:
-    return Hours(zone, parse_week(lines), frozenset(map(date.fromisoformat, holidays)))
+    return Hours(zone, parse_week(lines), Holidays(dict.fromkeys(holidays, ())))
 
 
 def at(text: str, zone: ZoneInfo = BERLIN, fold: int = 0) -> float:
@@ -162,6 +166,108 @@ def test_holidays() -> None:
     ]
 
 
+def listed(found: Hours, first: str, last: str) -> dict[str, str]:
+    """Return the days between two whose hours at noon are not open, or that close by 16:00."""
+    days = {}
+    day = date.fromisoformat(first)
+    while day <= date.fromisoformat(last):
+        noon, four = (found.open_at(at(f"{day}T{time}", found.zone)) for time in ("12:00", "16:00"))
+        if not (noon and four):
+            days[f"{day:%m-%d}"] = "half" if noon else "closed"
+        day += timedelta(days=1)
+    return days
+
+
+ALL_DAYS = parse_week(["Mon-Sun 08:00-20:00"])
+
+
+def test_public_holidays_of_a_country_and_a_subdivision() -> None:
+    """A country's public holidays are closed, with those of the subdivision alone."""
+    germany = Hours(BERLIN, ALL_DAYS, Holidays({}, ("DE",)))
+    bavaria = Hours(BERLIN, ALL_DAYS, Holidays({}, ("DE-BY",)))
+
+    shared = ["01-01", "04-03", "04-06", "05-01", "05-14", "05-25", "10-03", "12-25", "12-26"]
+    assert list(listed(germany, "2026-01-01", "2026-12-31")) == shared
+    own = ["01-06", "06-04", "11-01"]
+    assert list(listed(bavaria, "2026-01-01", "2026-12-31")) == sorted(shared + own)
+
+
+def test_observed_days_over_the_end_of_a_year() -> None:
+    """New Year's Day of 2028 is a Saturday, so that the last day of 2027 is closed too."""
+    found = Hours(ZoneInfo("America/New_York"), ALL_DAYS, Holidays({}, ("US",)))
+
+    assert found.next_change(at("2027-12-30T20:00", found.zone)) == at(
+        "2028-01-02T08:00", found.zone
+    )
+    assert list(listed(found, "2027-12-20", "2028-01-10")) == ["12-24", "12-25", "12-31", "01-01"]
+
+
+def test_a_named_holiday_has_hours_of_its_own() -> None:
+    """A name takes a public holiday out, its observed day too, or shortens any known holiday."""
+    days = {"veterans day": None, "juneteenth national independence day": None}
+    found = Hours(
+        ZoneInfo("America/New_York"),
+        parse_week(["Mon-Fri 08:00-20:00"]),
+        Holidays({**days, "christmas eve": ((480, 840),)}, ("US-NY",)),
+    )
+    weekdays = {
+        day: kind
+        for day, kind in listed(found, "2028-01-01", "2028-12-31").items()
+        if date.fromisoformat(f"2028-{day}").weekday() < 5
+    }
+
+    assert "11-10" not in weekdays  # observed; the eleventh is a Saturday
+    assert "06-19" not in weekdays
+    assert weekdays["12-25"] == weekdays["07-04"] == "closed"
+    assert listed(found, "2026-12-24", "2026-12-24") == {"12-24": "half"}
+    assert listed(found, "2027-12-24", "2027-12-24") == {"12-24": "half"}  # Christmas is observed
+
+
+def test_precedence_of_holidays() -> None:
+    """A date comes before a day of every year, that before a name, and a name before a country."""
+    half = ((480, 840),)
+    days: dict[str, Spans | None] = {
+        "christmas day": half,
+        "second day of christmas": None,
+        "12-26": half,
+        "2026-12-26": (),
+        "2026-12-27": half,  # a Sunday
+        "12-24": half,
+    }
+    found = Hours(BERLIN, parse_week(["Mon-Sat 08:00-20:00"]), Holidays(days, ("DE",)))
+
+    assert listed(found, "2026-12-24", "2026-12-28") == {
+        "12-24": "half",
+        "12-25": "half",
+        "12-26": "closed",
+        "12-27": "half",  # a date opens also what is closed on its weekday
+    }
+    sunday = listed(found, "2028-12-23", "2028-12-26")
+    assert sunday == {"12-24": "closed", "12-25": "half", "12-26": "half"}
+
+
+def test_a_list_of_dates_becomes_outdated() -> None:
+    """Dates that have all passed, in the zone of the hours, are outdated; nothing else is."""
+    dates = hours("Mon-Fri 08:00-20:00", holidays=("2026-12-25", "2026-12-26"))
+
+    assert not dates.outdated(at("2026-12-26T23:59"))
+    assert dates.outdated(at("2026-12-27T00:00"))
+    far = at("2040-01-01T00:00")
+    for kept in (Holidays(), Holidays({"12-25": ()}), Holidays({"2026-12-25": ()}, ("DE",))):
+        assert not Hours(BERLIN, ALL_DAYS, kept).outdated(far)
+    ended = Hours(BERLIN, ALL_DAYS, Holidays({"may day": None, "2027-12-25": ()}, ("LK",)))
+    assert not ended.outdated(at("2027-12-25T12:00"))
+    assert ended.outdated(at("2028-01-01T00:00"))  # the package knows LK until 2026
+
+
+def test_years_far_ahead() -> None:
+    """After the last year of a calendar only the week applies, also where the package warns."""
+    for code, last in (("US", 2100), ("IN", 2100), ("JP", 2099), ("LK", 2026)):
+        found = Hours(BERLIN, (((0, 1440),),) * 7, Holidays({}, (code,)))
+        assert found.next_change(at(f"{last}-01-02T12:00")) is not None
+        assert found.next_change(at(f"{last + 1}-01-02T12:00")) is None
+
+
 def test_always_open() -> None:
     """What never closes has no next change, unless a holiday is near."""
     always = hours("Mon-Sun 00:00-24:00")
@@ -271,7 +377,8 @@ def test_hours_are_what_counting_minutes_finds(
     """Minute by minute over three days, open and the next change are what wall clocks show."""
     place = ZoneInfo(zone)
     closed = frozenset(around.date() + timedelta(days=day) for day in holidays)
-    found = Hours(place, parse_week(lines), closed)
+    listed = Holidays({day.isoformat(): () for day in closed})
+    found = Hours(place, parse_week(lines), listed)
     start = int(around.timestamp()) + offset * MINUTE
     instants = range(start, start + 3 * 1440 * MINUTE, MINUTE)
     shown = [shown_open(lines, datetime.fromtimestamp(i, place), closed) for i in instants]
@@ -288,6 +395,71 @@ def test_hours_are_what_counting_minutes_finds(
         seen.append(instant)
         instant = found.next_change(instant)
     assert seen == expected
+
+
+@pytest.mark.slow
+@given(
+    zone=st.sampled_from(ZONES),
+    lines=weeks(),
+    around=st.sampled_from(
+        [*CHANGES, *(datetime(y, 12, 30, tzinfo=UTC) for y in range(2026, 2034))]
+    ),
+    codes=st.sets(st.sampled_from(["US", "DE-BY", "GB-SCT", "BR"])),
+    own=st.dictionaries(
+        st.tuples(st.integers(0, 4), st.booleans()),
+        st.one_of(st.none(), st.just(()), st.just(((130, 190), (600, 1440)))),
+        max_size=3,
+    ),
+)
+def test_holidays_are_what_counting_minutes_finds(
+    zone: str,
+    lines: list[str],
+    around: datetime,
+    codes: set[str],
+    own: dict[tuple[int, bool], Spans | None],
+) -> None:
+    """Minute by minute over three days, hours on holidays are what wall clocks show."""
+    place = ZoneInfo(zone)
+    keys = {
+        str(around.date() + timedelta(days=day))[0 if dated else 5 :]: spans
+        for (day, dated), spans in own.items()
+    }
+    found = Hours(place, parse_week(lines), Holidays(keys, tuple(codes)))
+    public = [
+        country_holidays(code[:2], code[3:] or None, years=range(2025, 2036)) for code in codes
+    ]
+
+    @lru_cache
+    def has_hours(day: date) -> bool:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)  # where no clock changes
+        all_day = (midnight + timedelta(minutes=minute) for minute in range(1440))
+        return any(shown_open(lines, time, frozenset()) for time in all_day)
+
+    def shown(wall: datetime) -> bool:
+        day, minute = wall.date(), wall.hour * 60 + wall.minute
+        usual = shown_open(lines, wall, frozenset())
+        for key, limits in ((str(day), False), (f"{day:%m-%d}", True)):
+            if key in keys:
+                spans = keys[key]
+                if limits and not has_hours(day):
+                    return False
+                return usual if spans is None else any(a <= minute < b for a, b in spans)
+        return usual and not any(dict.__contains__(days, day) for days in public)
+
+    start = int(around.timestamp())
+    instants = range(start, start + 3 * 1440 * MINUTE, MINUTE)
+    minutes = [shown(datetime.fromtimestamp(instant, place)) for instant in instants]
+    assert [found.open_at(instant) for instant in instants[::7]] == minutes[::7]
+    seen = []
+    change = found.next_change(start)
+    while change is not None and change <= instants[-1]:
+        seen.append(change)
+        change = found.next_change(change)
+    assert seen == [
+        instant
+        for (before, now), instant in zip(itertools.pairwise(minutes), instants[1:], strict=True)
+        if before != now
+    ]
 
 
 @given(

@@ -493,6 +493,26 @@ def test_unmatched_are_counted_and_logged_once(caplog: pytest.LogCaptureFixture)
     assert caplog.records[0].fields["account"] == "x*"
 
 
+def test_outdated_holidays_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """An item whose dates pass while the process runs is logged with its place, once."""
+    passing = {"hours": {**HOURS, "holidays": ["2026-12-25"]}}
+    kept = {"hours": {**HOURS, "holidays": ["12-25"]}}
+    queues = [limit("a", 1), limit("b", 1) | passing, limit("c", 1) | kept]
+    wall = datetime(2026, 12, 25, 23, tzinfo=UTC).timestamp()
+    store = SnapshotStore(objectives=objectives(*queues), wall=lambda: wall)
+    watched = Unmatched(lambda: None, store.outdated)
+    with caplog.at_level(logging.WARNING):
+        watched.count()
+        assert not caplog.records
+        wall += 3600
+        watched.count()
+        watched.count()
+
+    (record,) = caplog.records
+    assert (record.message, record.fields["entry"]) == ("all holidays have passed", "queues[1]")
+    assert record.fields["queue"] == "b"
+
+
 # From the platform to the page ----------------------------------------------------------------
 
 
