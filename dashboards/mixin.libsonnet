@@ -52,7 +52,11 @@ local runbook = 'https://contactcenter-exporter.example/runbook';
     },
   local document(text) =
     local dashboard = std.parseJson(
-      std.foldl(replace, label + [[inside(selector), inside(config.selector)]], text)
+      std.foldl(
+        replace,
+        label + [[inside(selector), inside(config.selector)], [runbook, config.runbookURL]],
+        text
+      )
     );
     if config.label == '' then dashboard else dashboard {
       templating+: {

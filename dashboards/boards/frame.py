@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from grafana_foundation_sdk.builders import common, timeseries
+from grafana_foundation_sdk.builders import common, statetimeline, timeseries
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from boards import look
-from boards.panels import DATASOURCE, Panel, Query, number, small_legend
+from boards.events import events
+from boards.panels import DASHBOARD, DATASOURCE, Panel, Query, number, small_legend
 from boards.platforms import note
 from boards.promql import Promql
 
 TAG = "contactcenter"
+RUNBOOK = "https://contactcenter-exporter.example/runbook"  # as in the rules
 _HEAD = 3  # rows of the grid that the accounts take
 _NAMED, _LEGIBLE = 5, 34  # missing accounts that have room for their names, in pixels
 _WIDTH, _WIDE = 24, 12  # columns of the grid; from so many on, a legend stands beside its lines
@@ -23,9 +25,14 @@ def uid(name: str) -> str:
     return f"{TAG}-{name}"
 
 
+def runbook() -> str:
+    """Return the address of an alert's section, which begins with the alert's name and "Means"."""
+    return f"{RUNBOOK}#:~:text=${{__value.text}},-Means"
+
+
 def link(name: str) -> str:
     """Return the address of a dashboard, ready for variables; it keeps the data source."""
-    return f"/d/{uid(name)}?var-datasource=${{datasource}}"
+    return f"{DASHBOARD}{uid(name)}?var-datasource=${{datasource}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,10 @@ def board(
     )
     for label in q.variables:
         made.with_variable(_variable(label, q.variables))
+    graphs = (timeseries.Panel, statetimeline.Panel)
+    panels = [panel for each in sections for row in each.shelves for _, panel in row.panels]
+    for event in events(q) if any(isinstance(panel, graphs) for panel in panels) else ():
+        made.annotation(event)
     top, last = 0, 0
     for each in (section("", shelf(_HEAD, _missing(q))), *sections):
         heading = build.Row(each.title).collapsed(each.folded)

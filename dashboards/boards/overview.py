@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from boards import look
-from boards.frame import Shelf, board, link, section, shelf
+from boards.frame import Shelf, board, link, runbook, section, shelf
 from boards.panels import Column, Key, Query, lines, number, rows
 from boards.promql import ALERTS, HALF_HOUR, Promql, by, grand, total
 
@@ -160,7 +160,7 @@ def _alerts() -> Shelf:
             "Alerts of our rule files, from Prometheus. The runbook says what each means and what "
             f"to check first. Alertmanager's silences are not seen here. {_RULES_ONLY}",
             [
-                Key("alertname", "Alert", width=360),
+                Key("alertname", "Alert", runbook(), 360),
                 Key("severity", "Severity"),
                 Key("account", "Account", link("queues")),
                 Key("queue", "Queue", link("queues")),

@@ -21,6 +21,7 @@ from grafana_foundation_sdk.models import prometheus as query
 from boards import look
 from boards.promql import RATE
 
+DASHBOARD = "/d/"  # what the address of a dashboard begins with
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Panel = timeseries.Panel | stat.Panel | bargauge.Panel | table.Panel | statetimeline.Panel
 _FILL = 70  # percent, of areas and columns
@@ -213,7 +214,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A label that names the rows, its heading, and the dashboard that it leads to."""
+    """A label that names the rows, its heading, and the dashboard or page that it leads to."""
 
     label: str
     heading: str
@@ -244,7 +245,7 @@ def rows(
         panel.with_target(target.format(query.PromQueryFormat.TABLE))
         panel.override_by_name(column.heading, _of_column(column))
     for key in keys:
-        found = [_link(key)] if key.link else []
+        found = [_link(key, keys)] if key.link else []
         if key.width:
             found.append(model.DynamicConfigValue(id_val="custom.width", value=key.width))
         if found:
@@ -284,9 +285,18 @@ def _of_column(column: Column) -> list[model.DynamicConfigValue]:
     return found
 
 
-def _link(key: Key) -> model.DynamicConfigValue:
-    url = f"{key.link}&var-{key.label}=${{__value.text:percentencode}}&${{__url_time_range}}"
-    link = {"title": f"Show this {key.heading.lower()}", "url": url}
+def _link(key: Key, keys: Sequence[Key]) -> model.DynamicConfigValue:
+    """Return a link; to a dashboard, with the value and the account that the row is of."""
+    link: dict[str, str | bool]
+    if key.link.startswith(DASHBOARD):
+        chosen = f"&var-{key.label}=${{__value.text:percentencode}}"
+        for account in keys:
+            if account.label == "account" != key.label:
+                chosen += f"&var-account=${{__data.fields.{account.heading}:percentencode}}"
+        url = f"{key.link}{chosen}&${{__url_time_range}}"
+        link = {"title": f"Show this {key.heading.lower()}", "url": url}
+    else:
+        link = {"title": "Open the runbook", "url": key.link, "targetBlank": True}
     return model.DynamicConfigValue(id_val="links", value=[link])
 
 

@@ -55,9 +55,10 @@ class Promql:
         chosen = [f'{label}=~"${label}"' for label in own]
         return f"{_PREFIX}{name}{{{', '.join([*chosen, *([where] if where else [])])}}}"
 
-    def figure(self, name: str, *labels: str, where: str = "") -> str:
+    def figure(self, name: str, *labels: str, where: str = "", ago: str = "") -> str:
         """Return a figure once, however many replicas show it."""
-        return f"max by ({by(*labels)}) ({self.series(name, *labels, where=where)})"
+        offset = f" offset {ago}" if ago else ""
+        return f"max by ({by(*labels)}) ({self.series(name, *labels, where=where)}{offset})"
 
     def rise(self, name: str, *labels: str, over: str = RATE, ago: str = "") -> str:
         """Return how much a total rose in the interval, once for all replicas."""

@@ -1,5 +1,6 @@
 """Tests of the dashboards' JSON: importable, up to date, and of existing metrics only."""
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -16,11 +17,12 @@ from boards.frame import TAG
 from boards.promql import Promql
 from exporter.metrics import families
 from support.dashboards import RULES, metric_names, unknown_metrics
-from support.panels import DOCUMENTS, Target, panels, targets
-from support.scenarios import judge
+from support.panels import DOCUMENTS, Target, annotations, panels, targets
+from support.scenarios import judge, rules
 
 PANELS = list(panels())
 TARGETS = list(targets())
+EVENTS = list(annotations())
 # Of the exporter's own work: two replicas do twice the work, so these may be added.
 _OWN_WORK = {
     "contactcenter_api_requests_total",
@@ -35,6 +37,8 @@ _COUNT = {"short", "locale"}
 _SECONDS = {"s", "ms", "time:m:ss"}
 _SHARE = {"percentunit", "short"}
 _WALLBOARD = 1080  # pixels high
+# Fields of annotations that belong to the data source of Prometheus.
+_OF_PROMETHEUS = ("step", "tagKeys", "titleFormat", "useValueForTime")
 _GRID, _GAP = 30, 8  # pixels: a unit of height, and what is between two
 
 
@@ -98,9 +102,13 @@ def test_the_check_finds_what_differs(
 def test_grafanas_models_accept_it(name: str) -> None:
     """Read by the models of Grafana's own SDK and written again, a dashboard is the same."""
     plugins.register_default_plugins()
-    read = Dashboard.from_json(DOCUMENTS[name])
+    document = copy.deepcopy(DOCUMENTS[name])
+    for annotation in document["annotations"].get("list", []):
+        for field in _OF_PROMETHEUS:
+            del annotation[field]
+    read = Dashboard.from_json(document)
 
-    assert json.loads(json.dumps(read, cls=JSONEncoder)) == DOCUMENTS[name]
+    assert json.loads(json.dumps(read, cls=JSONEncoder)) == document
 
 
 def test_identities() -> None:
@@ -185,6 +193,99 @@ def test_links_resolve() -> None:
 
     assert named
     assert named <= uids
+
+
+def test_rows_lead_to_their_object_and_account() -> None:
+    """A row leads to the queue or campaign of its own account, an alert to the runbook."""
+    checked = 0
+    for _, panel in PANELS:
+        columns = {each["matcher"]["options"]: each for each in panel["fieldConfig"]["overrides"]}
+        for heading in ("Queue", "Campaign", "Alert"):
+            for setting in columns.get(heading, {}).get("properties", []):
+                if setting["id"] == "links":
+                    (link,) = setting["value"]
+                    if heading == "Alert":
+                        assert link["url"].startswith(_runbook())
+                        assert "${__value.text" in link["url"]
+                    else:
+                        assert "var-account=${__data.fields.Account:" in link["url"]
+                        assert f"var-{heading.lower()}=${{__value.text:" in link["url"]
+                        assert "${__url_time_range}" in link["url"]
+                    checked += 1
+
+    assert checked >= 5
+
+
+def test_the_runbook_is_as_the_links_expect() -> None:
+    """A link looks for an alert's name that "Means" follows, which is there once for each."""
+    text = (RULES.parent / "runbook.md").read_text(encoding="utf-8")
+
+    for rule in rules(RULES):
+        if "alert" in rule:
+            assert text.count(f"### {rule['alert']}\n\n**Means") == 1, rule["alert"]
+
+
+def _runbook() -> str:
+    """Return the address of the runbook in the rules."""
+    found = {
+        rule["annotations"]["runbook_url"].partition("#")[0]
+        for rule in rules(RULES)
+        if "alert" in rule
+    }
+    (address,) = found
+    return str(address)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_graphs_show_events(name: str) -> None:
+    """A dashboard with graphs shows alerts (at first critical ones), hours and reloads."""
+    shown = {event["name"]: event["enable"] for board, event in annotations() if board == name}
+    expected = dict.fromkeys(("Critical alerts", "Openings", "Closings", "Reloads"), True)
+    graphs = [found for found, panel in PANELS if panel["type"] in ("timeseries", "state-timeline")]
+
+    assert shown == (expected | {"Other alerts": False} if name in graphs else {})
+
+
+@pytest.mark.parametrize(("name", "event"), EVENTS, ids=lambda value: value)
+def test_an_event_is_sound(name: str, event: dict[str, Any]) -> None:
+    """An event's query reads metrics that exist, and its title labels that the query keeps."""
+    defined = {each["name"] for each in DOCUMENTS[name]["templating"]["list"]}
+    used = set(re.findall(r"\$\{?(\w+)", event["expr"]))
+    kept = re.search(r"by \(([^)]*)\)", event["expr"])
+
+    assert metric_names(event["expr"])
+    assert unknown_metrics(event["expr"]) == set()
+    assert used <= defined
+    assert kept
+    said = {*re.findall(r"\{\{(\w+)\}\}", event["titleFormat"]), *event["tagKeys"].split(",")}
+    assert said - {""} <= set(kept[1].split(", "))
+    assert event["datasource"]["uid"] == "${datasource}"
+
+
+@pytest.mark.real
+def test_events_happen_once(tmp_path: Path) -> None:
+    """An account opens with its first queue and closes with its last; a start is neither."""
+    of_queues = {event["name"]: event["expr"] for board, event in EVENTS if board == "queues"}
+    opens, closes = (_everything(of_queues[name]) for name in ("Openings", "Closings"))
+    account = '{provider="p",account="a"}'
+    scenario = {
+        "name": "two queues in the morning and in the evening, two accounts that are new",
+        "interval": "1m",
+        "series": {
+            'contactcenter_queue_open{queue="q"}': "_x5 0x10 1x30 0x20",
+            'contactcenter_queue_open{queue="r"}': "_x5 0x20 1x30 0x10",
+            'contactcenter_queue_open{account="b",queue="s"}': "_x20 1x60",
+            'contactcenter_queue_open{account="c",queue="s"}': "_x20 0x60",
+        },
+        "records": {
+            "20m": {f"count_over_time(({opens})[15m:1m]) => {account}": 1},
+            "65m": {
+                f"count_over_time(({expression})[65m:1m]) => {account}": 1
+                for expression in (opens, closes)
+            },
+        },
+    }
+    judge([scenario], RULES, tmp_path)
 
 
 def test_colours_can_be_told_apart() -> None:

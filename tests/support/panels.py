@@ -38,6 +38,12 @@ def targets() -> Iterator[Target]:
             yield Target(name, panel["title"], target["refId"], target["expr"], unit)
 
 
+def annotations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every annotation, with its dashboard."""
+    for name, document in DOCUMENTS.items():
+        yield from ((name, found) for found in document["annotations"].get("list", []))
+
+
 def unit_of(panel: dict[str, Any], ref: str) -> str:
     """Return the unit of a query's result; a table has one for each column."""
     if panel["type"] != "table":
