@@ -35,6 +35,7 @@ def about(alert: str) -> list[dict[str, Any]]:
 
 @pytest.mark.real
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # scenarios of weeks take promtool seconds for each mutant
 @pytest.mark.parametrize("alert", ALERTS)
 def test_a_changed_alert_is_noticed(alert: str, tmp_path: Path) -> None:
     """With any mutant of an alert in its place, a scenario of it fails."""
@@ -51,9 +52,12 @@ def test_a_changed_alert_is_noticed(alert: str, tmp_path: Path) -> None:
                 mutant.rule if rule.get("alert") == alert else rule for rule in group["rules"]
             ]
         file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML, and written faster
-        done = run(tests)
-        assert not done.returncode or "exp:" in done.stdout + done.stderr, done
-        if not done.returncode:
+        for test in tests:  # the first that fails is enough
+            done = run([test])
+            if done.returncode:
+                assert "exp:" in done.stdout + done.stderr, done
+                break
+        else:
             left.append(mutant.what)
 
     assert left == []
