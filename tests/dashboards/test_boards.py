@@ -195,6 +195,21 @@ def test_links_resolve() -> None:
     assert named <= uids
 
 
+def test_links_set_variables_of_their_target() -> None:
+    """A link to a dashboard sets only variables that this dashboard defines."""
+    defined = {
+        document["uid"]: {variable["name"] for variable in document["templating"]["list"]}
+        for document in DOCUMENTS.values()
+    }
+    checked = 0
+    for url in re.findall(r'"(/d/[^"]+)"', json.dumps(DOCUMENTS)):
+        target = url.removeprefix("/d/").partition("?")[0]
+        assert set(re.findall(r"var-(\w+)=", url)) <= defined[target], url
+        checked += 1
+
+    assert checked >= 7
+
+
 def test_rows_lead_to_their_object_and_account() -> None:
     """A row leads to the queue or campaign of its own account, an alert to the runbook."""
     checked = 0
