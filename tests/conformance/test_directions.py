@@ -8,7 +8,7 @@ from exporter.providers import PROVIDERS
 from exporter.simulators.floor.figures import Campaign
 from support.account import Account
 from support.clock import run
-from support.platforms import NAMES, PLATFORMS
+from support.platforms import NAMES, PLATFORMS, platform
 
 SHOWS_INBOUND = ("five9",)  # the others list what is dialled
 LISTED = 1200.0  # seconds, after which every feed with campaigns has been read
@@ -43,6 +43,35 @@ def test_every_campaign_has_the_direction_that_the_floor_has(provider: str) -> N
                 for campaign in account.platform.floor.campaigns.values()
                 if provider in SHOWS_INBOUND or direction(campaign) == "outbound"
             }
+
+    run(main())
+
+
+@pytest.mark.parametrize("mode", ["poll", "subscribe"])
+@pytest.mark.parametrize(
+    "kind", ["Campaign", "CampaignGroup", "CallingList", "CampaignCallingList"]
+)
+def test_every_type_of_campaign_objects_is_outbound(kind: str, mode: str) -> None:
+    """Campaigns, their groups and their lists are dialled, pushed or polled (Genesys)."""
+
+    async def main() -> None:
+        ids = platform("genesys").simulator.objects()[kind]
+        account = Account("genesys", mode=mode, objects=[{"type": kind, "ids": ids}])
+        async with account.signed_in():
+            assert shown(account) == {identity: ["outbound"] for identity in ids}
+
+    run(main())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_an_excluded_campaign_has_no_direction(provider: str) -> None:
+    """Filters apply to directions as to all series of a campaign."""
+
+    async def main() -> None:
+        account = Account(provider, exclude={"campaigns": ["*"]})
+        async with account.signed_in(LISTED):
+            assert account.page()
+            assert shown(account) == {}
 
     run(main())
 
